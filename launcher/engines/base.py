@@ -1,0 +1,73 @@
+"""The Engine protocol: all that a worker knows of an engine.
+
+An engine is built in the worker process with a spec, loads once, answers any number of requests side by side and is closed once.
+Failures are raised as ``launcher.errors`` exceptions; anything else that escapes is a defect and is reported as such.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from launcher.memory import MemoryPlan
+from launcher.messages import ChatRequest, Chunk
+from launcher.presets import Preset
+
+Progress = Callable[[str, float], None]
+"""Called while loading with what is being done ("weights", "warm-up") and the fraction done, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSpec:
+    """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".
+
+    ``plan`` is None where nothing is planned: on the CPU, and for remote servers.
+    """
+
+    engine: str
+    preset: Preset
+    folder: Path
+    device: str
+    plan: MemoryPlan | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What a loaded engine says of itself. ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles."""
+
+    engine: str
+    device: str
+    session_tokens: int
+    max_tiles: int | None
+    load_s: float
+
+
+class Engine(Protocol):
+    """One loaded model. All methods run on the worker's event loop and must not block it for longer than a token."""
+
+    def __init__(self, spec: EngineSpec) -> None: ...
+
+    async def load(self, progress: Progress) -> EngineFacts:
+        """Reads the weights and warms up.
+
+        Raises:
+            CheckpointError: the folder is not what the engine can run.
+            EngineError: loading failed; the message says why.
+        """
+        ...
+
+    def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Answers one request, a chunk at a time; closing the generator stops the engine within one token.
+
+        Raises:
+            RequestError: the conversation does not fit the session, or asks what this model cannot do.
+            PictureError: a picture cannot be read.
+            EngineError: the engine failed.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Gives back all that the engine holds."""
+        ...
