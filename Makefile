@@ -1,0 +1,73 @@
+# launcher: two commands do everything on a fresh machine.
+#   make serve-vl   sets up and serves the page at http://127.0.0.1:6006
+#   make test       sets up and tests
+# Options of the page go through ARGS:  make serve-vl ARGS="--port 6007"
+
+PYTHON ?= python3
+VENV   ?= .venv
+ARGS   ?=
+
+# An NVIDIA driver decides which locked set is installed: with LMDeploy and CUDA, or for the CPU.
+SET := $(if $(or $(wildcard /proc/driver/nvidia/version),$(shell command -v nvidia-smi 2>/dev/null)),gpu,cpu)
+PY  := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+
+.PHONY: help setup setup-dev serve-vl chat test check lint types presets reference lock clean
+
+help:            ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not ((3, 10) <= sys.version_info[:2] <= (3, 12)))' || \
+	  { echo "launcher needs Python 3.10 to 3.12; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { rm -rf $(VENV); echo "No virtual environment could be made. On Debian: apt install python3-venv"; exit 2; }
+
+$(VENV)/.set-$(SET): requirements-$(SET).lock pyproject.toml | $(VENV)/bin/python
+	@echo "Setting up the $(SET) set in $(VENV) (once; a few minutes) / 正在安装（仅此一次，约几分钟）…"
+	@$(PIP) -r requirements-$(SET).lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.set-dev: requirements-dev.lock $(VENV)/.set-$(SET)
+	@echo "Adding what the tests need …"
+	@$(PIP) -r requirements-dev.lock
+	@test $(SET) = gpu || $(PIP) --no-deps lmdeploy==0.18.0
+	@touch $@
+
+setup: $(VENV)/.set-$(SET)      ## install what the page needs
+setup-dev: $(VENV)/.set-dev     ## install what the tests need, too
+
+serve-vl: setup  ## the page with all presets, http://127.0.0.1:6006
+	@$(PY) -m launcher serve $(ARGS)
+
+test: setup-dev  ## all tests that can run here
+	@$(PY) -m pytest $(ARGS)
+
+check: lint types presets reference  ## format, lint, types, presets, generated files unchanged
+
+lint: setup-dev
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+
+types: setup-dev
+	@$(PY) -m mypy
+
+presets: setup-dev
+	@$(PY) -m launcher presets --check presets
+
+reference: setup-dev
+	@$(PY) -m tests.reference --check
+
+# Pins are resolved for Python 3.10 to 3.12 at once. The CPU sets take PyTorch's CPU build (see pyproject.toml).
+COMPILE := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --quiet \
+	--custom-compile-command "make lock"
+lock: setup-dev  ## resolve the lock files anew
+	@echo 'torch==2.13.0' > build-torch.txt
+	@$(COMPILE) --constraints build-torch.txt --output-file requirements-cpu.lock
+	@$(COMPILE) --constraints requirements-cpu.lock --extra dev --output-file requirements-dev.lock
+	@$(COMPILE) --extra gpu --output-file requirements-gpu.lock
+	@rm build-torch.txt
+
+clean:           ## remove the environment
+	@rm -rf $(VENV)

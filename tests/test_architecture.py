@@ -1,0 +1,107 @@
+"""The import table of docs/architecture.md, checked from the code's own imports."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE = ROOT / "launcher"
+HEAVY = ("torch", "transformers", "lmdeploy", "gradio")
+
+# part -> which of our parts it may import (errors, messages and the part itself are free for everyone)
+ALLOWED: dict[str, set[str]] = {
+    "errors": set(),
+    "messages": set(),
+    "presets": set(),
+    "checkpoints": {"presets"},
+    "devices": set(),
+    "images": set(),
+    "memory": {"presets", "checkpoints", "devices"},
+    "readiness": {"presets", "checkpoints", "devices", "memory"},
+    "models": {"checkpoints"},
+    "engines": {"presets", "memory", "images", "models", "checkpoints"},
+    "workers": {"presets", "checkpoints", "devices", "memory", "readiness", "engines"},
+    "ui": {"presets", "memory", "readiness", "workers", "images"},
+    "cli": {"presets", "checkpoints", "devices", "memory", "readiness", "workers", "images", "ui", "demo"},
+    "demo": {"presets", "checkpoints", "images", "models", "engines", "workers"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}
+FREE = {"errors", "messages"}
+
+# which parts may import the heavy packages at module level, anywhere
+HEAVY_HOMES = {
+    "torch": ("models", "engines", "demo/training"),
+    "transformers": ("models", "engines", "demo/training"),
+    "lmdeploy": ("models", "engines"),
+    "gradio": ("ui",),
+}
+
+
+def modules() -> list[Path]:
+    return sorted(CODE.rglob("*.py"))
+
+
+def part_of(path: Path) -> str:
+    first = path.relative_to(CODE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported_names(path: Path) -> set[str]:
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            pytest.fail(f"{path}:{node.lineno}: relative imports hide who imports whom; write launcher.…")
+    return names
+
+
+def parts_imported(path: Path) -> set[str]:
+    ours = {name.split(".")[1] for name in imported_names(path) if name.startswith("launcher.")}
+    return ours - FREE - {part_of(path)}
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_only_what_the_table_allows(path: Path) -> None:
+    assert parts_imported(path) <= ALLOWED[part_of(path)]
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))
+def test_heavy_packages_stay_in_their_homes(path: Path) -> None:
+    where = path.relative_to(CODE).as_posix()
+    for name in {n.split(".")[0] for n in imported_names(path)} & set(HEAVY_HOMES):
+        assert where.startswith(HEAVY_HOMES[name]), f"{where} imports {name}"
+
+
+def test_only_the_worker_imports_engines() -> None:
+    for path in (CODE / "workers").glob("*.py"):
+        if path.stem != "worker":
+            engines = {n for n in imported_names(path) if n.startswith("launcher.engines") and "engines.base" not in n}
+            assert not engines, f"{path.name} imports {engines}"
+
+
+def test_the_terminal_imports_the_page_only_inside_serve() -> None:
+    for path in (CODE / "cli").glob("*.py"):
+        if path.stem != "serve":
+            assert "ui" not in parts_imported(path), path.name
+
+
+@pytest.mark.parametrize("command", [["--help"], ["presets"], ["--version"]], ids=" ".join)
+def test_the_terminal_starts_without_heavy_packages(command: list[str]) -> None:
+    program = (
+        "import sys; from launcher.__main__ import main\n"
+        f"sys.argv[1:] = {command!r}\n"
+        "try:\n    main()\nexcept SystemExit as stop:\n    assert not stop.code, stop.code\n"
+        f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
+        "assert not loaded, loaded\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
