@@ -1,0 +1,203 @@
+"""Preset files -> presets, with every fault named as ``file:line: key.path: sentence``; a wrong file never spoils the others."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import stat
+import sysconfig
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from launcher.errors import PresetError
+from launcher.presets import yaml_tree
+from launcher.presets.schema import Example, Preset
+from launcher.presets.sentences import sentences
+from launcher.presets.yaml_tree import YamlError, YamlTree
+
+MAX_FILE_BYTES = 64 * 1024
+"""A preset is a page of text; a larger file is something else, and is refused unread."""
+
+_PACKAGE = Path(__file__).resolve().parent.parent
+BUILTIN_PICTURES = _PACKAGE / "demo" / "pictures"
+
+
+@dataclass(frozen=True, slots=True)
+class Catalog:
+    """What a set of preset files holds: the presets, in the files' order, and one error for each thing wrong."""
+
+    presets: tuple[Preset, ...]
+    errors: tuple[PresetError, ...]
+
+    def find(self, name: str) -> Preset:
+        """The preset of this name.
+
+        Raises:
+            PresetError: there is none; the hint names the nearest, or all.
+        """
+        names = [preset.name for preset in self.presets]
+        if name in names:
+            return self.presets[names.index(name)]
+        near = difflib.get_close_matches(name, names, n=1)
+        if near:
+            raise PresetError("There is no preset {name}", "Did you mean {near}?", name=name, near=near[0])
+        if names:
+            raise PresetError("There is no preset {name}", "These can be used: {names}", name=name, names=", ".join(names))
+        raise PresetError("There is no preset {name}: no preset file could be read", "Type: launcher presets --check", name=name)
+
+
+def default_folder() -> Path:
+    """The folder of presets that comes with the launcher: beside the package in a clone, else where pip installs data files."""
+    beside = _PACKAGE.parent / "presets"
+    return beside if beside.is_dir() else Path(sysconfig.get_path("data")) / "share" / "launcher" / "presets"
+
+
+def read_presets(paths: Sequence[Path] = ()) -> Catalog:
+    """Reads preset files, and all ``*.yaml`` and ``*.yml`` in folders, in order; without paths the launcher's own.
+
+    Of two presets of one name the first stays. Never raises for what a file holds: see ``Catalog.errors``.
+    """
+    presets: list[Preset] = []
+    errors: list[PresetError] = []
+    homes: dict[str, str] = {}
+    for file in _files(paths or (default_folder(),), errors):
+        try:
+            preset, line = _read_file(file)
+            _check_unique(preset, f"{_shown(file)}:{line}", homes)
+        except _WrongFileError as faults:
+            errors.extend(faults.errors)
+        else:
+            presets.append(preset)
+    return Catalog(tuple(presets), tuple(errors))
+
+
+class _WrongFileError(Exception):
+    """All that is wrong with one file."""
+
+    def __init__(self, *errors: PresetError) -> None:
+        super().__init__(*errors)
+        self.errors = errors
+
+
+def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[Path]:
+    seen: set[Path] = set()
+    for path in paths:
+        found = _files_of(path) if path.is_dir() else [path]
+        if not found:
+            errors.append(PresetError("{file}: holds no preset file (*.yaml)", file=_shown(path)))
+        for file in found:
+            if file.resolve() not in seen:
+                seen.add(file.resolve())
+                yield file
+
+
+def _files_of(folder: Path) -> list[Path]:
+    try:
+        return sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+    except OSError:
+        return []
+
+
+def _read_file(file: Path) -> tuple[Preset, int]:
+    """A file's preset and the line its name stands on."""
+    tree = _tree(file)
+    if tree.data is None:
+        raise _fault(file, 1, "the file is empty; it must hold a preset, beginning with its name:")
+    try:
+        # The file's data is JSON's data: strict JSON mode takes lists for tuples and texts for paths, and nothing else.
+        preset = Preset.model_validate_json(json.dumps(tree.data))
+    except ValidationError as error:
+        found = [_error(file, each.line, each.template, each.values) for each in sentences(error, tree)]
+        raise _WrongFileError(*found) from error
+    return _with_places(preset, file, tree), tree.lines["name",]
+
+
+def _tree(file: Path) -> YamlTree:
+    content = _content(file)
+    try:
+        return yaml_tree.parse(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise _fault(file, line, "the file is not UTF-8 text; save it as UTF-8") from error
+    except YamlError as fault:
+        raise _WrongFileError(_error(file, fault.line, fault.sentence, fault.values)) from fault
+
+
+def _content(file: Path) -> bytes:
+    try:
+        number = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe must not hold up the start
+        with os.fdopen(number, "rb") as opened:
+            facts = os.fstat(number)
+            if not stat.S_ISREG(facts.st_mode):
+                raise _WrongFileError(PresetError("{file}: is not a file", file=_shown(file)))
+            content = opened.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError as error:
+        raise _WrongFileError(PresetError("{file}: there is no such file or folder", file=_shown(file))) from error
+    except (OSError, ValueError) as error:
+        raise _WrongFileError(
+            PresetError("{file}: cannot be read: {reason}", file=_shown(file), reason=_reason(error))
+        ) from error
+    if len(content) > MAX_FILE_BYTES:
+        size = max(facts.st_size, len(content))
+        raise _fault(file, 1, "the file has {size} bytes; a preset has at most {limit}", size=size, limit=MAX_FILE_BYTES)
+    return content
+
+
+def _reason(error: OSError | ValueError) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _check_unique(preset: Preset, place: str, homes: dict[str, str]) -> None:
+    """Names count as the same when their pages' addresses would be: ``a-b`` and ``a.b`` both answer at ``/chat_a_b``."""
+    if preset.api_name in homes:
+        raise _WrongFileError(
+            PresetError(
+                "{place}: name: {name} is taken already, in {first} (names that differ only in '-', '_' and '.' count as one)",
+                place=place,
+                name=preset.name,
+                first=homes[preset.api_name],
+            )
+        )
+    homes[preset.api_name] = place
+
+
+def _with_places(preset: Preset, file: Path, tree: YamlTree) -> Preset:
+    """Turns what the file gives relative to itself into absolute paths, and checks that the pictures are there."""
+    folder = file.resolve().parent
+    sources = tuple(str(folder / source) if source.startswith(".") else source for source in preset.sources)
+    examples = tuple(_example(example, position, file, tree) for position, example in enumerate(preset.examples))
+    return preset.model_copy(update={"sources": sources, "examples": examples})
+
+
+def _example(example: Example, position: int, file: Path, tree: YamlTree) -> Example:
+    pictures = []
+    for index, picture in enumerate(example.pictures):
+        found = _picture(picture, file.resolve().parent)
+        if not found.is_file():
+            key = ("examples", position, "pictures", index)
+            raise _fault(file, tree.lines[key], "{key}: there is no file {picture}", key=yaml_tree.shown(key), picture=found)
+        pictures.append(found)
+    return example.model_copy(update={"pictures": tuple(pictures)})
+
+
+def _picture(picture: Path, folder: Path) -> Path:
+    builtin = str(picture).removeprefix("builtin:")
+    return folder / picture.expanduser() if builtin == str(picture) else BUILTIN_PICTURES / Path(builtin).name
+
+
+def _fault(file: Path, line: int, sentence: str, **values: object) -> _WrongFileError:
+    return _WrongFileError(_error(file, line, sentence, values))
+
+
+def _error(file: Path, line: int, sentence: str, values: Mapping[str, object]) -> PresetError:
+    return PresetError("{file}:{line}: " + sentence, "", file=_shown(file), line=line, **values)
+
+
+def _shown(file: Path) -> str:
+    """As short as it can be typed from here."""
+    absolute = Path(os.path.abspath(file))  # noqa: PTH100 - Path.resolve would follow links away from what was typed
+    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(file)
