@@ -1,10 +1,406 @@
-"""The memory plan: preset + checkpoint facts + device facts -> what fits, before anything loads. Pure: no I/O, clock or log."""
+"""The memory plan: preset + model sizes + card -> what fits on the GPU, before anything loads. Pure: no I/O, clock or log.
+
+LMDeploy's ``cache_max_entry_count`` is a share of whatever is free after the weights, so alone it says neither how much a model
+takes nor how long a conversation may be: with its default session TurboMind's warm-up spins for ever on an 8 GB card. The plan
+turns ratio and budget into bytes, bytes into whole cache blocks (`TurbomindCache`, `PytorchCache`), and derives from them
+session, prefill length, batch and tiles so that the warm-up and every admitted request fit.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
+
+from launcher.errors import MemoryPlanError
+from launcher.presets import MemorySettings
+from launcher.sizes import ELEMENT_BYTES, ModelSizes, VisionSizes
+
+PartName = Literal["language_model", "vision_tower", "projector", "cuda_context", "activations", "kv_cache"]
+EngineKind = Literal["turbomind", "pytorch"]
+
+MIB = 2**20
+GIB = 2**30
+BLOCK_TOKENS = 64
+"""Tokens of one cache block, in both engines."""
+SPARE_BLOCKS = 2
+"""Blocks a session leaves free: the block being written, and the one the prefix cache forks at a picture's end."""
+ANSWER_TOKENS = 512
+"""The answer that must fit behind one full-size picture."""
+PROMPT_TOKENS = 256
+"""System prompt, template and question, generously."""
+PREFILL_TOKENS = 2048
+"""Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of them: 1.2 MB."""
+TOKENS_PER_USER = 512
+MAX_BATCH = 16
+RATIO_MARGIN = 0.03
+"""How far the free memory that TurboMind sees may lie from the plan's before a planned cache page is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A GPU's memory as the plan needs it: what it has, and what other processes leave free of it."""
+
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryPart:
+    """One line of the plan."""
+
+    name: PartName
+    size_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlanChange:
+    """What the plan changed from the preset and why: a sentence's template and its values, so that it can be translated."""
+
+    template: str
+    values: tuple[tuple[str, object], ...]
+
+    def __str__(self) -> str:
+        return self.template.format(**dict(self.values))
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """What a model may take on its GPU (to be filled in with LMDeploy)."""
+    """What a model may take on its GPU, and the engine settings that keep it there.
+
+    ``session_tokens`` bounds prompt plus answer, ``max_tiles`` the tiles of one picture without its thumbnail (0 for a text
+    model), ``cache_tokens`` is what the KV cache holds for certain, ``cache_ratio`` its share of the memory that is free after
+    the weights, ``asleep_bytes`` what stays when the model sleeps (nothing: its process ends).
+    """
+
+    engine: EngineKind
+    dtype: str
+    parts: tuple[MemoryPart, ...]
+    budget_bytes: int
+    cache_ratio: float
+    cache_tokens: int
+    cache_blocks: int
+    kv_bits: int
+    session_tokens: int
+    max_prefill_tokens: int
+    max_batch: int
+    max_tiles: int
+    vision: VisionSizes | None
+    asleep_bytes: int = 0
+    changes: tuple[PlanChange, ...] = ()
+
+    @property
+    def total_bytes(self) -> int:
+        """All that the process holds at its peak."""
+        return sum(part.size_bytes for part in self.parts)
+
+    def part_bytes(self, name: PartName) -> int:
+        """Bytes of one part, 0 if the model has none."""
+        return sum(part.size_bytes for part in self.parts if part.name == name)
+
+    @property
+    def picture_tokens(self) -> int:
+        """Tokens that the largest picture costs, 0 for a text model."""
+        return self.vision.picture_tokens(self.max_tiles) if self.vision else 0
+
+
+@dataclass(frozen=True, slots=True)
+class TurbomindCache:
+    """TurboMind's paged cache: 32 MiB pages, joined to slabs of 2^k pages until blocks fill 95 % of a slab.
+
+    Source: LMDeploy 0.18 ``src/turbomind/memory/{page,slab}.h`` and ``object.cc``. The region is aligned up to a page.
+    """
+
+    page_bytes: int = 32 * MIB
+    max_slab_bytes: int = GIB
+    fill: float = 0.95
+
+    def blocks(self, cache_bytes: int, block_bytes: int) -> int:
+        """Blocks that a region of ``cache_bytes`` holds for certain."""
+        slab_bytes = self.slab_bytes(block_bytes)
+        usable_bytes = int(cache_bytes * (1 - RATIO_MARGIN)) - self.page_bytes
+        return max(0, usable_bytes // slab_bytes) * (slab_bytes // block_bytes)
+
+    def bytes_for(self, blocks: int, block_bytes: int) -> int:
+        """The smallest region that holds ``blocks`` for certain."""
+        slab_bytes = self.slab_bytes(block_bytes)
+        slabs = -(-blocks // (slab_bytes // block_bytes))
+        return int((slabs * slab_bytes + self.page_bytes) / (1 - RATIO_MARGIN)) + 1
+
+    def slab_bytes(self, block_bytes: int) -> int:
+        """The slab that TurboMind cuts into blocks of this size."""
+        slab_bytes = self.page_bytes
+        while slab_bytes < block_bytes:
+            slab_bytes *= 2
+        while slab_bytes // block_bytes * block_bytes < self.fill * slab_bytes and slab_bytes * 2 <= self.max_slab_bytes:
+            slab_bytes *= 2
+        return slab_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PytorchCache:
+    """The PyTorch engine's cache: a number of blocks that the plan itself sets (``num_gpu_blocks``)."""
+
+    def blocks(self, cache_bytes: int, block_bytes: int) -> int:
+        """Blocks that ``cache_bytes`` hold."""
+        return cache_bytes // block_bytes
+
+    def bytes_for(self, blocks: int, block_bytes: int) -> int:
+        """Bytes of ``blocks`` blocks."""
+        return blocks * block_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCosts:
+    """What an engine takes besides weights and cache, measured on an H200 (docs/measurements.md).
+
+    ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the model;
+    ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times the picture tower's
+    hidden + intermediate for each of a tile's patches; ``logit_factor``: 4-byte copies of the vocabulary for each user.
+    """
+
+    cache: TurbomindCache | PytorchCache
+    context_bytes: int
+    workspace_bytes: int
+    token_factor: float
+    tile_factor: float
+    logit_factor: float
+
+
+COSTS: dict[EngineKind, EngineCosts] = {
+    "turbomind": EngineCosts(TurbomindCache(), 512 * MIB, 96 * MIB, token_factor=3.0, tile_factor=2.2, logit_factor=4.0),
+    "pytorch": EngineCosts(PytorchCache(), 512 * MIB, 160 * MIB, token_factor=4.0, tile_factor=4.0, logit_factor=6.0),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """One way to run the model, to be tried against the budget."""
+
+    kv_bits: int
+    max_tiles: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Everything that does not change while settings are tried."""
+
+    memory: MemorySettings
+    sizes: ModelSizes
+    engine: EngineKind
+    card: Card
+    dtype: str
+
+    @property
+    def costs(self) -> EngineCosts:
+        return COSTS[self.engine]
+
+    @property
+    def budget_bytes(self) -> int:
+        return int(self.memory.gpu_budget_gib * GIB)
+
+    @property
+    def room_bytes(self) -> int:
+        """What this model may take: the preset's budget, or less where the card has less free."""
+        return min(self.budget_bytes, self.card.free_bytes)
+
+    @property
+    def weight_bytes(self) -> int:
+        return self.sizes.language_bytes + self.sizes.vision_bytes + self.sizes.projector_bytes
+
+    @property
+    def session_limit(self) -> int:
+        """The longest session that preset and model allow, whatever the cache holds."""
+        wanted = self.memory.session_tokens
+        return self.sizes.language.max_positions if wanted == "auto" else min(wanted, self.sizes.language.max_positions)
+
+    @property
+    def full_tiles(self) -> int:
+        if self.sizes.vision is None:
+            return 0
+        wanted = self.memory.max_tiles
+        return self.sizes.vision.max_tiles if wanted == "auto" else wanted
+
+    def block_bytes(self, kv_bits: int) -> int:
+        return BLOCK_TOKENS * self.sizes.kv_token_bytes(kv_bits)
+
+    def needed_tokens(self, tiles: int) -> int:
+        """Session that one picture of this many tiles (none for a text model) with an answer takes."""
+        picture = self.sizes.vision.picture_tokens(tiles) if self.sizes.vision else 0
+        return picture + PROMPT_TOKENS + ANSWER_TOKENS
+
+    def activation_bytes(self, tiles: int) -> int:
+        """Scratch, one prefill's hidden states, the tower's states for one picture and the logits of a full batch."""
+        language, vision, costs = self.sizes.language, self.sizes.vision, self.costs
+        token_bytes = costs.token_factor * (language.hidden + language.intermediate) * ELEMENT_BYTES
+        logit_bytes = costs.logit_factor * 4 * language.vocab * MAX_BATCH
+        tile_bytes = 0.0
+        if vision is not None:
+            all_tiles = vision.picture_tokens(tiles) // vision.tokens_per_tile
+            tile_bytes = all_tiles * vision.patches * costs.tile_factor * (vision.hidden + vision.intermediate) * ELEMENT_BYTES
+        return costs.workspace_bytes + int(PREFILL_TOKENS * token_bytes + tile_bytes + logit_bytes)
+
+    def free_after_weights(self) -> int:
+        """What LMDeploy's ratio is a share of."""
+        return self.card.free_bytes - self.costs.context_bytes - self.weight_bytes
+
+    def cache_bytes(self, tiles: int) -> int:
+        """The preset's ratio of the free memory, or less where the budget ends first."""
+        left = self.room_bytes - self.costs.context_bytes - self.weight_bytes - self.activation_bytes(tiles)
+        return min(int(self.memory.kv_cache_ratio * self.free_after_weights()), left)
+
+    def cache_tokens(self, setting: _Setting) -> int:
+        cache_bytes = self.cache_bytes(setting.max_tiles)
+        return self.costs.cache.blocks(max(0, cache_bytes), self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
+
+    def session_tokens(self, setting: _Setting) -> int:
+        return min(self.cache_tokens(setting) - SPARE_BLOCKS * BLOCK_TOKENS, self.session_limit)
+
+    def fits(self, setting: _Setting) -> bool:
+        return self.session_tokens(setting) >= self.needed_tokens(setting.max_tiles)
+
+    def settings(self) -> Iterator[_Setting]:
+        """The preset's own setting, then KV at 8 bits, then fewer and fewer tiles.
+
+        Fewer bits hold more tokens but lift no session limit: where that is what is short, only the tiles are lowered.
+        """
+        bits = self.memory.kv_bits
+        yield _Setting(bits, self.full_tiles)
+        if bits > 8 and self.session_limit >= self.needed_tokens(self.full_tiles):
+            bits = 8
+            yield _Setting(bits, self.full_tiles)
+        for tiles in range(self.full_tiles - 1, 0, -1):
+            yield _Setting(bits, tiles)
+
+
+def plan_memory(memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, card: Card, dtype: str | None = None) -> MemoryPlan:
+    """What the model may take, and the settings that keep it there.
+
+    Args:
+        memory: the preset's wishes.
+        sizes: the checkpoint's shape and bytes.
+        engine: whose cache and scratch are planned.
+        card: the GPU's memory.
+        dtype: what the weights are computed in; the checkpoint's own if None (``launcher.gpu_support.compute_dtype``).
+
+    Raises:
+        MemoryPlanError: one picture with an answer (for a text model: a question with an answer) does not fit, whatever is
+            lowered.
+    """
+    problem = _Problem(memory, sizes, engine, card, dtype or sizes.dtype)
+    setting = next((s for s in problem.settings() if problem.fits(s)), None)
+    if setting is None:
+        raise _refusal(problem)
+    return _plan(problem, setting)
+
+
+def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
+    sizes, cache_bytes = problem.sizes, problem.cache_bytes(setting.max_tiles)
+    cache_tokens, session_tokens = problem.cache_tokens(setting), problem.session_tokens(setting)
+    parts: tuple[tuple[PartName, int], ...] = (
+        ("language_model", sizes.language_bytes),
+        ("vision_tower", sizes.vision_bytes),
+        ("projector", sizes.projector_bytes),
+        ("cuda_context", problem.costs.context_bytes),
+        ("activations", problem.activation_bytes(setting.max_tiles)),
+        ("kv_cache", cache_bytes),
+    )
+    return MemoryPlan(
+        engine=problem.engine,
+        dtype=problem.dtype,
+        parts=tuple(MemoryPart(name, size) for name, size in parts if size),
+        budget_bytes=problem.budget_bytes,
+        cache_ratio=cache_bytes / problem.free_after_weights(),
+        cache_tokens=cache_tokens,
+        cache_blocks=cache_tokens // BLOCK_TOKENS,
+        kv_bits=setting.kv_bits,
+        session_tokens=session_tokens,
+        max_prefill_tokens=min(PREFILL_TOKENS, session_tokens),
+        max_batch=max(1, min(MAX_BATCH, cache_tokens // TOKENS_PER_USER)),
+        max_tiles=setting.max_tiles,
+        vision=sizes.vision,
+        changes=tuple(_changes(problem, setting, session_tokens)),
+    )
+
+
+def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Iterator[PlanChange]:
+    memory, ratio_bytes = problem.memory, problem.memory.kv_cache_ratio * problem.free_after_weights()
+    cache_bytes = problem.cache_bytes(setting.max_tiles)
+    if cache_bytes < int(ratio_bytes):
+        yield _change(
+            "KV cache ratio {wanted:.3g} -> {chosen:.3g}: the whole share would pass the budget of {budget:.3g} GiB.",
+            wanted=memory.kv_cache_ratio,
+            chosen=cache_bytes / problem.free_after_weights(),
+            budget=problem.room_bytes / GIB,
+        )
+    if setting.kv_bits != memory.kv_bits:
+        first = _Setting(memory.kv_bits, problem.full_tiles)
+        yield _change(
+            "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a picture of {tiles} tiles"
+            " with its answer takes {needed}."
+            if problem.sizes.vision
+            else "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a question with its"
+            " answer takes {needed}.",
+            wanted=memory.kv_bits,
+            chosen=setting.kv_bits,
+            held=problem.cache_tokens(first),
+            tiles=problem.full_tiles,
+            needed=problem.needed_tokens(problem.full_tiles),
+        )
+    if setting.max_tiles < problem.full_tiles:
+        yield _change(
+            "Tiles of a picture {wanted} -> {chosen}: the session of {session} tokens has no room for more.",
+            wanted=problem.full_tiles,
+            chosen=setting.max_tiles,
+            session=session_tokens,
+        )
+    if memory.session_tokens != "auto" and session_tokens < memory.session_tokens:
+        yield _change(
+            "Session {wanted} -> {chosen} tokens: the KV cache holds no more.",
+            wanted=memory.session_tokens,
+            chosen=session_tokens,
+        )
+
+
+def _change(template: str, **values: object) -> PlanChange:
+    return PlanChange(template, tuple(values.items()))
+
+
+def _refusal(problem: _Problem) -> MemoryPlanError:
+    smallest = list(problem.settings())[-1]
+    needed_tokens = problem.needed_tokens(smallest.max_tiles)
+    if problem.session_limit < needed_tokens:
+        return MemoryPlanError(
+            "A session of {session} tokens is too short: the smallest picture or question with an answer takes {needed}.",
+            hint="Set memory.session_tokens to auto, or to {needed} or more.",
+            session=problem.session_limit,
+            needed=needed_tokens,
+        )
+    block_bytes = problem.block_bytes(smallest.kv_bits)
+    blocks = -(-needed_tokens // BLOCK_TOKENS) + SPARE_BLOCKS
+    cache_bytes = problem.costs.cache.bytes_for(blocks, block_bytes)
+    fixed_bytes = problem.weight_bytes + problem.costs.context_bytes + problem.activation_bytes(smallest.max_tiles)
+    figures: dict[str, object] = {
+        "weights": problem.weight_bytes / GIB,
+        "rest": (fixed_bytes - problem.weight_bytes) / GIB,
+        "cache": cache_bytes / GIB,
+        "total": (fixed_bytes + cache_bytes) / GIB,
+        "room": problem.room_bytes / GIB,
+        "ratio": problem.memory.kv_cache_ratio,
+        "share": max(0, problem.cache_bytes(smallest.max_tiles)) / GIB,
+    }
+    if fixed_bytes + cache_bytes <= problem.room_bytes:
+        return MemoryPlanError(
+            "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with its answer takes"
+            " {cache:.2f} GiB.",
+            hint="Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a shorter"
+            " memory.session_tokens.",
+            **figures,
+        )
+    return MemoryPlanError(
+        "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest KV cache"
+        " {cache:.2f}, together {total:.2f} GiB.",
+        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card,"
+        " or shorten memory.session_tokens and lower memory.max_tiles.",
+        **figures,
+    )

@@ -1,0 +1,80 @@
+"""Whether a GPU and its driver can run a model's engine at all: pure rules over the device's facts, asked before loading.
+
+How much fits is ``launcher.memory``'s question; finding the facts is ``launcher.devices``'.
+"""
+
+from __future__ import annotations
+
+from launcher.errors import DeviceError
+from launcher.memory import EngineKind
+
+MIN_COMPUTE_CAPABILITY = (7, 0)
+"""Volta; the oldest architecture that LMDeploy 0.18's wheels and the CUDA builds of PyTorch carry code for."""
+
+BF16_COMPUTE_CAPABILITY = (8, 0)
+"""Ampere; older tensor cores know fp16 only."""
+
+MIN_CUDA_DRIVER = (12, 8)
+"""The CUDA version that the driver must speak for the locked CUDA build of PyTorch."""
+
+ENGINES_BY_ARCHITECTURE: dict[str, tuple[EngineKind, ...]] = {
+    "InternLM2ForCausalLM": ("turbomind", "pytorch"),
+    "InternVLChatModel": ("turbomind", "pytorch"),
+    "InternLMXComposer2ForCausalLM": ("pytorch",),
+}
+"""The LMDeploy engines that serve an architecture, the faster first: engine auto takes the first."""
+
+
+def choose_engine(architecture: str, wanted: str) -> EngineKind:
+    """The LMDeploy engine for an architecture.
+
+    Raises:
+        DeviceError: no LMDeploy engine, or not the one the preset asks for, serves the architecture.
+    """
+    served = ENGINES_BY_ARCHITECTURE.get(architecture, ())
+    for engine in served:
+        if wanted in ("auto", engine):
+            return engine
+    raise DeviceError(
+        "The engine {engine} does not serve {architecture}.",
+        hint="Set engine: to one of {served}.",
+        engine=wanted,
+        architecture=architecture,
+        served=", ".join((*served, "transformers")),
+    )
+
+
+def check_gpu(name: str, compute_capability: tuple[int, int], cuda_driver: tuple[int, int]) -> None:
+    """Raises DeviceError if the GPU is too old for the engines, or its driver for the CUDA build.
+
+    Args:
+        name: the GPU's product name.
+        compute_capability: e.g. (8, 6).
+        cuda_driver: the newest CUDA version that the driver supports, as ``nvidia-smi`` shows it, e.g. (12, 4).
+    """
+    if compute_capability < MIN_COMPUTE_CAPABILITY:
+        raise DeviceError(
+            "{gpu} has compute capability {found}; LMDeploy needs {needed} or newer.",
+            hint="Set engine: transformers in the preset to run on the CPU, or take a newer GPU (2017 or later).",
+            gpu=name,
+            found=_dotted(compute_capability),
+            needed=_dotted(MIN_COMPUTE_CAPABILITY),
+        )
+    if cuda_driver < MIN_CUDA_DRIVER:
+        raise DeviceError(
+            "The NVIDIA driver speaks CUDA {found}; the installed PyTorch needs {needed}.",
+            hint="Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first line.",
+            found=_dotted(cuda_driver),
+            needed=_dotted(MIN_CUDA_DRIVER),
+        )
+
+
+def compute_dtype(compute_capability: tuple[int, int], checkpoint_dtype: str) -> str:
+    """What the weights are computed in: the checkpoint's dtype, but float16 for bfloat16 on a card that has none."""
+    if checkpoint_dtype == "bfloat16" and compute_capability >= BF16_COMPUTE_CAPABILITY:
+        return "bfloat16"
+    return "float16"
+
+
+def _dotted(version: tuple[int, int]) -> str:
+    return f"{version[0]}.{version[1]}"

@@ -1,0 +1,264 @@
+"""How large a model is, from its config.json (and, where they are at hand, its safetensors headers): no weights are read.
+
+Owns the arithmetic of the three published architectures and the few sizes of the published checkpoints themselves, so that
+``launcher plan`` works before anything is downloaded. It does not decide what fits: that is ``launcher.memory``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from launcher.errors import CheckpointError
+
+ELEMENT_BYTES = 2
+"""bf16 and fp16; the engines keep everything but AWQ's linear layers in one of them."""
+
+AWQ_ELEMENT_BYTES = 0.5 + 4 / 128
+"""4 bits a weight, and for each group of 128 a 16-bit scale and a 16-bit zero point (TurboMind unpacks the zero points)."""
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageSizes:
+    """The language model's shape. ``plora_rank`` is 0 where there is no partial LoRA, ``weight_bits`` 4 for AWQ, else 16."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    intermediate: int
+    vocab: int
+    max_positions: int
+    weight_bits: int = 16
+    plora_rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VisionSizes:
+    """The picture tower's shape. A tile is one ``image_size`` square; ``max_tiles`` does not count the thumbnail."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+    image_size: int
+    patch_size: int
+    tokens_per_tile: int
+    max_tiles: int
+    thumbnail: bool
+
+    def picture_tokens(self, tiles: int) -> int:
+        """Tokens that a picture cut into ``tiles`` tiles costs, the thumbnail included."""
+        return (tiles + (self.thumbnail and tiles > 1)) * self.tokens_per_tile
+
+    @property
+    def patches(self) -> int:
+        """Patches of one tile, without the class token."""
+        return (self.image_size // self.patch_size) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes:
+    """A checkpoint's shape and the bytes of its three parts as a GPU engine keeps them."""
+
+    architecture: str
+    dtype: str
+    language: LanguageSizes
+    vision: VisionSizes | None
+    language_bytes: int
+    vision_bytes: int = 0
+    projector_bytes: int = 0
+
+    def kv_token_bytes(self, kv_bits: int) -> int:
+        """Bytes of keys and values of one token: 8 and 4 bits carry a 16-bit scale and zero point for each head's vector."""
+        vector_bytes = self.language.head_dim * kv_bits // 8 + (0 if kv_bits == 16 else 2 * ELEMENT_BYTES)
+        return 2 * self.language.layers * self.language.kv_heads * vector_bytes
+
+
+def model_sizes(config: Mapping[str, Any], tensor_bytes: Mapping[str, int] | None = None) -> ModelSizes:
+    """The sizes of a checkpoint.
+
+    Args:
+        config: the checkpoint's config.json.
+        tensor_bytes: bytes of each tensor by name, from the safetensors headers; without it they follow from the config.
+
+    Raises:
+        CheckpointError: the architecture is not one of those that launcher knows.
+    """
+    architecture = (config.get("architectures") or ["?"])[0]
+    reader = _READERS.get(architecture)
+    if reader is None:
+        raise CheckpointError(
+            "The architecture {architecture} is not known here.",
+            hint="Known are: {known}.",
+            architecture=architecture,
+            known=", ".join(_READERS),
+        )
+    sizes = reader(config)
+    return sizes if tensor_bytes is None else _with_tensor_bytes(sizes, tensor_bytes)
+
+
+def _with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int]) -> ModelSizes:
+    parts = {"language": 0, "vision": 0, "projector": 0}
+    for name, size in tensor_bytes.items():
+        parts[_part_of(name)] += size
+    return ModelSizes(
+        architecture=sizes.architecture,
+        dtype=sizes.dtype,
+        language=sizes.language,
+        vision=sizes.vision,
+        language_bytes=parts["language"],
+        vision_bytes=parts["vision"],
+        projector_bytes=parts["projector"],
+    )
+
+
+def _part_of(tensor_name: str) -> str:
+    if tensor_name.startswith(("vision_model.", "vit.")):
+        return "vision"
+    return "projector" if tensor_name.startswith(("mlp1.", "vision_proj.")) else "language"
+
+
+def _language(config: Mapping[str, Any], plora_rank: int = 0) -> LanguageSizes:
+    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
+    quantization = config.get("quantization_config") or {}
+    return LanguageSizes(
+        layers=int(config["num_hidden_layers"]),
+        hidden=hidden,
+        heads=heads,
+        kv_heads=int(config.get("num_key_value_heads") or heads),
+        head_dim=int(config.get("head_dim") or hidden // heads),
+        intermediate=int(config["intermediate_size"]),
+        vocab=int(config["vocab_size"]),
+        max_positions=int(config.get("max_position_embeddings") or 2048),
+        weight_bits=4 if quantization.get("quant_method") == "awq" else 16,
+        plora_rank=plora_rank,
+    )
+
+
+def _language_bytes(sizes: LanguageSizes) -> int:
+    """Embedding, head and norms in 16 bits; the five linear layers of each block in 16 bits or AWQ; PLoRA beside each."""
+    query, key_value = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
+    shapes = (
+        (query + 2 * key_value, sizes.hidden),
+        (sizes.hidden, query),
+        (sizes.intermediate, sizes.hidden),
+        (sizes.intermediate, sizes.hidden),
+        (sizes.hidden, sizes.intermediate),
+    )
+    linear = sum(rows * columns for rows, columns in shapes)
+    plora = sum((rows + columns) * sizes.plora_rank for rows, columns in shapes)
+    per_element = AWQ_ELEMENT_BYTES if sizes.weight_bits == 4 else ELEMENT_BYTES
+    block_bytes = int(linear * per_element) + (plora + 2 * sizes.hidden) * ELEMENT_BYTES
+    return sizes.layers * block_bytes + (2 * sizes.vocab + 1) * sizes.hidden * ELEMENT_BYTES
+
+
+def _tower_bytes(vision: VisionSizes, scale_vectors: int) -> int:
+    """A ViT: patch and position embedding, then blocks of fused or separate q, k, v, output, two-layer MLP and two norms."""
+    hidden, inner = vision.hidden, vision.intermediate
+    embedding = hidden * (3 * vision.patch_size**2 + 1) + (vision.patches + 2) * hidden
+    block = 4 * hidden * hidden + 4 * hidden + 2 * hidden * inner + hidden + inner + (4 + scale_vectors) * hidden
+    return (embedding + vision.layers * block) * ELEMENT_BYTES
+
+
+def _dtype(config: Mapping[str, Any]) -> str:
+    return str(config.get("torch_dtype") or config.get("dtype") or "bfloat16")
+
+
+def _internlm2(config: Mapping[str, Any]) -> ModelSizes:
+    language = _language(config)
+    return ModelSizes("InternLM2ForCausalLM", _dtype(config), language, None, _language_bytes(language))
+
+
+def _internvl(config: Mapping[str, Any]) -> ModelSizes:
+    text, tower = dict(config["llm_config"]), config["vision_config"]
+    text.setdefault("quantization_config", config.get("quantization_config"))
+    language = _language(text)
+    image_size, patch = int(config.get("force_image_size") or tower["image_size"]), int(tower["patch_size"])
+    vision = VisionSizes(
+        layers=int(tower["num_hidden_layers"]),
+        hidden=int(tower["hidden_size"]),
+        intermediate=int(tower["intermediate_size"]),
+        image_size=image_size,
+        patch_size=patch,
+        tokens_per_tile=int((image_size // patch) ** 2 * float(config["downsample_ratio"]) ** 2),
+        max_tiles=int(config["max_dynamic_patch"]) if config.get("dynamic_image_size") else 1,
+        thumbnail=bool(config.get("use_thumbnail")),
+    )
+    joined = 4 * vision.hidden
+    projector = 2 * joined + (joined + 1) * language.hidden + (language.hidden + 1) * language.hidden
+    return ModelSizes(
+        architecture="InternVLChatModel",
+        dtype=_dtype(text if language.weight_bits == 16 else config),
+        language=language,
+        vision=vision,
+        language_bytes=_language_bytes(language),
+        vision_bytes=_tower_bytes(vision, scale_vectors=2),
+        projector_bytes=projector * ELEMENT_BYTES,
+    )
+
+
+def _xcomposer2(config: Mapping[str, Any]) -> ModelSizes:
+    """CLIP ViT-L/14 and rank-256 PLoRA; smaller towers say so under ``vision_config`` (as the built-in model does)."""
+    tower = config.get("vision_config") or {}
+    language = _language(config, plora_rank=int(config.get("plora_rank") or 256))
+    image_size, patch = int(config.get("img_size") or 490), int(tower.get("patch_size") or 14)
+    vision = VisionSizes(
+        layers=int(tower.get("num_hidden_layers") or 24),
+        hidden=int(tower.get("hidden_size") or 1024),
+        intermediate=int(tower.get("intermediate_size") or 4096),
+        image_size=image_size,
+        patch_size=patch,
+        tokens_per_tile=(image_size // patch) ** 2,
+        max_tiles=1,
+        thumbnail=False,
+    )
+    projector = (vision.hidden + 1) * language.hidden + (language.hidden + 1) * language.hidden
+    return ModelSizes(
+        architecture="InternLMXComposer2ForCausalLM",
+        dtype=_dtype(config),
+        language=language,
+        vision=vision,
+        language_bytes=_language_bytes(language),
+        vision_bytes=_tower_bytes(vision, scale_vectors=0),
+        projector_bytes=projector * ELEMENT_BYTES,
+    )
+
+
+_READERS = {"InternLM2ForCausalLM": _internlm2, "InternVLChatModel": _internvl, "InternLMXComposer2ForCausalLM": _xcomposer2}
+
+_INTERNLM2_1_8B: dict[str, Any] = {
+    "architectures": ["InternLM2ForCausalLM"],
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "vocab_size": 92544,
+    "max_position_embeddings": 32768,
+    "torch_dtype": "bfloat16",
+}
+_INTERNVL2_2B: dict[str, Any] = {
+    "architectures": ["InternVLChatModel"],
+    "llm_config": {**_INTERNLM2_1_8B, "vocab_size": 92553},
+    "vision_config": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "patch_size": 14, "image_size": 448},
+    "force_image_size": 448,
+    "downsample_ratio": 0.5,
+    "dynamic_image_size": True,
+    "max_dynamic_patch": 12,
+    "use_thumbnail": True,
+    "torch_dtype": "bfloat16",
+}
+KNOWN_CONFIGS: dict[str, dict[str, Any]] = {
+    "internlm2-chat-1_8b": _INTERNLM2_1_8B,
+    "internvl2-2b": _INTERNVL2_2B,
+    "internvl2-2b-awq": {**_INTERNVL2_2B, "quantization_config": {"quant_method": "awq"}, "torch_dtype": "float16"},
+    "internlm-xcomposer2-vl-1_8b": {
+        **_INTERNLM2_1_8B,
+        "architectures": ["InternLMXComposer2ForCausalLM"],
+        "img_size": 490,
+        "torch_dtype": "float16",
+    },
+}
+"""The published checkpoints' sizes by preset name: what their config.json says, cut down to what memory depends on."""
