@@ -1,0 +1,212 @@
+"""The InternLM2 tokenizer as a fast one, built from the checkpoint's ``tokenizer.model``.
+
+A ``tokenizer.model`` is SentencePiece BPE without any text normalisation: no dummy prefix, spaces kept, spaces written as "▁",
+unknown characters as bytes. The published tokenizer is a Python wrapper that splits the text at special tokens and hands the
+rest to SentencePiece; here the same ids come from the ``tokenizers`` library in one pass.
+
+Three things differ on purpose. Where ``tokenizer_config.json`` gives an id that SentencePiece calls [UNUSED_TOKEN_n] a new name
+(<|im_end|> and others), the old name is plain text: the published tokenizer lets it forge the new token. Decoding
+is SentencePiece's, with no clean-up of spaces before punctuation. And the conversion (about a second for 92,000 pieces) is
+kept in the user's cache folder, keyed by what it was made from.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import hashlib
+import json
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from google.protobuf.message import DecodeError
+from sentencepiece import sentencepiece_model_pb2 as sentencepiece_model
+from tokenizers import AddedToken, Tokenizer, decoders, normalizers
+from tokenizers.models import BPE
+from transformers import PreTrainedTokenizerFast
+
+from launcher.errors import CheckpointError
+
+_SPACE = "▁"
+_BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
+# Part of the cache key: counts up when the conversion changes.
+_CONVERSION = 1
+
+_Piece = sentencepiece_model.ModelProto.SentencePiece
+
+
+class InternLM2Tokenizer(PreTrainedTokenizerFast):
+    """Reads ``tokenizer.model``; takes the arguments of ``tokenizer_config.json``. Adds a BOS like the published tokenizer.
+
+    Raises:
+        CheckpointError: the file cannot be read or is not the kind of model described above, or an added token's id is not
+            the one that the checkpoint gives it.
+    """
+
+    vocab_files_names: ClassVar[dict[str, str]] = {"vocab_file": "tokenizer.model"}
+    model_input_names: ClassVar[list[str]] = ["input_ids", "attention_mask"]
+
+    def __init__(self, vocab_file: str, added_tokens_decoder: Mapping[int, AddedToken] | None = None, **kwargs: Any) -> None:
+        added = dict(added_tokens_decoder or {})
+        names = {token_id: str(token) for token_id, token in added.items()}
+        kwargs.setdefault("add_bos_token", True)
+        kwargs.setdefault("clean_up_tokenization_spaces", False)
+        for key, token in (("unk_token", "<unk>"), ("bos_token", "<s>"), ("eos_token", "</s>"), ("pad_token", "</s>")):
+            kwargs.setdefault(key, token)
+        self._tokenizer = load_converted(Path(vocab_file), names)
+        super().__init__(vocab_file=vocab_file, added_tokens_decoder=added, **kwargs)
+        self._check_ids(vocab_file, names)
+
+    @classmethod
+    def convert_to_native_format(cls, **kwargs: Any) -> dict[str, Any]:
+        """Keeps transformers from converting ``tokenizer.model`` its own way before ``__init__`` sees it."""
+        kwargs.pop("trust_remote_code", None)
+        return kwargs
+
+    def convert_tokens_to_string(self, tokens: Sequence[str | None]) -> str:
+        """Joins pieces as SentencePiece does: each byte that is no part of a character becomes one U+FFFD."""
+        return join_pieces([token for token in tokens if token is not None])
+
+    def _decode(self, token_ids: int | Sequence[int], skip_special_tokens: bool = False, **_: Any) -> str:
+        ids = [token_ids] if isinstance(token_ids, int) else list(token_ids)
+        return self.convert_tokens_to_string(self.convert_ids_to_tokens(ids, skip_special_tokens=skip_special_tokens))
+
+    def _check_ids(self, vocab_file: str, names: Mapping[int, str]) -> None:
+        for token_id, name in names.items():
+            if (found := self.convert_tokens_to_ids(name)) != token_id:
+                raise CheckpointError(
+                    "{path}: token {name} has id {found}, tokenizer_config.json says {expected}",
+                    hint="tokenizer.model and tokenizer_config.json are not of the same model; download both again.",
+                    path=vocab_file,
+                    name=name,
+                    found=found,
+                    expected=token_id,
+                )
+
+
+def join_pieces(pieces: Sequence[str]) -> str:
+    """Pieces -> text: "▁" is a space, byte pieces are UTF-8, every byte of a broken character becomes U+FFFD."""
+    text, pending = [], bytearray()
+    for piece in pieces:
+        if byte := _BYTE_PIECE.fullmatch(piece):
+            pending.append(int(byte[1], 16))
+            continue
+        text.append(_decode_bytes(pending))
+        text.append(piece.replace(_SPACE, " "))
+        pending.clear()
+    text.append(_decode_bytes(pending))
+    return "".join(text)
+
+
+def _decode_bytes(data: bytearray) -> str:
+    return data.decode("utf-8", errors=_EACH_BYTE)
+
+
+def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "\ufffd" * (error.end - error.start), error.end
+
+
+_EACH_BYTE = "launcher.each_byte"
+codecs.register_error(_EACH_BYTE, _replace_each_byte)
+
+
+def load_converted(vocab_file: Path, names: Mapping[int, str]) -> Tokenizer:
+    """The ``tokenizers`` form of a ``tokenizer.model`` in which ``names`` renames ids; from the cache where it is there.
+
+    Raises:
+        CheckpointError: the file cannot be read or is of another kind.
+    """
+    try:
+        content = vocab_file.read_bytes()
+    except OSError as error:
+        raise _unreadable(vocab_file, error.strerror or str(error)) from error
+    key = hashlib.sha256(content)
+    key.update(json.dumps([_CONVERSION, sorted(names.items())]).encode())
+    cached = _cache_folder() / f"{key.hexdigest()}.json"
+    with contextlib.suppress(Exception):  # not there, cut short, or of another tokenizers version: all are made anew
+        return Tokenizer.from_file(str(cached))
+    tokenizer = convert(_parse(vocab_file, content), names)
+    with contextlib.suppress(OSError):  # a cache that cannot be written costs a second at the next start
+        _write_whole(cached, tokenizer.to_str())
+    return tokenizer
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "launcher" / "tokenizers"
+
+
+def _write_whole(target: Path, text: str) -> None:
+    """Another process sees the whole file or none: written beside it, then renamed."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile("w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8") as file:
+        file.write(text)
+    Path(file.name).replace(target)
+
+
+def _parse(vocab_file: Path, content: bytes) -> Any:
+    model = sentencepiece_model.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except DecodeError as error:
+        raise _unreadable(vocab_file, str(error)) from error
+    normalizer, trainer = model.normalizer_spec, model.trainer_spec
+    known = (
+        trainer.model_type == trainer.BPE
+        and trainer.byte_fallback
+        and not normalizer.precompiled_charsmap
+        and not normalizer.add_dummy_prefix
+        and not normalizer.remove_extra_whitespaces
+        and normalizer.escape_whitespaces
+        and all(piece.type != _Piece.UNUSED for piece in model.pieces)
+    )
+    if not known:
+        raise _unreadable(vocab_file, "it is not BPE with byte fallback and without normalisation, as InternLM2's is")
+    return model
+
+
+def _unreadable(vocab_file: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        "{path} cannot be read: {reason}",
+        hint="Download tokenizer.model into the model's folder again.",
+        path=vocab_file,
+        reason=reason,
+    )
+
+
+def convert(model: Any, names: Mapping[int, str]) -> Tokenizer:
+    """A parsed SentencePiece model -> an equal ``tokenizers`` one, in which the ids in ``names`` have these names."""
+    pieces = [names.get(token_id, piece.piece) for token_id, piece in enumerate(model.pieces)]
+    vocab = {piece: token_id for token_id, piece in enumerate(pieces)}
+    scores = {piece.piece: piece.score for piece in model.pieces if piece.type == _Piece.NORMAL}
+    bpe = BPE(vocab=vocab, merges=merges(scores), unk_token=pieces[model.trainer_spec.unk_id], byte_fallback=True)
+    tokenizer = Tokenizer(bpe)
+    tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
+    tokenizer.decoder = decoders.Sequence([decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()])
+    whole = [piece for piece, entry in zip(pieces, model.pieces, strict=True) if _is_whole(piece, entry)]
+    tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in whole])
+    return tokenizer
+
+
+def _is_whole(name: str, entry: Any) -> bool:
+    """Whether SentencePiece finds this piece in any text before it merges anything; a renamed one is not text any more."""
+    return bool(entry.type == _Piece.USER_DEFINED and entry.piece == name)
+
+
+def merges(scores: Mapping[str, float]) -> list[tuple[str, str]]:
+    """The pairs that SentencePiece would join, the first to be joined first.
+
+    SentencePiece joins the pair whose whole has the best score, the leftmost of equals; ``tokenizers`` wants a strict order of
+    pairs. Two different pairs can only compete for one whole where they overlap (x y z with xy = yz), and then the left one,
+    whose right part y also begins the whole, has to come first.
+    """
+    ranked = sorted((piece for piece in scores if len(piece) > 1), key=lambda piece: -scores[piece])
+    pairs = []
+    for piece in ranked:
+        splits = [(piece[:i], piece[i:]) for i in range(len(piece) - 1, 0, -1) if piece[:i] in scores and piece[i:] in scores]
+        pairs += sorted(splits, key=lambda pair: not piece.startswith(pair[1]))
+    return pairs
