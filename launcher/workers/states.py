@@ -9,10 +9,14 @@ from launcher.errors import LauncherError
 
 
 class ModelState(Enum):
-    """Life of one model. Only ASLEEP, FAILED and UNAVAILABLE have no process."""
+    """Life of one model. UNAVAILABLE, ASLEEP, WAITING and FAILED have no process.
+
+    WAITING is asked for but not begun: other models' answers finish first, or the pause before a restart runs.
+    """
 
     UNAVAILABLE = "unavailable"
     ASLEEP = "asleep"
+    WAITING = "waiting"
     LOADING = "loading"
     READY = "ready"
     STOPPING = "stopping"
@@ -21,7 +25,16 @@ class ModelState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """One model's state now. ``stage`` and ``fraction`` (0 to 1) say how far loading is; ``error`` why it is FAILED or UNAVAILABLE."""
+    """One model's state now.
+
+    Attributes:
+        stage: what is being done while LOADING, as the engine names it ("weights", "warm-up").
+        fraction: how much of that is done, 0 to 1.
+        since_s: seconds since the model entered this state.
+        error: why it is FAILED or UNAVAILABLE.
+        waiting: answers asked for that the engine has not been given yet.
+        running: answers the engine is working on.
+    """
 
     name: str
     state: ModelState
@@ -29,3 +42,5 @@ class ModelStatus:
     fraction: float = 0.0
     since_s: float = 0.0
     error: LauncherError | None = None
+    waiting: int = 0
+    running: int = 0

@@ -1,0 +1,143 @@
+"""An engine that plays a script instead of running a model: for tests alone, and it says so when asked to serve anywhere else.
+
+A script is text with a command on each line that begins with a slash; any other line is echoed word by word. The last message
+is the script of an answer, the preset's system prompt that of loading. Waiting is for events: a gate is a FIFO in the spec's
+folder, made by the test, that opens once the test opens it for writing.
+
+    /name               says the preset's name              /fail TEXT      raises EngineError
+    /say N              says the numbers 0 to N - 1         /raise TEXT     raises RuntimeError
+    /endless            says numbers until it is stopped    /crash CODE     the process exits
+    /wait GATE          goes on once the gate opens         /kill           the process gets SIGKILL
+    /open GATE          opens a gate on which a test waits  /hang           blocks the event loop for good
+    /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
+    /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+import time
+from collections.abc import AsyncGenerator, Callable
+
+from launcher.engines.base import EngineFacts, EngineSpec, Progress
+from launcher.errors import EngineError
+from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
+
+ALLOWED_BY = "LAUNCHER_SCRIPTED_ENGINE"
+"""The environment variable that tests set to 1."""
+
+_SESSION_TOKENS = 1 << 20
+
+
+class ScriptedEngine:
+    """Plays scripts, any number at once.
+
+    Raises:
+        EngineError: the environment does not say that this is a test.
+    """
+
+    def __init__(self, spec: EngineSpec) -> None:
+        if os.environ.get(ALLOWED_BY) != "1":
+            raise EngineError(
+                "{model} asks for the scripted engine, which is no model: it plays scripts for the launcher's own tests.",
+                hint="Write `engine: auto` in the preset.",
+                model=spec.preset.name,
+            )
+        self._spec = spec
+        self._progress: Progress = lambda _stage, _fraction: None
+
+    async def load(self, progress: Progress) -> EngineFacts:
+        """Plays the system prompt; what it says is lost."""
+        begun_s = time.monotonic()
+        self._progress = progress
+        async for _ in self._play(self._spec.preset.chat.system_prompt):
+            pass
+        return EngineFacts("scripted", self._spec.device, _SESSION_TOKENS, None, time.monotonic() - begun_s)
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """Plays the last message, a token a chunk, at most ``max_new_tokens``; pictures are named first."""
+        begun_s = time.monotonic()
+        question = request.messages[-1]
+        first_s = 0.0
+        said = 0
+        finish: FinishReason = "stop"
+        for picture in question.pictures:
+            yield Chunk(f"[{picture.name}] ")
+        async for token in self._play(question.text):
+            if token is None:
+                return
+            first_s = first_s or time.monotonic() - begun_s
+            said += 1
+            yield Chunk(token)
+            if said == request.options.max_new_tokens:
+                finish = "length"
+                break
+        usage = Usage(len(question.text.split()), len(question.pictures), said, first_s, time.monotonic() - begun_s)
+        yield Chunk("", finish, usage)
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+    async def _play(self, script: str) -> AsyncGenerator[str | None, None]:
+        """The tokens of a script; None ends the answer without a last chunk."""
+        for line in script.splitlines():
+            command, _, argument = line.partition(" ")
+            if command == "/name":
+                yield self._spec.preset.name
+            elif command in ("/say", "/endless"):
+                number = 0
+                while command == "/endless" or number < int(argument):
+                    yield f"{number} "
+                    number += 1
+                    await asyncio.sleep(0)
+            elif command == "/mute":
+                yield None
+            elif command.startswith("/"):
+                await self._act(command, argument)
+            else:
+                for word in line.split():
+                    yield f"{word} "
+                    await asyncio.sleep(0)
+
+    async def _act(self, command: str, argument: str) -> None:
+        match command:
+            case "/wait":
+                await _in_thread(lambda: (self._spec.folder / argument).open("rb").close())
+            case "/open":
+                await _in_thread(lambda: (self._spec.folder / argument).open("wb").close())
+            case "/progress":
+                stage, fraction = argument.split()
+                self._progress(stage, float(fraction))
+            case "/print":
+                for number in range(int(argument)):
+                    os.write(1, f"{number:<1023}\n".encode())
+            case "/fail":
+                raise EngineError("The script failed: {text}", hint="Ask something else.", text=argument)
+            case "/raise":
+                raise RuntimeError(argument)
+            case "/crash":
+                os._exit(int(argument or 3))
+            case "/kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            case "/hang":
+                threading.Event().wait()
+            case "/stall":
+                await asyncio.Event().wait()
+            case _:
+                raise EngineError("The script has no command {command}.", command=command)
+
+
+async def _in_thread(wait: Callable[[], None]) -> None:
+    """Waits in a daemon thread: asyncio's own pool would be too small for many waiters, and would hold up the process's end."""
+    done = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def run() -> None:
+        wait()
+        loop.call_soon_threadsafe(done.set)
+
+    threading.Thread(target=run, daemon=True).start()
+    await done.wait()

@@ -1,0 +1,272 @@
+"""All models of a launcher behind one door: ask, wake, unload, statuses, close. For the page and the terminal alike.
+
+The manager carries out what the scheduler decides: it owns the lock, the clock, the answers and the supervisors. Every method may
+be called from any thread; none blocks but `ensure_ready`, `wait_for_change` and `close`.
+"""
+
+from __future__ import annotations
+
+import copy
+import itertools
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Condition, RLock, Thread
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from launcher.errors import EngineError, LauncherError, RequestError
+from launcher.messages import ChatRequest, Chunk
+from launcher.workers.answers import Answer, unread_error
+from launcher.workers.limits import Limits, limits_for
+from launcher.workers.logs import BoundedLog, default_log_folder
+from launcher.workers.protocol import Ask, Cancel, Failed, FromWorker, Progressed, Ready, Said
+from launcher.workers.scheduler import Action, ModelNeeds, Refuse, Scheduler, Send, Start, Stop, Withdraw
+from launcher.workers.states import ModelState, ModelStatus
+from launcher.workers.supervisor import Ended, Supervisor
+
+if TYPE_CHECKING:
+    from launcher.engines.base import EngineSpec
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableModel:
+    """A preset on this machine: how its engine is built, or why it cannot run here."""
+
+    name: str
+    spec: EngineSpec | LauncherError
+
+
+@dataclass(frozen=True, slots=True)
+class _Open:
+    """An answer that is neither over nor given up by its reader."""
+
+    request: ChatRequest
+    answer: Answer
+
+
+class Manager:
+    """Runs the models, each in its own process, and stops them all when closed.
+
+    Args:
+        models: what the launcher offers; names are unique.
+        gpu_budget_bytes: for each device, what models with a memory plan may hold together; where a device is not named, the
+            largest GPU budget among its presets.
+        limits: the bounds of every worker's supervision; by default those that suit its device.
+        log_folder: where models' logs go.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[RunnableModel],
+        *,
+        gpu_budget_bytes: dict[str, int] | None = None,
+        limits: Limits | None = None,
+        log_folder: Path | None = None,
+    ) -> None:
+        self._specs = {model.name: model.spec for model in models if not isinstance(model.spec, LauncherError)}
+        self._names = [model.name for model in models]
+        self._log_folder = log_folder or default_log_folder()
+        self._limits = limits
+        self._scheduler = Scheduler(map(_needs, models), _budgets(self._specs.values()) | (gpu_budget_bytes or {}))
+        self._supervisors: dict[str, Supervisor] = {}
+        self._open: dict[int, _Open] = {}
+        self._ready_waits: dict[str, list[Future[None]]] = {name: [] for name in self._names}
+        self._ids = itertools.count(1)
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
+        self._version = 0
+        self._closed = False
+        self._timer = Thread(target=self._keep_time, name="launcher's scheduler", daemon=True)
+        self._timer.start()
+
+    def statuses(self) -> tuple[ModelStatus, ...]:
+        """Every model's state now, in the order given."""
+        with self._lock:
+            return self._scheduler.statuses(time.monotonic())
+
+    def wait_for_change(self, version: int, timeout_s: float) -> int:
+        """Blocks until something changed since ``version`` (0 at first) or time is up; returns the version to wait for next."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._version != version, timeout_s)
+            return self._version
+
+    def log_path(self, name: str) -> Path:
+        """Where the model's process prints to."""
+        return self._log_folder / f"{name}.log"
+
+    def wake(self, name: str) -> None:
+        """Begins to load the model and returns; one that has FAILED is tried again. Raises RequestError for an unknown name."""
+        self._check(name)
+        with self._lock:
+            self._do(self._scheduler.wake(name, time.monotonic()))
+
+    def ensure_ready(self, name: str) -> None:
+        """Wakes the model and blocks until it is loaded.
+
+        Raises:
+            LauncherError: why it cannot be loaded.
+        """
+        ready: Future[None] = Future()
+        self._check(name)
+        with self._lock:
+            self._ready_waits[name].append(ready)
+            self._do(self._scheduler.wake(name, time.monotonic()))
+        ready.result()
+
+    def ask(self, name: str, request: ChatRequest) -> Answer:
+        """Asks the model, which is loaded first where need be. What goes wrong is raised from reading the answer.
+
+        A model that has FAILED says why instead of trying again; a person who asks again should `wake` it first.
+
+        Raises:
+            RequestError: no model of that name is offered.
+        """
+        self._check(name)
+        answer_id = next(self._ids)
+        answer = Answer(on_cancel=lambda: self._cancelled(name, answer_id))
+        with self._lock:
+            self._open[answer_id] = _Open(request, answer)
+            self._do(self._scheduler.ask(name, answer_id, time.monotonic()))
+        return answer
+
+    def unload(self, name: str) -> None:
+        """Stops the model's process once the answers it has begun are finished; returns at once."""
+        self._check(name)
+        with self._lock:
+            self._do(self._scheduler.unload(name, time.monotonic()))
+
+    def close(self) -> None:
+        """Stops every process, within bounds, and ends every open answer with an error. May be called more than once."""
+        with self._lock:
+            self._closed = True
+            supervisors = list(self._supervisors.values())
+            self._do(self._scheduler.close(time.monotonic()))
+        for supervisor in supervisors:
+            supervisor.join()
+        self._timer.join()
+
+    def __enter__(self) -> Manager:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def _check(self, name: str) -> None:
+        if name not in self._names:
+            raise RequestError(
+                "There is no model named {name}.",
+                hint="These are offered: {names}. `launcher presets` says more of each.",
+                name=name,
+                names=", ".join(self._names),
+            )
+
+    def _cancelled(self, name: str, answer_id: int) -> None:
+        with self._lock:
+            if self._open.pop(answer_id, None) is not None:
+                self._do(self._scheduler.cancel(name, answer_id, time.monotonic()))
+
+    def _heard(self, name: str, message: FromWorker | Ended) -> None:
+        """What a supervisor reports, in its thread."""
+        if isinstance(message, Said) and message.chunk.finish is None:
+            self._said(name, message)
+            return
+        now_s = time.monotonic()
+        with self._lock:
+            match message:
+                case Progressed(stage, fraction):
+                    self._do(self._scheduler.progressed(name, stage, fraction))
+                case Ready():
+                    self._resolve_ready_waits(name, None)
+                    self._do(self._scheduler.ready(name, now_s))
+                case Said(answer_id, chunk):
+                    self._end_answer(answer_id, chunk)
+                    self._do(self._scheduler.finished(name, answer_id, now_s))
+                case Failed(answer_id, error):
+                    self._end_answer(answer_id, error)
+                    self._do(self._scheduler.finished(name, answer_id, now_s))
+                case Ended(error, retry, while_loading):
+                    del self._supervisors[name]
+                    self._do(self._scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=now_s))
+
+    def _said(self, name: str, said: Said) -> None:
+        """Without the lock: words come far more often than decisions."""
+        open_answer = self._open.get(said.answer_id)
+        if open_answer is not None and not open_answer.answer.push(said.chunk):
+            open_answer.answer.finish(unread_error())
+            self._cancelled(name, said.answer_id)
+
+    def _end_answer(self, answer_id: int, end: Chunk | LauncherError) -> None:
+        if open_answer := self._open.pop(answer_id, None):
+            open_answer.answer.finish(end)
+
+    def _do(self, actions: Iterable[Action]) -> None:
+        """Carries out decisions; the caller holds the lock, so they stay in order. Nothing here blocks."""
+        for action in actions:
+            match action:
+                case Start(name):
+                    self._start(name)
+                case Stop(name):
+                    self._supervisors[name].stop()
+                case Send(name, answer_id):
+                    self._supervisors[name].send(Ask(answer_id, self._open[answer_id].request))
+                case Withdraw(name, answer_id):
+                    self._supervisors[name].send(Cancel(answer_id))
+                case Refuse(answer_id, error):
+                    self._end_answer(answer_id, error)
+        for status in self._scheduler.statuses(time.monotonic()):
+            self._tell_ready_waits(status)
+        self._version += 1
+        self._changed.notify_all()
+
+    def _start(self, name: str) -> None:
+        spec = self._specs[name]
+        limits = self._limits or limits_for(spec.device)
+        log = BoundedLog(self.log_path(name))
+        self._supervisors[name] = Supervisor(spec, limits, log, report=lambda message: self._heard(name, message))
+        self._supervisors[name].start()
+
+    def _tell_ready_waits(self, status: ModelStatus) -> None:
+        if status.state is ModelState.READY:
+            self._resolve_ready_waits(status.name, None)
+        elif status.error is not None:
+            self._resolve_ready_waits(status.name, status.error)
+        elif status.state is ModelState.ASLEEP:
+            stopped = EngineError("{model} was stopped before it was loaded.", hint="Try again.", model=status.name)
+            self._resolve_ready_waits(status.name, stopped)
+
+    def _resolve_ready_waits(self, name: str, error: LauncherError | None) -> None:
+        for wait in self._ready_waits[name]:
+            if error is None:
+                wait.set_result(None)
+            else:
+                wait.set_exception(copy.copy(error))
+        self._ready_waits[name].clear()
+
+    def _keep_time(self) -> None:
+        """In a thread of its own: decisions that only the passing of time allows."""
+        with self._changed:
+            while not self._closed:
+                now_s = time.monotonic()
+                if actions := self._scheduler.settle(now_s):
+                    self._do(actions)
+                due_s = self._scheduler.next_due_s(now_s)
+                self._changed.wait(None if due_s is None else due_s - now_s)
+
+
+def _needs(model: RunnableModel) -> ModelNeeds:
+    if isinstance(model.spec, LauncherError):
+        return ModelNeeds(model.name, unavailable=model.spec)
+    plan = model.spec.plan
+    return ModelNeeds(model.name, model.spec.device, None if plan is None else plan.total_bytes)
+
+
+def _budgets(specs: Iterable[EngineSpec]) -> dict[str, int]:
+    budgets: dict[str, int] = {}
+    for spec in specs:
+        budgets[spec.device] = max(budgets.get(spec.device, 0), int(spec.preset.memory.gpu_budget_gib * _GIB))
+    return budgets

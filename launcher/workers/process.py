@@ -1,0 +1,82 @@
+"""One child process: how it is spawned, how it is ended. Knows nothing of models or of what goes over the pipe.
+
+The child is a fresh interpreter in a session of its own: Ctrl-C in the terminal does not reach it, and ending it takes what it
+spawned along. Linux and macOS: the pipe is an inherited file descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from multiprocessing import Pipe
+from threading import Thread
+
+from launcher.workers.limits import Limits
+from launcher.workers.logs import BoundedLog
+
+# Not ``-m``: that would put the working directory first on the path, and would make engines which spawn processes import the
+# worker once more as their main module.
+_BOOT = "import sys; sys.path[:] = {path!r}; from launcher.workers.worker import main; main({fd}, {heartbeat_s}, {parent})"
+
+_LOG_DRAIN_S = 1.0
+"""For the last printed lines to arrive once the process is gone."""
+
+
+class ChildProcess:
+    """A spawned worker, its pipe and its log. ``name`` only makes it recognizable in ``ps``.
+
+    Raises:
+        OSError: the process cannot be started.
+    """
+
+    def __init__(self, name: str, limits: Limits, log: BoundedLog) -> None:
+        self._limits = limits
+        self.pipe, child_end = Pipe()
+        try:
+            boot = _BOOT.format(path=sys.path, fd=child_end.fileno(), heartbeat_s=limits.heartbeat_s, parent=os.getpid())
+            self._process = subprocess.Popen(
+                [sys.executable, "-u", "-c", boot, name],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                pass_fds=(child_end.fileno(),),
+                start_new_session=True,
+            )
+        except OSError:
+            self.pipe.close()
+            raise
+        finally:
+            child_end.close()
+        assert self._process.stdout is not None
+        self._log_thread = Thread(target=log.follow, args=(self._process.stdout,), name=f"log of {name}", daemon=True)
+        self._log_thread.start()
+
+    @property
+    def pid(self) -> int:
+        """The process id, which is also the id of its session and process group."""
+        return self._process.pid
+
+    def end(self, grace_s: float) -> int | None:
+        """Waits ``grace_s`` for the process to go, then terminates, then kills it, and takes along what it had spawned.
+
+        Returns its exit code, negative for a signal, or None if even SIGKILL did not end it within ``kill_s``.
+        """
+        if not self._gone_within(grace_s):
+            self._process.terminate()
+            if not self._gone_within(self._limits.terminate_s):
+                self._process.kill()
+                self._gone_within(self._limits.kill_s)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        self._log_thread.join(_LOG_DRAIN_S)
+        if not self._log_thread.is_alive() and self._process.stdout is not None:
+            self._process.stdout.close()
+        return self._process.returncode
+
+    def _gone_within(self, timeout_s: float) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout_s)
+        return self._process.returncode is not None

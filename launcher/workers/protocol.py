@@ -1,0 +1,105 @@
+"""What the launcher and a model's process say to each other over their pipe: frozen, picklable; no behaviour but `sendable`.
+
+The launcher says Load once, then Ask and Cancel, then Shutdown. The worker answers Load with any number of Progressed and one
+Ready or LoadFailed, and each Ask with any number of Said of which the last has ``finish``, or with one Failed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher import errors
+from launcher.errors import EngineError, LauncherError
+from launcher.messages import ChatRequest, Chunk
+
+if TYPE_CHECKING:
+    from launcher.engines.base import EngineFacts, EngineSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Build the engine and load the model."""
+
+    spec: EngineSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Answer ``request``; all that is said of it carries ``answer_id``."""
+
+    answer_id: int
+    request: ChatRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Nobody reads this answer any more: end it within one token."""
+
+    answer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shutdown:
+    """End every answer, close the engine and exit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heartbeat:
+    """The worker's event loop turns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progressed:
+    """Loading is at ``stage``, of which ``fraction`` (0 to 1) is done."""
+
+    stage: str
+    fraction: float
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The model is loaded."""
+
+    facts: EngineFacts
+
+
+@dataclass(frozen=True, slots=True)
+class LoadFailed:
+    """The engine refused to load and says why; the worker exits."""
+
+    error: LauncherError
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The next piece of an answer."""
+
+    answer_id: int
+    chunk: Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """An answer ended in an error; the other answers go on."""
+
+    answer_id: int
+    error: LauncherError
+
+
+ToWorker = Load | Ask | Cancel | Shutdown
+FromWorker = Heartbeat | Progressed | Ready | LoadFailed | Said | Failed
+
+_PLAIN = (str, int, float, bool, Path, type(None))
+
+
+def sendable(error: LauncherError) -> LauncherError:
+    """The same error with plain values and a class of ``launcher.errors``.
+
+    Unpickling must not import an engine's library into the launcher process, which a torch exception among the values would.
+    """
+    kind = next((base for base in type(error).__mro__ if base.__module__ == errors.__name__), EngineError)
+    values = {key: value if type(value) in _PLAIN else str(value) for key, value in error.values.items()}
+    plain: LauncherError = kind(error.template, error.hint_template, **values)
+    return plain

@@ -1,0 +1,196 @@
+"""One worker process from spawn to its end: passes messages, notices death, hang and silence, and stops it within bounds.
+
+A supervisor lives as long as its process and reports everything to one owner, `Ended` last and always. Whether another process
+follows is the owner's business; no engine is imported here.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import TYPE_CHECKING
+
+from launcher.errors import LauncherError
+from launcher.workers.failures import Failures
+from launcher.workers.limits import STEP_S, TICK_S, Limits
+from launcher.workers.logs import BoundedLog
+from launcher.workers.process import ChildProcess
+from launcher.workers.protocol import Ask, Failed, FromWorker, Load, LoadFailed, Progressed, Ready, Said, Shutdown, ToWorker
+
+if TYPE_CHECKING:
+    from launcher.engines.base import EngineSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The process is gone.
+
+    Attributes:
+        error: why; None when it was asked to stop.
+        retry: another process may do better.
+        while_loading: it never had the model.
+    """
+
+    error: LauncherError | None
+    retry: bool = False
+    while_loading: bool = False
+
+
+Report = Callable[[FromWorker | Ended], None]
+"""Called from the supervisor's thread, in order; must not block."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Over:
+    """Why watching ended; ``error`` None where the exit code tells. The process gets ``grace_s`` to go by itself."""
+
+    grace_s: float
+    error: LauncherError | None = None
+    retry: bool = True
+
+
+class Supervisor:
+    """Runs one worker. Its methods may be called from any thread and return at once, except `join`."""
+
+    def __init__(self, spec: EngineSpec, limits: Limits, log: BoundedLog, report: Report) -> None:
+        self._spec = spec
+        self._limits = limits
+        self._log = log
+        self._report = report
+        self._failures = Failures(spec.preset.name, log)
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._stopping = Event()
+        self._loaded = False
+        self._stage = ""
+        self._running: set[int] = set()
+        self._thread = Thread(target=self._run, name=f"supervisor of {spec.preset.name}", daemon=True)
+        self.pid: int | None = None
+
+    def start(self) -> None:
+        """Spawns the process and has it load."""
+        self.send(Load(self._spec))
+        self._thread.start()
+
+    def send(self, message: ToWorker) -> None:
+        """Passes a message on. What is sent to a process that is ending is lost: its end is reported for all."""
+        if isinstance(message, Ask):
+            self._running.add(message.answer_id)
+        self._outbox.put(pickle.dumps(message))
+
+    def stop(self) -> None:
+        """Begins the end: ask (once it is loaded), wait, terminate, wait, kill, wait; each wait bounded."""
+        self._stopping.set()
+        self.send(Shutdown())
+
+    def join(self) -> None:
+        """Waits until the process is gone and `Ended` was reported; the bounds of stopping bound this too."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            child = ChildProcess(self._spec.preset.name, self._limits, self._log)
+        except OSError as error:
+            self._report(Ended(self._failures.not_started(error), while_loading=True))
+            return
+        self.pid = child.pid
+        writer = Thread(target=self._write, args=(child,), name=f"writer to {self._spec.preset.name}", daemon=True)
+        writer.start()
+        try:
+            over = self._watch(child)
+        except Exception as error:  # noqa: BLE001 - the end of a process: told to its owner
+            over = _Over(0.0, self._failures.defect(error))
+        exit_code = child.end(over.grace_s)
+        self._outbox.put(None)
+        writer.join(self._limits.terminate_s)
+        if not writer.is_alive():
+            child.pipe.close()
+        self._report(self._ended(over, exit_code))
+
+    def _write(self, child: ChildProcess) -> None:
+        """In a thread of its own: a worker that hangs leaves its pipe full."""
+        try:
+            while (message := self._outbox.get()) is not None:
+                child.pipe.send_bytes(message)
+        except OSError:
+            return  # the process is gone, which `_watch` sees too
+
+    def _watch(self, child: ChildProcess) -> _Over:
+        silences = _Silences()
+        while True:
+            if self._stopping.is_set() and (not self._loaded or silences.stopping_s > self._limits.close_s):
+                return _Over(0.0)
+            if child.pipe.poll(TICK_S):
+                try:
+                    message: FromWorker = child.pipe.recv()
+                except (EOFError, OSError):
+                    return _Over(self._limits.terminate_s)
+                silences.heard(message)
+                self._take(message)
+                if isinstance(message, LoadFailed):
+                    return _Over(self._limits.close_s, message.error, retry=False)
+            silences.step(answering=bool(self._running), stopping=self._stopping.is_set())
+            if error := self._too_silent(silences):
+                return _Over(0.0, error)
+
+    def _take(self, message: FromWorker) -> None:
+        match message:
+            case Ready():
+                self._loaded = True
+            case Progressed(stage):
+                self._stage = stage
+            case Said(answer_id, chunk) if chunk.finish is not None:
+                self._running.discard(answer_id)
+            case Failed(answer_id):
+                self._running.discard(answer_id)
+        self._report(message)
+
+    def _too_silent(self, silences: _Silences) -> LauncherError | None:
+        limits = self._limits
+        if not self._loaded:
+            too_long = silences.no_news_s > limits.load_silence_s
+            return self._failures.silent_loading(limits.load_silence_s, self._stage) if too_long else None
+        if silences.no_beat_s > limits.hang_s:
+            return self._failures.hung(limits.hang_s)
+        if silences.no_news_s > limits.answer_silence_s:
+            return self._failures.silent(limits.answer_silence_s)
+        return None
+
+    def _ended(self, over: _Over, exit_code: int | None) -> Ended:
+        if self._stopping.is_set():
+            return Ended(None, while_loading=not self._loaded)
+        if over.error is not None:
+            return Ended(over.error, over.retry, while_loading=not self._loaded)
+        if self._loaded:
+            return Ended(self._failures.died(exit_code), retry=True)
+        return Ended(self._failures.died_loading(exit_code), retry=True, while_loading=True)
+
+
+class _Silences:
+    """Seconds since a worker's last sign of life and last news, as they passed while this process ran."""
+
+    def __init__(self) -> None:
+        self._seen_s = time.monotonic()
+        self._loaded = False
+        self.no_beat_s = 0.0
+        self.no_news_s = 0.0
+        self.stopping_s = 0.0
+
+    def heard(self, message: FromWorker) -> None:
+        """Anything is a sign of life; progress, words and ends are news."""
+        self.no_beat_s = 0.0
+        self._loaded = self._loaded or isinstance(message, Ready)
+        if isinstance(message, (Progressed, Ready, Said, Failed)):
+            self.no_news_s = 0.0
+
+    def step(self, *, answering: bool, stopping: bool) -> None:
+        """Lets the time since the last step pass, at most STEP_S: a launcher that was suspended has heard nothing meanwhile."""
+        now_s = time.monotonic()
+        passed_s = min(now_s - self._seen_s, STEP_S)
+        self._seen_s = now_s
+        self.no_beat_s += passed_s
+        self.no_news_s = self.no_news_s + passed_s if answering or not self._loaded else 0.0
+        self.stopping_s += passed_s if stopping else 0.0
