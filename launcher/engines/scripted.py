@@ -11,6 +11,7 @@ folder, made by the test, that opens once the test opens it for writing.
     /open GATE          opens a gate on which a test waits  /hang           blocks the event loop for good
     /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
     /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
+    /spawn              says the id of a process of its own
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -93,6 +96,8 @@ class ScriptedEngine:
                     yield f"{number} "
                     number += 1
                     await asyncio.sleep(0)
+            elif command == "/spawn":
+                yield str(subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid)
             elif command == "/mute":
                 yield None
             elif command.startswith("/"):

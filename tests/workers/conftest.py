@@ -1,0 +1,25 @@
+"""A stage for each test, cleared and checked afterwards: no worker process outlives a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher.engines.scripted import ALLOWED_BY
+from tests.workers.stage import Stage, children
+
+
+@pytest.fixture(autouse=True)
+def scripts_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOWED_BY, "1")
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Iterator[Stage]:
+    stage = Stage(tmp_path, [])
+    yield stage
+    for manager in stage.managers:
+        manager.close()
+    assert not children()
