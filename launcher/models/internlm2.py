@@ -81,7 +81,7 @@ def llama_config(config: InternLM2Config) -> LlamaConfig:
 def split_wqkv(wqkv: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
     """(kv_heads * g * head_dim, ...) -> q (heads * head_dim, ...), k and v (kv_heads * head_dim, ...); also for a bias."""
     queries = heads // kv_heads
-    grouped = wqkv.unflatten(0, (kv_heads, queries + 2, -1))  # h g d ...
+    grouped = wqkv.reshape(kv_heads, queries + 2, -1, *wqkv.shape[1:])  # h g d ...
     return (
         grouped[:, :queries].flatten(0, 2),
         grouped[:, queries].flatten(0, 1),
@@ -93,7 +93,7 @@ def join_wqkv(parts: Sequence[Tensor], heads: int, kv_heads: int) -> Tensor:
     """The inverse of ``split_wqkv``."""
     q, k, v = parts
     queries = heads // kv_heads
-    grouped = [q.unflatten(0, (kv_heads, queries, -1)), k.unflatten(0, (kv_heads, 1, -1)), v.unflatten(0, (kv_heads, 1, -1))]
+    grouped = [part.reshape(kv_heads, count, -1, *part.shape[1:]) for part, count in ((q, queries), (k, 1), (v, 1))]
     return torch.cat(grouped, dim=1).flatten(0, 2)
 
 

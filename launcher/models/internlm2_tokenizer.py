@@ -19,7 +19,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,9 +32,12 @@ from transformers import PreTrainedTokenizerFast
 from launcher.errors import CheckpointError
 
 _SPACE = "▁"
+# SentencePiece from 0.2.1 on spells a NUL as a byte even where the model has a piece for it. That piece keeps its id under this
+# name, which no text can reach.
+_NUL_PIECE = "<NUL>"
 _BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 # Part of the cache key: counts up when the conversion changes.
-_CONVERSION = 1
+_CONVERSION = 2
 
 _Piece = sentencepiece_model.ModelProto.SentencePiece
 
@@ -69,7 +72,7 @@ class InternLM2Tokenizer(PreTrainedTokenizerFast):
 
     def convert_tokens_to_string(self, tokens: Sequence[str | None]) -> str:
         """Joins pieces as SentencePiece does: each byte that is no part of a character becomes one U+FFFD."""
-        return join_pieces([token for token in tokens if token is not None])
+        return join_pieces(token for token in tokens if token is not None)
 
     def _decode(self, token_ids: int | Sequence[int], skip_special_tokens: bool = False, **_: Any) -> str:
         ids = [token_ids] if isinstance(token_ids, int) else list(token_ids)
@@ -88,22 +91,35 @@ class InternLM2Tokenizer(PreTrainedTokenizerFast):
                 )
 
 
-def join_pieces(pieces: Sequence[str]) -> str:
+class InternLMXComposer2Tokenizer(InternLM2Tokenizer):
+    """The same under the name that XComposer2's ``tokenizer_config.json`` asks for."""
+
+
+class StreamDecoder:
+    """Pieces -> text as they come; never half a character: the bytes of one that is not complete wait for the rest."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors=_EACH_BYTE)
+
+    def add(self, piece: str) -> str:
+        """The text that this piece completes; may be empty."""
+        return self._decoder.decode(piece_bytes(piece))
+
+    def finish(self) -> str:
+        """What was still waiting: U+FFFD for each byte of a character that never got complete."""
+        return self._decoder.decode(b"", final=True)
+
+
+def join_pieces(pieces: Iterable[str]) -> str:
     """Pieces -> text: "▁" is a space, byte pieces are UTF-8, every byte of a broken character becomes U+FFFD."""
-    text, pending = [], bytearray()
-    for piece in pieces:
-        if byte := _BYTE_PIECE.fullmatch(piece):
-            pending.append(int(byte[1], 16))
-            continue
-        text.append(_decode_bytes(pending))
-        text.append(piece.replace(_SPACE, " "))
-        pending.clear()
-    text.append(_decode_bytes(pending))
-    return "".join(text)
+    return b"".join(map(piece_bytes, pieces)).decode("utf-8", errors=_EACH_BYTE)
 
 
-def _decode_bytes(data: bytearray) -> str:
-    return data.decode("utf-8", errors=_EACH_BYTE)
+def piece_bytes(piece: str) -> bytes:
+    """What one piece adds to the text, as UTF-8; a byte piece may be a part of a character."""
+    if byte := _BYTE_PIECE.fullmatch(piece):
+        return bytes((int(byte[1], 16),))
+    return b"\0" if piece == _NUL_PIECE else piece.replace(_SPACE, " ").encode()
 
 
 def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
@@ -180,7 +196,9 @@ def _unreadable(vocab_file: Path, reason: str) -> CheckpointError:
 
 def convert(model: Any, names: Mapping[int, str]) -> Tokenizer:
     """A parsed SentencePiece model -> an equal ``tokenizers`` one, in which the ids in ``names`` have these names."""
-    pieces = [names.get(token_id, piece.piece) for token_id, piece in enumerate(model.pieces)]
+    pieces = [
+        names.get(token_id, _NUL_PIECE if piece.piece == "\0" else piece.piece) for token_id, piece in enumerate(model.pieces)
+    ]
     vocab = {piece: token_id for token_id, piece in enumerate(pieces)}
     scores = {piece.piece: piece.score for piece in model.pieces if piece.type == _Piece.NORMAL}
     bpe = BPE(vocab=vocab, merges=merges(scores), unk_token=pieces[model.trainer_spec.unk_id], byte_fallback=True)

@@ -57,8 +57,8 @@ class InternVLChatConfig(PreTrainedConfig):
         "llm_config": InternLM2Config,
     }
 
-    vision_config: InternVisionConfig | dict[str, Any] | None = None
-    llm_config: InternLM2Config | dict[str, Any] | None = None
+    vision_config: Any = None  # a dict or None when given, an InternVisionConfig afterwards
+    llm_config: Any = None  # a dict or None when given, an InternLM2Config afterwards
     downsample_ratio: float = 0.5
     ps_version: str = "v2"
     select_layer: int = -1
