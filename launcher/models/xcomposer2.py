@@ -217,7 +217,7 @@ class XComposer2Vision(nn.Module):
 
     def __init__(self, config: CLIPVisionConfig) -> None:
         super().__init__()
-        self.vision_tower = nn.Module()
+        self.vision_tower: Any = nn.Module()
         self.vision_tower.vision_model = CLIPVisionModel(config)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
@@ -424,9 +424,10 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> XComposer2ForCa
     maps = [_stretched(entry, table_side, config.grid_side) for entry in tensor_maps(model)]
     fill(model, [*maps, *_computed(tensors)], tensors, dtype, device)
     renew_rotary(model.model, device)
-    embeddings: Any = model.vit.vision_tower.vision_model.embeddings
+    embeddings = model.vit.vision_tower.vision_model.embeddings
     embeddings.position_ids = torch.arange(embeddings.num_positions, device=device).unsqueeze(0)
-    return model.eval().requires_grad_(False)
+    model.requires_grad_(False).eval()
+    return model
 
 
 def _stretched(entry: TensorMap, table_side: int, side: int) -> TensorMap:
