@@ -134,7 +134,7 @@ def locate(preset: Preset) -> Located | Absent:
         if isinstance(found, Path):
             return Located(found, source)
         reasons.append(f"{source}: {found}")
-    return Absent(tuple(reasons), tuple(_commands(preset)))
+    return Absent(tuple(reasons), download_commands(preset, _own_folder(preset)))
 
 
 def _folder_of(source: str) -> Path | str:
@@ -184,16 +184,28 @@ def _has_weights(folder: Path) -> bool:
     return any(True for pattern in _WEIGHTS for _ in folder.glob(pattern))
 
 
-def _commands(preset: Preset) -> Iterator[str]:
-    """What fetches the checkpoint. With LAUNCHER_MODELS set it goes there, into the folder that the preset looks in."""
-    wanted = next((source for source in preset.sources if _MODELS in source), None)
-    folder = shlex.quote(os.path.expandvars(wanted)) if wanted and os.environ.get(_MODELS) else ""
+def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ...]:
+    """What fetches the checkpoint, exactly as it is to be typed, best first.
+
+    Args:
+        preset: whose checkpoint; only its hub and ModelScope sources can be fetched.
+        into: the folder to fetch into; None for the program's own cache, where ``locate`` looks as well.
+    """
+    commands = []
     for source in preset.sources:
         kind, _, name = source.partition(":")
         if kind == "hf":
-            yield f"{_program('hf')} download {name}" + (f" --local-dir {folder}" if folder else "")
+            commands.append(f"{_program('hf')} download {name}" + (f" --local-dir {shlex.quote(str(into))}" if into else ""))
         elif kind == "modelscope":
-            yield f"{_program('modelscope')} download --model {name}" + (f" --local_dir {folder}" if folder else "")
+            target = f" --local_dir {shlex.quote(str(into))}" if into else ""
+            commands.append(f"{_program('modelscope')} download --model {name}{target}")
+    return tuple(commands)
+
+
+def _own_folder(preset: Preset) -> Path | None:
+    """Where the preset looks below LAUNCHER_MODELS, if that is set."""
+    wanted = next((source for source in preset.sources if _MODELS in source), None)
+    return Path(os.path.expandvars(wanted)) if wanted and os.environ.get(_MODELS) else None
 
 
 def _program(name: str) -> str:

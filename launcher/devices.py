@@ -19,6 +19,9 @@ import pynvml
 
 from launcher.errors import DeviceError
 
+_CGROUP = Path("/sys/fs/cgroup")
+_MEMINFO = Path("/proc/meminfo")
+
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
@@ -153,10 +156,6 @@ def _ram() -> tuple[int, int]:
     if limit is not None and used is not None and limit < total:
         return limit, max(0, min(free, limit - used))
     return total, free
-
-
-_CGROUP = Path("/sys/fs/cgroup")
-_MEMINFO = Path("/proc/meminfo")
 
 
 def _meminfo_available() -> int | None:

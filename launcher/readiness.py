@@ -1,0 +1,232 @@
+"""Can a preset run on this machine, on which engine; if not, why, and what to type. Decides; starts and loads nothing."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Literal
+
+from launcher.checkpoints import Absent, CheckpointFacts, Located, download_commands, locate, read_facts
+from launcher.devices import Devices, Gpu
+from launcher.errors import CheckpointError, DeviceError, LauncherError, MemoryPlanError, MissingPart
+from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
+from launcher.memory import Card, MemoryPlan, plan_memory
+from launcher.presets import Preset
+from launcher.sizes import model_sizes
+
+TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM"})
+"""Architectures of the transformers engine."""
+
+NOT_YET = frozenset({"InternLMXComposer2ForCausalLM"})
+"""Architectures that no engine of the launcher runs so far."""
+
+_TEMPLATE_OF = {"xcomposer2": "InternLMXComposer2ForCausalLM"}
+"""What a preset's prompt template gives away of a checkpoint that is not here yet, so that nobody downloads it in vain."""
+
+_GPU_ENGINES = ("turbomind", "pytorch")
+_CPU_FACTOR = 2
+"""On the CPU 16-bit weights are held in 32 bits."""
+_CPU_SPARE_BYTES = 2**30
+"""For the process, the tiles and the KV cache."""
+_SLOW_BYTES = 200 * 2**20
+_GIB = 2**30
+
+SLOW = "There is no GPU for this model: it runs on the CPU, a few words a second at best."
+
+
+class ReadyState(Enum):
+    """What stands between a preset and its first answer."""
+
+    READY = "ready"
+    NEEDS_DOWNLOAD = "needs download"
+    NEEDS_GPU = "needs a GPU"
+    UNSUPPORTED = "not supported here"
+    BROKEN = "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class InstalledEngines:
+    """Which optional engines can be imported; ``torch_cuda`` says whether PyTorch is a build that knows CUDA."""
+
+    lmdeploy: bool
+    transformers: bool
+    torch_cuda: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """Where a preset stands on this machine.
+
+    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, and maybe a ``note``, a sentence
+    to be shown. Any other state has the ``reason``, and the ``command`` that helps, exactly as it is to be typed, "" for none.
+    """
+
+    preset: Preset
+    state: ReadyState
+    engine: Literal["", "turbomind", "pytorch", "transformers", "scripted"] = ""
+    device: str = ""
+    folder: Path | None = None
+    plan: MemoryPlan | None = None
+    note: str = ""
+    reason: LauncherError | None = None
+    command: str = ""
+
+
+def installed_engines() -> InstalledEngines:
+    """Looks for the engines' packages without importing them."""
+    torch = importlib.util.find_spec("torch") is not None
+    return InstalledEngines(
+        lmdeploy=torch and importlib.util.find_spec("lmdeploy") is not None,
+        transformers=torch and importlib.util.find_spec("transformers") is not None,
+        torch_cuda=torch and "+cpu" not in importlib.metadata.version("torch"),
+    )
+
+
+def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
+    """Where a preset stands. Never raises for what is wrong with it: see ``Readiness.reason``."""
+    if preset.engine == "scripted":
+        return Readiness(preset, ReadyState.READY, engine="scripted", device="cpu", folder=_script_folder(preset))
+    if _TEMPLATE_OF.get(preset.chat.template) in NOT_YET:
+        return _refused(preset, ReadyState.UNSUPPORTED, _not_yet(_TEMPLATE_OF[preset.chat.template]))
+    found = locate(preset)
+    if isinstance(found, Absent):
+        return _absent(preset, found, devices)
+    try:
+        facts = read_facts(found.folder)
+        return _assess_present(preset, found, facts, devices, installed)
+    except CheckpointError as error:
+        return _refused(preset, ReadyState.BROKEN, error, _repair(preset, found))
+    except (DeviceError, MemoryPlanError, MissingPart) as error:
+        return _refused(preset, ReadyState.UNSUPPORTED, error)
+
+
+def _script_folder(preset: Preset) -> Path:
+    """The scripted engine needs no checkpoint: a folder, where its gates are made."""
+    return Path(preset.sources[0]).expanduser()
+
+
+def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: str = "") -> Readiness:
+    return Readiness(preset, state, reason=reason, command=command)
+
+
+def _not_yet(architecture: str) -> DeviceError:
+    return DeviceError("{architecture} cannot be run by this version of the launcher yet", "", architecture=architecture)
+
+
+def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
+    command = absent.commands[0] if absent.commands else ""
+    if preset.engine in _GPU_ENGINES and not devices.gpus:
+        return _refused(preset, ReadyState.NEEDS_GPU, _gpu_and_download(preset, command), command)
+    values = {"name": preset.name, "places": "; ".join(absent.reasons), "command": command}
+    if not command:
+        reason = CheckpointError("{name} is not on this machine ({places})", "Put it into one of these folders.", **values)
+    elif devices.gpus:
+        reason = CheckpointError("{name} is not on this machine ({places})", "To download it, type: {command}", **values)
+    else:
+        reason = CheckpointError(
+            "{name} is not on this machine ({places}), and there is no NVIDIA GPU: on the CPU it will answer slowly",
+            "To download it, type: {command}",
+            **values,
+        )
+    return _refused(preset, ReadyState.NEEDS_DOWNLOAD, reason, command)
+
+
+def _gpu_and_download(preset: Preset, command: str) -> DeviceError:
+    if not command:
+        return _needs_gpu(preset)
+    return DeviceError(
+        "{name} needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint",
+        "On a machine with a GPU, type: {command}",
+        name=preset.name,
+        command=command,
+    )
+
+
+def _needs_gpu(preset: Preset) -> DeviceError:
+    return DeviceError(
+        "{name} needs an NVIDIA GPU, and this machine has none",
+        "Start the launcher on a machine with a GPU; nvidia-smi lists it there.",
+        name=preset.name,
+    )
+
+
+def _repair(preset: Preset, found: Located) -> str:
+    """What fetches a broken checkpoint anew, to where it lies."""
+    in_cache = found.source.startswith(("hf:", "modelscope:"))
+    commands = download_commands(preset, None if in_cache else found.folder)
+    return commands[0] if commands else ""
+
+
+def _assess_present(
+    preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> Readiness:
+    if facts.architecture in NOT_YET:
+        return _refused(preset, ReadyState.UNSUPPORTED, _not_yet(facts.architecture))
+    if facts.architecture not in TRANSFORMERS_RUNS:
+        raise DeviceError(
+            "{architecture} in {folder} is not an architecture that the launcher runs",
+            "It runs {known}.",
+            architecture=facts.architecture,
+            folder=found.folder,
+            known=", ".join(sorted(TRANSFORMERS_RUNS)),
+        )
+    needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
+    if needs_gpu and not devices.gpus:
+        return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
+    if needs_gpu or (preset.engine == "auto" and devices.gpus and installed.lmdeploy):
+        return _on_gpu(preset, found, facts, devices, installed)
+    return _with_transformers(preset, found, facts, devices, installed)
+
+
+def _roomiest(devices: Devices) -> tuple[int, Gpu]:
+    """The GPU with the most free memory, and CUDA's number for it."""
+    return max(enumerate(devices.gpus), key=lambda each: (each[1].free_bytes, -each[0]))
+
+
+def _on_gpu(preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines) -> Readiness:
+    if not installed.lmdeploy:
+        raise MissingPart(
+            "{name} needs LMDeploy, which is not installed", "Type: pip install 'lmdeploy>=0.18,<0.19'", name=preset.name
+        )
+    number, gpu = _roomiest(devices)
+    check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
+    engine = choose_engine(facts.architecture, preset.engine)
+    dtype = compute_dtype(gpu.compute_capability, facts.dtype)
+    sizes = model_sizes(facts.config, facts.tensor_bytes)
+    plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
+    return Readiness(preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=found.folder, plan=plan)
+
+
+def _with_transformers(
+    preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> Readiness:
+    if not installed.transformers:
+        raise MissingPart(
+            "{name} needs PyTorch and transformers, which are not installed",
+            "Type: pip install torch transformers",
+            name=preset.name,
+        )
+    weight_bytes = facts.weight_bytes or 0
+    if devices.gpus and installed.torch_cuda:
+        number, gpu = _roomiest(devices)
+        if weight_bytes + _CPU_SPARE_BYTES < gpu.free_bytes:
+            return Readiness(preset, ReadyState.READY, engine="transformers", device=f"cuda:{number}", folder=found.folder)
+    _check_ram(preset, weight_bytes, devices)
+    note = SLOW if weight_bytes > _SLOW_BYTES else ""
+    return Readiness(preset, ReadyState.READY, engine="transformers", device="cpu", folder=found.folder, note=note)
+
+
+def _check_ram(preset: Preset, weight_bytes: int, devices: Devices) -> None:
+    needed_bytes = weight_bytes * _CPU_FACTOR + _CPU_SPARE_BYTES
+    if weight_bytes > _SLOW_BYTES and needed_bytes > devices.ram_free_bytes:
+        raise DeviceError(
+            "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free",
+            "Close other programs, or start the launcher on a machine with a GPU.",
+            name=preset.name,
+            needed=needed_bytes / _GIB,
+            free=devices.ram_free_bytes / _GIB,
+            total=devices.ram_total_bytes / _GIB,
+        )
