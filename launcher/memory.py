@@ -273,7 +273,9 @@ class _Problem:
             yield _Setting(bits, tiles)
 
 
-def plan_memory(memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, card: Card, dtype: str | None = None) -> MemoryPlan:
+def plan_memory(
+    memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, card: Card, dtype: str | None = None
+) -> MemoryPlan:
     """What the model may take, and the settings that keep it there.
 
     Args:

@@ -242,7 +242,13 @@ _INTERNLM2_1_8B: dict[str, Any] = {
 _INTERNVL2_2B: dict[str, Any] = {
     "architectures": ["InternVLChatModel"],
     "llm_config": {**_INTERNLM2_1_8B, "vocab_size": 92553},
-    "vision_config": {"hidden_size": 1024, "intermediate_size": 4096, "num_hidden_layers": 24, "patch_size": 14, "image_size": 448},
+    "vision_config": {
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_hidden_layers": 24,
+        "patch_size": 14,
+        "image_size": 448,
+    },
     "force_image_size": 448,
     "downsample_ratio": 0.5,
     "dynamic_image_size": True,

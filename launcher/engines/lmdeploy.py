@@ -1,0 +1,221 @@
+"""The LMDeploy engine, TurboMind and PyTorch: one pipeline, fitted to the memory plan, streaming to any number of askers.
+
+Built through ``lmdeploy.pipeline``; requests run on the pipeline's own event loop, since its queues belong to that loop, and
+their pieces are handed over to the worker's. Settings and wording are beside this file (``lmdeploy_settings``,
+``lmdeploy_failures``), and so is what happens to one request (``lmdeploy_request``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import AsyncGenerator, Callable
+from concurrent.futures import Future
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import TYPE_CHECKING, Any, cast
+
+from PIL import Image
+
+from launcher.engines.base import EngineFacts, EngineSpec, Progress
+from launcher.errors import DeviceError, EngineError, MissingPart
+from launcher.memory import GIB, MemoryPlan
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
+from launcher.models.prompts import TEMPLATES
+
+if TYPE_CHECKING:
+    from lmdeploy import Pipeline
+
+    from launcher.engines.lmdeploy_request import Request
+
+LOAD_LIMIT_S = {"turbomind": 240.0, "pytorch": 420.0}
+"""From the first byte to the first answer. Measured 5-15 s and 35-60 s; a cold network disk at 50 MB/s adds 90 s. What takes
+longer is TurboMind's warm-up spinning, and the process is lost."""
+
+CLOSE_LIMIT_S = 4.0
+"""Less than the worker's own patience; closing takes 0.3 s."""
+
+MAX_CACHE_RATIO = 0.95
+"""LMDeploy takes a share below 1; the rest keeps the activations alive on a card that has nothing else free."""
+
+_TEMPLATE_BY_ARCHITECTURE = {
+    "InternLM2ForCausalLM": "internlm2",
+    "InternVLChatModel": "internvl2",
+    "InternLMXComposer2ForCausalLM": "xcomposer2",
+}
+
+
+class LmdeployEngine:
+    """See ``launcher.engines.base.Engine``. ``spec.engine`` is "turbomind" or "pytorch"; the plan is required."""
+
+    def __init__(self, spec: EngineSpec) -> None:
+        if spec.plan is None:
+            raise EngineError("{engine} needs a memory plan; {model} has none.", engine=spec.engine, model=spec.preset.name)
+        self._spec = spec
+        self._plan: MemoryPlan = spec.plan
+        self._pipe: Pipeline | None = None
+        self._requests: Callable[[ChatRequest], Request] | None = None
+
+    async def load(self, progress: Progress) -> EngineFacts:
+        """Builds the pipeline and asks it once with the largest picture, so that what later requests need is taken by then.
+
+        Raises:
+            CheckpointError: the folder is not what LMDeploy can run.
+            DeviceError: less of the GPU is free than the plan needs.
+            EngineError: loading failed, or did not end in time.
+            MissingPart: LMDeploy is not installed, or not whole.
+        """
+        started = time.perf_counter()
+        limit_s = LOAD_LIMIT_S[self._spec.engine]
+        try:
+            await asyncio.wait_for(self._load(progress), limit_s)
+        except asyncio.TimeoutError as error:
+            raise EngineError(
+                "{model} did not load within {limit_s:.0f} s.",
+                hint="The model's log says how far it came. Lower memory.session_tokens or free GPU memory, then try again.",
+                model=self._spec.preset.name,
+                limit_s=limit_s,
+            ) from error
+        return EngineFacts(
+            engine=self._spec.engine,
+            device=self._spec.device,
+            session_tokens=self._plan.session_tokens,
+            max_tiles=self._plan.max_tiles or None,
+            load_s=time.perf_counter() - started,
+        )
+
+    async def _load(self, progress: Progress) -> None:
+        progress("libraries", 0.05)
+        _choose_gpu(self._spec.device)
+        await _in_thread(self._build, progress)
+        progress("first answer", 0.9)
+        await self._rehearse()
+
+    def _build(self, progress: Progress) -> None:
+        """Runs in a thread of its own: imports, weights, warm-up."""
+        os.environ.setdefault("LMDEPLOY_ENABLE_CHECK_ENV", "0")  # spawns a process that imports everything anew: 12 s
+        pipeline = _lmdeploy_pipeline()
+        from launcher import models
+        from launcher.engines import lmdeploy_settings as settings
+        from launcher.engines.lmdeploy_request import RequestMaker
+
+        models.register()
+        name = _template_name(self._spec)
+        template = TEMPLATES[name]
+        progress("weights", 0.2)
+        config = (
+            settings.pytorch_config(self._plan)
+            if self._plan.engine == "pytorch"
+            else settings.turbomind_config(self._plan, self._cache_ratio())
+        )
+        self._pipe = pipeline(
+            str(self._spec.folder),
+            backend_config=config,
+            chat_template_config=settings.chat_template_config(template),
+            log_level="WARNING",
+            trust_remote_code=False,
+        )
+        self._requests = RequestMaker(self._pipe, self._plan, template, self._spec.preset.chat)
+
+    def _cache_ratio(self) -> float:
+        """The planned cache as a share of what is free on this card now, less the weights that are still to come.
+
+        Raises:
+            DeviceError: the plan no longer fits what is free.
+        """
+        import torch
+
+        free_bytes, _ = torch.cuda.mem_get_info()  # this starts CUDA here: the context is not in it any more
+        needed_bytes = self._plan.total_bytes - self._plan.part_bytes("cuda_context")
+        if free_bytes < needed_bytes:
+            raise DeviceError(
+                "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.",
+                hint="See who holds GPU memory with: nvidia-smi",
+                free=free_bytes / GIB,
+                needed=needed_bytes / GIB,
+            )
+        cache_bytes, activation_bytes = self._plan.part_bytes("kv_cache"), self._plan.part_bytes("activations")
+        weight_bytes = needed_bytes - cache_bytes - activation_bytes
+        return min(MAX_CACHE_RATIO, cache_bytes / (free_bytes - weight_bytes))
+
+    async def _rehearse(self) -> None:
+        """One token of an answer about the largest picture that the plan admits."""
+        with TemporaryDirectory(prefix="launcher-") as folder:
+            pictures = (_largest_picture(self._plan, Path(folder)),) if self._plan.vision else ()
+            request = ChatRequest((Message("user", "Hello", pictures),), GenerationOptions(max_new_tokens=1))
+            async for _ in self._begin(request).pieces():
+                pass
+
+    async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
+        """See ``Engine.stream``. An engine that failed for good raises EngineError on every request from then on."""
+        handle = self._begin(request)
+        try:
+            async for chunk in handle.chunks():
+                yield chunk
+        finally:
+            await handle.stop()
+
+    def _begin(self, request: ChatRequest) -> Request:
+        if self._requests is None:
+            raise EngineError("{model} is not loaded.", model=self._spec.preset.name)
+        return self._requests(request)
+
+    async def close(self) -> None:
+        """Ends LMDeploy's threads and gives the GPU back, as far as it does within the limit: the process ends anyway."""
+        if self._pipe is not None:
+            pipe, self._pipe, self._requests = self._pipe, None, None
+            await asyncio.wait([asyncio.ensure_future(_in_thread(pipe.close))], timeout=CLOSE_LIMIT_S)
+
+
+async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
+    """Like ``asyncio.to_thread``, in a daemon thread: one that never returns must not hold up the end of the process."""
+    result: Future[None] = Future()
+
+    def run() -> None:
+        try:
+            work(*arguments)
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            result.set_exception(error)
+        else:
+            result.set_result(None)
+
+    Thread(target=run, name="lmdeploy", daemon=True).start()
+    await asyncio.wrap_future(result)
+
+
+def _lmdeploy_pipeline() -> Callable[..., Pipeline]:
+    try:
+        from lmdeploy import pipeline
+    except ImportError as error:
+        raise MissingPart(
+            "LMDeploy cannot be imported: {reason}",
+            hint="Install it with: pip install lmdeploy==0.18.0",
+            reason=str(error),
+        ) from error
+    return cast("Callable[..., Pipeline]", pipeline)
+
+
+def _choose_gpu(device: str) -> None:
+    """Makes the spec's GPU the only one that CUDA shows here; both engines then use number 0."""
+    index = int(device.partition(":")[2] or 0)
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
+
+
+def _template_name(spec: EngineSpec) -> str:
+    from launcher.checkpoints import facts_from_config
+
+    wanted = spec.preset.chat.template
+    return _TEMPLATE_BY_ARCHITECTURE[facts_from_config(spec.folder).architecture] if wanted == "auto" else wanted
+
+
+def _largest_picture(plan: MemoryPlan, folder: Path) -> Path:
+    """A blank picture that is cut into exactly as many tiles as the plan admits, in a grid as square as can be."""
+    assert plan.vision is not None
+    columns = max(n for n in range(1, plan.max_tiles + 1) if plan.max_tiles % n == 0 and n * n <= plan.max_tiles)
+    side = plan.vision.image_size
+    path = folder / "blank.png"
+    Image.new("RGB", (plan.max_tiles // columns * side, columns * side), "white").save(path)
+    return path

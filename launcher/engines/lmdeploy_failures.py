@@ -1,0 +1,97 @@
+"""What each way in which LMDeploy ends a request means for a person. Owns the wording, not the handling."""
+
+from __future__ import annotations
+
+from lmdeploy.messages import ResponseType
+from lmdeploy.serve.core.exceptions import ErrorCode
+from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
+
+from launcher.errors import EngineError, LauncherError, RequestError
+
+RESTART_HINT = "The model is started again for the next question; the model's log (launcher doctor) has the details."
+
+
+class StatusError(LmdeployRequestError):  # type: ignore[misc]  # LMDeploy is untyped
+    """LMDeploy's error for a request that ended badly, with the status that LMDeploy itself drops."""
+
+    def __init__(self, status: ResponseType) -> None:
+        super().__init__(_CODES.get(status, ErrorCode.INTERNAL_ERROR))
+        self.status = status
+
+
+_CODES = {
+    ResponseType.INPUT_LENGTH_ERROR: ErrorCode.CONTEXT_LENGTH_EXCEEDED,
+    ResponseType.NOT_SUPPORTED: ErrorCode.UNSUPPORTED_FEATURE,
+    ResponseType.SESSION_REPEAT: ErrorCode.REQUEST_CONFLICT,
+    ResponseType.PREFIX_CACHE_CONFLICT: ErrorCode.REQUEST_CONFLICT,
+    ResponseType.ENGINE_STOP_ERROR: ErrorCode.ENGINE_UNAVAILABLE,
+    ResponseType.SESSION_NOT_EXIST: ErrorCode.ENGINE_UNAVAILABLE,
+    ResponseType.HANDLER_NOT_EXIST: ErrorCode.ENGINE_UNAVAILABLE,
+    ResponseType.NO_QUEUE: ErrorCode.ENGINE_UNAVAILABLE,
+    ResponseType.INTERNAL_ENGINE_ERROR: ErrorCode.INTERNAL_ERROR,
+    ResponseType.OUT_OF_MEMORY: ErrorCode.INTERNAL_ERROR,
+}
+"""Every ResponseType that is an end, but for the good ones (SUCCESS, FINISH, CANCEL), with LMDeploy's own code for it."""
+
+
+def too_long(prompt_tokens: int, picture_tokens: int, session_tokens: int) -> RequestError:
+    """The conversation leaves no room for an answer."""
+    if picture_tokens:
+        return RequestError(
+            "The conversation takes {total} tokens, {pictures} of them for pictures; this model's session holds {session},"
+            " the answer included.",
+            hint="Clear the conversation, send fewer or smaller pictures, or shorten the question.",
+            total=prompt_tokens,
+            pictures=picture_tokens,
+            session=session_tokens,
+        )
+    return RequestError(
+        "The conversation takes {total} tokens; this model's session holds {session}, the answer included.",
+        hint="Clear the conversation or shorten the question.",
+        total=prompt_tokens,
+        session=session_tokens,
+    )
+
+
+def no_answer() -> EngineError:
+    """The engine says that it finished, and there is no text."""
+    return EngineError("The model ended its answer without a word.", hint="Ask again in other words.")
+
+
+def silent_end() -> EngineError:
+    """The engine's stream ended without a reason."""
+    return EngineError("The engine stopped in the middle of the answer.", hint=RESTART_HINT)
+
+
+def translate(error: Exception) -> LauncherError:
+    """An exception of LMDeploy as one of ours; errors of ours pass. What is too long is ``too_long``'s, with its counts."""
+    if isinstance(error, LauncherError):
+        return error
+    if isinstance(error, StatusError) and error.status is ResponseType.OUT_OF_MEMORY:
+        return EngineError(
+            "The KV cache has no room left for this conversation beside the others.",
+            hint="Wait for the other answers, or clear the conversation.",
+        )
+    if isinstance(error, LmdeployRequestError):
+        return _by_code(error.code, error.message)
+    return EngineError(
+        "LMDeploy failed: {kind}: {reason}", hint=RESTART_HINT, kind=type(error).__name__, reason=str(error) or "no reason given"
+    )
+
+
+def _by_code(code: ErrorCode, reason: str) -> LauncherError:
+    match code:
+        case ErrorCode.CONTEXT_LENGTH_EXCEEDED:
+            return RequestError("The conversation is too long for this model's session.", hint="Clear the conversation.")
+        case ErrorCode.UNSUPPORTED_FEATURE | ErrorCode.INVALID_REQUEST:
+            return RequestError(
+                "LMDeploy refuses the question: {reason}", hint="Change the question or its options.", reason=reason
+            )
+        case ErrorCode.PREPROCESS_FAILED:
+            return RequestError("LMDeploy could not prepare the question or its pictures.", hint="Try another picture.")
+        case ErrorCode.REQUEST_CONFLICT:
+            return EngineError("LMDeploy confused this question with another one.", hint="Ask again.")
+        case ErrorCode.ENGINE_UNAVAILABLE:
+            return EngineError("The engine has stopped.", hint=RESTART_HINT)
+        case _:
+            return EngineError("The engine failed while answering: {reason}", hint=RESTART_HINT, reason=reason)

@@ -1,0 +1,226 @@
+"""One request to LMDeploy: prepared, run on the pipeline's event loop, handed over piece by piece, cancelled, accounted for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lmdeploy.serve.core.exceptions import ErrorCode
+from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
+
+from launcher.engines.lmdeploy_failures import StatusError, no_answer, silent_end, too_long, translate
+from launcher.engines.lmdeploy_settings import generation_config, messages_for
+from launcher.memory import MemoryPlan
+from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
+from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
+from launcher.models.tiles import TileRule, count_tiles
+from launcher.presets import ChatSettings
+
+if TYPE_CHECKING:
+    from lmdeploy import Pipeline
+    from lmdeploy.serve.core.async_engine import GenOut
+
+STOP_LIMIT_S = 5.0
+"""For LMDeploy to take a cancelled request off the GPU: it ends with the token under way."""
+
+MIN_ANSWER_TOKENS = 32
+"""A session with less room than this behind the prompt is full."""
+
+FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "cancelled"}
+"""LMDeploy's finish reasons; "error" comes as an exception."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """First thing that a request hands over: what its prompt takes, and how much of that its pictures."""
+
+    prompt_tokens: int
+    picture_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """Last thing that a request hands over, once LMDeploy is done with it."""
+
+    error: Exception | None = None
+
+
+class RequestMaker:
+    """What all requests of one pipeline share."""
+
+    def __init__(self, pipe: Pipeline, plan: MemoryPlan, template: ChatTemplate, chat: ChatSettings) -> None:
+        self.pipe = pipe
+        self.plan = plan
+        self.template = template
+        self.chat = chat
+        self.tokenizer = pipe.async_engine.tokenizer.model
+        self.stop_token_ids = self._stop_token_ids()
+        # LMDeploy turns a bad status into an error without it; the instance's own attribute comes before the class's.
+        pipe.async_engine._request_error_from_status = StatusError
+
+    def __call__(self, request: ChatRequest) -> Request:
+        """A request of this pipeline; it begins when its pieces are asked for."""
+        return Request(self, request)
+
+    def _stop_token_ids(self) -> list[int]:
+        """The token that ends a turn, and those of the preset's stop texts that are one token."""
+        ids = [self.tokenizer.convert_tokens_to_ids(self.template.turn_end), self.tokenizer.eos_token_id]
+        for text in self.chat.stop:
+            tokens = self.tokenizer.encode(text, add_special_tokens=False)
+            ids += tokens if len(tokens) == 1 else []
+        return sorted(set(ids))
+
+    def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
+        """Tokens of the whole prompt, as LMDeploy counts them."""
+        prompt = build_prompt(request.messages, self.template, self.chat.system_prompt)
+        pieces = split_at_pictures(prompt, self.template)
+        return 1 + picture_tokens + sum(len(self.tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
+
+    def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
+        """Tokens that the pictures of LMDeploy's messages take."""
+        vision, content = self.plan.vision, messages[0]["content"]
+        if vision is None or isinstance(content, str):
+            return 0
+        rule = TileRule(vision.image_size, 1, self.plan.max_tiles, vision.thumbnail)
+        sizes = [item["image_data"]["data"].size for item in content if item["type"] == "image_data"]
+        return sum(count_tiles(width, height, rule) for width, height in sizes) * vision.tokens_per_tile
+
+
+class Request:
+    """A request under way. Begins with the first piece that is asked for; ``stop`` ends it wherever it is."""
+
+    def __init__(self, maker: RequestMaker, request: ChatRequest) -> None:
+        self._maker = maker
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._pieces: asyncio.Queue[_Prepared | GenOut | _End] = asyncio.Queue()
+        self._run_future: Future[None] | None = None
+        self._prepared = _Prepared(0, 0)
+
+    async def pieces(self) -> AsyncGenerator[GenOut, None]:
+        """LMDeploy's outputs as they come. Raises what ``translate`` makes of LMDeploy's errors."""
+        self._run_future = asyncio.run_coroutine_threadsafe(self._run(), self._maker.pipe.internal_thread.loop)
+        while not isinstance(piece := await self._pieces.get(), _End):
+            if isinstance(piece, _Prepared):
+                self._prepared = piece
+            else:
+                yield piece
+        if piece.error is not None:
+            raise translate(piece.error) from piece.error
+
+    async def chunks(self) -> AsyncGenerator[Chunk, None]:
+        """The answer: text as it comes, then one chunk with the finish and the usage."""
+        started = time.perf_counter()
+        first_token_s, texts, stop_texts = 0.0, _Texts(self._stop_texts()), False
+        last: GenOut | None = None
+        async for piece in self.pieces():
+            last = piece
+            if piece.response and not first_token_s:
+                first_token_s = time.perf_counter() - started
+            if text := texts.take(piece.response):
+                yield Chunk(text)
+            if stop_texts := texts.stopped:
+                break
+        if last is None or (last.finish_reason is None and not stop_texts):
+            raise silent_end()
+        finish = "stop" if stop_texts else FINISH[str(last.finish_reason)]
+        rest = texts.rest()
+        if finish == "stop" and not texts.said:
+            raise no_answer()
+        usage = Usage(
+            prompt_tokens=self._prepared.prompt_tokens,
+            picture_tokens=self._prepared.picture_tokens,
+            new_tokens=last.generate_token_len,
+            first_token_s=first_token_s,
+            total_s=time.perf_counter() - started,
+        )
+        yield Chunk(rest, finish=finish, usage=usage)
+
+    def _stop_texts(self) -> tuple[str, ...]:
+        return tuple(text for text in self._maker.chat.stop if text)
+
+    async def stop(self) -> None:
+        """Takes the request off the GPU if it is still there, and waits for that, within a bound."""
+        if self._run_future is not None and not self._run_future.done():
+            self._run_future.cancel()
+            done = asyncio.ensure_future(self._ended())
+            await asyncio.wait([done], timeout=STOP_LIMIT_S)
+            done.cancel()
+
+    async def _ended(self) -> None:
+        while not isinstance(await self._pieces.get(), _End):
+            pass
+
+    def _hand_over(self, piece: _Prepared | GenOut | _End) -> None:
+        self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+
+    async def _run(self) -> None:
+        """Runs on the pipeline's event loop."""
+        error: Exception | None = None
+        try:
+            await self._generate()
+        except Exception as caught:  # noqa: BLE001 - handed over and raised on the worker's loop
+            error = caught
+        finally:
+            self._hand_over(_End(error))
+
+    async def _generate(self) -> None:
+        maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
+        messages = await asyncio.to_thread(messages_for, self._request.messages, maker.template, maker.chat, maker.plan)
+        picture_tokens = maker.picture_tokens(messages)
+        session = maker.pipe.session()
+        try:
+            prepared = await engine.preprocess(
+                messages,
+                session_id=session,
+                gen_config=generation_config(options, maker.stop_token_ids),
+                do_preprocess=False,
+            )
+        except LmdeployRequestError as error:
+            if error.code is not ErrorCode.CONTEXT_LENGTH_EXCEEDED:
+                raise
+            prompt_tokens = maker.count_prompt(self._request, picture_tokens)
+            raise too_long(prompt_tokens, picture_tokens, maker.plan.session_tokens) from error
+        room = maker.plan.session_tokens - prepared.input_token_len
+        if room < min(MIN_ANSWER_TOKENS, options.max_new_tokens):
+            await session.async_close()
+            raise too_long(prepared.input_token_len, picture_tokens, maker.plan.session_tokens)
+        prepared.gen_config.max_new_tokens = min(options.max_new_tokens, room)
+        self._hand_over(_Prepared(prepared.input_token_len, picture_tokens))
+        async for out in engine.generate(prepared):
+            self._hand_over(out)
+
+
+class _Texts:
+    """Cuts an answer at the first stop text, and holds back what may yet become one."""
+
+    def __init__(self, stops: tuple[str, ...]) -> None:
+        self._stops = stops
+        self._held = ""
+        self.stopped = False
+        self.said = False
+
+    def take(self, text: str) -> str:
+        """What of the answer can be shown now."""
+        self._held += text
+        found = min((at for stop in self._stops if (at := self._held.find(stop)) >= 0), default=-1)
+        if found >= 0:
+            self.stopped = True
+            return self._show(found, drop=True)
+        longest = max((len(stop) - 1 for stop in self._stops), default=0)
+        starts = range(max(0, len(self._held) - longest), len(self._held))
+        maybe = next((at for at in starts if any(stop.startswith(self._held[at:]) for stop in self._stops)), len(self._held))
+        return self._show(maybe)
+
+    def rest(self) -> str:
+        """What was held back, once nothing more can come."""
+        return self._show(len(self._held))
+
+    def _show(self, until: int, drop: bool = False) -> str:
+        shown, self._held = self._held[:until], "" if drop else self._held[until:]
+        self.said = self.said or bool(shown.strip())
+        return shown
