@@ -63,9 +63,13 @@ class Located:
 
 @dataclass(frozen=True, slots=True)
 class Absent:
-    """A checkpoint that is not on this machine: why not, for each source, and what can be typed to get it, best first."""
+    """A checkpoint that is not on this machine.
 
-    reasons: tuple[str, ...]
+    ``places`` are the sources looked at, some with what is wrong there in brackets; ``commands`` can be typed to get it, best
+    first.
+    """
+
+    places: tuple[str, ...]
     commands: tuple[str, ...]
 
 
@@ -128,34 +132,36 @@ class CheckpointFacts:
 
 def locate(preset: Preset) -> Located | Absent:
     """The first of the preset's sources that exists here: a folder or a downloaded copy with a config.json."""
-    reasons = []
+    places = []
     for source in preset.sources:
         found = _folder_of(source)
         if isinstance(found, Path):
             return Located(found, source)
-        reasons.append(f"{source}: {found}")
-    return Absent(tuple(reasons), download_commands(preset, _own_folder(preset)))
+        places.append(f"{source} ({found})" if found else source)
+    return Absent(tuple(places), download_commands(preset, _own_folder(preset)))
 
 
 def _folder_of(source: str) -> Path | str:
-    """The folder a source stands for, or why there is none."""
+    """The folder a source stands for, or what is wrong there: "" where there is simply nothing."""
     kind, _, name = source.partition(":")
     match kind:
         case "builtin":
-            return _with_config(BUILTIN / name, "this launcher has no such checkpoint")
+            return _with_config(BUILTIN / name)
         case "hf":
             return _in_hub_cache(name)
         case "modelscope":
             return _in_modelscope_cache(name)
     unset = [one or other for one, other in _VARIABLE.findall(source) if not os.environ.get(one or other)]
     if unset:
-        return f"the environment variable {unset[0]} is not set"
+        return f"{unset[0]} is not set"
     path = Path(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], source)).expanduser()
-    return _with_config(path, "holds no config.json" if path.is_dir() else "there is no such folder")
+    return _with_config(path)
 
 
-def _with_config(folder: Path, otherwise: str) -> Path | str:
-    return folder if (folder / CONFIG).is_file() else otherwise
+def _with_config(folder: Path) -> Path | str:
+    if (folder / CONFIG).is_file():
+        return folder
+    return f"holds no {CONFIG}" if folder.is_dir() else ""
 
 
 def _in_hub_cache(name: str) -> Path | str:
@@ -164,9 +170,9 @@ def _in_hub_cache(name: str) -> Path | str:
 
     config = try_to_load_from_cache(name, CONFIG)
     if not isinstance(config, str):
-        return "is not in the Hugging Face cache"
+        return ""
     folder = Path(config).parent
-    return folder if _has_weights(folder) else "is only partly in the Hugging Face cache"
+    return folder if _has_weights(folder) else "only a part was downloaded"
 
 
 def _in_modelscope_cache(name: str) -> Path | str:
@@ -177,7 +183,7 @@ def _in_modelscope_cache(name: str) -> Path | str:
             folder = home / middle / written
             if (folder / CONFIG).is_file() and _has_weights(folder):
                 return folder
-    return "is not in the ModelScope cache"
+    return ""
 
 
 def _has_weights(folder: Path) -> bool:

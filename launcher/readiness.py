@@ -120,18 +120,30 @@ def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
     command = absent.commands[0] if absent.commands else ""
     if preset.engine in _GPU_ENGINES and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _gpu_and_download(preset, command), command)
-    values = {"name": preset.name, "places": "; ".join(absent.reasons), "command": command}
+    return _refused(preset, ReadyState.NEEDS_DOWNLOAD, _download(preset, absent, command, gpu=bool(devices.gpus)), command)
+
+
+def _download(preset: Preset, absent: Absent, command: str, *, gpu: bool) -> CheckpointError:
+    name, places = preset.name, ", ".join(absent.places)
     if not command:
-        reason = CheckpointError("{name} is not on this machine ({places})", "Put it into one of these folders.", **values)
-    elif devices.gpus:
-        reason = CheckpointError("{name} is not on this machine ({places})", "To download it, type: {command}", **values)
-    else:
-        reason = CheckpointError(
-            "{name} is not on this machine ({places}), and there is no NVIDIA GPU: on the CPU it will answer slowly",
-            "To download it, type: {command}",
-            **values,
+        return CheckpointError(
+            "{name} is not on this machine. Looked for it at {places}", "Put it there.", name=name, places=places
         )
-    return _refused(preset, ReadyState.NEEDS_DOWNLOAD, reason, command)
+    if gpu:
+        return CheckpointError(
+            "{name} is not on this machine. Looked for it at {places}",
+            "To download it, type: {command}",
+            name=name,
+            places=places,
+            command=command,
+        )
+    return CheckpointError(
+        "{name} is not on this machine, and without an NVIDIA GPU it will be slow. Looked for it at {places}",
+        "To download it, type: {command}",
+        name=name,
+        places=places,
+        command=command,
+    )
 
 
 def _gpu_and_download(preset: Preset, command: str) -> DeviceError:

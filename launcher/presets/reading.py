@@ -97,7 +97,7 @@ def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[Path]:
 
 def _files_of(folder: Path) -> list[Path]:
     try:
-        return sorted(file for file in folder.iterdir() if file.suffix in (".yaml", ".yml"))
+        return sorted((f for f in folder.iterdir() if f.suffix in (".yaml", ".yml")), key=lambda f: (f.stem, f.suffix))
     except OSError:
         return []
 

@@ -1,0 +1,87 @@
+"""The command line's root: its commands, its own options, and what becomes of an error."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from launcher.cli import render
+from launcher.cli.ask import ask
+from launcher.cli.presets import presets
+from launcher.cli.serve import serve
+from launcher.errors import LauncherError
+
+DEFECT, TERMINATED = 1, 128 + signal.SIGTERM
+
+
+@dataclass
+class Session:
+    """What the root's options say to the one catch."""
+
+    debug: bool = False
+
+
+app = typer.Typer(
+    name="launcher",
+    help="Small vision-language models in the browser and in the terminal, on one 8 GB GPU or none.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    rich_markup_mode=None,
+)
+for command in (serve, presets, ask):
+    app.command()(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        render.line(f"launcher {_version()}")
+        raise typer.Exit
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("launcher")
+    except importlib.metadata.PackageNotFoundError:  # run from a clone that was never installed
+        return "(not installed)"
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    version: Annotated[  # noqa: ARG001 - handled by its callback
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    context.ensure_object(Session).debug = debug
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Runs one command line; prints what went wrong to standard error, and returns the exit code."""
+    session = Session()
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        # Wrong arguments, Ctrl-C and a reader of the output who left are Typer's: it exits with 2, 130 and 1.
+        typer.main.get_command(app)(list(arguments), prog_name="launcher", obj=session)
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 0
+    except LauncherError as error:
+        render.error(error, debug=session.debug)
+        return error.exit_code
+    except Exception as error:  # noqa: BLE001 - the process ends here: the one place that words a defect for a person
+        render.defect(error, debug=session.debug)
+        return DEFECT
+    return 0
+
+
+def _terminated(_number: int, _frame: FrameType | None) -> None:
+    """Leaves through every ``with`` and ``finally``, so that no worker process stays behind."""
+    raise SystemExit(TERMINATED)
