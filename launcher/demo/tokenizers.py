@@ -26,7 +26,8 @@ CHAT_TOKENS = ("<|plugin|>", "<|interpreter|>", "<|action_end|>", "<|action_star
 """In the order of their ids: the vocabulary's last six pieces."""
 PICTURE_TOKENS = ("<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>")
 """What InternVL2 appends, in the order of their ids."""
-_UNUSED = tuple(f"[UNUSED_TOKEN_{n}]" for n in range(141, 147))
+_LAST_UNUSED = 146
+_UNUSED = tuple(f"[UNUSED_TOKEN_{_LAST_UNUSED - len(CHAT_TOKENS) + 1 + n}]" for n in range(len(CHAT_TOKENS)))
 _CONTROL = ("<unk>", "<s>", "</s>")
 CHAT_TEMPLATE = (
     "{{ bos_token }}{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + "
@@ -35,7 +36,10 @@ CHAT_TEMPLATE = (
 
 
 def train_tokenizer(lines: Iterable[str], pieces: int) -> bytes:
-    """Content of a ``tokenizer.model`` of exactly that many pieces, the six chat tokens included."""
+    """Content of a ``tokenizer.model`` of exactly that many pieces, the six chat tokens included.
+
+    Text that does not give so many pieces is made up for with more unused ones, so that the vocabulary's size stays round.
+    """
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter(lines),
@@ -43,6 +47,7 @@ def train_tokenizer(lines: Iterable[str], pieces: int) -> bytes:
         model_type="bpe",
         vocab_size=pieces - len(_UNUSED),
         character_coverage=1.0,
+        hard_vocab_limit=False,
         byte_fallback=True,
         split_digits=True,
         normalization_rule_name="identity",
@@ -51,16 +56,18 @@ def train_tokenizer(lines: Iterable[str], pieces: int) -> bytes:
         num_threads=1,
         minloglevel=2,
     )
-    return _with_unused_pieces(model.getvalue())
+    return _with_unused_pieces(model.getvalue(), pieces)
 
 
-def _with_unused_pieces(model: bytes) -> bytes:
+def _with_unused_pieces(model: bytes, pieces: int) -> bytes:
     """Appends the pieces that become chat tokens; as options of the trainer they would come first."""
     from sentencepiece import sentencepiece_model_pb2
 
     proto = sentencepiece_model_pb2.ModelProto()
     proto.ParseFromString(model)
-    for name in _UNUSED:
+    missing = pieces - len(proto.pieces)
+    for number in range(_LAST_UNUSED - missing + 1, _LAST_UNUSED + 1):
+        name = f"[UNUSED_TOKEN_{number}]"
         proto.pieces.add(piece=name, score=0.0, type=proto.SentencePiece.USER_DEFINED)
     proto.trainer_spec.vocab_size = len(proto.pieces)
     content: bytes = proto.SerializeToString(deterministic=True)
