@@ -1,0 +1,169 @@
+"""Builds the page and serves it: one ``gr.Blocks`` with a tab for each preset, built once at the start."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+from starlette.middleware import Middleware
+
+from launcher.errors import PresetError
+from launcher.readiness import Readiness, ReadyState
+from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
+from launcher.ui.headers import SafeHeaders
+from launcher.ui.shown_text import html_lines
+from launcher.ui.status_line import error_html
+from launcher.ui.texts import Language, language_of, say, say_error, translations
+from launcher.ui.theme import PAGE_CSS, page_theme
+from launcher.workers.manager import Manager
+
+MAX_UPLOAD_BYTES = 32_000_000
+"""Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one that is seen."""
+
+_EVENTS_AT_ONCE = 256
+"""Answers and watched status lines that Gradio runs side by side; its own default of 40 would make the 41st user wait."""
+
+_CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
+"""Uploaded pictures are looked over every hour and deleted after a day."""
+
+
+@dataclass(frozen=True)
+class Page:
+    """A built page and the texts of its components in both languages."""
+
+    blocks: gr.Blocks
+    texts: gr.I18n
+
+
+def build_page(models: Sequence[Readiness], manager: Manager, preset_errors: Sequence[PresetError] = ()) -> Page:
+    """The page with its tabs in the given order; nothing is served yet. ``launch_page`` serves it."""
+    texts = gr.I18n(**_translations(models, preset_errors))
+    tabs: list[ChatTab] = []
+    with gr.Blocks(
+        title="launcher", analytics_enabled=False, delete_cache=(_CACHE_CHECK_S, _CACHE_AGE_S), fill_width=True
+    ) as blocks:
+        gr.HTML(texts("head"), padding=False)
+        if preset_errors:
+            gr.HTML(texts("preset_errors"), padding=False)
+        with gr.Tabs():
+            for number, model in enumerate(models):
+                tabs += _build_tab(number, model, manager, texts)
+        _wire_opening(blocks, tabs, models)
+    blocks.queue(default_concurrency_limit=None)
+    return Page(blocks, texts)
+
+
+def launch_page(page: Page, host: str, port: int) -> None:
+    """Serves the page from a thread of its own and returns once it answers.
+
+    Raises:
+        OSError: the port is taken.
+    """
+    page.blocks.launch(
+        server_name=host,
+        server_port=port,
+        share=False,
+        quiet=True,
+        prevent_thread_lock=True,
+        inbrowser=False,
+        show_error=False,
+        max_threads=_EVENTS_AT_ONCE,
+        max_file_size=MAX_UPLOAD_BYTES,
+        allowed_paths=[],
+        enable_monitoring=False,
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        footer_links=[],
+        i18n=page.texts,
+        theme=page_theme(),
+        css=PAGE_CSS,
+        app_kwargs={"middleware": [Middleware(SafeHeaders)]},
+    )
+
+
+def close_page(page: Page) -> None:
+    """Ends the page's server within seconds, whoever is still connected."""
+    if page.blocks.server is not None:
+        page.blocks.server.force_exit = True
+    page.blocks.close(verbose=False)
+
+
+def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
+    with gr.Tab(texts(f"title_{number}"), id=model.preset.name) as tab:
+        if model.state is not ReadyState.READY:
+            gr.HTML(texts(f"missing_{number}"), padding=False)
+            return []
+        chat = build_chat_tab(model.preset, manager, texts(f"facts_{number}"), texts)
+        tab.select(chat.watch, None, chat.status, api_visibility="private", show_progress="hidden", concurrency_limit=None)
+        return [chat]
+
+
+def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness]) -> None:
+    """When the page opens: the first tab's model wakes, and a Chinese reader gets Chinese examples."""
+    if not tabs:
+        return
+    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+    if models[0].preset is tabs[0].preset:
+        blocks.load(tabs[0].watch, None, tabs[0].status, **quiet)
+
+    def translate_examples(request: gr.Request) -> list[Any]:
+        if language_of(request.headers.get("accept-language")) == "en":
+            return [gr.skip()] * len(tabs)
+        return [gr.Chatbot(examples=examples_in(tab.preset, "zh")) for tab in tabs]
+
+    chatbots = [tab.chatbot for tab in tabs]
+    blocks.load(translate_examples, None, chatbots, queue=False, **quiet)
+
+
+def _translations(models: Sequence[Readiness], preset_errors: Sequence[PresetError]) -> dict[str, dict[str, str]]:
+    english, chinese = (_own_texts(models, preset_errors, language) for language in ("en", "zh"))
+    return translations(english, chinese)
+
+
+def _own_texts(models: Sequence[Readiness], preset_errors: Sequence[PresetError], language: Language) -> dict[str, str]:
+    intro = say("Small vision-language models on this machine. Pictures and questions stay here.", language)
+    texts = {
+        "head": f'<div class="head"><h1>launcher</h1><p>{html.escape(intro)}</p></div>',
+        "preset_errors": _errors_note(preset_errors, language),
+    }
+    for number, model in enumerate(models):
+        texts[f"title_{number}"] = model.preset.title.zh if language == "zh" else model.preset.title.en
+        texts[f"facts_{number}"] = _facts(model, language)
+        texts[f"missing_{number}"] = _missing(model, language)
+    return texts
+
+
+def _facts(model: Readiness, language: Language) -> str:
+    """What a model runs on."""
+    parts = [model.preset.name, say("{engine} on {device}", language, {"engine": model.engine, "device": model.device})]
+    parts += [say(model.note, language)] if model.note else []
+    return f'<p class="facts">{html.escape(" · ".join(parts))}</p>'
+
+
+def _missing(model: Readiness, language: Language) -> str:
+    """Why a model cannot run here, and what to type; the command is set as code."""
+    if model.reason is None:
+        return ""
+    heading = html.escape(say("This model cannot run here yet", language))
+    sentences = [html_lines(part) for part in say_error(model.reason, language) if part]
+    command = html.escape(model.command)
+    if command:
+        marked = [sentence.replace(command, f"<code>{command}</code>") for sentence in sentences]
+        sentences = marked if marked != sentences else [*sentences, f"<code>{command}</code>"]
+    return f'<div class="missing"><h2>{heading}</h2>' + "".join(f"<p>{sentence}</p>" for sentence in sentences) + "</div>"
+
+
+def _errors_note(errors: Sequence[PresetError], language: Language) -> str:
+    count = len(errors)
+    heading = (
+        say("One preset file is left out", language)
+        if count == 1
+        else say("{count} preset files are left out", language, {"count": count})
+    )
+    items = "".join(f"<li>{error_html(error, language)}</li>" for error in errors)
+    return f'<details class="note" open><summary>{html.escape(heading)}</summary><ul>{items}</ul></details>'

@@ -1,0 +1,269 @@
+"""One preset's tab: its components, then what happens when a person acts. What happens is in ``launcher.ui.handlers``."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from launcher.errors import EngineError, LauncherError
+from launcher.messages import GenerationOptions
+from launcher.presets import Preset
+from launcher.ui.conversation import Bubbles, Settings, Typed
+from launcher.ui.handlers import ChatHandlers, PageUpdate
+from launcher.ui.shown_text import html_lines
+from launcher.ui.texts import Language, language_of, say, say_error
+from launcher.workers.manager import Manager
+
+_LOG = logging.getLogger(__name__)
+_FORMULAS: list[dict[str, str | bool]] = [
+    {"left": "$$", "right": "$$", "display": True},
+    {"left": "\\[", "right": "\\]", "display": True},
+    {"left": "\\(", "right": "\\)", "display": False},
+]
+"""No single dollars: a price is no formula."""
+
+_NEVER_A_FILE = 1_000_000
+"""Characters that may be pasted as text; Gradio would make a file of a longer text, and a file must be a picture here."""
+
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+"""For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own endpoint."""
+
+Update = dict[Any, Any]
+Translate = Callable[[str], Any]
+
+
+@dataclass(frozen=True)
+class ChatTab:
+    """What the page needs of a finished tab: to watch its model, and to put its examples in the reader's language."""
+
+    preset: Preset
+    handlers: ChatHandlers
+    chatbot: gr.Chatbot
+    status: gr.HTML
+
+    async def watch(self, request: gr.Request) -> AsyncGenerator[str, None]:
+        """Wakes the model and follows it in the status line."""
+        async with aclosing(self.handlers.watch(_language(request))) as lines:
+            async for line in lines:
+                yield line
+
+
+@dataclass(frozen=True)
+class _Parts:
+    chatbot: gr.Chatbot
+    box: gr.MultimodalTextbox
+    status: gr.HTML
+    settings: list[Any]
+
+    def update(self, update: PageUpdate) -> Update:
+        """A page update as Gradio takes it: only the components that change."""
+        changes: Update = {}
+        if update.bubbles is not None:
+            changes[self.chatbot] = update.bubbles
+        if update.status is not None:
+            changes[self.status] = update.status
+        box: dict[str, Any] = {}
+        if update.typed is not None:
+            box["value"] = {"text": update.typed.text, "files": [str(path) for path in update.typed.pictures]}
+        if update.answering is not None:
+            box |= {"submit_btn": not update.answering, "stop_btn": update.answering}
+        if box:
+            changes[self.box] = gr.update(**box)
+        return changes
+
+
+def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Translate) -> ChatTab:
+    """Builds the tab's content in the current ``gr.Tab`` and wires it; ``facts`` says what the model runs on, as HTML."""
+    handlers = ChatHandlers(preset, manager)
+    status = gr.HTML(padding=False)
+    chatbot = _chatbot(preset, translate)
+    box = _question_box(preset, translate)
+    with gr.Accordion(translate("advanced"), open=False):
+        gr.HTML(facts, padding=False)
+        settings = _settings(preset, translate)
+    parts = _Parts(chatbot, box, status, settings)
+    _wire_page(parts, handlers)
+    _wire_program(parts, handlers)
+    return ChatTab(preset, handlers, chatbot, status)
+
+
+def examples_in(preset: Preset, language: Language) -> list[Any]:
+    """The preset's example questions as a chatbot shows them while it is empty."""
+    return [
+        {
+            "text": example.question.zh if language == "zh" else example.question.en,
+            "files": [str(path) for path in example.pictures],
+        }
+        for example in preset.examples
+    ]
+
+
+def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
+    return gr.Chatbot(
+        label=translate("chat"),
+        show_label=False,
+        placeholder=translate("welcome" if preset.kind == "vision" else "welcome_text"),
+        examples=examples_in(preset, "en"),
+        elem_classes="talk",
+        height=480,
+        layout="bubble",
+        buttons=["copy"],
+        latex_delimiters=_FORMULAS,
+        sanitize_html=True,
+        allow_file_downloads=False,
+        group_consecutive_messages=False,
+        feedback_options=None,
+    )
+
+
+def _question_box(preset: Preset, translate: Translate) -> gr.MultimodalTextbox:
+    vision = preset.kind == "vision"
+    return gr.MultimodalTextbox(
+        show_label=False,
+        placeholder=translate("question_vision" if vision else "question_text"),
+        sources=["upload"] if vision else [],
+        file_types=["image"],
+        file_count="multiple",
+        max_plain_text_length=_NEVER_A_FILE,
+        elem_classes="question",
+    )
+
+
+def _settings(preset: Preset, translate: Translate) -> list[Any]:
+    own = preset.generation
+    system_prompt = gr.Textbox(preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8)
+    with gr.Row():
+        longest = gr.Slider(1, max(4096, own.max_new_tokens), own.max_new_tokens, step=1, label=translate("max_new_tokens"))
+        heat = gr.Slider(0, 2, own.temperature, step=0.05, label=translate("temperature"), info=translate("temperature_info"))
+    with gr.Row():
+        top_p = gr.Slider(0.01, 1, own.top_p, step=0.01, label=translate("top_p"))
+        top_k = gr.Slider(0, max(200, own.top_k), own.top_k, step=1, label=translate("top_k"), info=translate("top_k_info"))
+    with gr.Row():
+        penalty = gr.Slider(0.5, 2, own.repetition_penalty, step=0.01, label=translate("repetition_penalty"))
+        seed = gr.Number(None, precision=0, minimum=0, label=translate("seed"), info=translate("seed_info"))
+    return [system_prompt, longest, heat, top_p, top_k, penalty, seed]
+
+
+def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
+    chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.status]
+
+    async def ask(message: Any, bubbles: Bubbles, *settings: Any, request: gr.Request) -> AsyncGenerator[Update, None]:
+        language = _language(request)
+        updates = handlers.ask(_typed(message), bubbles, _to_settings(settings), language)
+        async with aclosing(_in_page(updates, parts, language)) as changes:
+            async for change in changes:
+                yield change
+
+    async def ask_example(event: gr.SelectData, *settings: Any, request: gr.Request) -> AsyncGenerator[Update, None]:
+        async with aclosing(ask(_example(event.value), [], *settings, request=request)) as changes:
+            async for change in changes:
+                yield change
+
+    async def ask_again(bubbles: Bubbles, *settings: Any, request: gr.Request) -> AsyncGenerator[Update, None]:
+        language = _language(request)
+        updates = handlers.ask_again(bubbles, _to_settings(settings), language)
+        async with aclosing(_in_page(updates, parts, language)) as changes:
+            async for change in changes:
+                yield change
+
+    def end(bubbles: Bubbles, message: Any, request: gr.Request) -> Update:
+        return parts.update(handlers.end(bubbles, _typed(message), _language(request)))
+
+    def undo(bubbles: Bubbles, message: Any) -> Update:
+        return parts.update(handlers.undo(bubbles, _typed(message)))
+
+    def clear(request: gr.Request) -> Update:
+        return parts.update(PageUpdate([], answering=False, status=handlers.status(_language(request))))
+
+    asking: list[Any] = [
+        box.submit(ask, [box, chatbot, *parts.settings], everything, **_QUIET),
+        chatbot.example_select(ask_example, parts.settings, everything, **_QUIET),
+        chatbot.retry(ask_again, [chatbot, *parts.settings], everything, **_QUIET),
+    ]
+    for event in asking:
+        event.failure(end, [chatbot, box], everything, **_QUIET)
+    box.stop(end, [chatbot, box], everything, cancels=asking, queue=False, **_QUIET)
+    chatbot.clear(clear, None, everything, cancels=asking, queue=False, **_QUIET)
+    chatbot.undo(undo, [chatbot, box], everything, queue=False, **_QUIET)
+
+
+def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
+    """The endpoint for programs: the same question and settings in, the answer's text out, no conversation kept."""
+
+    async def chat(  # noqa: PLR0917 - their names are the endpoint's parameters
+        message: Any, system_prompt: str, max_new_tokens: int, temperature: float, top_p: float, top_k: int,
+        repetition_penalty: float, seed: int | None, request: gr.Request,
+    ) -> AsyncGenerator[str, None]:  # fmt: skip
+        settings = (system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+        try:
+            async with aclosing(handlers.answer(_typed(message), _to_settings(settings))) as texts:
+                async for text in texts:
+                    yield text
+        except LauncherError as error:
+            raise gr.Error("\n".join(filter(None, say_error(error, _language(request)))), print_exception=False) from error
+
+    never_clicked = gr.Button(visible=False)
+    answer = gr.Textbox(visible=False, label="answer")
+    never_clicked.click(
+        chat,
+        [parts.box, *parts.settings],
+        answer,
+        api_name=handlers.preset.api_name,
+        api_description=f"Ask {handlers.preset.name} one question. Streams the text so far; the last is the whole answer.",
+        concurrency_limit=None,
+    )
+
+
+async def _in_page(updates: AsyncGenerator[PageUpdate, None], parts: _Parts, language: Language) -> AsyncGenerator[Update, None]:
+    """Page updates for Gradio; failures as one ``gr.Error`` in the reader's language."""
+    try:
+        async with aclosing(updates):
+            async for update in updates:
+                yield parts.update(update)
+    except LauncherError as error:
+        raise _shown_error(error, language) from error
+    except Exception as error:
+        _LOG.exception("A question failed in a way that nobody foresaw")
+        unknown = EngineError(
+            "Something went wrong on the server.",
+            hint="The terminal that runs the page says more. The question is still here; ask again.",
+        )
+        raise _shown_error(unknown, language) from error
+
+
+def _shown_error(error: LauncherError, language: Language) -> gr.Error:
+    """An error as the page's message: its text is HTML there, so what a file is named or a model says is escaped."""
+    text = "<br>".join(html_lines(part) for part in say_error(error, language) if part)
+    return gr.Error(text, duration=None, title=say("Error", language), print_exception=False)
+
+
+def _typed(message: Any) -> Typed:
+    value = message or {}
+    return Typed(value.get("text") or "", tuple(Path(path) for path in value.get("files") or ()))
+
+
+def _example(value: Any) -> dict[str, Any]:
+    return {"text": value.get("text"), "files": [file["path"] for file in value.get("files") or ()]}
+
+
+def _to_settings(values: Sequence[Any]) -> Settings:
+    system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed = values
+    options = GenerationOptions(
+        max_new_tokens=int(max_new_tokens),
+        temperature=float(temperature),
+        top_p=float(top_p),
+        top_k=int(top_k),
+        repetition_penalty=float(repetition_penalty),
+        seed=None if seed is None else int(seed),
+    )
+    return Settings(system_prompt or "", options)
+
+
+def _language(request: gr.Request) -> Language:
+    return language_of(request.headers.get("accept-language"))

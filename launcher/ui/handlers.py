@@ -1,0 +1,140 @@
+"""What the page does when a person acts, as generators of ``PageUpdate``; knows neither Gradio nor engines.
+
+Failures are raised as ``launcher.errors`` exceptions, after the page has been put back to where nothing typed is lost. Closing a
+generator, or cancelling the task that drives it, stops the engine: that is how the stop button, a closed page and the server's
+end all arrive here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from dataclasses import dataclass
+
+from launcher.errors import RequestError
+from launcher.images import check_upload
+from launcher.messages import ChatRequest, Chunk
+from launcher.presets import Preset
+from launcher.ui import status_line
+from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked, is_unanswered, last_question, merged, to_request
+from launcher.ui.pacing import IDLE_S, paced
+from launcher.ui.texts import Language
+from launcher.workers.manager import Manager
+from launcher.workers.states import ModelState, ModelStatus
+
+_SETTLED = (ModelState.READY, ModelState.FAILED, ModelState.UNAVAILABLE)
+
+
+@dataclass(frozen=True, slots=True)
+class PageUpdate:
+    """What changes on the page; None leaves a part as it is."""
+
+    bubbles: Bubbles | None = None
+    typed: Typed | None = None
+    answering: bool | None = None
+    status: str | None = None
+
+
+@dataclass(frozen=True)
+class ChatHandlers:
+    """One tab's handlers."""
+
+    preset: Preset
+    manager: Manager
+
+    async def ask(
+        self, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
+    ) -> AsyncGenerator[PageUpdate, None]:
+        """Answers the question in the box: it moves to the chat at once, the answer follows as it comes.
+
+        Raises:
+            LauncherError: the question was not answered; it is the last bubble, or still in the box if it was refused at once.
+        """
+        await self._check(typed)
+        question = asked(bubbles, typed)
+        yield PageUpdate(bubbles=question, typed=Typed(), answering=True, status=self.status(language))
+        text = ""
+        try:
+            async with aclosing(self._pieces(to_request(bubbles, typed, settings))) as pieces:
+                async for piece in pieces:
+                    if piece is None:
+                        yield PageUpdate(status=self.status(language))
+                        continue
+                    text += piece.text
+                    status = self.status(language, piece) if piece.usage else None
+                    yield PageUpdate(bubbles=answered(question, text), status=status)
+        except Exception:
+            yield PageUpdate(bubbles=question, status=self.status(language))
+            raise
+        yield PageUpdate(answering=False)
+
+    async def answer(self, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
+        """Answers a question without a conversation, for programs: the text so far, at each update."""
+        await self._check(typed)
+        text = ""
+        async with aclosing(self._pieces(to_request([], typed, settings))) as pieces:
+            async for piece in pieces:
+                if piece is not None:
+                    text += piece.text
+                    yield text
+
+    async def ask_again(self, bubbles: Bubbles, settings: Settings, language: Language) -> AsyncGenerator[PageUpdate, None]:
+        """Asks the last question once more, in place of its answer."""
+        before, typed = last_question(bubbles)
+        async with aclosing(self.ask(typed, before, settings, language)) as updates:
+            async for update in updates:
+                yield update if update.typed is None else PageUpdate(update.bubbles, None, update.answering, update.status)
+
+    def end(self, bubbles: Bubbles, typed: Typed, language: Language) -> PageUpdate:
+        """After a stop or a failure: a question that has no answer goes back to the box, before what was typed since."""
+        status = self.status(language)
+        if not is_unanswered(bubbles):
+            return PageUpdate(answering=False, status=status)
+        before, question = last_question(bubbles)
+        return PageUpdate(before, merged(question, typed), answering=False, status=status)
+
+    def undo(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
+        """Takes back the last question and its answer; the question goes back to the box."""
+        before, question = last_question(bubbles)
+        return PageUpdate(before, merged(question, typed))
+
+    async def watch(self, language: Language) -> AsyncGenerator[str, None]:
+        """Wakes the model and tells how it stands, at each change, until it is ready or cannot be."""
+        self.manager.wake(self.preset.name)
+        shown = ""
+        while True:
+            state = self._model().state
+            line = self.status(language)
+            if line != shown:
+                shown = line
+                yield line
+            if state in _SETTLED:
+                return
+            await asyncio.sleep(IDLE_S)
+
+    def status(self, language: Language, last: Chunk | None = None) -> str:
+        """The status line now, as HTML; ``last`` is an answer's last chunk, which tells what it cost."""
+        return status_line.render(self._model(), language, last)
+
+    def _model(self) -> ModelStatus:
+        return next(status for status in self.manager.statuses() if status.name == self.preset.name)
+
+    async def _check(self, typed: Typed) -> None:
+        if not typed.text.strip():
+            raise RequestError("There is no question yet.", hint="Type one and press Enter.")
+        if typed.pictures and self.preset.kind == "text":
+            raise RequestError(
+                "{model} reads text alone; it cannot look at pictures.",
+                hint="Take the picture out, or ask in the tab of a model for pictures.",
+                model=self.preset.name,
+            )
+        for picture in typed.pictures:
+            await asyncio.to_thread(check_upload, picture)
+
+    async def _pieces(self, request: ChatRequest) -> AsyncGenerator[Chunk | None, None]:
+        self.manager.wake(self.preset.name)  # a model that has failed is tried again, because a person asks again
+        with self.manager.ask(self.preset.name, request) as answer:
+            async with aclosing(paced(aiter(answer))) as pieces:
+                async for piece in pieces:
+                    yield piece

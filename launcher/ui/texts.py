@@ -1,0 +1,78 @@
+"""The page's words in English and Chinese; owns every sentence a reader sees, and which language a reader has.
+
+The English sentence is the key: error templates stay where they are raised, their Chinese is in ``launcher.ui.chinese``. Texts of
+components go to Gradio's own translation by the browser's language; what the server says follows the same language, from the
+request's Accept-Language.
+"""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Mapping
+from typing import Literal
+
+from launcher.errors import LauncherError
+from launcher.ui.chinese import ZH
+
+Language = Literal["en", "zh"]
+
+COMPONENTS = {
+    "intro": "Small vision-language models on this machine. Pictures and questions stay here.",
+    "chat": "Conversation",
+    "welcome": "Ask about a picture, or try an example.",
+    "welcome_text": "Ask a question, or try an example.",
+    "question_vision": "Add a picture (button, drop or paste), type a question, press Enter",
+    "question_text": "Type a question, press Enter",
+    "advanced": "Advanced",
+    "system_prompt": "System prompt",
+    "max_new_tokens": "Longest answer, in tokens",
+    "temperature": "Temperature",
+    "temperature_info": "0 always takes the likeliest token",
+    "top_p": "Top p",
+    "top_k": "Top k",
+    "top_k_info": "0 is no limit",
+    "repetition_penalty": "Repetition penalty",
+    "seed": "Seed",
+    "seed_info": "Empty draws a new answer each time",
+}
+"""Key for Gradio's translation -> English text; the Chinese is ``ZH[text]``."""
+
+
+def language_of(accept_language: str | None) -> Language:
+    """The language of the first entry of an Accept-Language header, as the browser's own language decides in the page."""
+    first = (accept_language or "").split(",")[0].strip().lower()
+    return "zh" if first == "zh" or first.startswith("zh-") else "en"
+
+
+def say(template: str, language: Language, values: Mapping[str, object] | None = None) -> str:
+    """A sentence in the reader's language, filled in; English where there is no Chinese. Values that are words are translated."""
+    known = values or {}
+    if language == "zh":
+        template = ZH.get(template, template)
+        known = {name: ZH.get(value, value) if isinstance(value, str) else value for name, value in known.items()}
+    return template.format(**known) if known else template
+
+
+def say_error(error: LauncherError, language: Language) -> tuple[str, str]:
+    """What failed, and what to do next (may be empty)."""
+    return say(error.template, language, error.values), say(error.hint_template, language, error.values)
+
+
+def translations(english: Mapping[str, str], chinese: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Tables for ``gr.I18n``. Gradio has no plain ``zh``: both of its Chinese locales get the same texts."""
+    en = {**{key: _literal(text) for key, text in COMPONENTS.items()}, **{key: _literal(text) for key, text in english.items()}}
+    zh = {
+        **{key: _literal(ZH[text]) for key, text in COMPONENTS.items()},
+        **{key: _literal(text) for key, text in chinese.items()},
+    }
+    return {"en": en, "zh": zh, "zh-CN": zh, "zh-TW": zh}
+
+
+def placeholders(template: str) -> set[str]:
+    """The names in a template's braces."""
+    return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+
+
+def _literal(text: str) -> str:
+    """A text as it is, for the message format of the browser's translation, where braces and apostrophes mean something."""
+    return text.replace("'", "''").replace("{", "'{'").replace("}", "'}'")

@@ -1,0 +1,61 @@
+"""How the page looks: a calm theme on system fonts (nothing is fetched), and the few styles Gradio has no setting for."""
+
+from __future__ import annotations
+
+import gradio as gr
+
+_SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
+_MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
+
+
+def page_theme() -> gr.themes.Base:
+    """The theme, light and dark."""
+    return gr.themes.Default(
+        primary_hue=gr.themes.colors.teal,
+        secondary_hue=gr.themes.colors.teal,
+        neutral_hue=gr.themes.colors.slate,
+        radius_size=gr.themes.sizes.radius_md,
+        font=_SANS,
+        font_mono=_MONO,
+    ).set(
+        body_background_fill="*neutral_50",
+        body_background_fill_dark="*neutral_950",
+        block_border_width="1px",
+        block_shadow="none",
+        color_accent="*primary_700",
+        body_text_color_subdued="*neutral_500",
+    )
+
+
+PAGE_CSS = """
+.gradio-container > .main { max-width: 920px !important; width: 100%; margin: 0 auto; padding: 14px 16px !important; }
+.gradio-container main.contain { max-width: none !important; width: 100%; margin: 0 !important; padding: 0 !important; }
+.gradio-container .column { gap: 10px; }
+.gradio-container .html-container { padding: 0 2px !important; }
+.head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
+.head h1 { font-size: 1.3rem; font-weight: 650; margin: 0; letter-spacing: -0.01em; }
+.head p { margin: 0; color: var(--body-text-color-subdued); font-size: 0.92rem; }
+.note { border-left: 3px solid #d97706; padding: 6px 12px; background: var(--background-fill-secondary); font-size: 0.92rem; }
+.note summary { cursor: pointer; font-weight: 600; }
+.note ul { margin: 6px 0 0; padding-left: 18px; overflow-wrap: anywhere; }
+.missing { padding: 14px 2px; }
+.missing h2 { font-size: 1.1rem; margin: 0 0 8px; }
+.missing p { margin: 0 0 10px; line-height: 1.7; overflow-wrap: anywhere; }
+.missing code, .status code, .note code { font-family: var(--font-mono); background: var(--background-fill-secondary);
+  border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
+.facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
+  overflow-wrap: anywhere; }
+.status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
+.status::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 8px;
+  background: var(--neutral-400); vertical-align: 1px; }
+.status.ready::before { background: #16a34a; }
+.status.loading::before, .status.stopping::before { background: #d97706; animation: breathe 1.2s ease-in-out infinite; }
+.status.failed::before, .status.unavailable::before { background: #dc2626; }
+@keyframes breathe { 50% { opacity: 0.25; } }
+@media (prefers-reduced-motion: reduce) { .status::before { animation: none !important; } }
+.talk { height: clamp(280px, calc(100dvh - 292px), 760px) !important; }
+@media (max-width: 640px) {
+  .gradio-container > .main { padding: 8px 10px !important; }
+  .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
+}
+"""

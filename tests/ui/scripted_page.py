@@ -1,0 +1,68 @@
+"""A page whose models are scripts, served from this process, with its models in real child processes."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from launcher.errors import PresetError
+from launcher.presets import Preset
+from launcher.readiness import Readiness, ReadyState
+from launcher.ui.app import build_page, close_page, launch_page
+from launcher.workers.manager import Manager
+from launcher.workers.runnable import runnable_models
+
+
+def scripted(name: str, folder: Path, loading: str = "", **preset: Any) -> Readiness:
+    """A model that plays scripts; its gates lie in the folder."""
+    values = {
+        "name": name,
+        "title": {"en": f"{name} in English", "zh": f"{name} 中文"},
+        "kind": "vision",
+        "sources": (str(folder),),
+        "engine": "scripted",
+        "chat": {"system_prompt": loading},
+        **preset,
+    }
+    return Readiness(Preset.model_validate(values), ReadyState.READY, engine="scripted", device="cpu", folder=folder)
+
+
+@dataclass(frozen=True)
+class Served:
+    """A page that answers at ``url``."""
+
+    url: str
+    manager: Manager
+    folder: Path
+
+    def gate(self, name: str) -> str:
+        """A gate for scripts to wait at."""
+        os.mkfifo(self.folder / name)
+        return name
+
+    def open(self, name: str) -> None:
+        """Lets the script that waits at the gate go on; waits for it to get there."""
+        (self.folder / name).open("wb").close()
+
+
+@contextmanager
+def served(models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = ()) -> Iterator[Served]:
+    port = free_port()
+    with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
+        page = build_page(models, manager, errors)
+        launch_page(page, "127.0.0.1", port)
+        try:
+            yield Served(f"http://127.0.0.1:{port}", manager, folder)
+        finally:
+            close_page(page)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launcher.messages import GenerationOptions, Message
+from launcher.ui.conversation import (
+    Settings,
+    Typed,
+    answered,
+    asked,
+    is_unanswered,
+    last_question,
+    merged,
+    to_request,
+)
+
+PLAIN = Settings("", GenerationOptions())
+PICTURE = Path("/cache/a.png")
+
+
+@given(st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=4), st.text(min_size=1), st.booleans())
+def test_an_engine_is_told_what_was_typed_and_answered(turns: list[tuple[str, str]], question: str, picture: bool) -> None:
+    pictures = (PICTURE,) if picture else ()
+    bubbles: list[dict[str, object]] = []
+    expected: list[Message] = []
+    for typed, answer in turns:
+        bubbles = answered(asked(bubbles, Typed(typed, pictures)), answer)
+        expected += [Message("user", typed, pictures), Message("assistant", answer)]
+    request = to_request(bubbles, Typed(question), PLAIN)
+    assert list(request.messages) == [*expected, Message("user", question)]
+
+
+def test_the_system_prompt_comes_first_unless_blank() -> None:
+    options = GenerationOptions(temperature=0.5)
+    request = to_request([], Typed("q"), Settings("Be brief.", options))
+    assert [message.role for message in request.messages] == ["system", "user"]
+    assert request.options is options
+    assert [message.role for message in to_request([], Typed("q"), Settings("  ", options)).messages] == ["user"]
+
+
+def test_questions_without_an_answer_are_left_out() -> None:
+    bubbles = asked(answered(asked(asked([], Typed("stopped")), Typed("first")), "yes"), Typed("also stopped"))
+    messages = to_request(bubbles, Typed("now"), PLAIN).messages
+    assert [message.text for message in messages] == ["first", "yes", "now"]
+
+
+def test_the_last_question_and_what_came_before() -> None:
+    first = answered(asked([], Typed("first")), "yes")
+    bubbles = asked(first, Typed("<second> *x*", (PICTURE,)))
+    assert is_unanswered(bubbles)
+    assert last_question(bubbles) == (first, Typed("<second> *x*", (PICTURE,)))
+    assert last_question(answered(bubbles, "no")) == (first, Typed("<second> *x*", (PICTURE,)))
+    assert last_question([]) == ([], Typed())
+    assert not is_unanswered(first)
+    assert not is_unanswered([])
+
+
+def test_what_was_typed_twice_is_kept_once() -> None:
+    other = Path("/cache/b.png")
+    assert merged(Typed("a", (PICTURE,)), Typed("b", (PICTURE, other))) == Typed("a\nb", (PICTURE, other))
+    assert merged(Typed("a"), Typed()) == Typed("a")
+    assert merged(Typed(), Typed("b")) == Typed("b")

@@ -1,0 +1,209 @@
+"""The handlers with a real manager, real processes and scripts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import aclosing
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from PIL import Image
+
+from launcher.engines.scripted import ALLOWED_BY
+from launcher.errors import EngineError, LauncherError, PictureError, RequestError, WorkerDied
+from launcher.messages import GenerationOptions
+from launcher.ui.conversation import Settings, Typed, answered, asked
+from launcher.ui.handlers import ChatHandlers, PageUpdate
+from launcher.workers.manager import Manager
+from launcher.workers.runnable import runnable_models
+from tests.ui.scripted_page import scripted
+
+SETTINGS = Settings("", GenerationOptions(max_new_tokens=1 << 20))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("scripts")
+
+
+@pytest.fixture(scope="module")
+def manager(folder: Path) -> Iterator[Manager]:
+    import os
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ALLOWED_BY, "1")
+        models = [
+            scripted("one", folder),
+            scripted("words", folder, kind="text"),
+            scripted("broken", folder, loading="/fail no weights"),
+            scripted("slow", folder, loading="/progress weights 0.5\n/wait loaded"),
+        ]
+        os.mkfifo(folder / "loaded")
+        with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
+            yield manager
+
+
+def handlers(manager: Manager, folder: Path, name: str = "one", **preset: object) -> ChatHandlers:
+    return ChatHandlers(scripted(name, folder, **preset).preset, manager)  # type: ignore[arg-type]
+
+
+async def collected(updates: AsyncIterator[PageUpdate]) -> tuple[list[PageUpdate], LauncherError | None]:
+    seen: list[PageUpdate] = []
+    try:
+        async for update in updates:
+            seen.append(update)
+    except LauncherError as error:
+        return seen, error
+    return seen, None
+
+
+def last_bubbles(updates: list[PageUpdate]) -> object:
+    return next(update.bubbles for update in reversed(updates) if update.bubbles is not None)
+
+
+async def test_a_question_moves_to_the_chat_and_its_answer_follows(manager: Manager, folder: Path) -> None:
+    typed = Typed("a <b> *c*")
+    updates, error = await collected(handlers(manager, folder).ask(typed, [], SETTINGS, "en"))
+    assert error is None
+    assert updates[0].bubbles == asked([], typed)
+    assert updates[0].typed == Typed()
+    assert updates[0].answering is True
+    assert last_bubbles(updates) == answered(asked([], typed), "a <b> *c* ")
+    assert updates[-1].answering is False
+    assert any(update.status and "3 tokens in" in update.status for update in updates)
+
+
+async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
+    updates, _ = await collected(handlers(manager, folder).ask(Typed("/say 3000"), [], SETTINGS, "en"))
+    texts = [update.bubbles[-1]["content"][0]["text"] for update in updates if update.bubbles and len(update.bubbles) > 1]
+    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert texts[-1].split() == [f"{number}" for number in range(3000)]
+
+
+async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) -> None:
+    settings = Settings("", GenerationOptions(max_new_tokens=2))
+    updates, _ = await collected(handlers(manager, folder).ask(Typed("/say 5"), [], settings, "zh"))
+    assert any(update.status and "达到 2 个 token 的上限" in update.status for update in updates)
+
+
+async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None:
+    picture = folder / "star.png"
+    Image.new("RGB", (8, 8), "red").save(picture)
+    updates, error = await collected(handlers(manager, folder).ask(Typed("seen", (picture,)), [], SETTINGS, "en"))
+    assert error is None
+    assert last_bubbles(updates) == answered(asked([], Typed("seen", (picture,))), "[star.png] seen ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "kind", "expected"),
+    [
+        (Typed("  "), "vision", RequestError),
+        (Typed("", (Path("x.png"),)), "vision", RequestError),
+        (Typed("q", (Path("x.png"),)), "text", RequestError),
+        (Typed("q", (Path("/no/such.png"),)), "vision", PictureError),
+    ],
+    ids=["blank", "a picture alone", "a picture for words", "no such picture"],
+)
+async def test_a_question_refused_at_once_changes_nothing(
+    manager: Manager, folder: Path, typed: Typed, kind: str, expected: type[LauncherError]
+) -> None:
+    updates, error = await collected(handlers(manager, folder, kind=kind).ask(typed, [], SETTINGS, "en"))
+    assert isinstance(error, expected)
+    assert updates == []
+
+
+@pytest.mark.parametrize(
+    ("script", "expected"), [("some words\n/fail broken", EngineError), ("/kill", WorkerDied)], ids=["fails", "dies"]
+)
+async def test_a_question_that_fails_is_not_lost(
+    manager: Manager, folder: Path, script: str, expected: type[LauncherError]
+) -> None:
+    chat = handlers(manager, folder)
+    before = answered(asked([], Typed("first")), "yes")
+    updates, error = await collected(chat.ask(Typed(script), before, SETTINGS, "en"))
+    assert isinstance(error, expected)
+    assert last_bubbles(updates) == asked(before, Typed(script))
+    end = chat.end(asked(before, Typed(script)), Typed("typed since"), "en")
+    assert (end.bubbles, end.typed, end.answering) == (before, Typed(f"{script}\ntyped since"), False)
+    assert (await collected(chat.ask(Typed("again"), before, SETTINGS, "en")))[1] is None
+
+
+async def test_after_a_stop_an_answer_that_began_stays(manager: Manager, folder: Path) -> None:
+    bubbles = answered(asked([], Typed("q")), "half an ans")
+    end = handlers(manager, folder).end(bubbles, Typed("next"), "en")
+    assert (end.bubbles, end.typed, end.answering) == (None, None, False)
+
+
+async def test_closing_stops_the_engine(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+    async with aclosing(chat.ask(Typed("/endless"), [], SETTINGS, "en")) as updates:
+        async for update in updates:
+            if update.bubbles and len(update.bubbles) == 2:
+                break
+    assert (await collected(chat.ask(Typed("free again"), [], SETTINGS, "en")))[1] is None
+    assert not manager._open
+
+
+async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> None:
+    begun = asyncio.Event()
+
+    async def ask() -> None:
+        async for update in handlers(manager, folder).ask(Typed("/endless"), [], SETTINGS, "en"):
+            if update.bubbles and len(update.bubbles) == 2:
+                begun.set()
+
+    task = asyncio.ensure_future(ask())
+    await begun.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await collected(handlers(manager, folder).ask(Typed("free again"), [], SETTINGS, "en")))[1] is None
+    assert not manager._open
+
+
+async def test_asking_again_replaces_the_answer_and_leaves_the_box(manager: Manager, folder: Path) -> None:
+    before = answered(asked([], Typed("first")), "yes")
+    bubbles = answered(asked(before, Typed("second")), "old")
+    updates, _ = await collected(handlers(manager, folder).ask_again(bubbles, SETTINGS, "en"))
+    assert last_bubbles(updates) == answered(asked(before, Typed("second")), "second ")
+    assert all(update.typed is None for update in updates)
+
+
+def test_undo_puts_the_question_back(manager: Manager, folder: Path) -> None:
+    before = answered(asked([], Typed("first")), "yes")
+    update = handlers(manager, folder).undo(answered(asked(before, Typed("second")), "no"), Typed("third"))
+    assert (update.bubbles, update.typed) == (before, Typed("second\nthird"))
+
+
+async def test_a_program_gets_the_text_so_far(manager: Manager, folder: Path) -> None:
+    texts = [text async for text in handlers(manager, folder).answer(Typed("/say 100"), SETTINGS)]
+    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert texts[-1].split() == [f"{number}" for number in range(100)]
+
+
+async def test_two_models_and_many_questions_side_by_side(manager: Manager, folder: Path) -> None:
+    async def ask(name: str, text: str) -> str:
+        return [text async for text in handlers(manager, folder, name).answer(Typed(text), SETTINGS)][-1]
+
+    names = ["one", "words"] * 6
+    asked_for = [f"/name\nquestion {number}" for number in range(len(names))]
+    answers = await asyncio.gather(*map(ask, names, asked_for))
+    assert answers == [f"{name}question {number} " for number, name in enumerate(names)]
+
+
+async def test_watching_tells_how_loading_goes_until_it_is_ready(manager: Manager, folder: Path) -> None:
+    lines = []
+    async for line in handlers(manager, folder, "slow").watch("en"):
+        lines.append(line)
+        if "weights, 50 %" in line:
+            Thread(target=lambda: (folder / "loaded").open("wb").close(), daemon=True).start()
+    assert any("weights, 50 %" in line for line in lines)
+    assert "status ready" in lines[-1]
+
+
+async def test_watching_ends_with_why_a_model_failed(manager: Manager, folder: Path) -> None:
+    lines = [line async for line in handlers(manager, folder, "broken").watch("zh")]
+    assert "status failed" in lines[-1]
+    assert "no weights" in lines[-1]
