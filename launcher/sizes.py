@@ -200,8 +200,8 @@ def _internvl(config: Mapping[str, Any]) -> ModelSizes:
 
 
 def _xcomposer2(config: Mapping[str, Any]) -> ModelSizes:
-    """CLIP ViT-L/14 and rank-256 PLoRA; smaller towers say so under ``vision_config`` (as the built-in model does)."""
-    tower = config.get("vision_config") or {}
+    """CLIP ViT-L/14 and rank-256 PLoRA; smaller towers say so under ``vit_config``, as the built-in model does."""
+    tower = config.get("vit_config") or {}
     language = _language(config, plora_rank=int(config.get("plora_rank") or 256))
     image_size, patch = int(config.get("img_size") or 490), int(tower.get("patch_size") or 14)
     vision = VisionSizes(
