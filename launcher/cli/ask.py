@@ -21,8 +21,8 @@ from launcher.workers.runnable import runnable_models
 
 
 def ask(
-    preset: Annotated[str, typer.Argument(help="Which model; see: launcher presets")],
-    question: Annotated[str, typer.Argument(help="What to ask.")],
+    preset: Annotated[str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets")],
+    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
     *,
     image: Annotated[list[Path] | None, typer.Option("--image", metavar="PATH", help="A picture; may be given again.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: text, finish_reason, tokens, times.")] = False,

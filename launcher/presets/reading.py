@@ -84,14 +84,15 @@ class _WrongFileError(Exception):
 
 
 def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[Path]:
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in paths:
         found = _files_of(path) if path.is_dir() else [path]
         if not found:
             errors.append(PresetError("{file}: holds no preset file (*.yaml)", file=_shown(path)))
         for file in found:
-            if file.resolve() not in seen:
-                seen.add(file.resolve())
+            real = os.path.realpath(file)  # unlike Path.resolve, takes a link that leads to itself
+            if real not in seen:
+                seen.add(real)
                 yield file
 
 

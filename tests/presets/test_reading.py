@@ -1,0 +1,302 @@
+"""Preset files in, presets and clear sentences out. Every wrong file here is a real file, read as the launcher reads it."""
+
+from __future__ import annotations
+
+import os
+import textwrap
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from launcher.errors import PresetError
+from launcher.presets import Catalog, Preset, read_presets
+from launcher.presets.reading import MAX_FILE_BYTES
+
+RIGHT = """\
+name: right
+title: {en: Right, zh: 对的}
+kind: text
+sources: [hf:org/right]
+"""
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Presets lie in ./presets, and one of them is right."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "presets").mkdir()
+    (tmp_path / "presets" / "right.yaml").write_text(RIGHT, encoding="utf-8")
+    return tmp_path
+
+
+def read_beside_the_right_one(content: str | bytes, name: str = "x.yaml") -> list[str]:
+    """Messages about a file, having made sure that the other preset is still usable."""
+    file = Path("presets") / name
+    file.write_bytes(content.encode() if isinstance(content, str) else content)
+    catalog = read_presets([Path("presets")])
+    assert "right" in [preset.name for preset in catalog.presets]
+    assert all(error.exit_code == 2 and not error.hint for error in catalog.errors)
+    return [error.message for error in catalog.errors]
+
+
+def preset_with(lines: str) -> str:
+    """A preset that is right but for these lines, which begin on line 5."""
+    return RIGHT.replace("right", "wrong") + textwrap.dedent(lines)
+
+
+def test_a_right_file_is_read() -> None:
+    assert read_beside_the_right_one(preset_with("memory: {kv_bits: 8, session_tokens: 2048}\n")) == []
+    preset = read_presets([Path("presets/x.yaml")]).find("wrong")
+    assert (preset.memory.kv_bits, preset.memory.session_tokens, preset.memory.kv_cache_ratio) == (8, 2048, 0.1)
+    assert (preset.title.en, preset.title.zh, preset.api_name) == ("Right", "对的", "chat_wrong")
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        ("memory:\n  kv_cache_ratio: 1.7", "6: memory.kv_cache_ratio: 1.7 is not between 0 and 1"),
+        ("memory:\n  kv_cache_ratio: 0", "6: memory.kv_cache_ratio: 0 is not between 0 and 1"),
+        ("memory:\n  kv_cache_ratio: a lot", '6: memory.kv_cache_ratio: "a lot" is not a number between 0 and 1'),
+        ("memory:\n  kv_cache_ratio: true", "6: memory.kv_cache_ratio: true is not a number between 0 and 1"),
+        ("memory:\n  kv_bits: 7", "6: memory.kv_bits: 7 is not one of 16, 8, 4"),
+        ("memory:\n\n  # how much\n  gpu_budget_gib: -1", "8: memory.gpu_budget_gib: -1 is not above 0 and up to 1024"),
+        ("memory:\n  session_tokens: 12", '6: memory.session_tokens: 12 is not from 64 to 1048576 or "auto"'),
+        ("memory:\n  max_tiles: many", '6: memory.max_tiles: "many" is not a whole number from 1 to 64 or "auto"'),
+        ("memory:\n  max_tiles: 1.5", '6: memory.max_tiles: 1.5 is not a whole number from 1 to 64 or "auto"'),
+        ("memory:\n  kv_cach_ratio: 0.2", "6: memory.kv_cach_ratio: is an unknown key; did you mean kv_cache_ratio?"),
+        ("kv_bits: 8", "5: kv_bits: is an unknown key; did you mean memory.kv_bits?"),
+        ("colour: red", "5: colour: is an unknown key; valid here are name, title, kind, sources, engine, memory, chat, "),
+        ("1: 2", "5: 1: is an unknown key; valid here are "),
+        ("memory: 5", "5: memory: 5 is not keys with values (kv_cache_ratio, kv_bits, "),
+        ("memory: []", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
+        ("memory:", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
+        ("engine: vllm", '5: engine: "vllm" is not one of auto, turbomind, pytorch, transformers, scripted'),
+        ("chat:\n  stop: the end", '6: chat.stop: "the end" is not a list'),
+        ("chat:\n  stop: [a, 5]", "6: chat.stop[1]: 5 is not a text (put it in quotes to make it one)"),
+        ("chat:\n  system_prompt: {a: 1}", "6: chat.system_prompt: a group of keys is not a text"),
+        ("examples:\n  - question: {en: hi}", "6: examples[0].question.zh: is missing; it takes a text"),
+        ("examples:\n  - pictures: []", "6: examples[0].question: is missing; it takes a text or keys with values (en, zh)"),
+        ("generation:\n  max_new_tokens: 0", "6: generation.max_new_tokens: 0 is not from 1 to 32768"),
+        ("generation:\n  temperature: .nan", '6: generation.temperature: ".nan" is not a number from 0 to 2'),
+        ("generation:\n  seed: 5\n  temprature: 0", "6: generation.seed: is an unknown key; valid here are max_new_tokens, "),
+        ("kind: text", "5: kind: stands here for the second time (first on line 3)"),
+        ("memory: {kv_bits: 8, kv_bits: 4}", "5: memory.kv_bits: stands here for the second time (first on line 5)"),
+        ("memory:\n\tkv_bits: 8", "6: a tab stands where YAML wants spaces"),
+        ("chat:\n  stop:\n  -\ta", "7: a tab stands where YAML wants spaces"),
+        ("memory: [1, 2", "5: this is not YAML: expected ',' or ']', but got"),
+        ("memory: {a: b: c}", "5: this is not YAML: expected ',' or '}', but got ':'"),
+        ("? [a]\n: b", "5: a key must be a single word"),
+        ("memory: &m {kv_bits: 8}", "5: anchors and aliases (& and *) are not allowed: write the value out"),
+        ("memory: *m", "5: anchors and aliases (& and *) are not allowed: write the value out"),
+        (
+            "chat: !!python/object/apply:os.system [id]",
+            "5: the tag tag:yaml.org,2002:python/object/apply:os.system is not allowed",
+        ),
+        ("---\nname: second", "5: a second document begins here (---): one file holds one preset"),
+        ("chat: " + "[" * 60_000, "5: lists and keys are nested more than 16 deep"),
+        ('chat: {system_prompt: "a\\0b"}', "5: the character U+0000 is not allowed"),
+        ('chat: {system_prompt: "\\ud800"}', "5: the character U+D800 is not allowed"),
+        ("chat: {system_prompt: a\x07b}", "5: the character U+0007 is not allowed"),
+        ("<<: {kv_bits: 8}", "5: <<: is an unknown key; valid here are "),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else None,
+)
+def test_what_is_wrong_is_named_by_line_and_key(lines: str, sentence: str) -> None:
+    messages = read_beside_the_right_one(preset_with(lines))
+    assert any(message.startswith(f"presets/x.yaml:{sentence}") for message in messages), messages
+    assert all("\n" not in message and len(message) < 400 for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("source", "valid"),
+    [
+        ("hf:OpenGVLab/InternVL2-2B", True),
+        ("modelscope:Shanghai_AI_Laboratory/internlm2-chat-1_8b", True),
+        ("builtin:shapes-internvl2", True),
+        ("/models/a", True),
+        ("~/models/a", True),
+        ("./a", True),
+        ("../a", True),
+        ("${LAUNCHER_MODELS}/a", True),
+        ("$HOME/a", True),
+        ("OpenGVLab/InternVL2-2B", False),
+        ("huggingface:a/b", False),
+        ("hf:only-a-name", False),
+        ("hf:a/b/c", False),
+        ("hf:../../etc/passwd", False),
+        ("builtin:../../secrets", False),
+        ("https://example.org/a", False),
+        ("", False),
+    ],
+)
+def test_the_grammar_of_sources(source: str, valid: bool) -> None:
+    messages = read_beside_the_right_one(RIGHT.replace("right", "other").replace("[hf:org/other]", f"['{source}']"))
+    assert (messages == []) is valid
+    if not valid and source:
+        assert messages[0].startswith(f'presets/x.yaml:4: sources[0]: "{source}" is not hf:org/name, modelscope:org/name, ')
+
+
+def test_every_fault_of_a_file_is_named_in_order() -> None:
+    messages = read_beside_the_right_one("name: A B\nknd: text\nsources: []\n")
+    assert messages == [
+        "presets/x.yaml:1: name: \"A B\" is not a name of lower-case letters, digits, '.', '_' and '-' "
+        "that begins with a letter or digit",
+        "presets/x.yaml:1: title: is missing; it takes a text or keys with values (en, zh)",
+        "presets/x.yaml:1: kind: is missing; it takes one of vision, text",
+        "presets/x.yaml:2: knd: is an unknown key; did you mean kind?",
+        "presets/x.yaml:3: sources: has no value; it takes a list with at least one item",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"", "1: the file is empty; it must hold a preset, beginning with its name:"),
+        (b"# a comment\n\n", "1: the file is empty; it must hold a preset, beginning with its name:"),
+        (b"---\n...\n", "1: the file is empty; it must hold a preset, beginning with its name:"),
+        (b"- a\n- b\n", "1: the file holds a list, not a preset with keys such as name:"),
+        (b"just words\n", '1: the file holds "just words", not a preset with keys such as name:'),
+        (b"name: a\ntitle: caf\xe9\n", "2: the file is not UTF-8 text; save it as UTF-8"),
+        ("name: a".encode("utf-16"), "1: the file is not UTF-8 text; save it as UTF-8"),
+        (b"\0" * 100, "1: the character U+0000 is not allowed"),
+        (b"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "1: anchors and aliases (& and *) are not allowed: write the value out"),
+        (b"# " + b"x" * MAX_FILE_BYTES, f"1: the file has {MAX_FILE_BYTES + 2} bytes; a preset has at most {MAX_FILE_BYTES}"),
+    ],
+    ids=["empty", "comments", "no document", "list", "words", "latin-1", "utf-16", "zeros", "alias bomb", "too large"],
+)
+def test_files_that_are_no_presets(content: bytes, sentence: str) -> None:
+    assert read_beside_the_right_one(content) == [f"presets/x.yaml:{sentence}"]
+
+
+def test_a_hundred_megabytes_are_not_read() -> None:
+    with Path("presets/x.yaml").open("wb") as file:
+        file.truncate(100_000_000)
+    assert [error.message for error in read_presets([Path("presets")]).errors] == [
+        f"presets/x.yaml:1: the file has 100000000 bytes; a preset has at most {MAX_FILE_BYTES}"
+    ]
+
+
+def test_a_byte_order_mark_and_windows_lines_do_not_matter() -> None:
+    assert read_beside_the_right_one(b"\xef\xbb\xbf" + RIGHT.replace("right", "other").replace("\n", "\r\n").encode()) == []
+
+
+def test_plain_words_mean_what_editors_take_them_for() -> None:
+    assert read_beside_the_right_one(preset_with("chat: {system_prompt: no, stop: [on, yes, 12:30, 2024-01-01]}\n")) == []
+    chat = read_presets([Path("presets/x.yaml")]).presets[0].chat
+    assert (chat.system_prompt, chat.stop) == ("no", ("on", "yes", "12:30", "2024-01-01"))
+
+
+def test_a_plain_text_serves_both_languages() -> None:
+    assert read_beside_the_right_one(RIGHT.replace("right", "other").replace("{en: Right, zh: 对的}", "One")) == []
+    title = read_presets([Path("presets/x.yaml")]).presets[0].title
+    assert (title.en, title.zh) == ("One", "One")
+
+
+@pytest.mark.parametrize("second", ["right", "ri-ght", "ri.ght"])
+def test_of_two_presets_of_one_name_the_first_stays(second: str) -> None:
+    first = "ri_ght" if second != "right" else "right"
+    Path("presets/right.yaml").write_text(RIGHT.replace("name: right", f"name: {first}"), encoding="utf-8")
+    Path("presets/second.yaml").write_text("\n" + RIGHT.replace("name: right", f"name: {second}"), encoding="utf-8")
+    catalog = read_presets([Path("presets")])
+    assert [preset.name for preset in catalog.presets] == [first]
+    assert [error.message for error in catalog.errors] == [
+        f"presets/second.yaml:2: name: {second} is taken already, in presets/right.yaml:1 "
+        "(names that differ only in '-', '_' and '.' count as one)"
+    ]
+
+
+def test_a_file_given_twice_counts_once() -> None:
+    catalog = read_presets([Path("presets"), Path("presets/right.yaml"), Path("presets/../presets")])
+    assert ([preset.name for preset in catalog.presets], catalog.errors) == (["right"], ())
+
+
+def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "none").mkdir()
+    os.mkfifo(tmp_path / "pipe.yaml")
+    (tmp_path / "loop.yaml").symlink_to("loop.yaml")
+    paths = [Path("gone.yaml"), Path("none"), Path("pipe.yaml"), Path("/dev/zero"), Path("loop.yaml"), Path("presets")]
+    catalog = read_presets(paths)
+    assert [error.message for error in catalog.errors] == [
+        "gone.yaml: there is no such file or folder",
+        "none: holds no preset file (*.yaml)",
+        "pipe.yaml: is not a file",
+        "/dev/zero: is not a file",
+        "loop.yaml: cannot be read: Too many levels of symbolic links",
+    ]
+    assert [preset.name for preset in catalog.presets] == ["right"]
+
+
+def test_files_elsewhere_are_named_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "presets" / "x.yaml").write_text("", encoding="utf-8")
+    (tmp_path / "work").mkdir()
+    monkeypatch.chdir(tmp_path / "work")
+    (error,) = read_presets([Path("../presets/x.yaml")]).errors
+    assert error.message.startswith("../presets/x.yaml:1: ")
+
+
+def test_pictures_are_found_beside_the_file_and_must_exist(tmp_path: Path) -> None:
+    Path("presets/a picture.png").write_bytes(b"")
+    lines = "examples:\n  - question: one\n    pictures: [a picture.png]\n  - question: two\n    pictures:\n      - gone.png\n"
+    (message,) = read_beside_the_right_one(preset_with(lines))
+    assert message == f"presets/x.yaml:10: examples[1].pictures[0]: there is no file {tmp_path}/presets/gone.png"
+    assert read_beside_the_right_one(preset_with(lines.replace("gone", "a picture"))) == []
+    examples = read_presets([Path("presets/x.yaml")]).presets[0].examples
+    assert examples[1].pictures == (tmp_path / "presets" / "a picture.png",)
+
+
+def test_relative_folders_are_taken_from_the_file(tmp_path: Path) -> None:
+    assert read_beside_the_right_one(RIGHT.replace("right", "other").replace("hf:org/other", "../models/a, /b, ~/c")) == []
+    sources = read_presets([Path("presets/x.yaml")]).presets[0].sources
+    assert sources == (f"{tmp_path}/presets/../models/a", "/b", "~/c")
+
+
+def test_find_names_the_nearest() -> None:
+    catalog = read_presets([Path("presets")])
+    assert catalog.find("right").name == "right"
+    with pytest.raises(PresetError, match="There is no preset rigth\nDid you mean right"):
+        catalog.find("rigth")
+    with pytest.raises(PresetError, match=r"There is no preset x\{\}\nThese can be used: right"):
+        catalog.find("x{}")
+    with pytest.raises(PresetError, match="launcher presets --check"):
+        Catalog((), ()).find("right")
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 70)
+    | st.floats(-2, 3, allow_nan=False)
+    | st.sampled_from(["auto", "", "a", "hf:a/b"])
+)
+keys = st.sampled_from(
+    [*Preset.model_fields, "en", "zh", "kv_bits", "session_tokens", "stop", "temperature", "question", "pictures"]
+)
+trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=12)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(tree=st.dictionaries(keys, trees, max_size=6))
+def test_any_tree_gives_a_preset_or_sentences_that_name_lines(tree: dict[str, object]) -> None:
+    import json
+
+    file = Path("presets/any.yaml")
+    file.write_text(json.dumps(tree, indent=1), encoding="utf-8")
+    catalog = read_presets([file])
+    assert len(catalog.presets) == (0 if catalog.errors else 1)
+    lines = file.read_text(encoding="utf-8").count("\n") + 1
+    for error in catalog.errors:
+        place, line, sentence = error.message.split(":", 2)
+        assert (place, sentence[0]) == ("presets/any.yaml", " ")
+        assert 1 <= int(line) <= lines
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=60) | st.text(alphabet="ab:-?|>[]{}&*!%@#'\",\n\t \\0\u00e9", max_size=60).map(str.encode))
+def test_any_bytes_give_one_line_each(content: bytes) -> None:
+    file = Path("presets/any.yaml")
+    file.write_bytes(content)
+    catalog = read_presets([file])
+    assert catalog.errors
+    assert all("\n" not in error.message and error.message.startswith("presets/any.yaml:") for error in catalog.errors)

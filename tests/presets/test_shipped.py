@@ -1,0 +1,88 @@
+"""The presets that come with the launcher, and the schema that editors check them with."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from launcher.presets import default_folder, json_schema, read_presets
+
+FOLDER = Path(__file__).resolve().parents[2] / "presets"
+FILES = sorted(FOLDER.glob("*.yaml"))
+SCHEMA = FOLDER / "preset.schema.json"
+
+
+def test_the_default_is_the_clone_s_folder_and_all_of_it_is_right() -> None:
+    assert default_folder() == FOLDER
+    catalog = read_presets()
+    assert [error.message for error in catalog.errors] == []
+    assert {"internvl2-2b", "internvl2-2b-awq", "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b", "shapes-internvl2"} <= {
+        preset.name for preset in catalog.presets
+    }
+
+
+def test_the_checked_in_schema_is_generated() -> None:
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema(), (
+        "Type: python -m launcher presets --schema > presets/preset.schema.json"
+    )
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_editors_find_the_schema_and_agree_with_it(file: Path) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert text.startswith("# yaml-language-server: $schema=preset.schema.json\n")
+    validator = jsonschema.Draft202012Validator(json_schema())
+    validator.check_schema(json_schema())
+    validator.validate(yaml.safe_load(text))
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_the_file_is_called_like_its_preset(file: Path) -> None:
+    assert read_presets([file]).presets[0].name == file.stem
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_key_is_explained_by_a_comment(file: Path) -> None:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    found = yaml.compose("\n".join(lines))
+    for key, value in found.value:
+        assert lines[key.start_mark.line - 1].lstrip().startswith("#"), f"{file.name}: {key.value}"
+        if key.value in ("memory", "chat", "generation"):
+            for inner, _ in value.value:
+                assert lines[inner.start_mark.line - 1].startswith("  #"), f"{file.name}: {key.value}.{inner.value}"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_every_key_of_the_schema_is_shown(file: Path) -> None:
+    data, schema = yaml.safe_load(file.read_text(encoding="utf-8")), json_schema()
+    assert list(data) == list(schema["properties"])
+    for part, name in (("memory", "MemorySettings"), ("chat", "ChatSettings"), ("generation", "GenerationSettings")):
+        assert list(data[part]) == list(schema["$defs"][name]["properties"])
+
+
+@pytest.mark.parametrize(
+    ("change", "agreed"),
+    [
+        ({"title": "One text"}, True),
+        ({"title": ""}, False),
+        ({"title": {"en": "a"}}, False),
+        ({"memory": {"kv_cache_ratio": 1}}, False),
+        ({"memory": {"max_tiles": "auto"}}, True),
+        ({"memory": {"max_tiles": 0}}, False),
+        ({"sources": ["a/b"]}, False),
+        ({"name": "A"}, False),
+        ({"colour": "red"}, False),
+    ],
+    ids=str,
+)
+def test_the_editors_schema_and_the_launcher_agree(tmp_path: Path, change: dict[str, Any], agreed: bool) -> None:
+    data = {"name": "a", "title": "A", "kind": "text", "sources": ["hf:a/b"], **change}
+    file = tmp_path / "a.yaml"
+    file.write_text(json.dumps(data), encoding="utf-8")
+    assert jsonschema.Draft202012Validator(json_schema()).is_valid(data) is agreed
+    assert (not read_presets([file]).errors) is agreed
