@@ -11,7 +11,7 @@ folder, made by the test, that opens once the test opens it for writing.
     /open GATE          opens a gate on which a test waits  /hang           blocks the event loop for good
     /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
     /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
-    /spawn              says the id of a process of its own
+    /spawn              says the id of a process of its own /block GATE     blocks the event loop until the gate opens
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from pathlib import Path
 
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.errors import EngineError
@@ -109,10 +110,8 @@ class ScriptedEngine:
 
     async def _act(self, command: str, argument: str) -> None:
         match command:
-            case "/wait":
-                await _in_thread(lambda: (self._spec.folder / argument).open("rb").close())
-            case "/open":
-                await _in_thread(lambda: (self._spec.folder / argument).open("wb").close())
+            case "/wait" | "/open" | "/block":
+                await _pass_gate(self._spec.folder / argument, command)
             case "/progress":
                 stage, fraction = argument.split()
                 self._progress(stage, float(fraction))
@@ -133,6 +132,13 @@ class ScriptedEngine:
                 await asyncio.Event().wait()
             case _:
                 raise EngineError("The script has no command {command}.", command=command)
+
+
+async def _pass_gate(gate: Path, command: str) -> None:
+    if command == "/block":
+        gate.open("rb").close()
+    else:
+        await _in_thread(lambda: gate.open("wb" if command == "/open" else "rb").close())
 
 
 async def _in_thread(wait: Callable[[], None]) -> None:

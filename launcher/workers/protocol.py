@@ -7,7 +7,6 @@ Ready or LoadFailed, and each Ask with any number of Said of which the last has 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher import errors
@@ -91,7 +90,7 @@ class Failed:
 ToWorker = Load | Ask | Cancel | Shutdown
 FromWorker = Heartbeat | Progressed | Ready | LoadFailed | Said | Failed
 
-_PLAIN = (str, int, float, bool, Path, type(None))
+_PLAIN = (str, int, float, bool, type(None))
 
 
 def sendable(error: LauncherError) -> LauncherError:

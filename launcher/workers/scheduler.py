@@ -208,14 +208,15 @@ class Scheduler:
         return []
 
     def ready(self, name: str, now_s: float) -> list[Action]:
-        """The model is loaded."""
+        """The model is loaded. It answers all who waited for that before it may have to leave for another."""
         model = self._models[name]
-        if model.state is ModelState.LOADING:
-            model.enter(ModelState.READY, now_s)
-            model.woken_s = None
-            model.used_s = now_s
-            model.deaths = deque((death for death in model.deaths if not death.while_loading), model.deaths.maxlen)
-        return self.settle(now_s)
+        if model.state is not ModelState.LOADING:
+            return []
+        model.enter(ModelState.READY, now_s)
+        model.woken_s = None
+        model.used_s = now_s
+        model.deaths = deque((death for death in model.deaths if not death.while_loading), model.deaths.maxlen)
+        return _begin_answers(model) + self.settle(now_s)
 
     def finished(self, name: str, answer_id: int, now_s: float) -> list[Action]:
         """The process is done with an answer, whichever way."""
@@ -266,9 +267,7 @@ class Scheduler:
                 model.enter(ModelState.STOPPING, now_s)
                 actions.append(Stop(name))
             elif model.state is ModelState.READY and not (model.unloading or model.yielding):
-                actions += [Send(name, answer_id) for answer_id in model.waiting]
-                model.running.update(model.waiting)
-                model.waiting.clear()
+                actions += _begin_answers(model)
         return actions
 
     def _mark_wanted(self, now_s: float) -> None:
@@ -342,3 +341,10 @@ class Scheduler:
         actions: list[Action] = [Refuse(answer_id, error) for answer_id in model.waiting]
         model.waiting.clear()
         return actions
+
+
+def _begin_answers(model: _Model) -> list[Action]:
+    actions: list[Action] = [Send(model.needs.name, answer_id) for answer_id in model.waiting]
+    model.running.update(model.waiting)
+    model.waiting.clear()
+    return actions

@@ -1,0 +1,279 @@
+"""The scheduler against a world that does whatever it may: what must always hold, and that everyone is served in the end."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from launcher.errors import DeviceError, EngineError, LauncherError, WorkerDied
+from launcher.workers.scheduler import (
+    MAX_OPEN_ANSWERS,
+    PATIENCE_S,
+    Action,
+    ModelNeeds,
+    Refuse,
+    Scheduler,
+    Send,
+    Start,
+    Stop,
+    Withdraw,
+)
+from launcher.workers.states import ModelState
+
+BUDGET_BYTES = 8
+MODELS = (
+    ModelNeeds("large", "cuda:0", 7),
+    ModelNeeds("medium", "cuda:0", 5),
+    ModelNeeds("small", "cuda:0", 3),
+    ModelNeeds("free", "cpu", None),
+    ModelNeeds("missing", unavailable=DeviceError("no GPU")),
+)
+NEEDS = {model.name: model.needs_bytes for model in MODELS}
+names = st.sampled_from([model.name for model in MODELS])
+
+
+class World(RuleBasedStateMachine):
+    """Processes and answers as the scheduler's actions make them; everything that can happen to them does."""
+
+    @initialize()
+    def begin(self) -> None:
+        self.scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+        self.now_s = 0.0
+        self.loading: set[str] = set()
+        self.loaded: set[str] = set()
+        self.stopping: set[str] = set()
+        self.asked: dict[int, str] = {}
+        self.sent: dict[int, str] = {}
+        self.withdrawn: set[int] = set()
+        self.over: dict[int, object] = {}
+        self.next_id = 1
+
+    @property
+    def processes(self) -> set[str]:
+        return self.loading | self.loaded | self.stopping
+
+    def do(self, actions: list[Action]) -> None:
+        for action in actions:
+            match action:
+                case Start(name):
+                    assert name not in self.processes
+                    self.loading.add(name)
+                case Stop(name):
+                    assert name in self.loading | self.loaded
+                    assert name not in self.sent.values(), "an answer would be cut off"
+                    self.loading.discard(name)
+                    self.loaded.discard(name)
+                    self.stopping.add(name)
+                case Send(name, answer_id):
+                    assert name in self.loaded
+                    assert self.asked.pop(answer_id) == name, "sent twice, or to the wrong model"
+                    self.sent[answer_id] = name
+                case Withdraw(name, answer_id):
+                    assert self.sent[answer_id] == name
+                    self.withdrawn.add(answer_id)
+                case Refuse(answer_id, error):
+                    self.asked.pop(answer_id, None)
+                    self.sent.pop(answer_id, None)
+                    assert answer_id not in self.over
+                    self.over[answer_id] = error
+
+    def end_process(self, name: str, error: LauncherError | None, *, retry: bool) -> None:
+        while_loading = name in self.loading
+        for group in (self.loading, self.loaded, self.stopping):
+            group.discard(name)
+        self.do(self.scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=self.now_s))
+        assert name not in self.sent.values(), "a question was left with a dead process"
+
+    @rule(name=names)
+    def ask(self, name: str) -> None:
+        answer_id, self.next_id = self.next_id, self.next_id + 1
+        self.asked[answer_id] = name
+        self.do(self.scheduler.ask(name, answer_id, self.now_s))
+
+    @rule(name=names)
+    def wake(self, name: str) -> None:
+        self.do(self.scheduler.wake(name, self.now_s))
+        assert self.state(name) is not ModelState.FAILED
+
+    @rule(name=names)
+    def unload(self, name: str) -> None:
+        self.do(self.scheduler.unload(name, self.now_s))
+
+    @precondition(lambda self: self.asked or self.sent)
+    @rule(data=st.data())
+    def cancel(self, data: st.DataObject) -> None:
+        answer_id = data.draw(st.sampled_from(sorted({*self.asked, *self.sent} - self.withdrawn) or [0]))
+        if answer_id:
+            name = (self.asked | self.sent)[answer_id]
+            if self.asked.pop(answer_id, None):
+                self.over[answer_id] = "cancelled"
+            self.do(self.scheduler.cancel(name, answer_id, self.now_s))
+
+    @precondition(lambda self: self.sent)
+    @rule(data=st.data())
+    def finish(self, data: st.DataObject) -> None:
+        answer_id = data.draw(st.sampled_from(sorted(self.sent)))
+        name = self.sent.pop(answer_id)
+        self.over[answer_id] = "finished"
+        self.do(self.scheduler.finished(name, answer_id, self.now_s))
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data())
+    def load(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.loading)))
+        self.loading.remove(name)
+        self.loaded.add(name)
+        self.do(self.scheduler.ready(name, self.now_s))
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data())
+    def refuse_to_load(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.loading)))
+        self.end_process(name, EngineError("no weights"), retry=False)
+        assert self.state(name) is ModelState.FAILED
+
+    @precondition(lambda self: self.processes)
+    @rule(data=st.data())
+    def die(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.processes)))
+        asked_to = name in self.stopping
+        self.end_process(name, None if asked_to else WorkerDied("died"), retry=not asked_to)
+
+    @rule(passed_s=st.sampled_from([0.1, PATIENCE_S, 60.0]))
+    def wait(self, passed_s: float) -> None:
+        self.now_s += passed_s
+        self.do(self.scheduler.settle(self.now_s))
+
+    @invariant()
+    def planned_models_share_the_budget(self) -> None:
+        held = [size for name in self.processes if (size := NEEDS[name]) is not None]
+        assert sum(held) <= BUDGET_BYTES
+
+    @invariant()
+    def statuses_tell_the_truth(self) -> None:
+        for status in self.scheduler.statuses(self.now_s):
+            assert status.waiting == list(self.asked.values()).count(status.name)
+            assert status.running == list(self.sent.values()).count(status.name)
+            assert (status.state is ModelState.LOADING) == (status.name in self.loading)
+            assert (status.state is ModelState.READY) == (status.name in self.loaded)
+            assert (status.state is ModelState.STOPPING) == (status.name in self.stopping)
+            assert (status.error is not None) == (status.state in (ModelState.FAILED, ModelState.UNAVAILABLE))
+            assert status.since_s >= 0
+
+    @invariant()
+    def nobody_waits_for_what_will_not_come(self) -> None:
+        for name in self.asked.values():
+            assert self.state(name) not in (ModelState.ASLEEP, ModelState.FAILED, ModelState.UNAVAILABLE)
+
+    def state(self, name: str) -> ModelState:
+        return next(status.state for status in self.scheduler.statuses(self.now_s) if status.name == name)
+
+    def teardown(self) -> None:
+        """From any state, a world that works serves everyone within a bounded number of steps."""
+        if not hasattr(self, "scheduler"):
+            return
+        for _ in range(100):
+            if not self.asked and not self.sent:
+                break
+            for name in sorted(self.loading):
+                self.loading.remove(name)
+                self.loaded.add(name)
+                self.do(self.scheduler.ready(name, self.now_s))
+            for answer_id, name in sorted(self.sent.items()):
+                del self.sent[answer_id]
+                self.over[answer_id] = "finished"
+                self.do(self.scheduler.finished(name, answer_id, self.now_s))
+            for name in sorted(self.stopping):
+                self.end_process(name, None, retry=False)
+            self.wait(60.0)
+        assert not self.asked, f"never served: {self.scheduler.statuses(self.now_s)}"
+        assert sorted(self.over) == list(range(1, self.next_id))
+
+
+World.TestCase.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestWorld = World.TestCase
+
+
+def started(scheduler: Scheduler, name: str, now_s: float = 0.0) -> None:
+    assert scheduler.wake(name, now_s) == [Start(name)]
+    assert scheduler.ready(name, now_s) == []
+
+
+def test_a_busy_model_takes_questions_until_patience_ends_then_gives_way() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "large")
+    assert scheduler.ask("large", 1, 0.0) == [Send("large", 1)]
+    assert scheduler.ask("medium", 2, 1.0) == []
+    assert scheduler.ask("large", 3, 2.0) == [Send("large", 3)]
+    due_s = scheduler.next_due_s(2.0)
+    assert due_s == 1.0 + PATIENCE_S
+    assert scheduler.settle(due_s) == []
+    assert scheduler.ask("large", 4, due_s) == []
+    assert scheduler.finished("large", 1, due_s) == []
+    assert scheduler.finished("large", 3, due_s) == [Stop("large")]
+    assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=due_s) == [Start("medium")]
+    assert scheduler.ready("medium", due_s) == [Send("medium", 2)]
+    assert scheduler.finished("medium", 2, due_s) == [Stop("medium")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=due_s) == [Start("large")]
+
+
+def test_who_gives_up_waiting_no_longer_pushes_a_model_out() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "large")
+    scheduler.ask("large", 1, 0.0)
+    scheduler.ask("medium", 2, 0.0)
+    assert scheduler.ask("large", 3, PATIENCE_S) == []
+    assert scheduler.cancel("medium", 2, PATIENCE_S) == [Send("large", 3)]
+
+
+def test_a_small_model_does_not_overtake_a_large_one_that_waits_longer() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "medium")
+    assert scheduler.ask("medium", 1, 0.0) == [Send("medium", 1)]
+    assert scheduler.ask("large", 2, 0.0) == []
+    assert scheduler.ask("small", 3, 0.0) == []
+    assert scheduler.finished("medium", 1, 1.0) == [Stop("medium")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0) == [Start("large")]
+
+
+def test_models_without_a_plan_wait_for_nobody() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "large")
+    assert scheduler.wake("free", 0.0) == [Start("free")]
+
+
+def test_a_crowd_beyond_the_limit_is_refused() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    for answer_id in range(MAX_OPEN_ANSWERS):
+        scheduler.ask("free", answer_id, 0.0)
+    (refusal,) = scheduler.ask("free", MAX_OPEN_ANSWERS, 0.0)
+    assert isinstance(refusal, Refuse)
+    assert "free is busy" in str(refusal.error)
+
+
+def test_closing_stops_every_process_and_refuses_every_question() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "large")
+    scheduler.ask("large", 1, 0.0)
+    scheduler.ask("medium", 2, 0.0)
+    actions = scheduler.close(1.0)
+    assert [action.answer_id for action in actions if isinstance(action, Refuse)] == [1, 2]
+    assert Stop("large") in actions
+    assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=2.0) == []
+    assert scheduler.wake("medium", 3.0) == []
+    assert isinstance(scheduler.ask("medium", 3, 3.0)[0], Refuse)
+
+
+@pytest.mark.parametrize("name", ["large", "free"])
+def test_a_death_restarts_at_once_then_after_a_pause(name: str) -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, name)
+    died = WorkerDied("died")
+    assert scheduler.ended(name, died, retry=True, while_loading=False, now_s=1.0) == [Start(name)]
+    assert scheduler.ready(name, 1.0) == []
+    assert scheduler.ended(name, died, retry=True, while_loading=False, now_s=2.0) == []
+    due_s = scheduler.next_due_s(2.0)
+    assert due_s is not None
+    assert scheduler.settle(due_s) == [Start(name)]
