@@ -1,0 +1,210 @@
+"""Where a preset stands: real presets and checkpoint folders, on machines described by their facts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from launcher import checkpoints
+from launcher.devices import Devices, Gpu
+from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart
+from launcher.presets import Preset, read_presets
+from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
+
+GIB = 2**30
+CARD = Gpu("Card", "GPU-a", 8 * GIB, 7 * GIB, (8, 6), "570.1", (12, 8))
+NO_GPU = Devices((), 16 * GIB, 12 * GIB)
+WITH_GPU = Devices((CARD,), 16 * GIB, 12 * GIB)
+ALL = InstalledEngines(lmdeploy=True, transformers=True, torch_cuda=True)
+
+LANGUAGE = {
+    "architectures": ["InternLM2ForCausalLM"],
+    "model_type": "internlm2",
+    "hidden_size": 2048,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "intermediate_size": 8192,
+    "vocab_size": 92544,
+    "max_position_embeddings": 32768,
+    "torch_dtype": "bfloat16",
+}
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No models but those that a test makes, and a folder for them in LAUNCHER_MODELS."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("LAUNCHER_MODELS", str(tmp_path))
+    monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(checkpoints, "BUILTIN", tmp_path / "builtin")
+
+
+def shipped(name: str, **changes: Any) -> Preset:
+    return read_presets().find(name).model_copy(update=changes)
+
+
+def put(folder: Path, config: dict[str, Any] = LANGUAGE, weight_bytes: int = 4096) -> Path:
+    """A checkpoint whose weights are holes, so that it may have any size."""
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    (folder / "tokenizer.model").write_bytes(b"spm")
+    header = json.dumps({"w": {"dtype": "U8", "shape": [weight_bytes], "data_offsets": [0, weight_bytes]}}).encode()
+    with (folder / "model.safetensors").open("wb") as file:
+        file.write(len(header).to_bytes(8, "little") + header)
+        file.truncate(8 + len(header) + weight_bytes)
+    return folder
+
+
+def refused(found: Readiness, state: ReadyState) -> str:
+    """The sentence and the hint of a preset that cannot run, having made sure that nothing says it could."""
+    assert found.state is state
+    assert found.reason is not None
+    assert (found.engine, found.device, found.folder, found.plan) == ("", "", None, None)
+    if found.command:
+        assert found.command in found.reason.hint or state is ReadyState.BROKEN
+    return str(found.reason)
+
+
+class TestAbsent:
+    def test_without_a_gpu_both_are_said(self, tmp_path: Path) -> None:
+        found = assess(shipped("internvl2-2b"), NO_GPU, ALL)
+        text = refused(found, ReadyState.NEEDS_DOWNLOAD)
+        assert "internvl2-2b is not on this machine, and without an NVIDIA GPU it will be slow" in text
+        assert "~/share/new_models/OpenGVLab/InternVL2-2B" in text
+        assert found.command.endswith(f"hf download OpenGVLab/InternVL2-2B --local-dir {tmp_path}/InternVL2-2B")
+
+    def test_with_a_gpu_only_the_download_is_missing(self) -> None:
+        text = refused(assess(shipped("internvl2-2b"), WITH_GPU, ALL), ReadyState.NEEDS_DOWNLOAD)
+        assert "without an NVIDIA GPU" not in text
+
+    def test_awq_without_a_gpu_needs_one_first(self) -> None:
+        text = refused(assess(shipped("internvl2-2b-awq"), NO_GPU, ALL), ReadyState.NEEDS_GPU)
+        assert "needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint" in text
+
+    def test_what_cannot_run_is_not_to_be_downloaded(self) -> None:
+        found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, ALL)
+        assert "cannot be run by this version of the launcher yet" in refused(found, ReadyState.UNSUPPORTED)
+        assert found.command == ""
+
+    def test_a_preset_of_folders_alone(self) -> None:
+        found = assess(shipped("internvl2-2b", sources=("/nowhere",)), WITH_GPU, ALL)
+        assert "Looked for it at /nowhere" in refused(found, ReadyState.NEEDS_DOWNLOAD)
+        assert found.command == ""
+
+
+class TestOnTheCpu:
+    def test_a_builtin_model_is_ready(self, tmp_path: Path) -> None:
+        folder = put(tmp_path / "builtin" / "shapes-internvl2", {"architectures": ["InternVLChatModel"]})
+        found = assess(shipped("shapes-internvl2"), NO_GPU, ALL)
+        assert found == Readiness(found.preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder)
+
+    def test_a_large_one_is_said_to_be_slow(self, tmp_path: Path) -> None:
+        put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert (found.state, found.engine, found.device, found.note) == (ReadyState.READY, "transformers", "cpu", SLOW)
+
+    def test_one_that_does_not_fit_is_refused_with_figures(self, tmp_path: Path) -> None:
+        put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
+        found = assess(shipped("internlm2-chat-1_8b"), replace(NO_GPU, ram_free_bytes=8 * GIB), ALL)
+        assert "needs about 9.0 GiB of memory on the CPU; 8.0 of 16.0 GiB are free" in refused(found, ReadyState.UNSUPPORTED)
+
+    @pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
+    def test_lmdeploy_s_engines_need_a_gpu(self, tmp_path: Path, engine: str) -> None:
+        put(tmp_path / "internlm2-chat-1_8b")
+        found = assess(shipped("internlm2-chat-1_8b", engine=engine), NO_GPU, ALL)
+        assert "needs an NVIDIA GPU" in refused(found, ReadyState.NEEDS_GPU)
+
+    def test_quantised_weights_need_a_gpu_whatever_the_preset_says(self, tmp_path: Path) -> None:
+        put(tmp_path / "internlm2-chat-1_8b", {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}})
+        refused(assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, ALL), ReadyState.NEEDS_GPU)
+
+    def test_without_transformers_the_command_is_given(self, tmp_path: Path) -> None:
+        put(tmp_path / "internlm2-chat-1_8b")
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, replace(ALL, transformers=False))
+        assert "Type: pip install torch transformers" in refused(found, ReadyState.UNSUPPORTED)
+
+
+class TestOnAGpu:
+    @pytest.fixture
+    def folder(self, tmp_path: Path) -> Path:
+        return put(tmp_path / "internlm2-chat-1_8b", weight_bytes=GIB)
+
+    def test_auto_takes_turbomind_with_a_plan(self, folder: Path) -> None:
+        found = assess(shipped("internlm2-chat-1_8b"), WITH_GPU, ALL)
+        assert (found.state, found.engine, found.device, found.folder) == (ReadyState.READY, "turbomind", "cuda:0", folder)
+        assert found.plan is not None
+        assert found.plan.engine == "turbomind"
+        assert found.plan.total_bytes <= 7 * GIB
+
+    def test_the_preset_s_engine_is_taken(self, folder: Path) -> None:
+        assert assess(shipped("internlm2-chat-1_8b", engine="pytorch"), WITH_GPU, ALL).engine == "pytorch"
+        assert assess(shipped("internlm2-chat-1_8b", engine="transformers"), WITH_GPU, ALL).engine == "transformers"
+
+    def test_the_roomiest_card_is_taken(self, folder: Path) -> None:
+        cards = tuple(replace(CARD, free_bytes=free * GIB) for free in (2, 7, 7))
+        assert assess(shipped("internlm2-chat-1_8b"), Devices(cards, 16 * GIB, 12 * GIB), ALL).device == "cuda:1"
+
+    def test_without_lmdeploy_auto_falls_to_transformers(self, folder: Path) -> None:
+        without = replace(ALL, lmdeploy=False)
+        assert assess(shipped("internlm2-chat-1_8b"), WITH_GPU, without).device == "cuda:0"
+        assert assess(shipped("internlm2-chat-1_8b"), WITH_GPU, replace(without, torch_cuda=False)).device == "cpu"
+        found = assess(shipped("internlm2-chat-1_8b", engine="turbomind"), WITH_GPU, without)
+        assert "needs LMDeploy, which is not installed" in refused(found, ReadyState.UNSUPPORTED)
+        assert isinstance(found.reason, MissingPart)
+
+    def test_an_old_card_or_driver_is_named(self, folder: Path) -> None:
+        for card in (replace(CARD, compute_capability=(6, 1)), replace(CARD, cuda_driver=(11, 4))):
+            found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), ALL)
+            refused(found, ReadyState.UNSUPPORTED)
+            assert isinstance(found.reason, DeviceError)
+
+    def test_a_plan_that_does_not_fit_is_the_reason(self, folder: Path) -> None:
+        card = replace(CARD, free_bytes=GIB // 2)
+        found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), ALL)
+        refused(found, ReadyState.UNSUPPORTED)
+        assert isinstance(found.reason, MemoryPlanError)
+
+
+class TestBroken:
+    def test_a_broken_folder_is_fetched_anew_where_it_lies(self, tmp_path: Path) -> None:
+        folder = put(tmp_path / "internlm2-chat-1_8b")
+        (folder / "model.safetensors").write_bytes(b"x")
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert "model.safetensors is broken or cut short" in refused(found, ReadyState.BROKEN)
+        assert isinstance(found.reason, CheckpointError)
+        assert found.command.endswith(f"hf download internlm/internlm2-chat-1_8b --local-dir {folder}")
+
+    def test_an_architecture_that_nobody_knows(self, tmp_path: Path) -> None:
+        put(tmp_path / "internlm2-chat-1_8b", {"architectures": ["Qwen9ForCausalLM"]})
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert "Qwen9ForCausalLM" in refused(found, ReadyState.UNSUPPORTED)
+
+    def test_xcomposer2_weights_under_another_template(self, tmp_path: Path) -> None:
+        put(tmp_path / "internlm2-chat-1_8b", {"architectures": ["InternLMXComposer2ForCausalLM"]})
+        refused(assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL), ReadyState.UNSUPPORTED)
+
+
+def test_the_scripted_engine_needs_only_its_folder(tmp_path: Path) -> None:
+    found = assess(shipped("internvl2-2b", engine="scripted", sources=(str(tmp_path),)), NO_GPU, ALL)
+    assert (found.state, found.engine, found.device, found.folder) == (ReadyState.READY, "scripted", "cpu", tmp_path)
+
+
+def test_the_engines_of_this_machine_are_found_without_importing_them() -> None:
+    found = installed_engines()
+    assert found.transformers
+
+
+def test_the_hand_made_checkpoints_are_what_the_library_writes(tmp_path: Path) -> None:
+    """Guards this file's own ``put``: both writers give the same facts."""
+    ours = checkpoints.read_facts(put(tmp_path / "ours", weight_bytes=64))
+    theirs = put(tmp_path / "theirs", weight_bytes=1)
+    save_file({"w": np.zeros(64, np.uint8)}, theirs / "model.safetensors")
+    assert ours.tensors == checkpoints.read_facts(theirs).tensors
