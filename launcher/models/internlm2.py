@@ -52,6 +52,9 @@ class InternLM2Config(PreTrainedConfig):
     def __post_init__(self, **kwargs: Any) -> None:
         if self.num_key_value_heads is None:
             self.num_key_value_heads = self.num_attention_heads
+        # transformers writes into these dicts; they are the caller's.
+        self.rope_parameters = dict(self.rope_parameters or {})
+        kwargs["rope_scaling"] = dict(kwargs.get("rope_scaling") or {})
         super().__post_init__(**kwargs)
 
 

@@ -1,0 +1,50 @@
+"""An answer's tokens -> its text as it comes: whole characters, up to the first of the preset's stop texts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from transformers import PreTrainedTokenizerBase
+
+from launcher.models.internlm2_tokenizer import StreamDecoder
+
+
+class TextStream:
+    """The text of one answer. Holds back half characters, and the end of the text while it may become a stop text."""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str] = ()) -> None:
+        self._tokenizer = tokenizer
+        self._decoder = StreamDecoder()
+        self._stops = tuple(stop for stop in stops if stop)
+        self._held = ""
+        self.stopped = False
+        """Whether a stop text came; nothing more follows."""
+
+    def add(self, token_id: int) -> str:
+        """The text that can be shown now; may be empty. Special tokens have none."""
+        pieces = self._tokenizer.convert_ids_to_tokens([token_id], skip_special_tokens=True)
+        return self._pass("".join(self._decoder.add(piece) for piece in pieces if piece is not None))
+
+    def finish(self) -> str:
+        """What was still held back when the answer ended."""
+        if self.stopped:
+            return ""
+        text = self._pass(self._decoder.finish()) + self._held
+        self._held = ""
+        return text
+
+    def _pass(self, text: str) -> str:
+        self._held += text
+        ends = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        if ends:
+            self.stopped = True
+            return self._held[: min(ends)]
+        split = len(self._held) - self._longest_beginning()
+        shown, self._held = self._held[:split], self._held[split:]
+        return shown
+
+    def _longest_beginning(self) -> int:
+        """How many characters at the end of the held text begin a stop text."""
+        longest = max((len(stop) for stop in self._stops), default=1) - 1
+        candidates = range(min(longest, len(self._held)), 0, -1)
+        return next((n for n in candidates if any(stop.startswith(self._held[-n:]) for stop in self._stops)), 0)
