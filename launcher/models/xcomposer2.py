@@ -225,6 +225,27 @@ class XComposer2Vision(nn.Module):
         states: Tensor = self.vision_tower.vision_model(pixel_values).last_hidden_state
         return states[:, 1:]
 
+    def count_positions(self) -> None:
+        """Computes the one buffer that no checkpoint holds, after the tower was built on the meta device."""
+        embeddings = self.vision_tower.vision_model.embeddings
+        device = embeddings.position_embedding.weight.device
+        embeddings.position_ids = torch.arange(embeddings.num_positions, device=device).unsqueeze(0)
+
+
+def build_projector(config: XComposer2Config) -> nn.Sequential:
+    """Two layers from the tower's width to the language model's, GELU between."""
+    width: int = config.clip_config().hidden_size
+    return nn.Sequential(nn.Linear(width, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size))
+
+
+def build_tower(config: XComposer2Config, dtype: torch.dtype, device: torch.device | str) -> XComposer2Vision:
+    """The picture tower with room for its weights but none in it, on a device at once."""
+    with torch.device("meta"):
+        tower = XComposer2Vision(config.clip_config()).to(dtype)
+    tower.to_empty(device=device)
+    tower.count_positions()
+    return tower.requires_grad_(False).eval()
+
 
 class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
     """The whole model; works with transformers' ``generate``."""
@@ -242,12 +263,9 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
 
     def __init__(self, config: XComposer2Config) -> None:
         super().__init__(config)
-        clip = config.clip_config()
         self.model = XComposer2LanguageModel(config)
-        self.vit = XComposer2Vision(clip)
-        self.vision_proj = nn.Sequential(
-            nn.Linear(clip.hidden_size, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size)
-        )
+        self.vit = XComposer2Vision(config.clip_config())
+        self.vision_proj = build_projector(config)
         self.output = nn.Linear(config.hidden_size, config.vocab_size, bias=False)
         self.post_init()
 
@@ -349,8 +367,8 @@ def picture_pixels(pictures: Sequence[Image.Image], img_size: int) -> Tensor:
     return (scaled - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
 
-def sized_by_tensors(config: XComposer2Config, tensors: CheckpointTensors) -> XComposer2Config:
-    """The configuration with what config.json leaves out read from the tensors: rank, picture tower, picture size.
+def read_sizes(config: XComposer2Config, tensors: CheckpointTensors) -> None:
+    """Fills in what config.json leaves out from the tensors' shapes: rank, picture tower, picture size.
 
     Raises:
         CheckpointError: a tensor that tells a size is missing.
@@ -367,9 +385,9 @@ def sized_by_tensors(config: XComposer2Config, tensors: CheckpointTensors) -> XC
         "patch_size": patch,
     }
     side = math.isqrt(_shape(tensors, POSITION_TABLE)[0] - 1)
-    img_size = config.img_size if side == SMALL_TABLE_SIDE else side * patch
-    rank = _shape(tensors, "model.layers.0.attention.wqkv.Plora_A.weight")[0]
-    return type(config)(**(config.to_dict() | {"vit_config": tower, "img_size": img_size, "plora_rank": rank}))
+    config.vit_config = tower
+    config.img_size = config.img_size if side == SMALL_TABLE_SIDE else side * patch
+    config.plora_rank = _shape(tensors, "model.layers.0.attention.wqkv.Plora_A.weight")[0]
 
 
 def _shape(tensors: CheckpointTensors, name: str) -> tuple[int, ...]:
@@ -391,6 +409,12 @@ def tensor_maps(model: XComposer2ForCausalLM) -> list[TensorMap]:
 def published_tensors(model: XComposer2ForCausalLM) -> dict[str, Tensor]:
     """The weights under the published names: the exact inverse of ``load_model``."""
     return published(model, tensor_maps(model))
+
+
+def published_shapes(config: XComposer2Config) -> dict[str, torch.Size]:
+    """The shape of every published tensor by name."""
+    with torch.device("meta"):
+        return {name: weight.shape for name, weight in XComposer2ForCausalLM(config).named_parameters()}
 
 
 def resized_positions(table: Tensor, side: int) -> Tensor:
@@ -415,17 +439,16 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> XComposer2ForCa
         CheckpointError: weights are missing, or a tensor is missing, unknown or of the wrong shape; each is named.
     """
     tensors = CheckpointTensors(folder)
-    published_config = XComposer2Config.from_pretrained(folder)
-    refuse_quantised(folder, published_config)
-    config = sized_by_tensors(published_config, tensors)
+    config = XComposer2Config.from_pretrained(folder)
+    refuse_quantised(folder, config)
+    read_sizes(config, tensors)
     with torch.device("meta"):
         model = XComposer2ForCausalLM(config)
     table_side = math.isqrt(_shape(tensors, POSITION_TABLE)[0] - 1)
     maps = [_stretched(entry, table_side, config.grid_side) for entry in tensor_maps(model)]
     fill(model, [*maps, *_computed(tensors)], tensors, dtype, device)
     renew_rotary(model.model, device)
-    embeddings = model.vit.vision_tower.vision_model.embeddings
-    embeddings.position_ids = torch.arange(embeddings.num_positions, device=device).unsqueeze(0)
+    model.vit.count_positions()
     model.requires_grad_(False).eval()
     return model
 
