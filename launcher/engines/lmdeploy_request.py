@@ -57,7 +57,7 @@ class RequestMaker:
         self.plan = plan
         self.template = template
         self.chat = chat
-        self.tokenizer = pipe.async_engine.tokenizer.model
+        self.tokenizer = pipe.async_engine.tokenizer.model.model  # transformers' own
         self.stop_token_ids = self._stop_token_ids()
         # LMDeploy turns a bad status into an error without it; the instance's own attribute comes before the class's.
         pipe.async_engine._request_error_from_status = StatusError

@@ -37,6 +37,7 @@ def turbomind_config(plan: MemoryPlan, cache_ratio: float) -> TurbomindEngineCon
         cache_block_seq_len=BLOCK_TOKENS,
         quant_policy=quant_policy(plan.kv_bits),
         enable_prefix_caching=True,
+        enable_metrics=False,
         devices=[0],
     )
 
@@ -53,6 +54,7 @@ def pytorch_config(plan: MemoryPlan) -> PytorchEngineConfig:
         block_size=BLOCK_TOKENS,
         quant_policy=quant_policy(plan.kv_bits),
         enable_prefix_caching=True,
+        enable_metrics=False,
     )
 
 
