@@ -1,0 +1,72 @@
+"""The launcher's command line as a person runs it: another process, its output, its exit code."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Launch = Callable[..., "subprocess.CompletedProcess[str]"]
+Start = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """A bare machine: a home of its own, no models, the scripted engine allowed, the launcher importable."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAUNCHER_", "HF_", "MODELSCOPE", "XDG_"))}
+    return {**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), "LAUNCHER_SCRIPTED_ENGINE": "1", "COLUMNS": "200"}
+
+
+@pytest.fixture
+def launch(tmp_path: Path, environment: dict[str, str]) -> Launch:
+    """Runs one command to its end, in ``tmp_path``."""
+
+    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "launcher", *arguments],
+            cwd=tmp_path,
+            env=environment | changes,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
+
+    return run
+
+
+@pytest.fixture
+def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
+    """Starts one command in a process group of its own, which is gone when the test ends."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(*arguments: str) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "launcher", *arguments],
+            cwd=tmp_path,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+        started.append(process)
+        return process
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+@pytest.fixture
+def scripted(tmp_path: Path) -> Path:
+    """A preset file of the scripted engine, which takes pictures."""
+    file = tmp_path / "scripted.yaml"
+    file.write_text(f"name: scripted\ntitle: Script\nkind: vision\nsources: ['{tmp_path}']\nengine: scripted\n", encoding="utf-8")
+    return file

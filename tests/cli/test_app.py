@@ -1,0 +1,72 @@
+"""The root of the command line: help, version, exit codes, and what becomes of errors nobody foresaw."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Launch
+
+
+def test_help_lists_the_commands(launch: Launch) -> None:
+    done = launch("--help")
+    assert done.returncode == 0
+    for command in ("serve", "presets", "ask"):
+        assert f"\n  {command} " in done.stdout
+    assert launch("-h").stdout == done.stdout
+
+
+@pytest.mark.parametrize("command", ["serve", "presets", "ask"])
+def test_every_command_has_help(launch: Launch, command: str) -> None:
+    done = launch(command, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"Usage: launcher {command} ")
+
+
+def test_version(launch: Launch) -> None:
+    done = launch("--version")
+    assert done.returncode == 0
+    assert done.stdout.startswith("launcher ")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [(), ("nonsense",), ("ask",), ("ask", "a"), ("ask", "a", "b", "--temperature", "7"), ("presets", "--nonsense")],
+    ids=" ".join,
+)
+def test_wrong_arguments_exit_with_2_and_say_how(launch: Launch, arguments: tuple[str, ...]) -> None:
+    done = launch(*arguments)
+    assert done.returncode == 2
+    assert "Usage: launcher" in done.stderr + done.stdout
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")  # noqa: PTH110
+@pytest.mark.parametrize("debug", [False, True])
+def test_a_defect_is_worded_and_its_traceback_kept_for_debug(environment: dict[str, str], debug: bool) -> None:
+    with open("/dev/full", "w") as full:  # noqa: PTH123
+        arguments = ["--debug"] * debug + ["presets", "--schema"]
+        done = subprocess.run(
+            [sys.executable, "-m", "launcher", *arguments],
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert "No space left on device" in done.stderr
+    assert ("Traceback" in done.stderr) is debug
+    assert ("--debug" in done.stderr.splitlines()[-1]) is not debug
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_an_error_for_a_person_has_its_own_code_and_no_traceback(launch: Launch, debug: bool) -> None:
+    done = launch(*["--debug"] * debug, "ask", "internvl2-2", "hello")
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.endswith("launcher: There is no preset internvl2-2\nDid you mean internvl2-2b?\n")
+    assert ("Traceback" in done.stderr) is debug
