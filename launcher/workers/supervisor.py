@@ -119,7 +119,7 @@ class Supervisor:
             return  # the process is gone, which `_watch` sees too
 
     def _watch(self, child: ChildProcess) -> _Over:
-        silences = _Silences()
+        silences = Silences(time.monotonic())
         while True:
             if self._stopping.is_set() and (not self._loaded or silences.stopping_s > self._limits.close_s):
                 return _Over(0.0)
@@ -132,7 +132,7 @@ class Supervisor:
                 self._take(message)
                 if isinstance(message, LoadFailed):
                     return _Over(self._limits.close_s, message.error, retry=False)
-            silences.step(answering=bool(self._running), stopping=self._stopping.is_set())
+            silences.step(time.monotonic(), answering=bool(self._running), stopping=self._stopping.is_set())
             if error := self._too_silent(silences):
                 return _Over(0.0, error)
 
@@ -148,7 +148,7 @@ class Supervisor:
                 self._running.discard(answer_id)
         self._report(message)
 
-    def _too_silent(self, silences: _Silences) -> LauncherError | None:
+    def _too_silent(self, silences: Silences) -> LauncherError | None:
         limits = self._limits
         if not self._loaded:
             too_long = silences.no_news_s > limits.load_silence_s
@@ -169,11 +169,11 @@ class Supervisor:
         return Ended(self._failures.died_loading(exit_code), retry=True, while_loading=True)
 
 
-class _Silences:
+class Silences:
     """Seconds since a worker's last sign of life and last news, as they passed while this process ran."""
 
-    def __init__(self) -> None:
-        self._seen_s = time.monotonic()
+    def __init__(self, now_s: float) -> None:
+        self._seen_s = now_s
         self._loaded = False
         self.no_beat_s = 0.0
         self.no_news_s = 0.0
@@ -186,9 +186,8 @@ class _Silences:
         if isinstance(message, (Progressed, Ready, Said, Failed)):
             self.no_news_s = 0.0
 
-    def step(self, *, answering: bool, stopping: bool) -> None:
+    def step(self, now_s: float, *, answering: bool, stopping: bool) -> None:
         """Lets the time since the last step pass, at most STEP_S: a launcher that was suspended has heard nothing meanwhile."""
-        now_s = time.monotonic()
         passed_s = min(now_s - self._seen_s, STEP_S)
         self._seen_s = now_s
         self.no_beat_s += passed_s

@@ -17,7 +17,7 @@ from launcher.workers.manager import Manager, RunnableModel
 from launcher.workers.states import ModelState, ModelStatus
 
 PATIENT = Limits()
-BRISK = replace(PATIENT, heartbeat_s=0.05, hang_s=1.5, close_s=1.0, terminate_s=0.5)
+BRISK = replace(PATIENT, heartbeat_s=0.05, hang_s=3.0, close_s=1.0, terminate_s=0.5)
 
 
 def a_plan(size_bytes: int) -> MemoryPlan:

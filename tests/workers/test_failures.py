@@ -81,7 +81,7 @@ def test_an_answer_that_ends_without_a_last_chunk_is_an_error(stage: Stage) -> N
 
 def test_a_hang_is_noticed_and_the_next_question_works(stage: Stage) -> None:
     manager = stage.manager(limits=BRISK)
-    with pytest.raises(WorkerDied, match="did not respond for 2 s"):
+    with pytest.raises(WorkerDied, match="did not respond for 3 s"):
         list(manager.ask("one", question("/hang")))
     assert read(manager.ask("one", question("next"))) == "next "
 
@@ -112,8 +112,8 @@ def test_a_model_that_nobody_asks_may_be_silent(stage: Stage) -> None:
 
 
 def test_a_load_that_stands_still_is_ended(stage: Stage) -> None:
-    manager = stage.manager(stage.model(loading="/progress weights 0.25\n/stall"), limits=replace(BRISK, load_silence_s=0.5))
-    with pytest.raises(WorkerDied, match=r"could not be loaded: no progress for 0 s at weights"):
+    manager = stage.manager(stage.model(loading="/progress weights 0.25\n/stall"), limits=replace(BRISK, load_silence_s=1.0))
+    with pytest.raises(WorkerDied, match="could not be loaded: no progress for 1 s"):
         manager.ensure_ready("one")
 
 
