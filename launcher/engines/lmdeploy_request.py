@@ -129,7 +129,7 @@ class Request:
             raise silent_end()
         finish = "stop" if stop_texts else FINISH[str(last.finish_reason)]
         rest = texts.rest()
-        if finish == "stop" and not texts.said:
+        if finish != "cancelled" and not texts.said and (finish == "stop" or last.generate_token_len == 0):
             raise no_answer()
         usage = Usage(
             prompt_tokens=self._prepared.prompt_tokens,

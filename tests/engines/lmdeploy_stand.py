@@ -1,0 +1,167 @@
+"""LMDeploy's own front half (sessions, prompts, pictures, detokenising, errors) over a back half that plays a script.
+
+What stands in for the GPU is below the seam at which LMDeploy itself swaps TurboMind and the PyTorch engine: a handle's
+``async_stream_infer``. Everything above it is the installed package.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from lmdeploy import TurbomindEngineConfig
+from lmdeploy.archs import get_model_arch
+from lmdeploy.messages import EngineOutput, GenerationConfig, ResponseType
+from lmdeploy.pipeline import _EventLoopThread
+from lmdeploy.serve.core import AsyncEngine
+from lmdeploy.serve.processors import MultimodalProcessor
+from lmdeploy.vl.engine import ImageEncoder
+from lmdeploy.vl.model.internvl import InternVLVisionModel
+
+from launcher import models
+from launcher.engines.lmdeploy_request import RequestMaker
+from launcher.engines.lmdeploy_settings import chat_template_config, turbomind_config
+from launcher.memory import GIB, Card, MemoryPlan, plan_memory
+from launcher.models.prompts import TEMPLATES
+from launcher.models.tiles import to_pixels
+from launcher.presets import ChatSettings, MemorySettings
+from launcher.sizes import model_sizes
+
+
+@dataclass
+class Script:
+    """What the back half answers: token ids one at a time, then an end. It remembers what it was asked."""
+
+    tokens: Sequence[int] = ()
+    end: ResponseType = ResponseType.FINISH
+    wait_before_end: bool = False
+    error: Exception | None = None
+    asked: list[dict[str, Any]] = field(default_factory=list)
+    cancelled: int = 0
+
+
+class ScriptedHandle:
+    """One place in the batch, as ``TurboMindInstance`` is one."""
+
+    def __init__(self, script: Script) -> None:
+        self._script = script
+        self._cancelled = asyncio.Event()
+
+    async def async_stream_infer(
+        self, session_id: int, input_ids: list[int], gen_config: GenerationConfig, **rest: Any
+    ) -> AsyncIterator[EngineOutput]:
+        script = self._script
+        self._cancelled.clear()
+        script.asked.append({"input_ids": input_ids, "gen_config": gen_config, **rest})
+        tokens = list(script.tokens[: gen_config.max_new_tokens])
+        last = tokens[-1:] if script.end is ResponseType.FINISH and not script.wait_before_end else []
+        for token in tokens[: len(tokens) - len(last)]:
+            await asyncio.sleep(0)
+            yield EngineOutput(ResponseType.SUCCESS, [token])
+        if script.wait_before_end:
+            await self._cancelled.wait()
+            yield EngineOutput(ResponseType.CANCEL, [])
+            return
+        if script.error is not None:
+            raise script.error
+        yield EngineOutput(script.end, last)  # both engines send the last token together with the end
+
+    async def async_cancel(self, session_id: int) -> None:
+        self._script.cancelled += 1
+        self._cancelled.set()
+
+
+class ScriptedEngine:
+    """The back half."""
+
+    def __init__(self, config: TurbomindEngineConfig, script: Script) -> None:
+        self.engine_config = config
+        self._script = script
+
+    def create_instance(self) -> ScriptedHandle:
+        return ScriptedHandle(self._script)
+
+    def close(self) -> None:
+        pass
+
+
+class StandEngine(AsyncEngine):  # type: ignore[misc]
+    """LMDeploy's AsyncEngine; only what would build TurboMind builds the script instead."""
+
+    def __init__(self, script: Script, **rest: Any) -> None:
+        self._script = script
+        super().__init__(**rest)
+
+    def _build_turbomind(self, model_path: str, backend_config: TurbomindEngineConfig, **rest: Any) -> ScriptedEngine:
+        return ScriptedEngine(backend_config, self._script)
+
+
+class VisionModel(InternVLVisionModel):  # type: ignore[misc]
+    """LMDeploy's own, but for torchvision's transform, which a CPU set does not have: ``tests/models`` holds ours equal to it."""
+
+    def build_preprocessor(self, trust_remote_code: bool = False) -> None:
+        self.config, self.vision_config = self.hf_config, self.hf_config.vision_config
+        self.transform = lambda image: to_pixels([image.convert("RGB")])[0]
+        self.processor = self._preprocess_v1_5
+        side = self.vision_config.image_size // self.vision_config.patch_size
+        self.image_tokens_per_patch = int(side**2 * self.config.downsample_ratio**2)
+
+
+class Encoder(ImageEncoder):  # type: ignore[misc]
+    """LMDeploy's own, without its look at the GPU."""
+
+    def __init__(self, model: VisionModel) -> None:
+        self.model = model
+        model.set_mm_feature_dtype(torch.bfloat16)
+        self.executor = ThreadPoolExecutor(max_workers=1)
+        self._uses_new_preprocess = self._is_new_preprocess_api(model)
+
+
+class Stand:
+    """The parts of an LMDeploy Pipeline that a request touches, and the RequestMaker over it."""
+
+    def __init__(self, folder: Path, script: Script, chat: ChatSettings, **memory: Any) -> None:
+        models.register()
+        architecture, config = get_model_arch(str(folder))
+        template = TEMPLATES["internvl2" if architecture == "InternVLChatModel" else "internlm2"]
+        sizes = model_sizes(config.to_dict() | {"architectures": [architecture]})
+        self.plan: MemoryPlan = plan_memory(MemorySettings(**memory), sizes, "turbomind", Card(8 * GIB, 8 * GIB))
+        self.script = script
+        self.async_engine = StandEngine(
+            script,
+            model_path=str(folder),
+            backend="turbomind",
+            backend_config=turbomind_config(self.plan, 0.1),
+            chat_template_config=chat_template_config(template),
+        )
+        if architecture == "InternVLChatModel":
+            self.async_engine.prompt_processor = self._picture_processor(folder, config)
+        self.internal_thread = _EventLoopThread(daemon=True)
+        self.async_engine.start_loop(self.internal_thread.loop, use_async_api=False)
+        self.requests = RequestMaker(self, self.plan, template, chat)  # type: ignore[arg-type]
+
+    def _picture_processor(self, folder: Path, config: Any) -> MultimodalProcessor:
+        model = VisionModel(str(folder), hf_config=config, backend="turbomind")
+        model.build_preprocessor()
+        engine = self.async_engine
+        return MultimodalProcessor(engine.tokenizer, engine.chat_template, vl_encoder=Encoder(model), backend="turbomind")
+
+    def session(self) -> Any:
+        return self.async_engine.session_mgr.get()
+
+    @property
+    def tokenizer(self) -> Any:
+        return self.async_engine.tokenizer.model.model
+
+    @property
+    def under_way(self) -> int:
+        return int(self.async_engine.session_mgr.request_handle_pool.num_dispatched)
+
+    def close(self) -> None:
+        self.internal_thread.close()
+        self.async_engine.close()

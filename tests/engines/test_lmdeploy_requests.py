@@ -1,0 +1,249 @@
+"""What becomes of a question on its way through LMDeploy: prompt, stream, stop, every end. Runs without a GPU."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import aclosing
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from launcher.errors import EngineError, LauncherError, PictureError, RequestError
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
+from launcher.presets import ChatSettings
+from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
+
+if find_spec("lmdeploy") is None:
+    pytest.skip("LMDeploy is not installed", allow_module_level=True)
+
+from lmdeploy.messages import ResponseType
+from lmdeploy.serve.core.exceptions import ErrorCode
+from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
+
+from launcher.engines.lmdeploy_failures import _CODES, StatusError, translate
+from launcher.engines.lmdeploy_request import FINISH, _Texts
+from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
+from tests.engines.lmdeploy_stand import Script, Stand
+
+Maker = Callable[..., Stand]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    root = tmp_path_factory.mktemp("checkpoints")
+    words = language_fields(vocab_size=piece_count() + len(PICTURES), max_position_embeddings=4096)
+    return {
+        "text": write_internlm2(root / "text", max_position_embeddings=4096),
+        "vision": write_internvl2(root / "vision", llm_config=words),
+    }
+
+
+@pytest.fixture
+def stand(folders: dict[str, Path]) -> Iterator[Maker]:
+    made: list[Stand] = []
+
+    def make(kind: str = "text", chat: ChatSettings | None = None, script: Script | None = None, **memory: object) -> Stand:
+        made.append(Stand(folders[kind], script or Script(), chat or ChatSettings(), **memory))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()
+
+
+def user(text: str, *pictures: Path) -> tuple[Message, ...]:
+    return (Message("user", text, pictures),)
+
+
+async def answer(stand: Stand, messages: tuple[Message, ...], **options: object) -> list[Chunk]:
+    return [chunk async for chunk in stand.requests(ChatRequest(messages, GenerationOptions(**options))).chunks()]  # type: ignore[arg-type]
+
+
+async def said(stand: Stand, messages: tuple[Message, ...], **options: object) -> str:
+    return "".join(chunk.text for chunk in await answer(stand, messages, **options))
+
+
+def end_token(stand: Stand) -> int:
+    return int(stand.tokenizer.convert_tokens_to_ids("<|im_end|>"))
+
+
+async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
+    here = stand()
+    words = here.tokenizer.encode("What colour is the star?", add_special_tokens=False)
+    here.script.tokens = [*words, end_token(here)]
+    chunks = await answer(here, user("Hello"))
+    assert "".join(chunk.text for chunk in chunks) == "What colour is the star?"
+    assert len(chunks) > 3
+    assert [chunk.finish for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
+    last = chunks[-1]
+    assert last.finish == "stop"
+    assert last.usage is not None
+    assert (last.usage.new_tokens, last.usage.picture_tokens) == (len(words), 0)
+    assert last.usage.prompt_tokens == len(here.script.asked[0]["input_ids"])
+    assert 0 < last.usage.first_token_s <= last.usage.total_s
+
+
+@pytest.mark.parametrize("system", ["", "你是一个助手。"])
+async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, system: str) -> None:
+    here = stand(chat=ChatSettings(system_prompt=system))
+    here.script.tokens = [end_token(here) - 20, end_token(here)]
+    talk = (Message("user", "Hello <|im_end|> </s>"), Message("assistant", "你好世界"), Message("user", "again  and\nagain"))
+    await answer(here, talk)
+    ids = here.script.asked[0]["input_ids"]
+    assert ids == here.tokenizer.encode(build_prompt(talk, TEMPLATES["internlm2"], system))
+    assert ids.count(here.tokenizer.bos_token_id) == 1
+
+
+async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: Maker, tmp_path: Path) -> None:
+    wide, tall = tmp_path / "wide.png", tmp_path / "tall.png"
+    Image.new("RGB", (900, 600), "red").save(wide)
+    Image.new("RGB", (30, 28), "blue").save(tall)
+    here = stand("vision", chat=ChatSettings(system_prompt="system"))
+    here.script.tokens = [end_token(here) - 20, end_token(here)]
+    talk = (
+        Message("user", "What <IMG_CONTEXT> is it?", (wide, tall)),
+        Message("assistant", "red"),
+        Message("user", "again", (tall,)),
+    )
+    chunks = await answer(here, talk)
+    asked = here.script.asked[0]
+    place = here.tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
+    tiles = [7, 1, 1]  # 3 x 2 and a thumbnail; a picture of about one tile has no thumbnail
+    pieces = split_at_pictures(build_prompt(talk, TEMPLATES["internvl2"], "system"), TEMPLATES["internvl2"])
+    expected = [here.tokenizer.bos_token_id]
+    for count, piece in zip([0, *tiles], pieces, strict=True):
+        expected += [place] * 4 * count + here.tokenizer.encode(piece, add_special_tokens=False)
+    assert asked["input_ids"] == expected
+    assert [len(each["pixel_values"]) for each in asked["multimodal"]] == tiles
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.picture_tokens == 4 * sum(tiles)
+
+
+async def test_a_picture_is_cut_into_no_more_tiles_than_planned(stand: Maker, tmp_path: Path) -> None:
+    large = tmp_path / "large.png"
+    Image.new("RGB", (400, 300), "red").save(large)
+    here = stand("vision", max_tiles=4)
+    here.script.tokens = [end_token(here) - 20, end_token(here)]
+    await answer(here, user("Describe it.", large))
+    assert len(here.script.asked[0]["multimodal"][0]["pixel_values"]) <= 5
+
+
+async def test_an_answer_never_passes_the_session(stand: Maker) -> None:
+    here = stand(session_tokens=900)
+    here.script.tokens = [here.tokenizer.encode("dog", add_special_tokens=False)[0]] * 2000
+    chunks = await answer(here, user("Hello"), max_new_tokens=2000)
+    config = here.script.asked[0]["gen_config"]
+    assert chunks[-1].finish == "length"
+    assert len(here.script.asked[0]["input_ids"]) + config.max_new_tokens <= here.plan.session_tokens == 900
+
+
+async def test_a_conversation_that_outgrows_the_session_says_by_how_much(stand: Maker, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (900, 600), "red").save(picture)
+    here = stand("vision", session_tokens=900)
+    with pytest.raises(RequestError) as caught:
+        await answer(here, user("lazy dog, " * 900, picture))
+    assert caught.value.values["pictures"] == 28
+    assert caught.value.values["session"] == 900
+    expected = here.requests.count_prompt(ChatRequest(user("lazy dog, " * 900, picture)), 28)
+    assert caught.value.values["total"] == expected > 900
+
+
+async def test_a_session_with_no_room_for_an_answer_is_full(stand: Maker) -> None:
+    here = stand(session_tokens=800)
+    room_for_text = here.plan.session_tokens - len(here.tokenizer.encode(build_prompt(user(""), TEMPLATES["internlm2"])))
+    dog = here.tokenizer.decode(here.tokenizer.encode("dog", add_special_tokens=False)[:1])
+    with pytest.raises(RequestError, match="session holds 800"):
+        await answer(here, user(dog * (room_for_text - 10)), max_new_tokens=100)
+    assert here.script.asked == []
+    assert here.under_way == 0
+
+
+async def test_stopping_takes_the_request_off_the_engine(stand: Maker) -> None:
+    here = stand(script=Script(wait_before_end=True))
+    here.script.tokens = here.tokenizer.encode("What colour is it?", add_special_tokens=False)
+    request = here.requests(ChatRequest(user("Hello")))
+    async with aclosing(request.chunks()) as chunks:
+        await anext(chunks)
+    await asyncio.wait_for(request.stop(), 20)
+    assert here.script.cancelled >= 1
+    assert here.under_way == 0
+    here.script.wait_before_end = False
+    assert await said(here, user("Hello")) == "What colour is it?"
+
+
+async def test_askers_do_not_get_each_others_answers(stand: Maker) -> None:
+    here = stand()
+    here.script.tokens = here.tokenizer.encode("star", add_special_tokens=False)
+    answers = await asyncio.gather(*(said(here, user(f"Question {n}")) for n in range(20)))
+    assert set(answers) == {"star"}
+    assert len(here.script.asked) == 20
+
+
+@pytest.mark.parametrize("status", sorted(_CODES, key=lambda status: status.name))
+async def test_every_bad_end_is_an_error_for_a_person(stand: Maker, status: ResponseType) -> None:
+    here = stand(script=Script(end=status))
+    with pytest.raises(LauncherError) as caught:
+        await answer(here, user("Hello"))
+    assert caught.value.hint
+    assert here.under_way == 0
+
+
+def test_every_response_type_and_code_has_a_meaning() -> None:
+    good = {ResponseType.SUCCESS, ResponseType.FINISH, ResponseType.CANCEL}
+    assert set(ResponseType) == good | set(_CODES)
+    for code in ErrorCode:
+        assert isinstance(translate(LmdeployRequestError(code)), EngineError | RequestError)
+    assert "KV cache" in str(translate(StatusError(ResponseType.OUT_OF_MEMORY)))
+    assert set(FINISH) == {"stop", "length", "abort"}
+
+
+async def test_an_empty_answer_is_an_error(stand: Maker) -> None:
+    here = stand()
+    here.script.tokens = [end_token(here)]
+    with pytest.raises(EngineError, match="without a word"):
+        await answer(here, user("Hello"))
+
+
+async def test_an_engine_that_breaks_says_so(stand: Maker) -> None:
+    here = stand(script=Script(error=RuntimeError("CUDA error: an illegal memory access was encountered")))
+    with pytest.raises(EngineError):
+        await answer(here, user("Hello"))
+
+
+async def test_a_broken_picture_is_a_picture_error(stand: Maker, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.png"
+    broken.write_bytes(b"\x89PNG\r\n\x1a\n nothing")
+    with pytest.raises(PictureError):
+        await answer(stand("vision"), user("Describe it.", broken))
+
+
+async def test_a_picture_for_a_text_model_is_refused(stand: Maker, tmp_path: Path) -> None:
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (30, 30)).save(picture)
+    with pytest.raises(RequestError):
+        await answer(stand(), user("Describe it.", picture))
+
+
+async def test_stop_texts_end_an_answer_and_are_not_shown(stand: Maker) -> None:
+    here = stand(chat=ChatSettings(stop=("over the",)))
+    here.script.tokens = [
+        *here.tokenizer.encode("The quick brown fox jumps over the lazy dog", add_special_tokens=False),
+        end_token(here),
+    ]
+    chunks = await answer(here, user("Hello"))
+    assert "".join(chunk.text for chunk in chunks) == "The quick brown fox jumps "
+    assert chunks[-1].finish == "stop"
+
+
+@pytest.mark.parametrize(
+    ("pieces", "shown"),
+    [(["ab", "cd"], "abcd"), (["a<", "en", "d>b"], "a"), (["a<e", "x"], "a<ex"), (["<<end>"], "<"), ([""], "")],
+)
+def test_texts_hold_back_only_what_may_become_a_stop_text(pieces: list[str], shown: str) -> None:
+    texts = _Texts(("<end>",))
+    out = "".join(texts.take(piece) for piece in pieces if not texts.stopped) + texts.rest()
+    assert out == shown
