@@ -104,6 +104,7 @@ class LmdeployEngine:
         models.register()
         name = _template_name(self._spec)
         template = TEMPLATES[name]
+        _require_cuda()
         progress("weights", 0.2)
         config = (
             settings.pytorch_config(self._plan)
@@ -195,6 +196,16 @@ def _lmdeploy_pipeline() -> Callable[..., Pipeline]:
             reason=str(error),
         ) from error
     return cast("Callable[..., Pipeline]", pipeline)
+
+
+def _require_cuda() -> None:
+    import torch
+
+    if not torch.cuda.is_available():
+        raise DeviceError(
+            "PyTorch finds no NVIDIA GPU that it can use here.",
+            hint="Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.",
+        )
 
 
 def _choose_gpu(device: str) -> None:
