@@ -57,7 +57,7 @@ class ChatTurn:
 
 
 def draw_conversation(seed: int, language: Language | None = None, kind: ChatKind | None = None) -> tuple[ChatTurn, ...]:
-    """A conversation of 1 to 5 turns.
+    """A conversation of 1 to 6 turns.
 
     Args:
         seed: the same seed gives the same conversation.
@@ -69,13 +69,13 @@ def draw_conversation(seed: int, language: Language | None = None, kind: ChatKin
     count = rng.choice((1, 1, 2, 3, 4, 5))
     turns: list[ChatTurn] = []
     name: str | None = None
-    if kind == "recall" and rng.random() < 0.85:
+    if rng.random() < (0.85 if kind == "recall" else 0.3):
         turns.append(_tell_name(spoken, rng))
         count += 1
     while len(turns) < count:
         last = len(turns) == count - 1
         now = spoken if language or rng.random() < 0.9 else rng.choice(LANGUAGES)
-        chosen = kind if kind and last else rng.choices(CHAT_KINDS, (0.5, 1, 1, 1.5, 1, 1, 1, 1, 0.6))[0]
+        chosen = kind if kind and last else rng.choices(CHAT_KINDS, (0.5, 1, 1, 1.5, 1, 1, 0.5, 1.5, 0.6))[0]
         name = _name_in(turns)
         turns.append(_recall(name, now, rng) if chosen == "recall" else _TURNS[chosen](now, rng))
     return tuple(turns)

@@ -24,6 +24,7 @@ from launcher.demo.training.store import Store, TrainingBatch
 from launcher.demo.training.workers import Workers
 
 LOG_EVERY_S = 10.0
+INTAKE_A_STEP = 32
 WARM_UP_STEPS = 200
 GRADIENT_CLIP = 1.0
 AUXILIARY_WEIGHT = 0.5
@@ -66,8 +67,7 @@ class Trainer:
         """Steps until the time is up, taking in whatever the workers have made between steps."""
         start = logged = time.monotonic()
         while (elapsed := time.monotonic() - start) < self._settings.train_s and self.steps != self._settings.max_steps:
-            while (batch := workers.get(wait=False)) is not None:
-                self._store.take(workers, batch)
+            self._take_in(workers)
             progress = elapsed / self._settings.train_s
             if self._settings.max_steps:
                 progress = max(progress, self.steps / self._settings.max_steps)
@@ -76,6 +76,14 @@ class Trainer:
                 self._report(elapsed)
                 logged = time.monotonic()
         self._report(time.monotonic() - start)
+
+    def _take_in(self, workers: Workers) -> None:
+        """What the workers have ready, but no more than a step's time is worth."""
+        for _ in range(INTAKE_A_STEP):
+            batch = workers.get(wait=False)
+            if batch is None:
+                return
+            self._store.take(workers, batch)
 
     def _make_optimizer(self) -> torch.optim.Optimizer:
         parameters = [*self._model.parameters(), *self._cell_head.parameters()]

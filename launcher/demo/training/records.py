@@ -166,7 +166,7 @@ class ShapesRecords:
         scenes = [] if draw < 0.03 else [draw_scene(seed)]
         if draw > 0.95:
             scenes.append(draw_scene((1 << 39) + seed))
-        limit = self._rule.tile_limits[0] if rng.random() < 0.85 else rng.choice(self._rule.tile_limits)
+        limit = self._rule.tile_limits[0] if rng.random() < 0.7 else rng.choice(self._rule.tile_limits)
         return self._record(scenes, limit, lambda counts: self._conversations(scenes, counts, rng))
 
     def held_out(self, index: int) -> tuple[Record, Tiles]:
