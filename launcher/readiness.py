@@ -17,14 +17,11 @@ from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
 from launcher.sizes import model_sizes
 
-TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM"})
+TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM", "InternLMXComposer2ForCausalLM"})
 """Architectures of the transformers engine."""
 
-NOT_YET = frozenset({"InternLMXComposer2ForCausalLM"})
-"""Architectures that no engine of the launcher runs so far."""
-
-_TEMPLATE_OF = {"xcomposer2": "InternLMXComposer2ForCausalLM"}
-"""What a preset's prompt template gives away of a checkpoint that is not here yet, so that nobody downloads it in vain."""
+LMDEPLOY_NOT_YET = frozenset({"InternLMXComposer2ForCausalLM"})
+"""Architectures that LMDeploy does not run so far, whatever the machine: engine auto takes transformers for them."""
 
 _GPU_ENGINES = ("turbomind", "pytorch")
 _CPU_FACTOR = 2
@@ -34,7 +31,7 @@ _CPU_SPARE_BYTES = 2**30
 _SLOW_BYTES = 200 * 2**20
 _GIB = 2**30
 
-SLOW = "There is no GPU for this model: it runs on the CPU, a few words a second at best."
+SLOW = "There is no GPU for this model: it runs on the CPU and answers slowly."
 
 
 class ReadyState(Enum):
@@ -89,8 +86,6 @@ def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Rea
     """Where a preset stands. Never raises for what is wrong with it: see ``Readiness.reason``."""
     if preset.engine == "scripted":
         return Readiness(preset, ReadyState.READY, engine="scripted", device="cpu", folder=_script_folder(preset))
-    if _TEMPLATE_OF.get(preset.chat.template) in NOT_YET:
-        return _refused(preset, ReadyState.UNSUPPORTED, _not_yet(_TEMPLATE_OF[preset.chat.template]))
     found = locate(preset)
     if isinstance(found, Absent):
         return _absent(preset, found, devices)
@@ -110,10 +105,6 @@ def _script_folder(preset: Preset) -> Path:
 
 def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: str = "") -> Readiness:
     return Readiness(preset, state, reason=reason, command=command)
-
-
-def _not_yet(architecture: str) -> DeviceError:
-    return DeviceError("{architecture} cannot be run by this version of the launcher yet", "", architecture=architecture)
 
 
 def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
@@ -175,8 +166,6 @@ def _repair(preset: Preset, found: Located) -> str:
 def _assess_present(
     preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
-    if facts.architecture in NOT_YET:
-        return _refused(preset, ReadyState.UNSUPPORTED, _not_yet(facts.architecture))
     if facts.architecture not in TRANSFORMERS_RUNS:
         raise DeviceError(
             "{architecture} in {folder} is not an architecture that the launcher runs",
@@ -188,7 +177,8 @@ def _assess_present(
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
-    if needs_gpu or (preset.engine == "auto" and devices.gpus and installed.lmdeploy):
+    wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy and facts.architecture not in LMDEPLOY_NOT_YET
+    if needs_gpu or (wants_lmdeploy and devices.gpus):
         return _on_gpu(preset, found, facts, devices, installed)
     return _with_transformers(preset, found, facts, devices, installed)
 
@@ -202,6 +192,10 @@ def _on_gpu(preset: Preset, found: Located, facts: CheckpointFacts, devices: Dev
     if not installed.lmdeploy:
         raise MissingPart(
             "{name} needs LMDeploy, which is not installed", "Type: pip install 'lmdeploy>=0.18,<0.19'", name=preset.name
+        )
+    if facts.architecture in LMDEPLOY_NOT_YET:
+        raise DeviceError(
+            "LMDeploy cannot run {architecture} yet", "Set engine: transformers in the preset.", architecture=facts.architecture
         )
     number, gpu = _roomiest(devices)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)

@@ -89,11 +89,6 @@ class TestAbsent:
         text = refused(assess(shipped("internvl2-2b-awq"), NO_GPU, ALL), ReadyState.NEEDS_GPU)
         assert "needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint" in text
 
-    def test_what_cannot_run_is_not_to_be_downloaded(self) -> None:
-        found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, ALL)
-        assert "cannot be run by this version of the launcher yet" in refused(found, ReadyState.UNSUPPORTED)
-        assert found.command == ""
-
     def test_a_preset_of_folders_alone(self) -> None:
         found = assess(shipped("internvl2-2b", sources=("/nowhere",)), WITH_GPU, ALL)
         assert "Looked for it at /nowhere" in refused(found, ReadyState.NEEDS_DOWNLOAD)
@@ -187,9 +182,13 @@ class TestBroken:
         found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
         assert "Qwen9ForCausalLM" in refused(found, ReadyState.UNSUPPORTED)
 
-    def test_xcomposer2_weights_under_another_template(self, tmp_path: Path) -> None:
-        put(tmp_path / "internlm2-chat-1_8b", {"architectures": ["InternLMXComposer2ForCausalLM"]})
-        refused(assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL), ReadyState.UNSUPPORTED)
+
+def test_xcomposer2_runs_with_transformers_alone_so_far(tmp_path: Path) -> None:
+    put(tmp_path / "internlm-xcomposer2-vl-1_8b", {**LANGUAGE, "architectures": ["InternLMXComposer2ForCausalLM"]})
+    found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, ALL)
+    assert (found.state, found.engine, found.device) == (ReadyState.READY, "transformers", "cuda:0")
+    found = assess(shipped("internlm-xcomposer2-vl-1_8b", engine="pytorch"), WITH_GPU, ALL)
+    assert "LMDeploy cannot run InternLMXComposer2ForCausalLM yet" in refused(found, ReadyState.UNSUPPORTED)
 
 
 def test_the_scripted_engine_needs_only_its_folder(tmp_path: Path) -> None:
