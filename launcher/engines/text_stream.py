@@ -1,4 +1,4 @@
-"""An answer's tokens -> its text as it comes: whole characters, up to the first of the preset's stop texts."""
+"""An answer's tokens -> its text as it comes: whole characters, up to the preset's stop text that is complete first."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ class TextStream:
 
     def _pass(self, text: str) -> str:
         self._held += text
-        ends = [at for stop in self._stops if (at := self._held.find(stop)) >= 0]
-        if ends:
+        complete = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
+        if complete:
             self.stopped = True
-            return self._held[: min(ends)]
+            return self._held[: min(complete)[1]]
         split = len(self._held) - self._longest_beginning()
         shown, self._held = self._held[:split], self._held[split:]
         return shown

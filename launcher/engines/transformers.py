@@ -175,9 +175,9 @@ class _Ready:
         text_tokens = 1 + sum(map(len, texts))
         pictures, counts = [], list[int]()
         for picture, count in self._open(request):
-            pictures.append(picture)
             counts.append(count)
-            self._check_room(text_tokens, sum(counts))
+            if sum(counts) < self.session_tokens:  # those beyond are only counted, for the message
+                pictures.append(picture)
         self._check_room(text_tokens, sum(counts))
         ids = [self.tokenizer.bos_token_id, *texts[0]]
         for count, piece in zip(counts, texts[1:], strict=True):

@@ -1,0 +1,62 @@
+"""Text as it comes, up to a stop text."""
+
+from __future__ import annotations
+
+import sentencepiece
+from hypothesis import given
+from hypothesis import strategies as st
+
+from launcher.engines.text_stream import TextStream
+from tests.models.tiny import tokenizer_model
+
+PROCESSOR = sentencepiece.SentencePieceProcessor(model_proto=tokenizer_model())
+
+
+class Pieces:
+    """The one method of a tokenizer that a stream uses."""
+
+    def convert_ids_to_tokens(self, ids: list[int], skip_special_tokens: bool) -> list[str]:
+        return [PROCESSOR.id_to_piece(i) for i in ids if i > 2 or not skip_special_tokens]
+
+
+def streamed(text: str, stops: tuple[str, ...]) -> tuple[list[str], bool]:
+    stream = TextStream(Pieces(), stops)
+    shown = []
+    for token_id in PROCESSOR.encode(text):
+        shown.append(stream.add(token_id))
+        if stream.stopped:
+            break
+    return [*shown, stream.finish()], stream.stopped
+
+
+words = st.text("ab哈🦊 \n", max_size=30)
+
+
+@given(text=words, stops=st.lists(st.text("ab哈🦊 \n", max_size=4), max_size=3))
+def test_the_text_ends_before_the_stop_text_that_is_complete_first(text: str, stops: list[str]) -> None:
+    shown, stopped = streamed(text, tuple(stops))
+    complete = [(text.index(stop) + len(stop), text.index(stop)) for stop in stops if stop and stop in text]
+    assert "".join(shown) == text[: min(complete)[1] if complete else len(text)]
+    assert stopped == bool(complete)
+
+
+@given(text=words)
+def test_without_stop_texts_nothing_is_held_back_but_half_characters(text: str) -> None:
+    stream, shown = TextStream(Pieces()), ""
+    for n, token_id in enumerate(ids := PROCESSOR.encode(text), 1):
+        shown += stream.add(token_id)
+        assert shown == PROCESSOR.decode(ids[:n]).rstrip("\ufffd")
+    assert stream.finish() == ""
+
+
+def test_a_stop_text_across_tokens_is_never_shown_in_part() -> None:
+    shown, stopped = streamed("say STOP now", ("STOP",))
+    assert ("".join(shown), stopped) == ("say ", True)
+    assert not any("S" in part for part in shown)
+
+
+def test_special_tokens_have_no_text_and_half_a_character_ends_as_a_mark() -> None:
+    stream = TextStream(Pieces())
+    assert stream.add(1) == ""
+    assert stream.add(3 + 0xE4) == ""
+    assert stream.finish() == "\ufffd"
