@@ -13,6 +13,7 @@ import typer
 
 from launcher.cli import render
 from launcher.cli.ask import ask
+from launcher.cli.plan import plan
 from launcher.cli.presets import presets
 from launcher.cli.serve import serve
 from launcher.errors import LauncherError
@@ -30,13 +31,15 @@ class Session:
 app = typer.Typer(
     name="launcher",
     help="Small vision-language models in the browser and in the terminal, on one 8 GB GPU or none.",
+    epilog="Exit codes: 0 done, 1 a defect, 2 wrong arguments or preset file, 3 checkpoint, 4 GPU, 5 memory plan, 6 picture, "
+    "7 question, 8 engine, 9 a package is missing, 10 port in use, 130 Ctrl-C, 143 SIGTERM.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for command in (serve, presets, ask):
+for command in (serve, presets, plan, ask):
     app.command()(command)
 
 
@@ -68,6 +71,7 @@ def run(arguments: Sequence[str]) -> int:
     """Runs one command line; prints what went wrong to standard error, and returns the exit code."""
     session = Session()
     signal.signal(signal.SIGTERM, _terminated)
+    render.never_fail_on_letters()
     try:
         # Wrong arguments, Ctrl-C and a reader of the output who left are Typer's: it exits with 2, 130 and 1.
         typer.main.get_command(app)(list(arguments), prog_name="launcher", obj=session)

@@ -1,0 +1,71 @@
+"""How ``launcher plan`` looks: for each preset a table of its parts with bars, what follows from them, what was changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+from launcher.memory import GIB, Card, MemoryPlan, PartName
+
+BAR_CELLS = 40
+_LABELS: dict[PartName, str] = {
+    "language_model": "language model",
+    "vision_tower": "picture tower",
+    "projector": "projector",
+    "cuda_context": "CUDA context",
+    "activations": "activations",
+    "kv_cache": "KV cache",
+}
+
+
+def show(card: Card, plans: Sequence[tuple[str, MemoryPlan]]) -> None:
+    """Prints the plans for one card."""
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    for number, (name, plan) in enumerate(plans):
+        console.print(("\n" if number else "") + _title(name, plan, card))
+        console.print(_table(plan))
+        console.print(_consequences(plan))
+        for change in plan.changes:
+            console.print(f"changed: {change}")
+
+
+def _title(name: str, plan: MemoryPlan, card: Card) -> str:
+    engine = {"turbomind": "TurboMind", "pytorch": "the PyTorch engine"}[plan.engine]
+    free, budget = card.free_bytes / GIB, plan.budget_bytes / GIB
+    return f"{name} on {engine}, {plan.dtype}: {free:.4g} GiB free on the card, budget {budget:.4g} GiB"
+
+
+def _table(plan: MemoryPlan) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("part", no_wrap=True)
+    table.add_column("GiB", justify="right", no_wrap=True)
+    table.add_column("", no_wrap=True)
+    start_bytes = 0
+    for part in plan.parts:
+        table.add_row(_LABELS[part.name], f"{part.size_bytes / GIB:.2f}", _bar(start_bytes, part.size_bytes, plan.budget_bytes))
+        start_bytes += part.size_bytes
+    table.add_row("together", f"{plan.total_bytes / GIB:.2f}", _bar(0, plan.total_bytes, plan.budget_bytes, filled="="))
+    return table
+
+
+def _bar(start_bytes: int, size_bytes: int, whole_bytes: int, filled: str = "#") -> str:
+    """The part's own stretch of the budget, so that the parts stand under each other like one bar taken apart."""
+    start = min(BAR_CELLS - 1, round(BAR_CELLS * start_bytes / whole_bytes))
+    end = max(start + 1, round(BAR_CELLS * (start_bytes + size_bytes) / whole_bytes))
+    return "|" + "." * start + filled * (end - start) + "." * (BAR_CELLS - end) + "|"
+
+
+def _consequences(plan: MemoryPlan) -> str:
+    picture = ""
+    if plan.vision is not None:
+        thumbnail = " and a thumbnail" if plan.vision.thumbnail and plan.max_tiles > 1 else ""
+        tiles = f"{plan.max_tiles} tile{'s' if plan.max_tiles > 1 else ''}{thumbnail}"
+        picture = f"; largest picture {tiles}: {plan.picture_tokens:,} tokens"
+    return (
+        f"KV cache: {plan.kv_bits} bits, {plan.cache_ratio:.3g} of the memory left by the weights, {plan.cache_tokens:,} tokens"
+        f"\nsession: {plan.session_tokens:,} tokens, question and answer{picture}"
+        f"\nat once: {plan.max_batch} askers; prompts are read {plan.max_prefill_tokens:,} tokens at a time"
+        f"; asleep: {plan.asleep_bytes / GIB:.2f} GiB"
+    )

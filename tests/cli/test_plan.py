@@ -1,0 +1,43 @@
+"""``launcher plan``: a table for people, JSON for programs, without a GPU or weights."""
+
+from __future__ import annotations
+
+import json
+
+from tests.cli.conftest import Launch
+
+
+def test_the_table_shows_every_part_what_follows_and_what_changed(launch: Launch) -> None:
+    done = launch("plan", "internvl2-2b", "--gpu-gib", "8")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert lines[0] == "internvl2-2b on TurboMind, bfloat16: 8 GiB free on the card, budget 8 GiB"
+    for part in ("language model", "picture tower", "projector", "CUDA context", "activations", "KV cache", "together"):
+        assert any(line.startswith(part) and "|" in line for line in lines)
+    assert "12 tiles and a thumbnail: 3,328 tokens" in done.stdout
+    assert any(line.startswith("changed: KV cache bits 16 -> 8") for line in lines)
+    assert {len(line[line.index("|") :]) for line in lines if "|" in line} == {42}
+
+
+def test_json_has_the_figures(launch: Launch) -> None:
+    done = launch("plan", "internvl2-2b", "internvl2-2b-awq", "--gpu-gib", "8", "--json")
+    first, awq = json.loads(done.stdout)
+    assert (first["name"], first["plan"]["engine"], first["plan"]["kv_bits"]) == ("internvl2-2b", "turbomind", 8)
+    assert sum(first["plan"]["parts"].values()) == first["plan"]["total_bytes"] <= 8 * 2**30
+    assert awq["plan"]["parts"]["language_model"] < first["plan"]["parts"]["language_model"] / 2
+
+
+def test_what_cannot_fit_says_why_and_exits_with_5(launch: Launch) -> None:
+    done = launch("plan", "internvl2-2b", "--gpu-gib", "4")
+    assert done.returncode == 5
+    assert "internvl2-2b: The model does not fit 4.00 GiB" in done.stderr
+    assert "AWQ" in done.stderr
+    found = json.loads(launch("plan", "internvl2-2b", "--gpu-gib", "4", "--json").stdout)[0]
+    assert found["plan"] is None
+    assert "4.11" in found["reason"]
+
+
+def test_an_unknown_preset_is_named(launch: Launch) -> None:
+    done = launch("plan", "internvl2-2c", "--gpu-gib", "8")
+    assert done.returncode == 2
+    assert "internvl2-2b" in done.stderr

@@ -1,0 +1,51 @@
+"""Which GPUs, drivers and engines go together."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.errors import DeviceError
+from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
+
+
+@pytest.mark.parametrize(("architecture", "wanted", "engine"), [
+    ("InternVLChatModel", "auto", "turbomind"),
+    ("InternVLChatModel", "pytorch", "pytorch"),
+    ("InternLM2ForCausalLM", "auto", "turbomind"),
+    ("InternLMXComposer2ForCausalLM", "auto", "pytorch"),
+])  # fmt: skip
+def test_auto_takes_the_fastest_that_serves(architecture: str, wanted: str, engine: str) -> None:
+    assert choose_engine(architecture, wanted) == engine
+
+
+def test_an_engine_that_does_not_serve_is_refused_with_those_that_do() -> None:
+    with pytest.raises(DeviceError) as caught:
+        choose_engine("InternLMXComposer2ForCausalLM", "turbomind")
+    assert "pytorch, transformers" in caught.value.hint
+
+
+def test_an_old_gpu_is_found_before_loading() -> None:
+    with pytest.raises(DeviceError, match=r"GTX 1080 has compute capability 6\.1"):
+        check_gpu("GTX 1080", (6, 1), (13, 0))
+
+
+def test_an_old_driver_is_found_before_loading() -> None:
+    with pytest.raises(DeviceError, match=r"speaks CUDA 12\.2"):
+        check_gpu("RTX 3070", (8, 6), (12, 2))
+
+
+def test_a_good_one_passes() -> None:
+    check_gpu("RTX 3070", (8, 6), (13, 0))
+
+
+@pytest.mark.parametrize(
+    ("capability", "checkpoint", "computed"),
+    [
+        ((8, 6), "bfloat16", "bfloat16"),
+        ((7, 5), "bfloat16", "float16"),
+        ((9, 0), "float16", "float16"),
+        ((8, 0), "float32", "float16"),
+    ],
+)
+def test_bfloat16_only_where_the_card_has_it(capability: tuple[int, int], checkpoint: str, computed: str) -> None:
+    assert compute_dtype(capability, checkpoint) == computed

@@ -1,0 +1,66 @@
+"""Sizes of checkpoints: from the config what the tensors say."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from launcher.checkpoints import read_facts
+from launcher.errors import CheckpointError
+from launcher.sizes import KNOWN_CONFIGS, model_sizes
+from tests.models.tiny import write_internlm2, write_internvl2
+
+
+@pytest.mark.parametrize("write", [write_internlm2, write_internvl2])
+def test_the_config_gives_the_bytes_that_the_file_has(write: object, tmp_path: Path) -> None:
+    folder = write(tmp_path / "model")  # type: ignore[operator]
+    facts = read_facts(folder)
+    assert facts.tensor_bytes is not None
+    in_16_bits = {tensor.name: 2 * _elements(tensor.shape) for tensor in facts.tensors}
+    assert model_sizes(facts.config) == model_sizes(facts.config, in_16_bits)
+
+
+def _elements(shape: tuple[int, ...]) -> int:
+    count = 1
+    for size in shape:
+        count *= size
+    return count
+
+
+def test_the_published_models_are_as_large_as_they_are() -> None:
+    sizes = model_sizes(KNOWN_CONFIGS["internvl2-2b"])
+    parameters = (sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes) / 2
+    assert parameters == pytest.approx(2.206e9, rel=0.001)
+    assert sizes.vision is not None
+    assert (sizes.vision.tokens_per_tile, sizes.vision.picture_tokens(12), sizes.vision.picture_tokens(1)) == (256, 3328, 256)
+    assert model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes / 2 == pytest.approx(1.889e9, rel=0.001)
+
+
+def test_four_bit_weights_shrink_the_linear_layers_only() -> None:
+    full, awq = model_sizes(KNOWN_CONFIGS["internvl2-2b"]), model_sizes(KNOWN_CONFIGS["internvl2-2b-awq"])
+    assert awq.vision_bytes == full.vision_bytes
+    embedding_and_head = 2 * 92553 * 2048 * 2
+    assert awq.language_bytes - embedding_and_head == pytest.approx(
+        (full.language_bytes - embedding_and_head) * 4.25 / 16, rel=0.01
+    )
+
+
+def test_partial_lora_counts() -> None:
+    plain = model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes
+    with_plora = model_sizes(KNOWN_CONFIGS["internlm-xcomposer2-vl-1_8b"])
+    assert with_plora.language_bytes - plain == 24 * 2 * 256 * ((4096 + 2048) + (2048 + 2048) + 3 * (8192 + 2048))
+    assert with_plora.vision is not None
+    assert with_plora.vision.picture_tokens(1) == 1225
+
+
+def test_keys_and_values_of_a_token() -> None:
+    sizes = model_sizes(KNOWN_CONFIGS["internvl2-2b"])
+    assert [sizes.kv_token_bytes(bits) for bits in (16, 8, 4)] == [98304, 24 * 8 * 2 * 132, 24 * 8 * 2 * 68]
+
+
+def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
+    config = json.loads(json.dumps({"architectures": ["LlamaForCausalLM"]}))
+    with pytest.raises(CheckpointError, match="LlamaForCausalLM"):
+        model_sizes(config)
