@@ -46,6 +46,7 @@ from launcher.models.xcomposer2 import (
     resized_positions,
 )
 
+TOKEN_TABLE = "model.tok_embeddings.weight"
 ADAPTER = "partial_lora"
 """Our name among a linear layer's ``lora_adapters``."""
 
@@ -172,7 +173,9 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
             self._account(name, tensor)
             if ".Plora_" in name:
                 self._load_partial_lora(name, tensor)
-            elif name in parameters and name.startswith(("vit.", "vision_proj.")):
+            elif name == TOKEN_TABLE:  # LMDeploy's own loading would blank the padding token's row, which is </s>
+                parameters[name].data.copy_(tensor)
+            elif name.startswith(("vit.", "vision_proj.")):
                 load_weight(parameters[name], tensor)
             else:
                 yield name, tensor

@@ -1,0 +1,357 @@
+"""The plug-in for LMDeploy's PyTorch engine: on the CPU against the plain reference, and the names of LMDeploy that it needs."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+from torch import Tensor
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
+    pytest.importorskip("lmdeploy", reason="the plug-in needs LMDeploy (pip install launcher[lmdeploy])")
+    from lmdeploy import archs
+    from lmdeploy.pytorch.configurations import AutoModelConfigBuilder
+    from lmdeploy.pytorch.models.utils.cudagraph import CudaGraphMixin, PiecewiseCudaGraphMixin
+    from lmdeploy.pytorch.multimodal.data_type import MultiModalData
+
+    from launcher.models import xcomposer2_lmdeploy as plug_in
+    from tests.models.lmdeploy_on_cpu import CpuEngine
+
+from launcher import models
+from launcher.errors import CheckpointError
+from launcher.models.xcomposer2 import XComposer2ForCausalLM, build_model, published_tensors
+from tests.models.test_xcomposer2 import CASES, FIRST, SECOND, SIZES, Part, ids_of, relative_error, small_config
+from tests.models.xcomposer2_reference import reference_logits
+
+
+@pytest.fixture(scope="module", autouse=True)
+def registered() -> None:
+    models.register()
+    plug_in.register()
+
+
+@pytest.fixture(scope="module")
+def model() -> XComposer2ForCausalLM:
+    torch.manual_seed(7)
+    made = build_model(small_config()).eval()
+    with torch.no_grad():
+        for weight in made.parameters():
+            weight.add_(torch.randn_like(weight) * 0.2)
+    return made
+
+
+@pytest.fixture(scope="module")
+def weights(model: XComposer2ForCausalLM) -> dict[str, Tensor]:
+    return published_tensors(model)
+
+
+def write_checkpoint(folder: Path, weights: dict[str, Tensor], **changes: object) -> Path:
+    """As published: config.json names neither the rank nor the tower, and a picture size that the tensors overrule."""
+    config = small_config().to_dict() | {"img_size": 490, "vit_config": {"num_attention_heads": SIZES.vision_heads}} | changes
+    del config["plora_rank"]
+    (folder / "config.json").write_text(json.dumps(config))
+    save_file(weights, folder / "model.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, weights: dict[str, Tensor]) -> Path:
+    return write_checkpoint(tmp_path_factory.mktemp("checkpoint"), weights)
+
+
+@pytest.fixture(scope="module")
+def engine(folder: Path) -> CpuEngine:
+    return CpuEngine(folder)
+
+
+def pictures_of(parts: list[Part], config: Any, before: int = 0) -> list[MultiModalData]:
+    """Each picture of a conversation with its place, by the plug-in's own input processor."""
+    found, place = [], before
+    for part in parts:
+        if isinstance(part, Tensor):
+            found.append({"pixel_values": part[None], "offset": place, "image_tokens": 9, "image_token_id": 0})
+        place += 9 if isinstance(part, Tensor) else len(part)
+    result = plug_in.XComposer2InputProcessor().preprocess_input(ids_of(parts, config), found)
+    return (result.input_multimodals or {}).get("image", [])
+
+
+def prefill(engine: CpuEngine, conversations: list[list[Part]], chunks: int = 1) -> tuple[list[Any], list[Tensor]]:
+    """One batch of conversations, each prefilled in so many chunks; logits of all their tokens."""
+    config = engine.model_config.hf_config
+    sequences = [engine.open(64) for _ in conversations]
+    logits: list[list[Tensor]] = [[] for _ in conversations]
+    for sequence, parts in zip(sequences, conversations, strict=True):
+        engine.add(sequence, pictures_of(parts, config))
+    for n in range(chunks):
+        pieces = [_piece(parts, config, n, chunks) for parts in conversations]
+        for row, out in zip(logits, engine.step(list(zip(sequences, pieces, strict=True))), strict=True):
+            row.append(out)
+    return sequences, [torch.cat(row) for row in logits]
+
+
+def _piece(parts: list[Part], config: Any, n: int, chunks: int) -> list[int]:
+    """The n-th chunk; LMDeploy never cuts a picture, so chunks end where parts end."""
+    cut = [parts[i::1][:1] for i in range(len(parts))]
+    mine = cut[n * len(cut) // chunks : (n + 1) * len(cut) // chunks]
+    return [token for part in mine for token in ids_of(part, config)]
+
+
+@pytest.fixture(autouse=True)
+def blocks_back(request: pytest.FixtureRequest) -> None:
+    if "engine" in request.fixturenames:
+        engine = request.getfixturevalue("engine")
+        engine._free = list(range(64))
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_prefill_equals_the_reference(engine: CpuEngine, weights: dict[str, Tensor], case: str) -> None:
+    _, (logits,) = prefill(engine, [CASES[case]])
+
+    assert relative_error(logits, reference_logits(weights, SIZES, CASES[case])) < 1e-5
+
+
+def test_a_mixed_batch_equals_the_reference_sequence_by_sequence(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+    conversations = [CASES["text only"], CASES["two pictures"], CASES["text only"], CASES["picture only"]]
+
+    _, logits = prefill(engine, conversations)
+
+    for ours, parts in zip(logits, conversations, strict=True):
+        assert relative_error(ours, reference_logits(weights, SIZES, parts)) < 1e-5
+
+
+def test_a_batch_decodes_greedily_to_the_references_tokens(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+    conversations = [CASES["mixed"], CASES["text only"], CASES["picture in the second turn"]]
+    sequences, logits = prefill(engine, conversations)
+
+    answers = [[int(out[-1].argmax())] for out in logits]
+    for _ in range(5):
+        out = engine.step([(s, answer[-1:]) for s, answer in zip(sequences, answers, strict=True)], decoding=True)
+        for answer, row in zip(answers, out, strict=True):
+            answer.append(int(row[-1].argmax()))
+
+    for answer, parts in zip(answers, conversations, strict=True):
+        theirs = reference_logits(weights, SIZES, [*parts, answer[:-1]])[-len(answer) :]
+        assert answer == theirs.argmax(dim=1).tolist()
+
+
+@pytest.mark.parametrize("case", ["pictures apart", "two pictures", "mixed"])
+def test_chunked_prefill_and_cached_prefixes_keep_pictures_in_place(
+    engine: CpuEngine, weights: dict[str, Tensor], case: str
+) -> None:
+    """A later chunk, a prefix-cache hit and a later turn look the same to the model: tokens before these are in the cache."""
+    _, (logits,) = prefill(engine, [CASES[case]], chunks=len(CASES[case]))
+
+    assert relative_error(logits, reference_logits(weights, SIZES, CASES[case])) < 1e-5
+
+
+def test_later_turns_with_pictures_join_others_in_one_batch(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+    first, second = [[1, 5], FIRST, [9]], [[4, 4], SECOND, [8]]
+    (old,), _ = prefill(engine, [first])
+    engine.add(old, pictures_of(second, engine.model_config.hf_config, before=old.done))
+    new = engine.open(64)
+
+    ids = ids_of(second, engine.model_config.hf_config)
+    ours, text = engine.step([(old, ids), (new, [1, 7, 9])])
+
+    assert relative_error(ours, reference_logits(weights, SIZES, [*first, *second])[-len(ids) :]) < 1e-5
+    assert relative_error(text, reference_logits(weights, SIZES, [[1, 7, 9]])) < 1e-5
+
+
+def test_text_that_holds_the_picture_tokens_id_is_text(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+    parts: list[Part] = [[1, 0, 0], FIRST, [0, 5]]
+
+    _, (logits,) = prefill(engine, [parts])
+
+    assert relative_error(logits, reference_logits(weights, SIZES, parts)) < 1e-5
+
+
+def test_partial_lora_can_be_switched_off_and_that_shows(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    engine = CpuEngine(write_checkpoint(tmp_path, weights, plora_scale=0.0))
+
+    _, (logits,) = prefill(engine, [CASES["mixed"]])
+
+    assert relative_error(logits, reference_logits(weights, SIZES, CASES["mixed"], plora=False)) < 1e-5
+    assert relative_error(logits, reference_logits(weights, SIZES, CASES["mixed"])) > 0.01
+
+
+def test_decoding_holds_no_trace_of_partial_lora(engine: CpuEngine) -> None:
+    """What a CUDA graph would capture: the same operators as with no picture in the conversation."""
+
+    def operators(parts: list[Part]) -> list[str]:
+        (sequence,), _ = prefill(engine, [parts])
+        with torch.profiler.profile() as profile:
+            engine.step([(sequence, [5])], decoding=True)
+        engine.close(sequence)
+        return [event.name for event in profile.events() if event.name.startswith("aten::")]
+
+    after_picture, after_text = operators(CASES["picture only"]), operators([[1] * 9])
+
+    assert after_picture == after_text
+    assert "aten::addmm_" not in after_picture
+
+
+# --- weights ---
+
+
+def test_weights_may_come_in_several_torch_files(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    write_checkpoint(tmp_path, weights)
+    (tmp_path / "model.safetensors").unlink()
+    shards = [f"pytorch_model-0000{n}-of-00003.bin" for n in (1, 2, 3)]
+    where = {name: shards[n % 3] for n, name in enumerate(weights)}
+    for shard in shards:
+        torch.save({name: tensor for name, tensor in weights.items() if where[name] == shard}, tmp_path / shard)
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
+
+    _, (logits,) = prefill(CpuEngine(tmp_path), [CASES["mixed"]])
+
+    assert relative_error(logits, reference_logits(weights, SIZES, CASES["mixed"])) < 1e-5
+
+
+@pytest.mark.parametrize(
+    "name", ["model.layers.1.feed_forward.w1.Plora_A.weight", "model.layers.0.attention.wo.weight", "vision_proj.2.bias"]
+)
+def test_a_missing_tensor_is_named(tmp_path: Path, weights: dict[str, Tensor], name: str) -> None:
+    write_checkpoint(tmp_path, {found: tensor for found, tensor in weights.items() if found != name})
+
+    with pytest.raises(CheckpointError, match=name):
+        CpuEngine(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["model.layers.9.attention.wo.weight", "vit.extra.weight", "model.norm.Plora_A.weight"])
+def test_an_unknown_tensor_is_named(tmp_path: Path, weights: dict[str, Tensor], name: str) -> None:
+    write_checkpoint(tmp_path, weights | {name: torch.ones(2)})
+
+    with pytest.raises(CheckpointError, match=name):
+        CpuEngine(tmp_path)
+
+
+def test_a_tensor_of_another_shape_is_named(tmp_path: Path, weights: dict[str, Tensor]) -> None:
+    write_checkpoint(tmp_path, weights | {"model.layers.0.feed_forward.w2.Plora_B.weight": torch.ones(3, 3)})
+
+    with pytest.raises(CheckpointError, match=r"w2\.Plora_B"):
+        CpuEngine(tmp_path)
+
+
+def test_the_rotary_base_and_scaling_arrive(engine: CpuEngine) -> None:
+    inner = engine.model.model.rotary_emb
+
+    assert "DynamicNTK" in type(inner).__name__
+    assert inner.base == 1_000_000
+    assert inner.scaling_factor == 1.0
+
+
+# --- what LMDeploy runs before the engine ---
+
+
+class CharacterTokenizer:
+    """LMDeploy's tokenizer, as far as its vision models use it."""
+
+    def encode(self, text: str, add_bos: bool = True) -> list[int]:
+        return [1] * add_bos + [ord(character) for character in text]
+
+
+def vision_model(folder: Path) -> Any:
+    _, config = archs.get_model_arch(str(folder))
+    made = plug_in.XComposer2VisionModel(str(folder), hf_config=config, backend="pytorch")
+    made.build_preprocessor()
+    made.set_mm_feature_dtype(torch.bfloat16)
+    return made
+
+
+def test_messages_become_token_ids_with_places_for_the_pictures(folder: Path) -> None:
+    picture = Image.new("RGB", (30, 20), "red")
+    content = [
+        {"type": "text", "text": "ab"},
+        {"type": "image", "data": picture},
+        {"type": "image", "data": picture},
+        {"type": "text", "text": "c"},
+    ]
+    vision = vision_model(folder)
+    template = SimpleNamespace(messages2prompt=lambda turns, tools=None: "".join(turn["content"] for turn in turns))
+
+    packed = vision.to_pytorch(vision.preprocess([{"role": "user", "content": content}]), template, CharacterTokenizer())
+
+    assert packed["input_ids"] == [1, ord("a"), ord("b"), *[0] * 18, ord("c")]
+    assert [found["offset"] for found in packed["multimodal"]] == [3, 12]
+    assert [tuple(found["pixel_values"].shape) for found in packed["multimodal"]] == [(1, 3, 21, 21)] * 2
+    assert packed["multimodal"][0]["pixel_values"].dtype == torch.bfloat16
+
+
+def test_equal_pictures_share_a_prefix_cache_key_and_others_do_not() -> None:
+    from lmdeploy.pytorch.multimodal.data_type import ensure_multimodal_content_hashes
+
+    def key(picture: Tensor, start: int) -> str | None:
+        data = plug_in.XComposer2InputProcessor().preprocess_input(
+            [0] * 20, [{"pixel_values": picture[None], "offset": start, "image_tokens": 9, "image_token_id": 0}]
+        )
+        found = ensure_multimodal_content_hashes(data.input_multimodals)
+        assert found is not None
+        return found["image"][0].content_hash
+
+    assert key(FIRST, 2) == key(FIRST.clone(), 5)
+    assert key(FIRST, 2) != key(SECOND, 2)
+
+
+# --- LMDeploy's internals that the plug-in touches, by name ---
+
+
+def test_lmdeploy_finds_the_plug_in(folder: Path) -> None:
+    from lmdeploy.pytorch.models.patch import _get_model_class, _get_module_map
+    from lmdeploy.vl.model.builder import load_vl_model
+
+    name, config = archs.get_model_arch(str(folder))
+
+    assert archs.get_task("pytorch", str(folder))[0] == "vlm", "archs.get_task no longer asks archs.check_vl_llm"
+    assert _get_model_class(config, _get_module_map()) is plug_in.InternLMXComposer2ForCausalLM, "module_map.MODULE_MAP moved"
+    assert isinstance(load_vl_model(str(folder), "pytorch"), plug_in.XComposer2VisionModel), "vl.model.base.VISION_MODELS moved"
+    assert plug_in.XComposer2ModelConfigBuilder in AutoModelConfigBuilder._sub_classes, "configurations' builders moved"
+    assert name == "InternLMXComposer2ForCausalLM"
+
+
+def test_other_models_are_no_vision_models_because_of_us() -> None:
+    assert not archs.check_vl_llm("pytorch", {"architectures": ["InternLM2ForCausalLM"]})
+    assert archs.check_vl_llm("pytorch", {"architectures": ["InternVLChatModel"]})
+
+
+def test_lmdeploys_linear_layers_call_lora_adapters_with_input_and_output(engine: CpuEngine) -> None:
+    """LinearBase.forward -> _forward_lora -> adapter(x, out): where PLoRA stands."""
+    calls: list[tuple[Tensor, Tensor]] = []
+
+    class Spy(torch.nn.Module):
+        def forward(self, x: Tensor, out: Tensor) -> Tensor:
+            calls.append((x, out))
+            return out
+
+    layer = engine.model.model.layers[0]
+    for linear in (layer.attention.wqkv, layer.attention.wo, layer.feed_forward.gate_up_proj, layer.feed_forward.w2):
+        linear.lora_adapters["spy"] = Spy()
+        linear(torch.randn(1, 3, linear.in_features))
+        del linear.lora_adapters["spy"]
+
+    assert [(x.shape[-1], out.shape[-1]) for x, out in calls] == [(48, 80), (48, 48), (48, 160), (80, 48)], (
+        "nn.linear.base.LinearBase no longer calls its lora_adapters with (input, output)"
+    )
+
+
+def test_only_decoding_is_captured_in_cuda_graphs() -> None:
+    """A captured prefill would replay without its pictures."""
+    kind = plug_in.InternLMXComposer2ForCausalLM
+    assert not issubclass(kind, PiecewiseCudaGraphMixin), "LMDeploy's InternLM2 now captures prefill: PLoRA would be lost in it"
+    assert kind.support_cuda_graph is CudaGraphMixin.support_cuda_graph
+
+
+def test_queries_keys_and_values_lie_one_after_the_other_in_lmdeploys_wqkv(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+    """PLoRA's B is put in the order that QKVBaseLinear gives the published rows."""
+    wqkv = engine.model.model.layers[0].attention.wqkv
+    published = weights["model.layers.0.attention.wqkv.weight"]
+
+    assert torch.equal(torch.cat(wqkv.weight_spliter(published, layout="hgd")), wqkv.weight)
+    assert torch.equal(torch.cat(plug_in.split_wqkv(published, SIZES.heads, SIZES.kv_heads)), wqkv.weight)
