@@ -46,6 +46,8 @@ def ask(
 def _request(preset: Preset, question: str, pictures: tuple[Path, ...]) -> ChatRequest:
     if not question.strip():
         raise RequestError("The question is empty", 'Type: launcher ask {name} "…"', name=preset.name)
+    if not question.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in question):
+        raise RequestError("The question is not UTF-8 text", "Set the terminal to UTF-8, or type it again.")
     if pictures and preset.kind == "text":
         raise RequestError("{name} takes no pictures", "See launcher presets for models that do.", name=preset.name)
     for path in pictures:

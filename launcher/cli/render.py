@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import sys
 import traceback
@@ -24,6 +25,13 @@ _COLOURS = {
     ReadyState.UNSUPPORTED: "red",
     ReadyState.BROKEN: "red",
 }
+
+
+def never_fail_on_letters() -> None:
+    """What the terminal's encoding lacks is shown as "?": an answer in Chinese must not end in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def line(text: str) -> None:

@@ -14,6 +14,8 @@ from launcher.presets.schema import json_schema
 from launcher.presets.yaml_tree import Data, Path, YamlTree, shown
 
 MAX_VALUE_SHOWN = 60
+MAX_SENTENCES = 20
+"""More than these tell a person nothing new; how many more there are is said instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +111,10 @@ _WORDS = _Words(json_schema())
 
 
 def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
-    """One sentence for each place that is wrong, in the order of lines."""
+    """One sentence for each place that is wrong, in the order of lines; of very many the first few."""
     found: dict[Path, Sentence] = {}
-    for fault in error.errors(include_url=False, include_context=False):
+    faults = error.errors(include_url=False, include_context=False)
+    for fault in faults[: 2 * MAX_SENTENCES]:  # a union gives two for one place
         path, rest = _split(tuple(fault["loc"]), tree)
         if fault["type"] == "missing":
             found[path + rest] = _missing(path, str(rest[-1]), tree)
@@ -119,7 +122,11 @@ def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
             found[path] = _unknown(path, tree)
         elif fault["type"] != "too_short" or not _value(tree, path):  # a list also counts as short when its items are wrong
             found.setdefault(path, _wrong(path, tree))
-    return sorted(found.values(), key=lambda sentence: sentence.line)
+    in_order = sorted(found.values(), key=lambda sentence: sentence.line)
+    if len(in_order) <= MAX_SENTENCES and len(faults) <= 2 * MAX_SENTENCES:
+        return in_order
+    shown_last = in_order[:MAX_SENTENCES][-1]
+    return [*in_order[:MAX_SENTENCES], Sentence(shown_last.line, "and more is wrong; these come first", {})]
 
 
 def _split(loc: Path, tree: YamlTree) -> tuple[Path, Path]:

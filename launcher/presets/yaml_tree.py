@@ -6,6 +6,7 @@ tags and several documents are refused, and so is deep nesting, before anything 
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -17,6 +18,7 @@ Path: TypeAlias = "tuple[str | int, ...]"
 """Keys and list positions from the top of the file to a value; () is the whole file."""
 
 MAX_DEPTH = 16
+MAX_WORD_SHOWN = 60
 
 _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,2})?")
@@ -67,7 +69,7 @@ def _check_events(text: str) -> None:
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise YamlError(line, "anchors and aliases (& and *) are not allowed: write the value out")
         if tag := getattr(event, "tag", None):
-            raise YamlError(line, "the tag {tag} is not allowed: remove it", tag=tag)
+            raise YamlError(line, "the tag {tag} is not allowed: remove it", tag=_word(tag))
         documents += isinstance(event, yaml.DocumentStartEvent)
         if documents > 1:
             raise YamlError(line, "a second document begins here (---): one file holds one preset")
@@ -136,5 +138,11 @@ def _scalar(node: yaml.ScalarNode) -> Data:
 
 
 def shown(path: Path) -> str:
-    """A path as a person reads it: ``examples[2].question.en``."""
-    return "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in path).lstrip(".")
+    """A path as a person reads it, on one line: ``examples[2].question.en``."""
+    return "".join(f"[{step}]" if isinstance(step, int) else f".{_word(step)}" for step in path).lstrip(".")
+
+
+def _word(text: str) -> str:
+    if text.isprintable() and len(text) <= MAX_WORD_SHOWN:
+        return text
+    return json.dumps(text[:MAX_WORD_SHOWN], ensure_ascii=False) + "…" * (len(text) > MAX_WORD_SHOWN)

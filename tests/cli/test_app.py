@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from launcher import errors
 from tests.cli.conftest import Launch
 
 
@@ -17,6 +18,14 @@ def test_help_lists_the_commands(launch: Launch) -> None:
     for command in ("serve", "presets", "ask"):
         assert f"\n  {command} " in done.stdout
     assert launch("-h").stdout == done.stdout
+
+
+def test_help_has_every_exit_code(launch: Launch) -> None:
+    codes = {
+        kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.LauncherError)
+    }
+    epilog = " ".join(launch("--help").stdout.partition("Exit codes:")[2].split())
+    assert {int(each.split()[0]) for each in epilog.rstrip(".").split(",")} == codes | {0, 130, 143}
 
 
 @pytest.mark.parametrize("command", ["serve", "presets", "ask"])

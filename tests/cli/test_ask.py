@@ -71,6 +71,13 @@ def test_what_fails_has_its_own_code(launch: Launch, scripted: Path, arguments: 
     assert "Traceback" not in done.stderr
 
 
+def test_letters_that_the_terminal_lacks_do_no_harm(launch: Launch, scripted: Path) -> None:
+    done = launch("ask", "scripted", "--presets", str(scripted), "红色 red", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stdout) == (0, "?? red \n")
+    done = launch("ask", "scripted", "--presets", str(scripted), os.fsdecode(b"caf\xe9"))
+    assert (done.returncode, done.stderr.splitlines()[0]) == (7, "launcher: The question is not UTF-8 text")
+
+
 def test_a_text_model_takes_no_pictures(launch: Launch, scripted: Path, picture: Path) -> None:
     scripted.write_text(scripted.read_text(encoding="utf-8").replace("vision", "text"), encoding="utf-8")
     done = launch("ask", "scripted", "--presets", str(scripted), "--image", str(picture), "hi")

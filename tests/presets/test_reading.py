@@ -150,6 +150,19 @@ def test_every_fault_of_a_file_is_named_in_order() -> None:
     ]
 
 
+def test_of_very_many_faults_the_first_are_named() -> None:
+    messages = read_beside_the_right_one(preset_with("\n".join(f"key{n}: 1" for n in range(5000))))
+    assert len(messages) == 21
+    assert messages[0].startswith("presets/x.yaml:5: key0: is an unknown key; valid here are ")
+    assert messages[20] == "presets/x.yaml:24: and more is wrong; these come first"
+
+
+def test_strange_keys_stay_on_one_line() -> None:
+    messages = read_beside_the_right_one(preset_with('"a\\nb": 1\n' + "k" * 1000 + ": 1\n"))
+    assert messages[0].startswith('presets/x.yaml:5: "a\\nb": is an unknown key')
+    assert messages[1].startswith('presets/x.yaml:6: "' + "k" * 60 + '"…: is an unknown key')
+
+
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
