@@ -88,7 +88,7 @@ def plain_backend() -> Iterator[None]:
 
 
 @dataclass
-class Sequence_:
+class Conversation:
     """One conversation in the engine: what it has in the cache, and its pictures' places."""
 
     blocks: list[int]
@@ -112,19 +112,19 @@ class CpuEngine:
         self.caches = [[torch.zeros(shape), torch.zeros(shape)] for _ in range(config.num_hidden_layers)]
         self._free = list(range(BLOCKS))
 
-    def open(self, room_tokens: int) -> Sequence_:
+    def open(self, room_tokens: int) -> Conversation:
         count = -(-room_tokens // BLOCK_TOKENS)
         taken, self._free = self._free[:count], self._free[count:]
-        return Sequence_(taken[::-1])  # out of order, as blocks are after a while
+        return Conversation(taken[::-1])  # out of order, as blocks are after a while
 
-    def close(self, sequence: Sequence_) -> None:
+    def close(self, sequence: Conversation) -> None:
         self._free += sequence.blocks
 
-    def add(self, sequence: Sequence_, pictures: list[MultiModalData]) -> None:
+    def add(self, sequence: Conversation, pictures: list[MultiModalData]) -> None:
         sequence.pictures.add_inputs({"image": pictures})
 
     @torch.inference_mode()
-    def step(self, batch: Sequence[tuple[Sequence_, list[int]]], decoding: bool = False) -> list[Tensor]:
+    def step(self, batch: Sequence[tuple[Conversation, list[int]]], decoding: bool = False) -> list[Tensor]:
         """Logits [new tokens, vocabulary] for each sequence of a batch."""
         inputs = self._inputs(batch, decoding)
         with plain_backend():
@@ -141,7 +141,7 @@ class CpuEngine:
             sequence.done += len(ids)
         return list(logits.split([len(ids) for _, ids in batch]))
 
-    def _inputs(self, batch: Sequence[tuple[Sequence_, list[int]]], decoding: bool) -> ModelInputs:
+    def _inputs(self, batch: Sequence[tuple[Conversation, list[int]]], decoding: bool) -> ModelInputs:
         lengths = [len(ids) for _, ids in batch]
         totals = [sequence.done + len(ids) for sequence, ids in batch]
         width = max(len(sequence.blocks) for sequence, _ in batch)
