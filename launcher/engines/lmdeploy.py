@@ -19,11 +19,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 
+from launcher.checkpoints import facts_from_config
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.errors import DeviceError, EngineError, MissingPart
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
-from launcher.models.prompts import TEMPLATES
+from launcher.models.prompts import TEMPLATES, ChatTemplate
 
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
@@ -102,14 +103,13 @@ class LmdeployEngine:
         from launcher.engines.lmdeploy_request import RequestMaker
 
         models.register()
-        name = _template_name(self._spec)
-        template = TEMPLATES[name]
-        _require_cuda()
+        template = self._template()
+        free_bytes = self._free_bytes()
         progress("weights", 0.2)
         config = (
             settings.pytorch_config(self._plan)
             if self._plan.engine == "pytorch"
-            else settings.turbomind_config(self._plan, self._cache_ratio())
+            else settings.turbomind_config(self._plan, self._cache_ratio(free_bytes))
         )
         self._pipe = pipeline(
             str(self._spec.folder),
@@ -120,15 +120,30 @@ class LmdeployEngine:
         )
         self._requests = RequestMaker(self._pipe, self._plan, template, self._spec.preset.chat)
 
-    def _cache_ratio(self) -> float:
-        """The planned cache as a share of what is free on this card now, less the weights that are still to come.
+    def _template(self) -> ChatTemplate:
+        """The preset's template, or the architecture's own; plugs XComposer2 into LMDeploy, which lacks it."""
+        architecture = facts_from_config(self._spec.folder).architecture
+        if architecture == "InternLMXComposer2ForCausalLM":
+            from launcher.models import xcomposer2_lmdeploy
+
+            xcomposer2_lmdeploy.register()
+        wanted = self._spec.preset.chat.template
+        return TEMPLATES[_TEMPLATE_BY_ARCHITECTURE[architecture] if wanted == "auto" else wanted]
+
+    def _free_bytes(self) -> int:
+        """What is free on the card once CUDA has started here.
 
         Raises:
-            DeviceError: the plan no longer fits what is free.
+            DeviceError: there is no GPU, or the plan no longer fits what is free.
         """
         import torch
 
-        free_bytes, _ = torch.cuda.mem_get_info()  # this starts CUDA here: the context is not in it any more
+        if not torch.cuda.is_available():
+            raise DeviceError(
+                "PyTorch finds no NVIDIA GPU that it can use here.",
+                hint="Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.",
+            )
+        free_bytes, _ = torch.cuda.mem_get_info()
         needed_bytes = self._plan.total_bytes - self._plan.part_bytes("cuda_context")
         if free_bytes < needed_bytes:
             raise DeviceError(
@@ -137,9 +152,13 @@ class LmdeployEngine:
                 free=free_bytes / GIB,
                 needed=needed_bytes / GIB,
             )
-        cache_bytes, activation_bytes = self._plan.part_bytes("kv_cache"), self._plan.part_bytes("activations")
-        weight_bytes = needed_bytes - cache_bytes - activation_bytes
-        return min(MAX_CACHE_RATIO, cache_bytes / (free_bytes - weight_bytes))
+        return int(free_bytes)
+
+    def _cache_ratio(self, free_bytes: int) -> float:
+        """The planned cache as a share of what will be free on this card once the weights are there."""
+        plan = self._plan
+        weight_bytes = sum(plan.part_bytes(part) for part in ("language_model", "vision_tower", "projector"))
+        return min(MAX_CACHE_RATIO, plan.part_bytes("kv_cache") / (free_bytes - weight_bytes))
 
     async def _rehearse(self) -> None:
         """One token of an answer about the largest picture that the plan admits."""
@@ -198,28 +217,11 @@ def _lmdeploy_pipeline() -> Callable[..., Pipeline]:
     return cast("Callable[..., Pipeline]", pipeline)
 
 
-def _require_cuda() -> None:
-    import torch
-
-    if not torch.cuda.is_available():
-        raise DeviceError(
-            "PyTorch finds no NVIDIA GPU that it can use here.",
-            hint="Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.",
-        )
-
-
 def _choose_gpu(device: str) -> None:
     """Makes the spec's GPU the only one that CUDA shows here; both engines then use number 0."""
     index = int(device.partition(":")[2] or 0)
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
-
-
-def _template_name(spec: EngineSpec) -> str:
-    from launcher.checkpoints import facts_from_config
-
-    wanted = spec.preset.chat.template
-    return _TEMPLATE_BY_ARCHITECTURE[facts_from_config(spec.folder).architecture] if wanted == "auto" else wanted
 
 
 def _largest_picture(plan: MemoryPlan, folder: Path) -> Path:

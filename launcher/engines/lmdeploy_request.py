@@ -14,6 +14,7 @@ from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher.engines.lmdeploy_failures import StatusError, no_answer, silent_end, too_long, translate
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
+from launcher.engines.text_stream import TextStream
 from launcher.memory import MemoryPlan
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
@@ -58,21 +59,13 @@ class RequestMaker:
         self.template = template
         self.chat = chat
         self.tokenizer = pipe.async_engine.tokenizer.model.model  # transformers' own
-        self.stop_token_ids = self._stop_token_ids()
+        self.stop_token_ids = [self.tokenizer.convert_tokens_to_ids(template.turn_end), self.tokenizer.eos_token_id]
         # LMDeploy turns a bad status into an error without it; the instance's own attribute comes before the class's.
         pipe.async_engine._request_error_from_status = StatusError
 
     def __call__(self, request: ChatRequest) -> Request:
         """A request of this pipeline; it begins when its pieces are asked for."""
         return Request(self, request)
-
-    def _stop_token_ids(self) -> list[int]:
-        """The token that ends a turn, and those of the preset's stop texts that are one token."""
-        ids = [self.tokenizer.convert_tokens_to_ids(self.template.turn_end), self.tokenizer.eos_token_id]
-        for text in self.chat.stop:
-            tokens = self.tokenizer.encode(text, add_special_tokens=False)
-            ids += tokens if len(tokens) == 1 else []
-        return sorted(set(ids))
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
         """Tokens of the whole prompt, as LMDeploy counts them."""
@@ -113,35 +106,41 @@ class Request:
             raise translate(piece.error) from piece.error
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
-        """The answer: text as it comes, then one chunk with the finish and the usage."""
-        started = time.perf_counter()
-        first_token_s, texts, stop_texts = 0.0, _Texts(self._stop_texts()), False
+        """The answer: text as it comes, then one chunk with the finish and the usage.
+
+        The text is made from the token ids by the same code as the transformers engine's, stop texts included.
+        """
+        started, first_token_s, said = time.perf_counter(), 0.0, False
+        stream = TextStream(self._maker.tokenizer, self._maker.chat.stop)
         last: GenOut | None = None
-        async for piece in self.pieces():
-            last = piece
-            if piece.response and not first_token_s:
-                first_token_s = time.perf_counter() - started
-            if text := texts.take(piece.response):
+        async for last in self.pieces():
+            text = "".join(stream.add(token) for token in last.token_ids or ())
+            first_token_s = first_token_s or time.perf_counter() - started
+            if text:
+                said = said or bool(text.strip())
                 yield Chunk(text)
-            if stop_texts := texts.stopped:
+            if stream.stopped:
                 break
-        if last is None or (last.finish_reason is None and not stop_texts):
-            raise silent_end()
-        finish = "stop" if stop_texts else FINISH[str(last.finish_reason)]
-        rest = texts.rest()
-        if finish != "cancelled" and not texts.said and (finish == "stop" or last.generate_token_len == 0):
-            raise no_answer()
+        rest = stream.finish()
+        finish = self._finish(last, stopped=stream.stopped, said=said or bool(rest.strip()))
         usage = Usage(
             prompt_tokens=self._prepared.prompt_tokens,
             picture_tokens=self._prepared.picture_tokens,
-            new_tokens=last.generate_token_len,
+            new_tokens=last.generate_token_len if last else 0,
             first_token_s=first_token_s,
             total_s=time.perf_counter() - started,
         )
         yield Chunk(rest, finish=finish, usage=usage)
 
-    def _stop_texts(self) -> tuple[str, ...]:
-        return tuple(text for text in self._maker.chat.stop if text)
+    @staticmethod
+    def _finish(last: GenOut | None, *, stopped: bool, said: bool) -> FinishReason:
+        """How the answer ended. Raises EngineError for an end without a reason, or without a word."""
+        if last is None or (last.finish_reason is None and not stopped):
+            raise silent_end()
+        finish = "stop" if stopped else FINISH[str(last.finish_reason)]
+        if not said and (finish == "stop" or (finish == "length" and last.generate_token_len == 0)):
+            raise no_answer()
+        return finish
 
     async def stop(self) -> None:
         """Takes the request off the GPU if it is still there, and waits for that, within a bound."""
@@ -193,34 +192,3 @@ class Request:
         self._hand_over(_Prepared(prepared.input_token_len, picture_tokens))
         async for out in engine.generate(prepared):
             self._hand_over(out)
-
-
-class _Texts:
-    """Cuts an answer at the first stop text, and holds back what may yet become one."""
-
-    def __init__(self, stops: tuple[str, ...]) -> None:
-        self._stops = stops
-        self._held = ""
-        self.stopped = False
-        self.said = False
-
-    def take(self, text: str) -> str:
-        """What of the answer can be shown now."""
-        self._held += text
-        found = min((at for stop in self._stops if (at := self._held.find(stop)) >= 0), default=-1)
-        if found >= 0:
-            self.stopped = True
-            return self._show(found, drop=True)
-        longest = max((len(stop) - 1 for stop in self._stops), default=0)
-        starts = range(max(0, len(self._held) - longest), len(self._held))
-        maybe = next((at for at in starts if any(stop.startswith(self._held[at:]) for stop in self._stops)), len(self._held))
-        return self._show(maybe)
-
-    def rest(self) -> str:
-        """What was held back, once nothing more can come."""
-        return self._show(len(self._held))
-
-    def _show(self, until: int, drop: bool = False) -> str:
-        shown, self._held = self._held[:until], "" if drop else self._held[until:]
-        self.said = self.said or bool(shown.strip())
-        return shown

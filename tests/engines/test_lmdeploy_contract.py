@@ -67,7 +67,7 @@ PARAMETERS = {
     "lmdeploy.serve.core.async_engine:AsyncEngine.generate": ["request"],
 }
 FIELDS = {
-    "lmdeploy.serve.core.async_engine:GenOut": ["response", "finish_reason", "generate_token_len"],
+    "lmdeploy.serve.core.async_engine:GenOut": ["token_ids", "finish_reason", "generate_token_len"],
     "lmdeploy.serve.core.async_engine:PreprocessedRequest": ["input_token_len", "gen_config"],
 }
 

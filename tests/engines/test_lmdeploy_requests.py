@@ -24,7 +24,7 @@ from lmdeploy.serve.core.exceptions import ErrorCode
 from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher.engines.lmdeploy_failures import _CODES, StatusError, translate
-from launcher.engines.lmdeploy_request import FINISH, _Texts
+from launcher.engines.lmdeploy_request import FINISH
 from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
 from tests.engines.lmdeploy_stand import Script, Stand
 
@@ -237,13 +237,3 @@ async def test_stop_texts_end_an_answer_and_are_not_shown(stand: Maker) -> None:
     chunks = await answer(here, user("Hello"))
     assert "".join(chunk.text for chunk in chunks) == "The quick brown fox jumps "
     assert chunks[-1].finish == "stop"
-
-
-@pytest.mark.parametrize(
-    ("pieces", "shown"),
-    [(["ab", "cd"], "abcd"), (["a<", "en", "d>b"], "a"), (["a<e", "x"], "a<ex"), (["<<end>"], "<"), ([""], "")],
-)
-def test_texts_hold_back_only_what_may_become_a_stop_text(pieces: list[str], shown: str) -> None:
-    texts = _Texts(("<end>",))
-    out = "".join(texts.take(piece) for piece in pieces if not texts.stopped) + texts.rest()
-    assert out == shown

@@ -33,8 +33,8 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 MIB = 2**20
 LOG_HEAD, LOG_TAIL = 60_000, 30_000
-FULL_SIZE = ("internvl2-2b", "internlm2-chat-1_8b")
-BUILTIN = ("shapes-internvl2", "tiny-chat")
+FULL_SIZE = ("internvl2-2b", "internlm2-chat-1_8b", "internlm-xcomposer2-vl-1_8b")
+BUILTIN = ("shapes-internvl2", "tiny-chat", "shapes-xcomposer2")
 
 
 @dataclass
@@ -57,8 +57,9 @@ def steps() -> list[Step]:
         Step(f"truth {model} {engine}", model, engine, "truth", None, limit, together="truth")
         for model in BUILTIN
         for engine, limit in (("turbomind", 120), ("pytorch", 150), ("transformers", 200))
+        if (model, engine) != ("shapes-xcomposer2", "turbomind")
     ]
-    vl, text = FULL_SIZE
+    vl, text, xcomposer = FULL_SIZE
     return [
         *truth,
         Step("internvl2-2b turbomind 8", vl, "turbomind", "full", 8, 90),
@@ -69,6 +70,7 @@ def steps() -> list[Step]:
         Step("plan for 8, only 5 free", vl, "turbomind", "card", 5, 40, settings={"card_gib": 8}),
         Step("no plan: the warm-up that spins", vl, "turbomind", "spin", 8, 60),
         Step("internlm2 pytorch 8", text, "pytorch", "full", 8, 100),
+        Step("xcomposer2 pytorch 8", xcomposer, "pytorch", "full", 8, 100),
         Step("prefill 1024", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_prefill_tokens": 1024}}),
         Step("prefill 4096", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_prefill_tokens": 4096}}),
         Step("batch 1", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_batch": 1}}),
@@ -190,10 +192,10 @@ def _host_available_bytes() -> int:
     return int(found[1]) * 1024 if found else 0
 
 
-def write_checkpoints(kit: Path, folder: Path) -> dict[str, subprocess.Popen[bytes]]:
-    """Full-size random checkpoints, written side by side."""
+def write_checkpoints(chosen: list[Step], kit: Path, folder: Path) -> dict[str, subprocess.Popen[bytes]]:
+    """Those full-size random checkpoints that the steps need, written side by side."""
     running = {}
-    for name in FULL_SIZE:
+    for name in {step.model for step in chosen} & set(FULL_SIZE):
         command = [sys.executable, str(kit / "random_checkpoint.py"), str(kit / "checkpoints" / name), str(folder / name)]
         running[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     return running
@@ -319,7 +321,7 @@ def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -
     logs, results = options.out / "logs.txt", []
     folders = {name: options.checkpoints / name for name in FULL_SIZE}
     folders |= {name: ROOT / "launcher" / "demo" / "checkpoints" / name for name in BUILTIN}
-    writing = write_checkpoints(options.kit, options.checkpoints) if any(s.model in FULL_SIZE for s in chosen) else {}
+    writing = write_checkpoints(chosen, options.kit, options.checkpoints)
     for wanted in _groups(chosen):
         group = [step for step in wanted if step.model in FULL_SIZE or (folders[step.model] / "config.json").is_file()]
         if not group or time.monotonic() > deadline - 15:
@@ -341,9 +343,9 @@ def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -
 
 
 def _roomy_folder() -> Path:
-    """Memory rather than disk where there is room for two models of 4 GB."""
+    """Memory rather than disk where there is room for three models of 4 GB."""
     memory = Path("/dev/shm")
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 12 * 2**30 else Path(tempfile.gettempdir())
+    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 16 * 2**30 else Path(tempfile.gettempdir())
 
 
 def _groups(chosen: list[Step]) -> list[list[Step]]:
