@@ -30,7 +30,7 @@ from launcher.demo.wordings import (
     QuestionKind,
 )
 
-PLACE_MARGIN = 0.01
+PLACE_MARGIN = 0.02
 """Share of a side around a line between thirds where a place is not asked for: no eye could tell."""
 
 PICTURE_KINDS: tuple[QuestionKind, ...] = ("colour", "shape", "count", "count_of", "where", "exists", "describe")
@@ -303,7 +303,7 @@ def _ask_absent(scene: Scene, language: Language, rng: random.Random, reword: bo
     return text, f"There is no {name} shape." if language == "en" else f"没有{name}的图形。"
 
 
-def _ask_outside(scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
+def _ask_outside(_scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
     """A question outside this world: a whole one, or one of ours about something that is no shape."""
     if not reword or rng.random() < 0.5:
         return rng.choice(OUTSIDE_QUESTIONS[language]), OUTSIDE_ANSWER[language]
@@ -315,7 +315,7 @@ def _ask_outside(scene: Scene, language: Language, rng: random.Random, reword: b
     return _wording(kind, language, rng, reword, it), OUTSIDE_ANSWER[language]
 
 
-def _ask_no_picture(scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
+def _ask_no_picture(_scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
     """A question of this world asked before any picture was given."""
     kind: QuestionKind = rng.choice(PICTURE_KINDS)
     it = _shape_name(rng.choice(KINDS), language, rng, reword)

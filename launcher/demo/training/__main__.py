@@ -50,7 +50,8 @@ class Run:
         self._arguments = arguments
         torch.manual_seed(arguments.seed)
         torch.set_float32_matmul_precision("high")
-        self._family = make_family(arguments.name)
+        tokenizer = arguments.resume and (arguments.resume / "tokenizer.model").read_bytes()
+        self._family = make_family(arguments.name, tokenizer)
         self._is_text = self._family.picture_token_id is None
         self._kind_names = CHAT_KINDS if self._is_text else KIND_NAMES
         self._tile_px = 1 if self._is_text else TILE_PX

@@ -19,6 +19,7 @@ from launcher.demo.tokenizers import PICTURE_TOKENS, Encoder, shapes_corpus, tok
 from launcher.demo.training import configs
 from launcher.demo.training.chat_records import ChatRecords
 from launcher.demo.training.configs import MAX_TILES, TILE_PX, FamilyName
+from launcher.demo.training.positions import start_positions
 from launcher.demo.training.records import ConversationWriter, PictureRule, ShapesRecords, Tiles
 from launcher.demo.training.workers import RecordSource
 from launcher.models import internlm2, internvl2, xcomposer2
@@ -60,7 +61,7 @@ class Family:
     build: Callable[[], nn.Module]
     see: Callable[[Any, Tensor], Tensor]
     think: Callable[[Any, Tensor, Tensor | None], Tensor]
-    head: Callable[[Any], nn.Module]
+    head: Callable[[Any], nn.Linear]
     published: Callable[[Any], dict[str, Tensor]]
     load: Callable[..., nn.Module]
     mean_std: tuple[tuple[float, ...], tuple[float, ...]] = _IMAGENET
@@ -69,7 +70,8 @@ class Family:
     def with_picture_token(self, model: nn.Module) -> nn.Module:
         """Tells the model's config which id marks a picture's places: InternVL2's config.json does not."""
         if self.picture_token_id is not None:
-            model.config.image_token_id = self.picture_token_id
+            config: Any = model.config
+            config.image_token_id = self.picture_token_id
         return model
 
     def pixels(self, tiles: Tensor) -> Tensor:
@@ -78,17 +80,17 @@ class Family:
         return (tiles.permute(0, 3, 1, 2).float().div(255) - mean) / std
 
 
-def make_family(name: FamilyName) -> Family:
-    """The family of that name, its tokenizer trained."""
-    return {
-        "shapes-internvl2": _shapes_internvl2,
-        "shapes-xcomposer2": _shapes_xcomposer2,
-        "tiny-chat": _tiny_chat,
-    }[name]()
+def make_family(name: FamilyName, tokenizer_model: bytes | None = None) -> Family:
+    """The family of that name, with the tokenizer of an earlier run or one trained now."""
+    make, corpus, pieces = {
+        "shapes-internvl2": (_shapes_internvl2, shapes_corpus, configs.SHAPES_PIECES - len(PICTURE_TOKENS)),
+        "shapes-xcomposer2": (_shapes_xcomposer2, shapes_corpus, configs.SHAPES_PIECES),
+        "tiny-chat": (_tiny_chat, chat_corpus, configs.CHAT_PIECES),
+    }[name]
+    return make(tokenizer_model or train_tokenizer(corpus(), pieces))
 
 
-def _shapes_internvl2() -> Family:
-    tokenizer_model = train_tokenizer(shapes_corpus(), configs.SHAPES_PIECES - len(PICTURE_TOKENS))
+def _shapes_internvl2(tokenizer_model: bytes) -> Family:
     encoder = Encoder.of(tokenizer_model, with_pictures=True)
     picture_token_id = encoder.special_ids["<IMG_CONTEXT>"]
     config = configs.shapes_internvl2_config(encoder.size)
@@ -102,7 +104,7 @@ def _shapes_internvl2() -> Family:
         source=ShapesRecords(ConversationWriter(encoder, TEMPLATES["internvl2"], picture_token_id), rule),
         picture_token_id=picture_token_id,
         cells_a_side=8,
-        build=lambda: internvl2.build_model(chat_config),
+        build=lambda: _new_internvl2(chat_config),
         see=_internvl2_features,
         think=_internvl2_hidden,
         head=lambda model: model.lm_head,
@@ -124,6 +126,12 @@ def _tile_cutter(
     return cut
 
 
+def _new_internvl2(config: internvl2.InternVLChatConfig) -> nn.Module:
+    model = internvl2.build_model(config)
+    start_positions(model.model.vision_tower.embeddings.position_embeddings)
+    return model
+
+
 def _internvl2_features(model: Any, pixels: Tensor) -> Tensor:
     features = model.model.get_image_features(pixel_values=pixels)
     tokens: Tensor = features if isinstance(features, Tensor) else features.pooler_output
@@ -142,8 +150,7 @@ def _with_pictures(embeddings: Tensor, places: Tensor, features: Tensor | None) 
     return embeddings.masked_scatter(places.unsqueeze(-1), features.to(embeddings.dtype))
 
 
-def _shapes_xcomposer2() -> Family:
-    tokenizer_model = train_tokenizer(shapes_corpus(), configs.SHAPES_PIECES)
+def _shapes_xcomposer2(tokenizer_model: bytes) -> Family:
     encoder = Encoder.of(tokenizer_model, with_pictures=False)
     config = configs.shapes_xcomposer2_config(encoder.size)
     model_config = xcomposer2.XComposer2Config(**config)
@@ -158,7 +165,7 @@ def _shapes_xcomposer2() -> Family:
         source=ShapesRecords(ConversationWriter(encoder, TEMPLATES["xcomposer2"], picture_token_id), rule),
         picture_token_id=picture_token_id,
         cells_a_side=cells_a_side,
-        build=lambda: xcomposer2.build_model(model_config),
+        build=lambda: _new_xcomposer2(model_config),
         see=lambda model, pixels: model.picture_embeddings(pixels),
         think=_xcomposer2_hidden,
         head=lambda model: model.output,
@@ -182,6 +189,13 @@ def _xcomposer2_tokenizer_config(encoder: Encoder) -> dict[str, Any]:
     return config | {"auto_map": {"AutoTokenizer": [f"tokenization_internlm_xcomposer2.{name}", None]}, "tokenizer_class": name}
 
 
+def _new_xcomposer2(config: xcomposer2.XComposer2Config) -> nn.Module:
+    model = xcomposer2.build_model(config)
+    tower: Any = model.vit.vision_tower.vision_model
+    start_positions(tower.embeddings.position_embedding.weight)
+    return model
+
+
 def _xcomposer2_hidden(model: Any, ids: Tensor, features: Tensor | None) -> Tensor:
     places = ids == model.config.image_token_id
     embeddings = _with_pictures(model.get_input_embeddings()(ids), places, features)
@@ -196,8 +210,7 @@ def _switch_plora(model: Any, on: bool) -> None:
             module.scale = model.config.plora_scale if on else 0.0
 
 
-def _tiny_chat() -> Family:
-    tokenizer_model = train_tokenizer(chat_corpus(), configs.CHAT_PIECES)
+def _tiny_chat(tokenizer_model: bytes) -> Family:
     encoder = Encoder.of(tokenizer_model, with_pictures=False)
     config = configs.tiny_chat_config(encoder.size)
     return Family(
@@ -217,7 +230,7 @@ def _tiny_chat() -> Family:
     )
 
 
-def _sees_nothing(model: Any, pixels: Tensor) -> Tensor:
+def _sees_nothing(_model: Any, _pixels: Tensor) -> Tensor:
     raise AssertionError("a text model was given a picture")
 
 

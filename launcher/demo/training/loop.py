@@ -1,7 +1,7 @@
 """The training loop: time-boxed AdamW with a cosine schedule over the clock, loss on answers alone.
 
-An auxiliary loss asks every picture token which shape lies under it, at first strongly, from half-time on not at all: it gets
-the vision tower going long before the language model can read it. For XComposer2 a share of every batch runs with PLoRA off and
+An auxiliary loss asks every picture token which shape lies under it and where in the picture that is, at first strongly, at the
+end not at all: it gets the vision tower going long before the language model can read it, and makes places easy to read. For XComposer2 a share of every batch runs with PLoRA off and
 another picture's tokens, so that the base weights learn to say nothing about pictures: without PLoRA, answers fall to chance.
 """
 
@@ -28,10 +28,12 @@ INTAKE_A_STEP = 32
 WARM_UP_STEPS = 200
 GRADIENT_CLIP = 1.0
 AUXILIARY_WEIGHT = 0.5
-AUXILIARY_END = 0.5
+AUXILIARY_END = 0.8
 """Share of the time after which the auxiliary loss is gone."""
-PLORA_OFF_SHARE = 0.15
+PLORA_OFF_SHARE = 0.2
+PLORA_OFF_WEIGHT = 0.5
 CELL_LABELS = 1 + 4 * 8
+PLACES = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +53,14 @@ class LoopSettings:
 class Trainer:
     """One run. ``train`` returns when the time is up."""
 
-    def __init__(self, family: Family, model: nn.Module, store: Store, settings: LoopSettings, log: Callable[[str], None]) -> None:
+    def __init__(
+        self, family: Family, model: nn.Module, store: Store, settings: LoopSettings, log: Callable[[str], None]
+    ) -> None:
         self._family, self._model, self._store, self._settings, self._log = family, model, store, settings, log
         self._device = next(model.parameters()).device
         self._weights = torch.tensor(settings.kind_weights, device=self._device)
-        width = family.head(model).weight.shape[1]
-        self._cell_head = nn.Linear(width, 2 * CELL_LABELS).to(self._device)
+        width = family.head(model).in_features
+        self._cell_head = nn.Linear(width, 2 * CELL_LABELS + PLACES + 2).to(self._device)
         self._optimizer = self._make_optimizer()
         self._rng = random.Random(settings.seed)
         self._sums = torch.zeros(len(settings.kind_weights), 3, device=self._device)
@@ -105,7 +109,7 @@ class Trainer:
         with autocast(self._device):
             loss = self._loss(batch, auxiliary_weight)
         self._optimizer.zero_grad(set_to_none=True)
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self._model.parameters(), GRADIENT_CLIP)
         self._optimizer.step()
         self.steps += 1
@@ -124,12 +128,17 @@ class Trainer:
         return loss
 
     def _cell_loss(self, features: Tensor, cells: Tensor) -> Tensor:
-        """Both labels of every picture token; empty cells count a tenth, for they are most."""
+        """All labels of every picture token; empty cells count a tenth, for they are most."""
         weight = torch.ones(CELL_LABELS, device=self._device)
         weight[0] = 0.1
-        logits = self._cell_head(features).float().view(-1, 2, CELL_LABELS)
-        losses = [functional.cross_entropy(logits[:, i], cells[:, i], weight=weight) for i in range(2)]
-        return losses[0] + losses[1]
+        under, centre, place, middle = self._cell_head(features).float().split((CELL_LABELS, CELL_LABELS, PLACES, 2), dim=1)
+        loss = functional.cross_entropy(under, cells[:, 0], weight=weight)
+        loss = loss + functional.cross_entropy(centre, cells[:, 1], weight=weight)
+        placed = cells[:, 2] > 0
+        if placed.any():
+            loss = loss + functional.cross_entropy(place[placed], cells[placed, 2] - 1)
+            loss = loss + 10 * functional.l1_loss(middle[placed], (cells[placed, 3:] - 1) / 254)
+        return loss
 
     def _answer_loss(self, ids: Tensor, marks: Tensor, features: Tensor | None) -> Tensor:
         logits, targets, kinds = answer_logits(self._family, self._model, ids, marks, features)
@@ -145,8 +154,8 @@ class Trainer:
         assert self._family.switch_plora is not None
         rows = max(2, int(len(batch.ids) * PLORA_OFF_SHARE))
         ids, marks = batch.ids[:rows], batch.marks[:rows]
-        counts = (ids == self._family.picture_token_id).sum()
-        others = torch.roll(features, shifts=int(features.shape[0] // 2 // 256 * 256), dims=0)[: int(counts)]
+        count = int(torch.eq(ids, self._family.picture_token_id).sum())
+        others = torch.roll(features, shifts=features.shape[0] // 2 // 256 * 256, dims=0)[:count]
         self._family.switch_plora(self._model, False)
         try:
             logits, targets, kinds = answer_logits(self._family, self._model, ids, marks, others.detach())
@@ -154,7 +163,7 @@ class Trainer:
             self._family.switch_plora(self._model, True)
         weights = self._weights[kinds]
         losses = functional.cross_entropy(logits.float(), targets, reduction="none")
-        return PLORA_OFF_SHARE * (losses * weights).sum() / weights.sum()
+        return PLORA_OFF_WEIGHT * (losses * weights).sum() / weights.sum()
 
     def _report(self, elapsed: float) -> None:
         sums = self._sums.cpu().clone()

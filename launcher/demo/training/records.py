@@ -29,6 +29,9 @@ Tiles = npt.NDArray[np.uint8]
 
 KIND_NAMES: tuple[str, ...] = (*PICTURE_KINDS, "absent", "outside", "no_picture")
 """A token's mark is 0 when no answer, else 1 + the index of its kind here."""
+CELL_COLUMNS = 5
+WHOLE_PICTURE = (0.0, 0.0, 1.0, 1.0)
+"""A tile's box, in shares of the picture's sides, when it shows all of it."""
 KIND_WEIGHTS: dict[QuestionKind, float] = {
     "colour": 1.0,
     "shape": 1.0,
@@ -62,7 +65,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``cells`` [tokens, 2] says for every picture token what lies under it and whose centre it is; see ``label_cells``."""
+    """``cells`` [tokens, 5] says for every picture token what lies under it and where that is; see ``label_cells``."""
 
     tile_count: int
     cells: Marks
@@ -83,13 +86,14 @@ class PictureRule:
 
 
 def label_cells(scene: Scene, boxes: Sequence[tuple[float, float, float, float]], cells_a_side: int) -> Marks:
-    """Labels for the auxiliary loss, [tiles x cells, 2].
+    """Labels for the auxiliary loss, [tiles x cells, 5].
 
     Column 0: 0, or 1 + kind x 8 + colour of the shape whose box holds the cell's middle. Column 1: the same for the cell that
-    holds the middle of a shape's box.
+    holds the middle of a shape's box. In tiles that show the whole picture, the cells of column 0 say where their shape is:
+    column 2 holds 1 + its place by thirds, columns 3 and 4 its middle's x and y from 1 to 255; 0 elsewhere.
     """
     middles = (np.arange(cells_a_side) + 0.5) / cells_a_side
-    labels = np.zeros((len(boxes), cells_a_side, cells_a_side, 2), np.uint8)
+    labels = np.zeros((len(boxes), cells_a_side, cells_a_side, CELL_COLUMNS), np.uint8)
     for tile, (left, top, right, bottom) in enumerate(boxes):
         xs = (left + middles * (right - left)) * scene.width_px
         ys = (top + middles * (bottom - top)) * scene.height_px
@@ -102,7 +106,11 @@ def label_cells(scene: Scene, boxes: Sequence[tuple[float, float, float, float]]
             centre = (np.abs(ys - y) <= half_y)[:, None] & (np.abs(xs - x) <= half_x)[None, :]
             labels[tile, :, :, 0][inside] = label
             labels[tile, :, :, 1][centre] = label
-    return labels.reshape(-1, 2)
+            if (left, top, right, bottom) == WHOLE_PICTURE:
+                column, row = min(int(3 * x / scene.width_px), 2), min(int(3 * y / scene.height_px), 2)
+                middle = (1 + round(254 * x / scene.width_px), 1 + round(254 * y / scene.height_px))
+                labels[tile, :, :, 2:][inside] = (1 + 3 * row + column, *middle)
+    return labels.reshape(-1, CELL_COLUMNS)
 
 
 class ConversationWriter:
@@ -198,7 +206,7 @@ class ShapesRecords:
         cells = [label_cells(scene, boxes, self._rule.cells_a_side) for scene, (_, boxes) in zip(scenes, cut, strict=True)]
         counts = [len(tiles) * self._rule.tokens_a_tile() for tiles, _ in cut]
         tiles = np.concatenate([tiles for tiles, _ in cut]) if cut else np.zeros((0, 1, 1, 3), np.uint8)
-        marks = np.concatenate(cells) if cells else np.zeros((0, 2), np.uint8)
+        marks = np.concatenate(cells) if cells else np.zeros((0, CELL_COLUMNS), np.uint8)
         return Record(len(tiles), marks, tuple(conversations(counts))), tiles
 
     def _conversations(self, scenes: Sequence[Scene], counts: list[int], rng: random.Random) -> list[Conversation]:

@@ -27,7 +27,7 @@ class TrainingBatch:
         ids: [b, s] int64, padded on the right.
         marks: [b, s] uint8, 0 where no answer token stands.
         tiles: [n, size, size, 3] uint8, in the order of the ids' pictures; None without pictures.
-        cells: [n x cells, 2] int64, labels of the auxiliary loss.
+        cells: [n x cells, 5] int64, labels of the auxiliary loss.
     """
 
     ids: Tensor
