@@ -7,7 +7,7 @@ rest to SentencePiece; here the same ids come from the ``tokenizers`` library in
 Three things differ on purpose. Where ``tokenizer_config.json`` gives an id that SentencePiece calls [UNUSED_TOKEN_n] a new name
 (<|im_end|> and others), the old name is plain text: the published tokenizer lets it forge the new token. Decoding
 is SentencePiece's, with no clean-up of spaces before punctuation. And the conversion (about a second for 92,000 pieces) is
-kept in the user's cache folder, keyed by what it was made from.
+kept in the process and in the user's cache folder, keyed by what it was made from.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -141,12 +142,22 @@ def load_converted(vocab_file: Path, names: Mapping[int, str]) -> Tokenizer:
         content = vocab_file.read_bytes()
     except OSError as error:
         raise _unreadable(vocab_file, error.strerror or str(error)) from error
+    kept = _convert_once(vocab_file, content, tuple(sorted(names.items())))
+    # What a tokenizer changes is its own; the vocabulary, which takes the time, is shared. LMDeploy loads it six times.
+    tokenizer = Tokenizer(kept.model)
+    tokenizer.normalizer, tokenizer.decoder = kept.normalizer, kept.decoder
+    tokenizer.add_tokens(list(kept.get_added_tokens_decoder().values()))
+    return tokenizer
+
+
+@lru_cache(maxsize=4)
+def _convert_once(vocab_file: Path, content: bytes, names: tuple[tuple[int, str], ...]) -> Tokenizer:
     key = hashlib.sha256(content)
-    key.update(json.dumps([_CONVERSION, sorted(names.items())]).encode())
+    key.update(json.dumps([_CONVERSION, names]).encode())
     cached = _cache_folder() / f"{key.hexdigest()}.json"
     with contextlib.suppress(Exception):  # not there, cut short, or of another tokenizers version: all are made anew
         return Tokenizer.from_file(str(cached))
-    tokenizer = convert(_parse(vocab_file, content), names)
+    tokenizer = convert(_parse(vocab_file, content), dict(names))
     with contextlib.suppress(OSError):  # a cache that cannot be written costs a second at the next start
         _write_whole(cached, tokenizer.to_str())
     return tokenizer

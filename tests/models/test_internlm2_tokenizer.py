@@ -17,7 +17,13 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from launcher.errors import CheckpointError
-from launcher.models.internlm2_tokenizer import InternLM2Tokenizer, InternLMXComposer2Tokenizer, StreamDecoder, join_pieces
+from launcher.models.internlm2_tokenizer import (
+    InternLM2Tokenizer,
+    InternLMXComposer2Tokenizer,
+    StreamDecoder,
+    _convert_once,
+    join_pieces,
+)
 from tests.models.tiny import CHAT, PICTURES, UNUSED, WHOLE, piece_count, tokenizer_config, tokenizer_model
 
 VECTORS = Path(__file__).with_name("internlm2_vectors.json")
@@ -169,6 +175,8 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 
 def load(folder: Path) -> list[int]:
+    """Ids by a tokenizer that is loaded as in a new process."""
+    _convert_once.cache_clear()
     ids: list[int] = AutoTokenizer.from_pretrained(folder)("The star  好")["input_ids"]
     return ids
 
@@ -206,6 +214,15 @@ def test_several_at_once_convert_and_read_the_same_cache(tmp_path: Path, monkeyp
     assert found == [load(folder)] * 6
     (kept,) = (tmp_path / "cache" / "launcher" / "tokenizers").iterdir()
     assert stat.S_IMODE(kept.stat().st_mode) & 0o077 == 0
+
+
+def test_tokenizers_of_one_process_share_no_settings(tmp_path: Path) -> None:
+    folder = write_tokenizer(tmp_path, "internlm2")
+    first, second = AutoTokenizer.from_pretrained(folder), AutoTokenizer.from_pretrained(folder)
+    first.add_tokens(["star"])
+    first("The star", truncation=True, max_length=2)
+    assert second.encode("The star", add_special_tokens=False) == PROCESSOR.encode("The star")
+    assert len(first) == len(second) + 1
 
 
 def real_folders() -> list[Path]:
