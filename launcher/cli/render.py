@@ -26,6 +26,9 @@ _COLOURS = {
     ReadyState.BROKEN: "red",
 }
 
+_TABLE_COLUMNS = 160
+"""A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are long."""
+
 
 def never_fail_on_letters() -> None:
     """What the terminal's encoding lacks is shown as "?": an answer in Chinese must not end in an error."""
@@ -90,9 +93,9 @@ def readiness_table(found: Sequence[Readiness]) -> None:
     for heading in ("preset", "takes", "state", "runs on"):
         table.add_column(heading, no_wrap=True)
     for each in found:
-        takes = "pictures and text" if each.preset.kind == "vision" else "text"
+        takes = "pictures" if each.preset.kind == "vision" else "text"
         table.add_row(each.preset.name, takes, Text(each.state.value, style=_COLOURS[each.state]), _runs_on(each))
-    console = Console(soft_wrap=True, highlight=False)
+    console = Console(soft_wrap=True, highlight=False, width=_TABLE_COLUMNS)
     console.print(table)
     for each in found:
         if remark := _remark(each):

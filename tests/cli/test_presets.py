@@ -29,8 +29,8 @@ def test_json_has_the_same_for_programs(launch: Launch) -> None:
 
 
 def test_a_ready_one_names_its_engine(launch: Launch, scripted: Path) -> None:
-    done = launch("presets", str(scripted))
-    assert done.stdout.splitlines()[1].split() == ["scripted", "pictures", "and", "text", "ready", "scripted,", "cpu"]
+    done = launch("presets", str(scripted), COLUMNS="20")
+    assert done.stdout.splitlines()[1].split() == ["scripted", "pictures", "ready", "scripted,", "cpu"]
     assert json.loads(launch("presets", "--json", str(scripted)).stdout)[0]["state"] == "ready"
 
 
@@ -58,7 +58,7 @@ def test_the_list_shows_the_others_beside_a_wrong_one(launch: Launch, tmp_path: 
     (tmp_path / "x.yaml").write_text("", encoding="utf-8")
     done = launch("presets", ".")
     assert done.returncode == 2
-    assert "scripted  pictures and text  ready" in done.stdout
+    assert "scripted  pictures  ready" in done.stdout
     assert done.stderr.startswith("x.yaml:1: the file is empty")
 
 
