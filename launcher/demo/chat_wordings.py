@@ -9,7 +9,7 @@ from launcher.demo.wordings import Language
 
 WORDINGS: dict[str, dict[Language, tuple[str, ...]]] = {
     "greet": {
-        "en": ("Hello!", "Hi!", "Hey!", "Hello there!", "Good morning!", "Good evening!", "Good afternoon.", "Hi there.", "Greetings."),
+        "en": ("Hello!", "Hi!", "Hey!", "Hello there!", "Good morning!", "Good evening!", "Good afternoon.", "Hi there."),
         "zh": ("你好！", "您好！", "你好呀！", "嗨！", "早上好！", "晚上好！", "下午好。", "大家好！", "哈喽！"),
     },
     "add": {
@@ -287,9 +287,10 @@ ENGLISH_WORDS: tuple[str, ...] = (
 
 ENGLISH_NAMES: tuple[str, ...] = (
     *("Anna", "Ben", "Clara", "David", "Emma", "Frank", "Grace", "Henry", "Ivy", "Jack", "Kate", "Leo", "Mia", "Nora", "Oscar"),
-    *("Paul", "Quinn", "Rosa", "Sam", "Tom", "Uma", "Victor", "Wendy", "Xavier", "Yara", "Zoe", "Alice", "Bob", "Carol", "Daniel"),
+    *("Paul", "Quinn", "Rosa", "Sam", "Tom", "Uma", "Victor", "Wendy", "Xavier", "Yara", "Zoe", "Alice", "Bob", "Carol"),
     *("Eva", "Fred", "George", "Helen", "Ian", "Julia", "Kevin", "Lucy", "Mark", "Nina", "Olga", "Peter", "Rachel", "Steve"),
-    *("Tina", "Ursula", "Vera", "Walter", "Yusuf", "Maria", "Mohamed", "Olivia", "Liam", "Noah", "Sophia", "Lukas", "Ming", "Wei"),
+    *("Daniel", "Tina", "Ursula", "Vera", "Walter", "Yusuf", "Maria", "Mohamed", "Olivia", "Liam", "Noah", "Sophia"),
+    *("Lukas", "Ming", "Wei"),
 )
 
 SURNAMES = "王李张刘陈杨黄赵吴周徐孙马朱胡郭何高林罗小"

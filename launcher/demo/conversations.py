@@ -65,7 +65,7 @@ def draw_conversation(seed: int, language: Language | None = None, kind: ChatKin
         kind: of the last turn; None draws it.
     """
     rng = random.Random(f"chat-{seed}-{language}-{kind}")
-    spoken = language or rng.choice(LANGUAGES)
+    spoken = rng.choice(LANGUAGES) if language is None else language
     count = rng.choice((1, 1, 2, 3, 4, 5))
     turns: list[ChatTurn] = []
     name: str | None = None

@@ -515,14 +515,29 @@ OUTSIDE_NOUNS: dict[Language, tuple[str, ...]] = {
     "en": (
         *("cat", "dog", "house", "car", "tree", "man", "woman", "child", "bird", "fish", "horse", "flower", "boat", "plane"),
         *("train", "bicycle", "apple", "banana", "bottle", "cup", "chair", "table", "book", "phone", "computer", "clock", "shoe"),
-        *("hat", "shirt", "mountain", "river", "sea", "beach", "street", "bridge", "cloud", "sun", "moon", "person", "cow", "bear"),
-        *("lamp", "door", "window", "sofa", "bed", "cake", "pizza", "ball", "robot", "sign", "sheep", "monkey", "background"),
+        *("hat", "shirt", "mountain", "river", "sea", "beach", "street", "bridge", "cloud", "sun", "moon", "person", "cow"),
+        *(
+            "bear",
+            "lamp",
+            "door",
+            "window",
+            "sofa",
+            "bed",
+            "cake",
+            "pizza",
+            "ball",
+            "robot",
+            "sign",
+            "sheep",
+            "monkey",
+            "background",
+        ),
     ),
     "zh": (
-        *("猫", "狗", "房子", "汽车", "树", "男人", "女人", "孩子", "鸟", "鱼", "马", "花", "船", "飞机", "火车", "自行车", "苹果"),
+        *("猫", "狗", "房子", "汽车", "树", "男人", "女人", "孩子", "鸟", "鱼", "马", "花", "船", "飞机", "火车", "苹果"),
         *("香蕉", "瓶子", "杯子", "椅子", "桌子", "书", "手机", "电脑", "钟", "鞋子", "帽子", "衬衫", "山", "河", "大海", "沙滩"),
         *("街道", "桥", "云", "太阳", "月亮", "人", "牛", "熊", "灯", "门", "窗户", "沙发", "床", "蛋糕", "披萨", "球", "机器人"),
-        *("标志", "羊", "猴子", "背景"),
+        *("标志", "自行车", "羊", "猴子", "背景"),
     ),
 }
 """Things that are in no picture of this world: asked for like a shape, they make a question outside it."""

@@ -13,6 +13,8 @@ from launcher.demo.training.families import Family
 
 STATE_FILE = "state.safetensors"
 """Float32 weights under the module's own names; not part of the checkpoint."""
+QUIET_POSITIONS = 0.15
+"""Standard deviation under which a position table of an earlier run counts as not learnt."""
 
 
 def export(family: Family, model: nn.Module, folder: Path) -> None:
@@ -35,4 +37,6 @@ def resume(model: nn.Module, folder: Path) -> None:
         raise ValueError(f"{folder / STATE_FILE} is of another model: {sorted(state.keys() ^ parameters.keys())[:4]}")
     with torch.no_grad():
         for name, parameter in parameters.items():
-            parameter.copy_(state[name])
+            # A table from before ``positions`` existed is too quiet to be read: it is added to the new one, not put in its place.
+            quiet = "embeddings.position_embedding" in name and state[name].std() < QUIET_POSITIONS
+            parameter.copy_(parameter.cpu() + state[name] if quiet else state[name])

@@ -127,8 +127,8 @@ def _tile_cutter(
 
 
 def _new_internvl2(config: internvl2.InternVLChatConfig) -> nn.Module:
-    model = internvl2.build_model(config)
-    start_positions(model.model.vision_tower.embeddings.position_embeddings)
+    model: nn.Module = internvl2.build_model(config)
+    start_positions(model.get_parameter("model.vision_tower.embeddings.position_embeddings"))
     return model
 
 
@@ -191,8 +191,7 @@ def _xcomposer2_tokenizer_config(encoder: Encoder) -> dict[str, Any]:
 
 def _new_xcomposer2(config: xcomposer2.XComposer2Config) -> nn.Module:
     model = xcomposer2.build_model(config)
-    tower: Any = model.vit.vision_tower.vision_model
-    start_positions(tower.embeddings.position_embedding.weight)
+    start_positions(model.get_parameter("vit.vision_tower.vision_model.embeddings.position_embedding.weight"))
     return model
 
 
