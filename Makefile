@@ -44,7 +44,9 @@ serve-vl: setup  ## the page with all presets, http://127.0.0.1:6006
 test: setup-dev  ## all tests that can run here
 	@$(PY) -m pytest $(ARGS)
 
-check: lint types presets reference  ## format, lint, types, presets, generated files unchanged
+# What CI runs before the tests.
+check: lint types presets  ## format, lint, types, presets, generated files unchanged
+	@$(PY) -m launcher.cli.reference --check
 
 lint: setup-dev
 	@$(PY) -m ruff format --check .
@@ -56,8 +58,8 @@ types: setup-dev
 presets: setup-dev
 	@$(PY) -m launcher presets --check presets
 
-reference: setup-dev
-	@$(PY) -m tests.reference --check
+reference: setup-dev  ## write docs/reference and the presets' JSON schema anew
+	@$(PY) -m launcher.cli.reference
 
 # Pins are resolved for Python 3.10 to 3.12 at once. The CPU sets take PyTorch's CPU build (see pyproject.toml).
 COMPILE := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --quiet \
