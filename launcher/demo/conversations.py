@@ -75,7 +75,7 @@ def draw_conversation(seed: int, language: Language | None = None, kind: ChatKin
     while len(turns) < count:
         last = len(turns) == count - 1
         now = spoken if language or rng.random() < 0.9 else rng.choice(LANGUAGES)
-        chosen = kind if kind and last else rng.choices(CHAT_KINDS, (0.5, 1, 1, 1.5, 1, 1, 0.5, 1.5, 0.6))[0]
+        chosen = kind if kind and last else rng.choices(CHAT_KINDS, (0.5, 1, 1, 1.5, 1, 2.5, 0.5, 1.5, 0.6))[0]
         name = _name_in(turns)
         turns.append(_recall(name, now, rng) if chosen == "recall" else _TURNS[chosen](now, rng))
     return tuple(turns)
