@@ -341,7 +341,9 @@ async def run(step: Step) -> None:
 
         torch.cuda.mem_get_info()
         step.mark("CUDA context")
-    engine = load_engine_class(task["engine"])(EngineSpec(task["engine"], preset, folder, "cuda:0", plan))
+    engine = load_engine_class(task["engine"])(
+        EngineSpec(task["engine"], preset, folder, task["settings"].get("device", "cuda:0"), plan)
+    )
     started = time.perf_counter()
     facts_loaded = await engine.load(lambda stage, fraction: step.mark(f"progress {fraction:.2f} {stage}"))
     step.result["load_s"] = round(time.perf_counter() - started, 2)
