@@ -17,10 +17,10 @@ from launcher.engines.base import EngineFacts, EngineSpec
 from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError, EngineError, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
-from launcher.models import internlm2, internvl2, register
+from launcher.models import internlm2, internvl2, register, xcomposer2
 from launcher.models.tiles import TileRule, cut_tiles, to_pixels
 from launcher.presets import BilingualText, ChatSettings, MemorySettings, Preset
-from tests.models.tiny import piece_count, write_internlm2, write_internvl2
+from tests.models.tiny import piece_count, write_internlm2, write_internvl2, write_xcomposer2
 
 SYSTEM = "Be kind."
 
@@ -155,6 +155,27 @@ async def test_pictures_of_all_turns_are_read_in_their_places(
     usage = chunks[-1].usage
     assert usage is not None
     assert (usage.prompt_tokens, usage.picture_tokens) == (len(ids), 16)
+
+
+async def test_xcomposer2_reads_a_picture_in_its_place(tmp_path: Path, picture: Path) -> None:
+    folder = write_xcomposer2(tmp_path / "model")
+    engine, facts = await loaded(folder, "vision")
+    assert facts.max_tiles is None
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    begin, question = (
+        f"[UNUSED_TOKEN_146]system\n{SYSTEM}[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]user\n",
+        "这是什么？[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n",
+    )
+    model = xcomposer2.load_model(folder, torch.float32, "cpu")
+    ids = [*tokenizer.encode(begin), *[model.config.image_token_id] * 9, *tokenizer.encode(question, add_special_tokens=False)]
+    pixels = xcomposer2.picture_pixels([Image.open(picture)], 21)
+    expected = greedy(model, ids, 8, pixels)
+    chunks = await answer(engine, ask("这是什么？", picture, max_new_tokens=8))
+    assert text_of(chunks) == tokenizer.decode(expected, skip_special_tokens=True)
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.picture_tokens) == (len(ids), 9)
+    assert text_of(await answer(engine, ask("<unk><unk>")))
+    await engine.close()
 
 
 async def test_a_vision_model_answers_text_alone(vision_engine: TransformersEngine, vision_folder: Path) -> None:

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from sentencepiece import sentencepiece_model_pb2
 from torch import Tensor, nn
 
-from launcher.models import internlm2, internvl2
+from launcher.models import internlm2, internvl2, xcomposer2
 
 TEXT = (
     "The quick brown fox jumps over the lazy dog, again and again. What colour is the star?",
@@ -167,3 +167,23 @@ def write_internvl2(folder: Path, seed: int = 0, **changes: Any) -> Path:
     fields = picture_fields(**changes)
     model = randomised(internvl2.build_model(internvl2.InternVLChatConfig(**fields)), seed)
     return write_checkpoint(folder, fields, internvl2.published_tensors(model), "internvl2")
+
+
+def write_xcomposer2(folder: Path, seed: int = 0) -> Path:
+    """A tiny XComposer2: pictures of 21 pixels, 9 tokens each."""
+    fields = language_fields(
+        architectures=["InternLMXComposer2ForCausalLM"],
+        model_type="internlmxcomposer2",
+        img_size=21,
+        plora_rank=4,
+        vit_config={
+            "hidden_size": 64,
+            "intermediate_size": 48,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 1,
+            "patch_size": 7,
+        },
+    )
+    del fields["attn_implementation"]  # the published XComposer2 names none
+    model = randomised(xcomposer2.build_model(xcomposer2.XComposer2Config(**fields)), seed)
+    return write_checkpoint(folder, fields, xcomposer2.published_tensors(model), "xcomposer2")
