@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.workers.stage import alive
+from tests.workers.stage import alive, gone
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -45,20 +44,6 @@ def launcher(request: pytest.FixtureRequest, tmp_path: Path):
     with process:
         yield process
         process.kill()
-
-
-def gone(pid: int) -> None:
-    """Waits for the end of a process that is not ours, by a handle on it."""
-    try:
-        handle = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        poll = select.poll()
-        poll.register(handle, select.POLLIN)
-        assert poll.poll(30_000), f"process {pid} outlives its launcher"
-    finally:
-        os.close(handle)
 
 
 def test_a_launcher_that_is_killed_leaves_no_worker(launcher: subprocess.Popen[str]) -> None:
