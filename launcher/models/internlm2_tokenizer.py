@@ -171,8 +171,14 @@ def _write_whole(target: Path, text: str) -> None:
     """Another process sees the whole file or none: written beside it, then renamed."""
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile("w", dir=target.parent, suffix=".part", delete=False, encoding="utf-8") as file:
-        file.write(text)
-    Path(file.name).replace(target)
+        part = Path(file.name)
+        try:
+            file.write(text)
+            file.close()
+            part.replace(target)
+        except OSError:
+            part.unlink(missing_ok=True)
+            raise
 
 
 def _parse(vocab_file: Path, content: bytes) -> Any:
