@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
 from launcher.ui.headers import SafeHeaders
+from launcher.ui.locales import ChineseLocales
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
@@ -28,6 +30,9 @@ _EVENTS_AT_ONCE = 256
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
+
+_LAST_WORDS_S = 1
+"""How long connections that are still open may go on once the server ends."""
 
 
 @dataclass(frozen=True)
@@ -82,14 +87,15 @@ def launch_page(page: Page, host: str, port: int) -> None:
         i18n=page.texts,
         theme=page_theme(),
         css=PAGE_CSS,
-        app_kwargs={"middleware": [Middleware(SafeHeaders)]},
+        app_kwargs={"middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales)]},
     )
 
 
 def close_page(page: Page) -> None:
     """Ends the page's server within seconds, whoever is still connected."""
     if page.blocks.server is not None:
-        page.blocks.server.force_exit = True
+        page.blocks.server.config.timeout_graceful_shutdown = _LAST_WORDS_S
+        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it reports each connection that it cuts as an error
     page.blocks.close(verbose=False)
 
 

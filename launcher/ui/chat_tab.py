@@ -17,7 +17,7 @@ from launcher.presets import Preset
 from launcher.ui.conversation import Bubbles, Settings, Typed
 from launcher.ui.handlers import ChatHandlers, PageUpdate
 from launcher.ui.shown_text import html_lines
-from launcher.ui.texts import Language, language_of, say, say_error
+from launcher.ui.texts import Language, language_of, say_error
 from launcher.workers.manager import Manager
 
 _LOG = logging.getLogger(__name__)
@@ -33,6 +33,12 @@ _NEVER_A_FILE = 1_000_000
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own endpoint."""
+
+_NO_SEED = -1
+"""Gradio shows an empty number as 0, which is a seed."""
+
+_ERROR_SHOWN_S = 30
+"""Long enough to copy a command from; a model that has failed keeps its error in the status line."""
 
 Update = dict[Any, Any]
 Translate = Callable[[str], Any]
@@ -146,33 +152,33 @@ def _settings(preset: Preset, translate: Translate) -> list[Any]:
         top_k = gr.Slider(0, max(200, own.top_k), own.top_k, step=1, label=translate("top_k"), info=translate("top_k_info"))
     with gr.Row():
         penalty = gr.Slider(0.5, 2, own.repetition_penalty, step=0.01, label=translate("repetition_penalty"))
-        seed = gr.Number(None, precision=0, minimum=0, label=translate("seed"), info=translate("seed_info"))
+        seed = gr.Number(_NO_SEED, precision=0, label=translate("seed"), info=translate("seed_info"))
     return [system_prompt, longest, heat, top_p, top_k, penalty, seed]
 
 
 def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
     chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.status]
 
-    async def ask(message: Any, bubbles: Bubbles, *settings: Any, request: gr.Request) -> AsyncGenerator[Update, None]:
+    async def ask(request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
         language = _language(request)
         updates = handlers.ask(_typed(message), bubbles, _to_settings(settings), language)
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
 
-    async def ask_example(event: gr.SelectData, *settings: Any, request: gr.Request) -> AsyncGenerator[Update, None]:
-        async with aclosing(ask(_example(event.value), [], *settings, request=request)) as changes:
+    async def ask_example(request: gr.Request, event: gr.SelectData, *settings: Any) -> AsyncGenerator[Update, None]:
+        async with aclosing(ask(request, _example(event.value), [], *settings)) as changes:
             async for change in changes:
                 yield change
 
-    async def ask_again(bubbles: Bubbles, *settings: Any, request: gr.Request) -> AsyncGenerator[Update, None]:
+    async def ask_again(request: gr.Request, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
         language = _language(request)
         updates = handlers.ask_again(bubbles, _to_settings(settings), language)
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
 
-    def end(bubbles: Bubbles, message: Any, request: gr.Request) -> Update:
+    def end(request: gr.Request, bubbles: Bubbles, message: Any) -> Update:
         return parts.update(handlers.end(bubbles, _typed(message), _language(request)))
 
     def undo(bubbles: Bubbles, message: Any) -> Update:
@@ -240,7 +246,7 @@ async def _in_page(updates: AsyncGenerator[PageUpdate, None], parts: _Parts, lan
 def _shown_error(error: LauncherError, language: Language) -> gr.Error:
     """An error as the page's message: its text is HTML there, so what a file is named or a model says is escaped."""
     text = "<br>".join(html_lines(part) for part in say_error(error, language) if part)
-    return gr.Error(text, duration=None, title=say("Error", language), print_exception=False)
+    return gr.Error(text, duration=_ERROR_SHOWN_S, print_exception=False)
 
 
 def _typed(message: Any) -> Typed:
@@ -260,7 +266,7 @@ def _to_settings(values: Sequence[Any]) -> Settings:
         top_p=float(top_p),
         top_k=int(top_k),
         repetition_penalty=float(repetition_penalty),
-        seed=None if seed is None else int(seed),
+        seed=None if seed is None or seed < 0 else int(seed),
     )
     return Settings(system_prompt or "", options)
 

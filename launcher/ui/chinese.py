@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from launcher.ui.chinese_errors import ERRORS
+
 ZH = {
     # the page
     "Small vision-language models on this machine. Pictures and questions stay here.": (
@@ -22,14 +24,14 @@ ZH = {
     "0 is no limit": "0 表示不限",
     "Repetition penalty": "重复惩罚",
     "Seed": "随机种子",
-    "Empty draws a new answer each time": "留空则每次结果不同",
-    "Error": "出错了",
+    "-1 draws a new answer each time": "-1 表示每次结果不同",
     "This model cannot run here yet": "这个模型暂时无法在这里运行",
     "{count} preset files are left out": "有 {count} 个预设文件未载入",
     "One preset file is left out": "有 1 个预设文件未载入",
     "{engine} on {device}": "{engine}，运行于 {device}",
     # the status line
     "Asleep. It wakes with the first question.": "休眠中，提第一个问题时自动唤醒。",
+    "Waiting for its turn to load.": "等待轮到它加载。",
     "Loading": "加载中",
     "Loading: {stage}": "加载中：{stage}",
     "{percent} %": "{percent}%",
@@ -46,7 +48,10 @@ ZH = {
     ),
     # words that fill a sentence
     "cpu": "CPU",
+    "There is no GPU for this model: it runs on the CPU and answers slowly.": "没有可用的 GPU：这个模型在 CPU 上运行，回答较慢。",
+    "libraries": "载入程序库",
     "weights": "读取权重",
+    "first answer": "试答",
     "warm-up": "预热",
     # questions
     "There is no question yet.": "还没有输入问题。",
@@ -57,23 +62,5 @@ ZH = {
     "The terminal that runs the page says more. The question is still here; ask again.": (
         "详细信息见运行本页面的终端。问题仍然保留，可以再问一次。"
     ),
-    # pictures
-    "{name} is cut short or damaged, and cannot be shown": "{name} 不完整或已损坏，无法显示",
-    "Save the picture again, or try another one.": "请重新保存这张图片，或换一张。",
-    "There is no file {name}": "没有文件 {name}",
-    "Check the path.": "请检查路径。",
-    "{name} is empty": "{name} 是空文件",
-    "Upload a PNG, JPEG, WebP, GIF or BMP file.": "请上传 PNG、JPEG、WebP、GIF 或 BMP 文件。",
-    "{name} has {size_mb:.1f} MB, more than the {limit_mb:g} MB a picture may have": (
-        "{name} 有 {size_mb:.1f} MB，超过图片上限 {limit_mb:g} MB"
-    ),
-    "Make the picture smaller, or save it as JPEG.": "请缩小图片，或存为 JPEG。",
-    "{name} is not a file that can be read": "{name} 不是可以读取的文件",
-    "Give the picture file itself.": "请给出图片文件本身。",
-    "{name} has too many pixels to be opened safely": "{name} 像素过多，无法安全打开",
-    "Make the picture smaller.": "请缩小图片。",
-    "{name} is not a picture that can be read": "{name} 不是可以识别的图片",
-    "{name} has {width} x {height} pixels, more than the {limit_mp:g} million a picture may have": (
-        "{name} 有 {width} x {height} 像素，超过图片上限 {limit_mp:g} 百万像素"
-    ),
+    **ERRORS,
 }

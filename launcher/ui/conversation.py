@@ -5,6 +5,7 @@ A bubble's text is shown text (``launcher.ui.shown_text``); a picture is a path 
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ class Settings:
 
 def asked(bubbles: Bubbles, typed: Typed) -> Bubbles:
     """The bubbles with the question at their end: its pictures, then its text."""
-    content: list[dict[str, Any]] = [{"file": {"path": str(path)}, "type": "file"} for path in typed.pictures]
+    content: list[dict[str, Any]] = [_picture(path) for path in typed.pictures]
     if typed.text:
         content.append({"text": typed_as_shown(typed.text), "type": "text"})
     return [*bubbles, {"role": "user", "content": content}]
@@ -71,6 +72,13 @@ def to_request(bubbles: Bubbles, typed: Typed, settings: Settings) -> ChatReques
     messages += _turns(bubbles)
     messages.append(Message("user", typed.text, typed.pictures))
     return ChatRequest(tuple(messages), settings.options)
+
+
+def _picture(path: Path) -> dict[str, Any]:
+    """A bubble's picture. Without a picture's media type the browser would show a file's name; it finds out which by itself."""
+    media_type = mimetypes.guess_type(path.name)[0] or ""
+    known = media_type if media_type.startswith("image/") else "image/png"
+    return {"file": {"path": str(path), "mime_type": known}, "type": "file"}
 
 
 def _turns(bubbles: Bubbles) -> list[Message]:

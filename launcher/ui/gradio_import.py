@@ -29,8 +29,10 @@ def _import_without_stubs() -> None:
         inspect.getfile = real_getfile
 
 
-# Read by Gradio when it is imported: nothing is sent or fetched from outside.
+# Read by Gradio when it is imported and built: nothing is sent or fetched from outside, and no statistics of its events are
+# worked out with pandas after each of them (the page that would show them is off).
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = str(10**12)
 os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
 if "gradio" not in sys.modules:
     _import_without_stubs()

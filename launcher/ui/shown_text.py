@@ -17,7 +17,7 @@ _NOT_PLAIN = re.compile(r"[^\w ,;:?\n]|_|^ +|(?<= ) | $", re.MULTILINE)
 _HARD_SPACE = "160"
 """The entity for a space that must be seen. A hard space that was typed is written ``&#xa0;``, so that both find back."""
 
-_RISKY = re.compile(r"<|(?<=!)\[|&(?=lt;|#91;|amp;)")
+_RISKY = re.compile(r"<(?=[A-Za-z/!?]|\Z)|(?<=!)\[|&(?=lt;|#91;|amp;)")
 """In an answer: the start of a tag, of a picture, and of an entity that ``answer_as_given`` would turn back."""
 
 _ENTITIES = {"<": "&lt;", "[": "&#91;", "&": "&amp;"}

@@ -13,6 +13,7 @@ from launcher.workers.states import ModelState, ModelStatus
 _SENTENCE = {
     ModelState.UNAVAILABLE: "Cannot run here.",
     ModelState.ASLEEP: "Asleep. It wakes with the first question.",
+    ModelState.WAITING: "Waiting for its turn to load.",
     ModelState.READY: "Ready.",
     ModelState.STOPPING: "Stopping.",
     ModelState.FAILED: "Failed.",

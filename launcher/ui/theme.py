@@ -49,10 +49,14 @@ PAGE_CSS = """
 .status::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 8px;
   background: var(--neutral-400); vertical-align: 1px; }
 .status.ready::before { background: #16a34a; }
-.status.loading::before, .status.stopping::before { background: #d97706; animation: breathe 1.2s ease-in-out infinite; }
+.status.loading::before, .status.waiting::before, .status.stopping::before {
+  background: #d97706; animation: breathe 1.2s ease-in-out infinite; }
 .status.failed::before, .status.unavailable::before { background: #dc2626; }
 @keyframes breathe { 50% { opacity: 0.25; } }
 @media (prefers-reduced-motion: reduce) { .status::before { animation: none !important; } }
+/* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
+.talk .message-buttons-right { display: none; }
+.talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
 .talk { height: clamp(280px, calc(100dvh - 292px), 760px) !important; }
 @media (max-width: 640px) {
   .gradio-container > .main { padding: 8px 10px !important; }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 from collections.abc import Iterator, Sequence
@@ -13,7 +14,7 @@ from typing import Any
 from launcher.errors import PresetError
 from launcher.presets import Preset
 from launcher.readiness import Readiness, ReadyState
-from launcher.ui.app import build_page, close_page, launch_page
+from launcher.ui.app import Page, build_page, close_page, launch_page
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 
@@ -54,12 +55,18 @@ class Served:
 def served(models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = ()) -> Iterator[Served]:
     port = free_port()
     with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
-        page = build_page(models, manager, errors)
-        launch_page(page, "127.0.0.1", port)
+        page = asyncio.run(_launched(models, manager, errors, port))
         try:
             yield Served(f"http://127.0.0.1:{port}", manager, folder)
         finally:
             close_page(page)
+
+
+async def _launched(models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError], port: int) -> Page:
+    """Inside a running loop, Gradio makes none of its own, which it would never close."""
+    page = build_page(models, manager, errors)
+    launch_page(page, "127.0.0.1", port)
+    return page
 
 
 def free_port() -> int:

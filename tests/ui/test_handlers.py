@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
+from itertools import pairwise
 from pathlib import Path
 from threading import Thread
 
@@ -78,7 +79,7 @@ async def test_a_question_moves_to_the_chat_and_its_answer_follows(manager: Mana
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
     updates, _ = await collected(handlers(manager, folder).ask(Typed("/say 3000"), [], SETTINGS, "en"))
     texts = [update.bubbles[-1]["content"][0]["text"] for update in updates if update.bubbles and len(update.bubbles) > 1]
-    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert texts[-1].split() == [f"{number}" for number in range(3000)]
 
 
@@ -179,7 +180,7 @@ def test_undo_puts_the_question_back(manager: Manager, folder: Path) -> None:
 
 async def test_a_program_gets_the_text_so_far(manager: Manager, folder: Path) -> None:
     texts = [text async for text in handlers(manager, folder).answer(Typed("/say 100"), SETTINGS)]
-    assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert texts[-1].split() == [f"{number}" for number in range(100)]
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import html
+import re
 
 import pytest
 from hypothesis import given
@@ -36,7 +37,7 @@ def test_plain_words_are_readable_as_they_are(text: str) -> None:
 @given(st.text(alphabet=st.characters(exclude_characters="`~")))
 def test_an_answer_without_code_holds_no_tag_and_no_picture(text: str) -> None:
     shown = answer_as_shown(text)
-    assert "<" not in shown
+    assert not re.search("<[A-Za-z/!?]", shown)
     assert "![" not in shown
 
 
@@ -44,12 +45,13 @@ def test_an_answer_without_code_holds_no_tag_and_no_picture(text: str) -> None:
     ("answer", "shown"),
     [
         ("**bold** and\n- a list\n\n| a | b |\n|---|---|\n", "**bold** and\n- a list\n\n| a | b |\n|---|---|\n"),
-        ("a < b && c > d", "a &lt; b && c > d"),
+        ("a < b && c > d <3", "a < b && c > d <3"),
+        ("half a tag <", "half a tag &lt;"),
         ("<img src=x onerror=alert(1)>", "&lt;img src=x onerror=alert(1)>"),
         ("![x](http://elsewhere/x.png)", "!&#91;x](http://elsewhere/x.png)"),
         ("`a < b`", "`a < b`"),
         ("``a ` < b``", "``a ` < b``"),
-        ("`a\n< b`", "`a\n&lt; b`"),
+        ("`a\n<b>`", "`a\n&lt;b>`"),
         ("```c\nif (a < b)\n```\n<b>", "```c\nif (a < b)\n```\n&lt;b>"),
         ("```c\nif (a < b", "```c\nif (a < b"),
         ("AT&T &lt; &copy;", "AT&T &amp;lt; &copy;"),
@@ -59,12 +61,10 @@ def test_an_answer_keeps_its_markdown(answer: str, shown: str) -> None:
     assert answer_as_shown(answer) == shown
 
 
-@given(st.text(alphabet="ab <[!&;\n-*", max_size=60), st.integers(0, 60))
+@given(st.text(alphabet="ab [!;\n-*", max_size=60), st.integers(0, 60))
 def test_a_longer_answer_extends_what_is_shown(text: str, cut: int) -> None:
-    """Gradio sends the browser what is new alone, as long as the old text stays. An entity at the cut may still change."""
-    cut = min(cut, len(text))
-    if "&" not in text:
-        assert answer_as_shown(text).startswith(answer_as_shown(text[:cut]))
+    """Gradio sends the browser what is new alone, as long as the old text stays; a tag or an entity at the cut may change."""
+    assert answer_as_shown(text).startswith(answer_as_shown(text[:cut]))
 
 
 def test_html_lines() -> None:

@@ -1,0 +1,298 @@
+"""Error template -> Chinese, by the module that raises it, with the same placeholders; see ``launcher.ui.chinese``."""
+
+from __future__ import annotations
+
+PICTURES = {
+    "{name} is cut short or damaged, and cannot be shown": "{name} 不完整或已损坏，无法显示",
+    "Save the picture again, or try another one.": "请重新保存这张图片，或换一张。",
+    "There is no file {name}": "没有文件 {name}",
+    "Check the path.": "请检查路径。",
+    "{name} is empty": "{name} 是空文件",
+    "Upload a PNG, JPEG, WebP, GIF or BMP file.": "请上传 PNG、JPEG、WebP、GIF 或 BMP 文件。",
+    "{name} has {size_mb:.1f} MB, more than the {limit_mb:g} MB a picture may have": (
+        "{name} 有 {size_mb:.1f} MB，超过图片上限 {limit_mb:g} MB"
+    ),
+    "Make the picture smaller, or save it as JPEG.": "请缩小图片，或存为 JPEG。",
+    "{name} is not a file that can be read": "{name} 不是可以读取的文件",
+    "Give the picture file itself.": "请给出图片文件本身。",
+    "{name} has too many pixels to be opened safely": "{name} 像素过多，无法安全打开",
+    "Make the picture smaller.": "请缩小图片。",
+    "{name} is not a picture that can be read": "{name} 不是可以识别的图片",
+    "{name} has {width} x {height} pixels, more than the {limit_mp:g} million a picture may have": (
+        "{name} 有 {width} x {height} 像素，超过图片上限 {limit_mp:g} 百万像素"
+    ),
+}
+
+CHECKPOINTS = {
+    "{folder} holds no weights (*.safetensors or pytorch_model*.bin)": (
+        "{folder} 中没有权重（*.safetensors 或 pytorch_model*.bin）"
+    ),
+    "Download the model again; files that are whole are not fetched twice.": "请重新下载模型；已完整的文件不会重复下载。",
+    "There is no folder {folder}": "没有文件夹 {folder}",
+    "Check the preset's sources.": "请检查预设中的 sources。",
+    "{folder} holds no tokenizer ({names})": "{folder} 中没有分词器（{names}）",
+    '{file} is no model\'s config: "architectures" is missing': "{file} 不是模型的配置：缺少 “architectures”",
+    "The download in {folder} is incomplete: {name} is missing": "{folder} 中的下载不完整：缺少 {name}",
+    "{file} is empty: the download was cut off": "{file} 是空文件：下载被中断了",
+    '{file} is broken: "weight_map" is missing': "{file} 已损坏：缺少 “weight_map”",
+    "{file} in {folder} lacks {tensor}, which the index says it holds": (
+        "{folder} 中的 {file} 缺少 {tensor}，而索引说它应在其中"
+    ),
+    "{file} holds numbers of a type that is not known: {dtype}": "{file} 中有未知的数据类型：{dtype}",
+    "{file} does not hold a JSON object of at most {limit} bytes": "{file} 不是不超过 {limit} 字节的 JSON 对象",
+    "{file} is a Git LFS pointer, not the file itself": "{file} 只是 Git LFS 指针，不是文件本身",
+    "Type: git lfs pull": "请运行：git lfs pull",
+    "{file} is broken: {name} is not the name of a file beside it": "{file} 已损坏：{name} 不是同一文件夹中的文件名",
+    "{file} is broken or cut short: {reason}": "{file} 已损坏或不完整：{reason}",
+    "{folder} holds no {name}": "{folder} 中没有 {name}",
+    "{file} cannot be read: {reason}": "无法读取 {file}：{reason}",
+    "{path} cannot be read: {reason}": "无法读取 {path}：{reason}",
+    "The architecture {architecture} is not known here.": "这里不认识架构 {architecture}。",
+    "Known are: {known}.": "认识的有：{known}。",
+}
+
+MACHINE = {
+    "The NVIDIA driver does not answer: {reason}": "NVIDIA 驱动没有响应：{reason}",
+    "Type nvidia-smi: it should list the GPU. After a driver update the machine must be restarted.": (
+        "请运行 nvidia-smi，应能列出 GPU。更新驱动后需要重启机器。"
+    ),
+    "The engine {engine} does not serve {architecture}.": "引擎 {engine} 不支持 {architecture}。",
+    "Set engine: to one of {served}.": "请把预设中的 engine: 设为 {served} 之一。",
+    "{gpu} has compute capability {found}; LMDeploy needs {needed} or newer.": (
+        "{gpu} 的计算能力是 {found}；LMDeploy 需要 {needed} 或更高。"
+    ),
+    "Set engine: transformers in the preset to run on the CPU, or take a newer GPU (2017 or later).": (
+        "在预设中设置 engine: transformers 可在 CPU 上运行，或换用较新的 GPU（2017 年以后）。"
+    ),
+    "The NVIDIA driver speaks CUDA {found}; the installed PyTorch needs {needed}.": (
+        "NVIDIA 驱动支持 CUDA {found}；已安装的 PyTorch 需要 {needed}。"
+    ),
+    "Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first line.": (
+        "请更新 NVIDIA 驱动后重新启动。nvidia-smi 第一行显示版本。"
+    ),
+    "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest KV cache"
+    " {cache:.2f}, together {total:.2f} GiB.": (
+        "模型放不进 {room:.2f} GiB：权重 {weights:.2f}，CUDA 与临时空间 {rest:.2f}，"
+        "最小的 KV 缓存 {cache:.2f}，共 {total:.2f} GiB。"
+    ),
+    "Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or shorten"
+    " memory.session_tokens and lower memory.max_tiles.": (
+        "请改用 AWQ 预设（4 位权重），或把 memory.gpu_budget_gib 提高到 {total:.1f}，或释放显存，"
+        "或减小 memory.session_tokens 和 memory.max_tiles。"
+    ),
+    "A session of {session} tokens is too short: the smallest picture or question with an answer takes {needed}.": (
+        "{session} 个 token 的会话太短：最小的图片或问题加上回答需要 {needed}。"
+    ),
+    "Set memory.session_tokens to auto, or to {needed} or more.": (
+        "请把 memory.session_tokens 设为 auto，或设为 {needed} 以上。"
+    ),
+    "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with its answer"
+    " takes {cache:.2f} GiB.": ("KV 缓存太小：比例 {ratio:.3g} 只有 {share:.2f} GiB，一问一答需要 {cache:.2f} GiB。"),
+    "Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a shorter memory.session_tokens.": (
+        "请提高 memory.kv_cache_ratio，或改用 AWQ 预设，或加大 memory.gpu_budget_gib，或减小 memory.session_tokens。"
+    ),
+}
+
+READINESS = {
+    "{name} is not on this machine, and without an NVIDIA GPU it will be slow. Looked for it at {places}": (
+        "{name} 不在这台机器上，而且没有 NVIDIA GPU，运行会很慢。找过这些地方：{places}"
+    ),
+    "{name} is not on this machine. Looked for it at {places}": "{name} 不在这台机器上。找过这些地方：{places}",
+    "To download it, type: {command}": "要下载它，请运行：{command}",
+    "Put it there.": "请把它放到那里。",
+    "{name} needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint": (
+        "{name} 需要 NVIDIA GPU，这台机器没有；模型文件也不在这里"
+    ),
+    "On a machine with a GPU, type: {command}": "请在有 GPU 的机器上运行：{command}",
+    "{name} needs an NVIDIA GPU, and this machine has none": "{name} 需要 NVIDIA GPU，这台机器没有",
+    "Start the launcher on a machine with a GPU; nvidia-smi lists it there.": (
+        "请在有 GPU 的机器上启动（那里 nvidia-smi 能列出 GPU）。"
+    ),
+    "{architecture} in {folder} is not an architecture that the launcher runs": (
+        "{folder} 中的架构 {architecture} 无法在这里运行"
+    ),
+    "It runs {known}.": "可以运行的有：{known}。",
+    "{name} needs LMDeploy, which is not installed": "{name} 需要 LMDeploy，但没有安装",
+    "Type: pip install 'lmdeploy>=0.18,<0.19'": "请运行：pip install 'lmdeploy>=0.18,<0.19'",
+    "LMDeploy cannot run {architecture} yet": "LMDeploy 暂时不能运行 {architecture}",
+    "Set engine: transformers in the preset.": "请在预设中设置 engine: transformers。",
+    "{name} needs PyTorch and transformers, which are not installed": "{name} 需要 PyTorch 和 transformers，但没有安装",
+    "Type: pip install torch transformers": "请运行：pip install torch transformers",
+    "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free": (
+        "{name} 在 CPU 上运行约需 {needed:.1f} GiB 内存；{total:.1f} GiB 中空闲 {free:.1f} GiB"
+    ),
+    "Close other programs, or start the launcher on a machine with a GPU.": "请关闭其他程序，或在有 GPU 的机器上启动。",
+}
+
+ENGINES = {
+    "{engine} needs a memory plan; {model} has none.": "{engine} 需要显存规划，{model} 没有。",
+    "PyTorch finds no NVIDIA GPU that it can use here.": "PyTorch 在这里找不到可用的 NVIDIA GPU。",
+    "Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.": (
+        "请用 nvidia-smi 检查。要在 CPU 上运行，请在预设中设置 engine: transformers。"
+    ),
+    "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.": "GPU 空闲 {free:.2f} GiB，规划需要 {needed:.2f} GiB。",
+    "See who holds GPU memory with: nvidia-smi": "请用 nvidia-smi 查看谁占用了显存",
+    "{model} is not loaded.": "{model} 没有加载。",
+    "LMDeploy cannot be imported: {reason}": "无法导入 LMDeploy：{reason}",
+    "Install it with: pip install lmdeploy==0.18.0": "请安装：pip install lmdeploy==0.18.0",
+    "{model} did not load within {limit_s:.0f} s.": "{model} 没有在 {limit_s:.0f} 秒内加载完。",
+    "The model's log says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
+        "模型日志记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
+    ),
+    "The conversation takes {total} tokens; this model's session holds {session}, the answer included.": (
+        "对话需要 {total} 个 token；这个模型的会话连同回答只能容纳 {session} 个。"
+    ),
+    "Clear the conversation or shorten the question.": "请清空对话或缩短问题。",
+    "The model ended its answer without a word.": "模型没有说一个字就结束了回答。",
+    "Ask again in other words.": "请换个说法再问。",
+    "The engine stopped in the middle of the answer.": "引擎在回答中途停止了。",
+    "The model is started again for the next question; the model's log (launcher doctor) has the details.": (
+        "下一个问题会重新启动模型；详细信息见模型日志（launcher doctor）。"
+    ),
+    "LMDeploy failed: {kind}: {reason}": "LMDeploy 失败：{kind}：{reason}",
+    "The conversation takes {total} tokens, {pictures} of them for pictures; this model's session holds {session}, the answer"
+    " included.": "对话需要 {total} 个 token，其中图片 {pictures} 个；这个模型的会话连同回答只能容纳 {session} 个。",
+    "Clear the conversation, send fewer or smaller pictures, or shorten the question.": (
+        "请清空对话，减少或缩小图片，或缩短问题。"
+    ),
+    "The KV cache has no room left for this conversation beside the others.": "KV 缓存中除了其他对话，已容不下这个对话。",
+    "Wait for the other answers, or clear the conversation.": "请等其他回答结束，或清空对话。",
+    "The conversation is too long for this model's session.": "对话超出了这个模型的会话长度。",
+    "Clear the conversation.": "请清空对话。",
+    "LMDeploy refuses the question: {reason}": "LMDeploy 拒绝了这个问题：{reason}",
+    "Change the question or its options.": "请修改问题或设置。",
+    "LMDeploy could not prepare the question or its pictures.": "LMDeploy 无法处理这个问题或图片。",
+    "Try another picture.": "请换一张图片。",
+    "LMDeploy confused this question with another one.": "LMDeploy 把这个问题与另一个混淆了。",
+    "Ask again.": "请再问一次。",
+    "The engine has stopped.": "引擎已停止。",
+    "The engine failed while answering: {reason}": "引擎在回答时失败：{reason}",
+    "{model} asks for the scripted engine, which is no model: it plays scripts for the launcher's own tests.": (
+        "{model} 指定了 scripted 引擎，它不是模型，只为本程序自己的测试播放脚本。"
+    ),
+    "Write `engine: auto` in the preset.": "请在预设中写 `engine: auto`。",
+    "The script failed: {text}": "脚本失败：{text}",
+    "Ask something else.": "请问别的。",
+    "The script has no command {command}.": "脚本没有命令 {command}。",
+    "{device} has no memory left for {model}.": "{device} 没有足够的内存给 {model}。",
+    "Close other programs that use it, choose a smaller model, or shorten the conversation.": (
+        "请关闭占用它的其他程序，选择更小的模型，或缩短对话。"
+    ),
+    "Nothing is asked.": "没有提问。",
+    "Type a question or an instruction.": "请输入问题或指令。",
+    "The model is not loaded.": "模型没有加载。",
+    "Ask again: the next question loads it.": "请再问一次：下一个问题会加载它。",
+}
+
+MODELS = {
+    "{folder}: the transformers engine does not know the architecture {architecture}; it knows {known}": (
+        "{folder}：transformers 引擎不认识架构 {architecture}，它认识 {known}"
+    ),
+    "Use one of these models, or another engine.": "请使用这些模型之一，或换用其他引擎。",
+    "{folder}: the tokenizer has no token {token}": "{folder}：分词器没有 token {token}",
+    "Download tokenizer.model and tokenizer_config.json again.": "请重新下载 tokenizer.model 和 tokenizer_config.json。",
+    "{folder}: config.json cannot be used: {reason}": "{folder}：config.json 无法使用：{reason}",
+    "Download the model again.": "请重新下载模型。",
+    "{folder} holds quantised weights ({method}), which the transformers engine cannot run": (
+        "{folder} 中是量化权重（{method}），transformers 引擎不能运行"
+    ),
+    "Use the unquantised checkpoint, or an NVIDIA GPU with engine: turbomind.": (
+        "请使用未量化的模型，或在 NVIDIA GPU 上使用 engine: turbomind。"
+    ),
+    "Download tokenizer.model into the model's folder again.": "请把 tokenizer.model 重新下载到模型文件夹。",
+    "{path}: token {name} has id {found}, tokenizer_config.json says {expected}": (
+        "{path}：token {name} 的编号是 {found}，而 tokenizer_config.json 中是 {expected}"
+    ),
+    "tokenizer.model and tokenizer_config.json are not of the same model; download both again.": (
+        "tokenizer.model 与 tokenizer_config.json 不属于同一个模型，请重新下载二者。"
+    ),
+    "This InternVL checkpoint has a language model of type {model_type}; only {supported} is known": (
+        "这个 InternVL 模型的语言模型类型是 {model_type}，这里只认识 {supported}"
+    ),
+    "Use InternVL2-2B, 8B or 26B, whose language models are InternLM2.": (
+        "请使用语言模型为 InternLM2 的 InternVL2-2B、8B 或 26B。"
+    ),
+    "config.json: {key} is {value}; only {only} is known": "config.json：{key} 是 {value}，这里只认识 {only}",
+    "Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.": (
+        "请使用 InternVL2 的模型；InternVL 1.0 至 1.2 的结构不同。"
+    ),
+    "This model reads text only; the conversation has a picture": "这个模型只处理文字，而对话中有图片",
+    "Take the picture out, or ask a model that reads pictures.": "请去掉图片，或换用支持图片的模型。",
+    "{folder} holds no weights: neither {expected}": "{folder} 中没有权重：找不到 {expected}",
+    "Download the model's weight files into this folder.": "请把模型的权重文件下载到这个文件夹。",
+    "The file is damaged or not fully downloaded; download it again.": "文件已损坏或没有下载完，请重新下载。",
+    "{folder}: tensor {name} is {found}, its config.json asks for {expected}": (
+        "{folder}：张量 {name} 是 {found}，而 config.json 要求 {expected}"
+    ),
+    "Weights and config.json are not of the same model; download both again.": (
+        "权重与 config.json 不属于同一个模型，请重新下载二者。"
+    ),
+    "Weights and config.json are not of the same model, or a file is missing; download both again.": (
+        "权重与 config.json 不属于同一个模型，或缺少文件，请重新下载二者。"
+    ),
+    "{folder} is incomplete: {file}, which {index} names, is missing": "{folder} 不完整：缺少 {index} 中列出的 {file}",
+    "Download the missing file, or the whole model again.": "请下载缺少的文件，或重新下载整个模型。",
+    "{folder} has no tensor {name}: it is no InternLM-XComposer2-VL checkpoint, or not a whole one": (
+        "{folder} 中没有张量 {name}：它不是 InternLM-XComposer2-VL 模型，或不完整"
+    ),
+    "Download the checkpoint again.": "请重新下载模型。",
+    "the prompt has {places} picture tokens but its pictures need {needed}": (
+        "提示词中有 {places} 个图片 token，而图片需要 {needed} 个"
+    ),
+    "XComposer2 runs on one GPU; LMDeploy was given tp={tp}": "XComposer2 只在一块 GPU 上运行，而 LMDeploy 的设置是 tp={tp}",
+    "Use tp=1.": "请用 tp=1。",
+    "tensor {name} is {found}; its config.json asks for {expected}": "张量 {name} 是 {found}，而 config.json 要求 {expected}",
+    "the checkpoint lacks {count} tensors that its config.json asks for: {names}": (
+        "模型缺少 config.json 要求的 {count} 个张量：{names}"
+    ),
+    "{folder} lacks {count} tensors that its config.json asks for: {names}": (
+        "{folder} 缺少 config.json 要求的 {count} 个张量：{names}"
+    ),
+    "{folder} holds {count} tensors that its config.json has no place for: {names}": (
+        "{folder} 中有 {count} 个张量在 config.json 中没有位置：{names}"
+    ),
+    "{folder} leaves {count} parameters of the model unfilled: {names}": "{folder} 没有填满模型的 {count} 个参数：{names}",
+    "A file is missing or not of this model; download the checkpoint again.": "缺少文件，或文件不属于这个模型，请重新下载。",
+}
+
+WORKERS = {
+    "The answer grew beyond what is kept for a reader who does not read it.": "回答无人读取，超出了保留的上限。",
+    "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
+    "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (
+        "请再问一次，它会重新启动。日志 {log} 的末尾：\n{last_lines}"
+    ),
+    "{model} could not be loaded: its process ended with {exit}.": "无法加载 {model}：进程以 {exit} 结束。",
+    "Ending with SIGKILL often means that memory ran out. Its log {log} ends:\n{last_lines}": (
+        "以 SIGKILL 结束通常表示内存耗尽。日志 {log} 的末尾：\n{last_lines}"
+    ),
+    "{model} did not respond for {seconds:.0f} s, so its process was ended.": (
+        "{model} 有 {seconds:.0f} 秒没有响应，进程已被结束。"
+    ),
+    "{model} gave no answer a single word for {seconds:.0f} s, so its process was ended.": (
+        "{model} 有 {seconds:.0f} 秒没有说一个字，进程已被结束。"
+    ),
+    "{model} could not be loaded: no progress for {seconds:.0f} s at {stage}.": (
+        "无法加载 {model}：在“{stage}”阶段 {seconds:.0f} 秒没有进展。"
+    ),
+    "Try again. Its log {log} ends:\n{last_lines}": "请重试。日志 {log} 的末尾：\n{last_lines}",
+    "No process could be started for {model}: {reason}": "无法为 {model} 启动进程：{reason}",
+    "Free memory or processes on this machine, then try again.": "请释放这台机器的内存或进程，然后重试。",
+    "The launcher lost {model}'s process: {reason}": "与 {model} 的进程失去联系：{reason}",
+    "Try again. This is a defect of the launcher; please report it.": "请重试。这是本程序的缺陷，请报告。",
+    "There is no model named {name}.": "没有名为 {name} 的模型。",
+    "These are offered: {names}. `launcher presets` says more of each.": "可用的有：{names}。`launcher presets` 有更多说明。",
+    "{model} was stopped before it was loaded.": "{model} 在加载完之前被停止了。",
+    "Try again.": "请重试。",
+    "The launcher is closing.": "程序正在关闭。",
+    "Start it again, then ask again.": "请重新启动后再问。",
+    "{model} was stopped.": "{model} 已被停止。",
+    "{model} is busy: {count} questions are open.": "{model} 正忙：有 {count} 个问题在等待。",
+    "Ask again later.": "请稍后再问。",
+    "{model} failed while loading: {error}": "{model} 在加载时失败：{error}",
+    "The whole story is in the model's log.": "详细经过见模型日志。",
+    "The model failed while answering: {error}": "模型在回答时失败：{error}",
+    "The engine ended an answer without saying why.": "引擎没有说明原因就结束了回答。",
+    "This is a defect; please report it.": "这是缺陷，请报告。",
+}
+
+ERRORS = {**PICTURES, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}

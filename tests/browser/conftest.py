@@ -1,0 +1,102 @@
+"""Headless Chromium, and pages that fail their test when they log an error or ask anything of another host."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image, ImageDraw
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from launcher.engines.scripted import ALLOWED_BY
+from launcher.errors import CheckpointError, PresetError
+from launcher.readiness import Readiness, ReadyState
+from tests.ui.scripted_page import Served, scripted, served
+
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Browser]:
+    program = shutil.which("chromium")
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI must test the page in a browser: install Chromium")
+        pytest.skip("no chromium on this machine")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Two models that play scripts, one that is not on this machine, and a preset file that is wrong."""
+    folder = tmp_path_factory.mktemp("page")
+    example = draw(folder / "example.png")
+    examples = ({"question": {"en": "An example", "zh": "一个例子"}, "pictures": (example,)},)
+    missing = scripted("missing", folder).preset
+    reason = CheckpointError("There is no file {name}", hint="Type: {command}", name="missing", command="hf download x")
+    models = [
+        scripted("pictures", folder, examples=examples),
+        scripted("words", folder, kind="text"),
+        Readiness(missing, ReadyState.NEEDS_DOWNLOAD, reason=reason, command="hf download x"),
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ALLOWED_BY, "1")
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        with served(models, folder, [PresetError("wrong.yaml:3: engine: 'fast' is not an engine")]) as page:
+            yield page
+
+
+@pytest.fixture
+def opened(chromium: Browser) -> Iterator[Open]:
+    """Opens an address in a fresh browser profile; afterwards there must have been no error and no request to elsewhere."""
+    faults: list[str] = []
+    contexts = []
+
+    def open_page(url: str, locale: str = "en-US", width: int = 1280, height: int = 860) -> Page:
+        context = chromium.new_context(locale=locale, viewport={"width": width, "height": height})
+        contexts.append(context)
+        context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda request: None if is_local(request.url, url) else faults.append(request.url))
+        page.goto(url)
+        page.locator("textarea:visible").first.wait_for()
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert not faults
+
+
+def is_local(address: str, url: str) -> bool:
+    return address.startswith((url, "data:", "blob:"))
+
+
+def draw(path: Path) -> Path:
+    """A red circle and a blue square on white."""
+    picture = Image.new("RGB", (320, 240), "white")
+    pen = ImageDraw.Draw(picture)
+    pen.ellipse((30, 30, 110, 110), fill="red")
+    pen.rectangle((200, 130, 270, 200), fill="blue")
+    picture.save(path)
+    return path

@@ -1,0 +1,52 @@
+"""Every sentence of an error that can reach the page, collected from the code itself."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import launcher
+from launcher import errors
+
+CODE = Path(launcher.__file__).parent
+NEVER_ON_THE_PAGE = ("cli", "demo", "presets", "__main__.py")
+"""The terminal's own errors, the training program's, and presets' (a file's name, line and key, told in English)."""
+
+ERRORS = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, errors.LauncherError)}
+
+
+def files() -> list[Path]:
+    return [path for path in sorted(CODE.rglob("*.py")) if path.relative_to(CODE).parts[0] not in NEVER_ON_THE_PAGE]
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Where each sentence stands, and the sentence. A sentence that is put together is yielded as ``""``: it has no key."""
+    for path in files():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        known = dict(_constants(tree))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
+                place = f"{path.relative_to(CODE)}:{node.lineno}"
+                for argument in [*node.args[:2], *(word.value for word in node.keywords if word.arg in ("message", "hint"))]:
+                    yield from ((place, text) for text in _texts(argument, known))
+
+
+def _texts(node: ast.expr, known: dict[str, str]) -> list[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return [node.value] if node.value else []
+    if isinstance(node, ast.Name) and node.id in known:
+        return [known[node.id]]
+    if isinstance(node, ast.IfExp):
+        return _texts(node.body, known) + _texts(node.orelse, known)
+    return [""]
+
+
+def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+            yield from ((target.id, node.value.value) for target in node.targets if isinstance(target, ast.Name))
+
+
+def _name(node: ast.expr) -> str:
+    return node.id if isinstance(node, ast.Name) else node.attr if isinstance(node, ast.Attribute) else ""

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import pytest
+
+from launcher.errors import EngineError, LauncherError, PictureError
+from launcher.readiness import SLOW
+from launcher.ui.chinese import ZH
+from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
+from launcher.workers.states import ModelState, ModelStatus
+from tests.ui.error_templates import sentences
+
+PUT_TOGETHER = {"models/weights.py"}
+"""Where a sentence is put together from parts, each of which is looked up by hand below."""
+
+
+@pytest.mark.parametrize(("place", "sentence"), [each for each in sentences() if each[1]])
+def test_every_error_of_the_page_is_known_in_chinese(place: str, sentence: str) -> None:
+    assert sentence in ZH, f"{place}: add the Chinese of {sentence!r} to launcher/ui/chinese_errors.py"
+
+
+def test_sentences_are_not_put_together() -> None:
+    places = {place.rpartition(":")[0] for place, sentence in sentences() if not sentence}
+    assert places <= PUT_TOGETHER
+
+
+@pytest.mark.parametrize("english", ["{folder} lacks {count} tensors that its config.json asks for: {names}", SLOW])
+def test_sentences_that_are_no_literals_of_an_error(english: str) -> None:
+    assert english in ZH
+
+
+@pytest.mark.parametrize("english", ZH)
+def test_the_chinese_has_the_same_placeholders(english: str) -> None:
+    assert placeholders(ZH[english]) == placeholders(english)
+
+
+@pytest.mark.parametrize("english", COMPONENTS.values())
+def test_every_component_is_known_in_chinese(english: str) -> None:
+    assert english in ZH
+
+
+@pytest.mark.parametrize(
+    ("header", "language"),
+    [
+        (None, "en"),
+        ("", "en"),
+        ("*", "en"),
+        ("zh-CN,zh;q=0.9,en;q=0.8", "zh"),
+        ("zh", "zh"),
+        ("ZH-hant-TW", "zh"),
+        ("en-US,en;q=0.9,zh-CN;q=0.8", "en"),
+        ("de,zh;q=0.5", "en"),
+        ("zho", "en"),
+    ],
+)
+def test_language_of(header: str | None, language: str) -> None:
+    assert language_of(header) == language
+
+
+def test_values_that_are_words_are_translated() -> None:
+    assert say("Loading: {stage}", "zh", {"stage": "weights"}) == "加载中：读取权重"
+    assert say("Loading: {stage}", "en", {"stage": "weights"}) == "Loading: weights"
+
+
+def test_a_sentence_without_values_keeps_its_braces() -> None:
+    assert say("not {a} template", "en") == "not {a} template"
+
+
+def test_an_error_in_both_languages() -> None:
+    error = PictureError("{name} is empty", "Upload a PNG, JPEG, WebP, GIF or BMP file.", name="a.png")
+    assert say_error(error, "en") == (error.message, error.hint)
+    assert say_error(error, "zh") == ("a.png 是空文件", "请上传 PNG、JPEG、WebP、GIF 或 BMP 文件。")
+    assert say_error(EngineError("Unknown here: {x}", x=1), "zh") == ("Unknown here: 1", "")
+
+
+def test_texts_for_the_browser_are_taken_as_they_are() -> None:
+    tables = translations({"own": "it's ${HOME}"}, {"own": "{}"})
+    assert tables["en"]["own"] == "it''s $'{'HOME'}'"
+    assert set(tables) == {"en", "zh", "zh-CN", "zh-TW"}
+    assert all(set(table) == set(tables["en"]) for table in tables.values())
+
+
+@pytest.mark.parametrize("state", ModelState)
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_status_line_for_every_state(state: ModelState, language: str) -> None:
+    from launcher.ui.status_line import render
+
+    error: LauncherError | None = None
+    if state in (ModelState.FAILED, ModelState.UNAVAILABLE):
+        error = EngineError("<b>{x}</b>", hint="Type: `launcher serve`", x="<i>")
+    line = render(ModelStatus("m", state, "weights", 0.4, 7.9, error), language)  # type: ignore[arg-type]
+    assert f'class="status {state.value}"' in line
+    assert "<b>" not in line
+    assert "<i>" not in line
+    assert ("<code>launcher serve</code>" in line) == (error is not None)
+    if state is ModelState.LOADING:
+        assert "7" in line
+        assert "40" in line
