@@ -25,6 +25,7 @@ from PIL import Image, ImageDraw
 
 from launcher.checkpoints import read_facts
 from launcher.demo.conversations import draw_conversation, right
+from launcher.demo.judging import judge
 from launcher.demo.known_answers import held_out_cases
 from launcher.demo.pictures import encode
 from launcher.engines import load_engine_class
@@ -295,23 +296,19 @@ async def scenario_truth(engine: Engine, step: Step) -> None:
 
 
 def picture_cases(step: Step) -> list[tuple[list[Any], tuple[Message, ...], str, Callable[[str], bool]]]:
-    try:
-        from launcher.demo.judging import right as is_right  # type: ignore[import-not-found]
-    except ImportError:
-        is_right = None
     cases = []
     for case in held_out_cases(PICTURES):
         path = step.folder / f"scene-{case.scene.seed}"
         if not path.exists():
             path.write_bytes(encode(case.scene))
         question = case.question
-        judge = functools.partial(is_right, question) if is_right else (lambda text, wanted=question.answer: text == wanted)
+        is_right = functools.partial(judge, question)
         cases.append(
             (
                 [case.scene.seed, question.kind, question.language, question.text],
                 user(question.text, path),
                 question.answer,
-                judge,
+                is_right,
             )
         )
     return cases
