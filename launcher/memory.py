@@ -238,7 +238,12 @@ class _Problem:
         if vision is not None:
             all_tiles = vision.picture_tokens(tiles) // vision.tokens_per_tile
             tile_bytes = all_tiles * vision.patches * costs.tile_factor * (vision.hidden + vision.intermediate) * ELEMENT_BYTES
-        return costs.workspace_bytes + int(PREFILL_TOKENS * token_bytes + tile_bytes + logit_bytes)
+        return costs.workspace_bytes + int(self.prefill_tokens(tiles) * token_bytes + tile_bytes + logit_bytes)
+
+    def prefill_tokens(self, tiles: int) -> int:
+        """What is read at a time: the PyTorch engine never splits a picture (LMDeploy's ``long_context.py``), TurboMind does."""
+        whole = self.sizes.vision.picture_tokens(tiles) if self.sizes.vision and self.engine == "pytorch" else 0
+        return max(PREFILL_TOKENS, whole)
 
     def free_after_weights(self) -> int:
         """What LMDeploy's ratio is a share of."""
@@ -317,7 +322,7 @@ def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
         cache_blocks=cache_tokens // BLOCK_TOKENS,
         kv_bits=setting.kv_bits,
         session_tokens=session_tokens,
-        max_prefill_tokens=min(PREFILL_TOKENS, session_tokens),
+        max_prefill_tokens=min(problem.prefill_tokens(setting.max_tiles), session_tokens),
         max_batch=max(1, min(MAX_BATCH, cache_tokens // TOKENS_PER_USER)),
         max_tiles=setting.max_tiles,
         vision=sizes.vision,
