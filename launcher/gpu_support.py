@@ -5,8 +5,8 @@ How much fits is ``launcher.memory``'s question; finding the facts is ``launcher
 
 from __future__ import annotations
 
+from launcher.engine_costs import EngineKind
 from launcher.errors import DeviceError
-from launcher.memory import EngineKind
 
 MIN_COMPUTE_CAPABILITY = (7, 0)
 """Volta; the oldest architecture that LMDeploy 0.18's wheels and the CUDA builds of PyTorch carry code for."""

@@ -2,8 +2,8 @@
 
 LMDeploy's ``cache_max_entry_count`` is a share of whatever is free after the weights, so alone it says neither how much a model
 takes nor how long a conversation may be: with its default session TurboMind's warm-up spins for ever on an 8 GB card. The plan
-turns ratio and budget into bytes, bytes into whole cache blocks (`TurbomindCache`, `PytorchCache`), and derives from them
-session, prefill length, batch and tiles so that the warm-up and every admitted request fit.
+turns ratio and budget into bytes, bytes into whole cache blocks (``launcher.engine_costs``), and derives from them session,
+prefill length, batch and tiles so that the warm-up and every admitted request fit.
 """
 
 from __future__ import annotations
@@ -12,14 +12,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from launcher.engine_costs import COSTS, EngineCosts, EngineKind
 from launcher.errors import MemoryPlanError
 from launcher.presets import MemorySettings
 from launcher.sizes import ELEMENT_BYTES, ModelSizes, VisionSizes
 
 PartName = Literal["language_model", "vision_tower", "projector", "cuda_context", "activations", "kv_cache"]
-EngineKind = Literal["turbomind", "pytorch"]
 
-MIB = 2**20
 GIB = 2**30
 BLOCK_TOKENS = 64
 """Tokens of one cache block, in both engines."""
@@ -33,8 +32,6 @@ PREFILL_TOKENS = 2048
 """Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of them: 1.2 MB."""
 TOKENS_PER_USER = 512
 MAX_BATCH = 16
-RATIO_MARGIN = 0.03
-"""How far the free memory that TurboMind sees may lie from the plan's before a planned cache page is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,75 +99,6 @@ class MemoryPlan:
     def picture_tokens(self) -> int:
         """Tokens that the largest picture costs, 0 for a text model."""
         return self.vision.picture_tokens(self.max_tiles) if self.vision else 0
-
-
-@dataclass(frozen=True, slots=True)
-class TurbomindCache:
-    """TurboMind's paged cache: 32 MiB pages, joined to slabs of 2^k pages until blocks fill 95 % of a slab.
-
-    Source: LMDeploy 0.18 ``src/turbomind/memory/{page,slab}.h`` and ``object.cc``. The region is aligned up to a page.
-    """
-
-    page_bytes: int = 32 * MIB
-    max_slab_bytes: int = GIB
-    fill: float = 0.95
-
-    def blocks(self, cache_bytes: int, block_bytes: int) -> int:
-        """Blocks that a region of ``cache_bytes`` holds for certain."""
-        slab_bytes = self.slab_bytes(block_bytes)
-        usable_bytes = int(cache_bytes * (1 - RATIO_MARGIN)) - self.page_bytes
-        return max(0, usable_bytes // slab_bytes) * (slab_bytes // block_bytes)
-
-    def bytes_for(self, blocks: int, block_bytes: int) -> int:
-        """The smallest region that holds ``blocks`` for certain."""
-        slab_bytes = self.slab_bytes(block_bytes)
-        slabs = -(-blocks // (slab_bytes // block_bytes))
-        return int((slabs * slab_bytes + self.page_bytes) / (1 - RATIO_MARGIN)) + 1
-
-    def slab_bytes(self, block_bytes: int) -> int:
-        """The slab that TurboMind cuts into blocks of this size."""
-        slab_bytes = self.page_bytes
-        while slab_bytes < block_bytes:
-            slab_bytes *= 2
-        while slab_bytes // block_bytes * block_bytes < self.fill * slab_bytes and slab_bytes * 2 <= self.max_slab_bytes:
-            slab_bytes *= 2
-        return slab_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PytorchCache:
-    """The PyTorch engine's cache: a number of blocks that the plan itself sets (``num_gpu_blocks``)."""
-
-    def blocks(self, cache_bytes: int, block_bytes: int) -> int:
-        """Blocks that ``cache_bytes`` hold."""
-        return cache_bytes // block_bytes
-
-    def bytes_for(self, blocks: int, block_bytes: int) -> int:
-        """Bytes of ``blocks`` blocks."""
-        return blocks * block_bytes
-
-
-@dataclass(frozen=True, slots=True)
-class EngineCosts:
-    """What an engine takes besides weights and cache, measured on an H200 (docs/measurements.md).
-
-    ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the model;
-    ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times the picture tower's
-    hidden + intermediate for each of a tile's patches; ``logit_factor``: 4-byte copies of the vocabulary for each user.
-    """
-
-    cache: TurbomindCache | PytorchCache
-    context_bytes: int
-    workspace_bytes: int
-    token_factor: float
-    tile_factor: float
-    logit_factor: float
-
-
-COSTS: dict[EngineKind, EngineCosts] = {
-    "turbomind": EngineCosts(TurbomindCache(), 512 * MIB, 96 * MIB, token_factor=3.0, tile_factor=2.2, logit_factor=4.0),
-    "pytorch": EngineCosts(PytorchCache(), 512 * MIB, 160 * MIB, token_factor=4.0, tile_factor=4.0, logit_factor=6.0),
-}
 
 
 @dataclass(frozen=True, slots=True)

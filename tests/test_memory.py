@@ -9,21 +9,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from launcher.engine_costs import COSTS, MIB, RATIO_MARGIN, EngineKind, TurbomindCache
 from launcher.errors import MemoryPlanError
-from launcher.memory import (
-    ANSWER_TOKENS,
-    BLOCK_TOKENS,
-    COSTS,
-    GIB,
-    MIB,
-    PROMPT_TOKENS,
-    RATIO_MARGIN,
-    Card,
-    EngineKind,
-    MemoryPlan,
-    TurbomindCache,
-    plan_memory,
-)
+from launcher.memory import ANSWER_TOKENS, BLOCK_TOKENS, GIB, PROMPT_TOKENS, Card, MemoryPlan, plan_memory
 from launcher.presets import MemorySettings
 from launcher.sizes import KNOWN_CONFIGS, ModelSizes, model_sizes
 

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from launcher.engine_costs import EngineKind
 from launcher.engines.base import EngineSpec
 from launcher.errors import DeviceError, EngineError
 from launcher.gpu_support import ENGINES_BY_ARCHITECTURE
-from launcher.memory import GIB, Card, EngineKind, MemoryPlan, plan_memory
+from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import GenerationOptions
 from launcher.models import register
 from launcher.models.prompts import TEMPLATES

@@ -28,10 +28,11 @@ from launcher.demo.conversations import draw_conversation, right
 from launcher.demo.judging import judge
 from launcher.demo.known_answers import held_out_cases
 from launcher.demo.pictures import encode
+from launcher.engine_costs import COSTS, MIB
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
 from launcher.errors import LauncherError
-from launcher.memory import COSTS, GIB, MIB, Card, MemoryPlan, MemoryPlanError, plan_memory
+from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import BilingualText, MemorySettings, Preset, read_presets
 from launcher.sizes import ModelSizes, model_sizes
@@ -385,7 +386,7 @@ def main() -> None:
         code = 0
         try:
             asyncio.run(spin(step) if task["scenario"] == "spin" else run(step))
-        except (LauncherError, MemoryPlanError) as error:
+        except LauncherError as error:
             step.result["failed"] = f"{type(error).__name__}: {error}"
         except BaseException:  # noqa: BLE001 - the end of the process
             traceback.print_exc()

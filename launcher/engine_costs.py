@@ -1,0 +1,84 @@
+"""What each LMDeploy engine takes of a GPU beside the weights, and how it cuts its KV cache into blocks; measured, not chosen.
+
+The figures are those of docs/measurements.md; what fits them is ``launcher.memory``'s question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+EngineKind = Literal["turbomind", "pytorch"]
+
+MIB = 2**20
+RATIO_MARGIN = 0.03
+"""How far the free memory that TurboMind sees may lie from the plan's before a planned cache page is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class TurbomindCache:
+    """TurboMind's paged cache: 32 MiB pages, joined to slabs of 2^k pages until blocks fill 95 % of a slab.
+
+    Source: LMDeploy 0.18 ``src/turbomind/memory/{page,slab}.h`` and ``object.cc``. The region is aligned up to a page.
+    """
+
+    page_bytes: int = 32 * MIB
+    max_slab_bytes: int = 1024 * MIB
+    fill: float = 0.95
+
+    def blocks(self, cache_bytes: int, block_bytes: int) -> int:
+        """Blocks that a region of ``cache_bytes`` holds for certain."""
+        slab_bytes = self.slab_bytes(block_bytes)
+        usable_bytes = int(cache_bytes * (1 - RATIO_MARGIN)) - self.page_bytes
+        return max(0, usable_bytes // slab_bytes) * (slab_bytes // block_bytes)
+
+    def bytes_for(self, blocks: int, block_bytes: int) -> int:
+        """The smallest region that holds ``blocks`` for certain."""
+        slab_bytes = self.slab_bytes(block_bytes)
+        slabs = -(-blocks // (slab_bytes // block_bytes))
+        return int((slabs * slab_bytes + self.page_bytes) / (1 - RATIO_MARGIN)) + 1
+
+    def slab_bytes(self, block_bytes: int) -> int:
+        """The slab that TurboMind cuts into blocks of this size."""
+        slab_bytes = self.page_bytes
+        while slab_bytes < block_bytes:
+            slab_bytes *= 2
+        while slab_bytes // block_bytes * block_bytes < self.fill * slab_bytes and slab_bytes * 2 <= self.max_slab_bytes:
+            slab_bytes *= 2
+        return slab_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PytorchCache:
+    """The PyTorch engine's cache: a number of blocks that the plan itself sets (``num_gpu_blocks``)."""
+
+    def blocks(self, cache_bytes: int, block_bytes: int) -> int:
+        """Blocks that ``cache_bytes`` hold."""
+        return cache_bytes // block_bytes
+
+    def bytes_for(self, blocks: int, block_bytes: int) -> int:
+        """Bytes of ``blocks`` blocks."""
+        return blocks * block_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EngineCosts:
+    """What an engine takes besides weights and cache, measured on an H200 (docs/measurements.md).
+
+    ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the model;
+    ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times the picture tower's
+    hidden + intermediate for each of a tile's patches; ``logit_factor``: 4-byte copies of the vocabulary for each user.
+    """
+
+    cache: TurbomindCache | PytorchCache
+    context_bytes: int
+    workspace_bytes: int
+    token_factor: float
+    tile_factor: float
+    logit_factor: float
+
+
+COSTS: dict[EngineKind, EngineCosts] = {
+    "turbomind": EngineCosts(TurbomindCache(), 512 * MIB, 96 * MIB, token_factor=3.0, tile_factor=2.2, logit_factor=4.0),
+    "pytorch": EngineCosts(PytorchCache(), 512 * MIB, 160 * MIB, token_factor=4.0, tile_factor=4.0, logit_factor=6.0),
+}
