@@ -1,6 +1,6 @@
-"""What each LMDeploy engine takes of a GPU beside the weights, and how it cuts its KV cache into blocks; measured, not chosen.
+"""What each LMDeploy engine takes of a GPU beside the weights, and how it cuts its KV cache into blocks.
 
-The figures are those of docs/measurements.md; what fits them is ``launcher.memory``'s question.
+What fits beside them is ``launcher.memory``'s question.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class PytorchCache:
 
 @dataclass(frozen=True, slots=True)
 class EngineCosts:
-    """What an engine takes besides weights and cache, measured on an H200 (docs/measurements.md).
+    """What an engine takes besides weights and cache.
 
     ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the model;
     ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times the picture tower's
@@ -78,6 +78,8 @@ class EngineCosts:
     logit_factor: float
 
 
+# Estimated from the engines' buffers and fitted to one measured total (InternVL2-2B ready for work: 5.2 GiB with either engine);
+# tests/gpu/measure.py measures each part, to put the measured figures here.
 COSTS: dict[EngineKind, EngineCosts] = {
     "turbomind": EngineCosts(TurbomindCache(), 512 * MIB, 96 * MIB, token_factor=3.0, tile_factor=2.2, logit_factor=4.0),
     "pytorch": EngineCosts(PytorchCache(), 512 * MIB, 160 * MIB, token_factor=4.0, tile_factor=4.0, logit_factor=6.0),
