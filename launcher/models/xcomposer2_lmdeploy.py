@@ -5,7 +5,7 @@ tower and projector, and PLoRA, which stands where LMDeploy keeps the LoRA adapt
 which stretches of the flattened batch are pictures; decoding has none, so its CUDA graphs hold no trace of PLoRA.
 
 Pictures are found by their places in each sequence, not by their token id: a text may hold that id. One GPU only.
-Every name of LMDeploy that is touched is checked by tests/models/test_xcomposer2_lmdeploy.py.
+Every name of LMDeploy that is touched is listed and checked in tests/models/test_xcomposer2_lmdeploy_contract.py.
 """
 
 from __future__ import annotations
@@ -136,10 +136,7 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
         if pixel_values is not None:
             inputs_embeds = self._with_pictures(input_ids, inputs_embeds, pixel_values, stretches)
         self.pictures.now = stretches
-        try:
-            hidden: Tensor = super().forward(input_ids, position_ids, past_key_values, attn_metadata, inputs_embeds, **kwargs)
-        finally:
-            self.pictures.now = ()
+        hidden: Tensor = super().forward(input_ids, position_ids, past_key_values, attn_metadata, inputs_embeds, **kwargs)
         return hidden
 
     def _with_pictures(
