@@ -117,13 +117,12 @@ def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[R
     if models[0].preset is tabs[0].preset:
         blocks.load(tabs[0].watch, None, tabs[0].status, **quiet)
 
-    def translate_examples(request: gr.Request) -> list[Any]:
+    def translate_examples(request: gr.Request) -> Any:
         if language_of(request.headers.get("accept-language")) == "en":
-            return [gr.skip()] * len(tabs)
-        return [gr.Chatbot(examples=examples_in(tab.preset, "zh")) for tab in tabs]
+            return gr.skip()
+        return {tab.chatbot: gr.Chatbot(examples=examples_in(tab.preset, "zh")) for tab in tabs}
 
-    chatbots = [tab.chatbot for tab in tabs]
-    blocks.load(translate_examples, None, chatbots, queue=False, **quiet)
+    blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **quiet)
 
 
 def _translations(models: Sequence[Readiness], preset_errors: Sequence[PresetError]) -> dict[str, dict[str, str]]:

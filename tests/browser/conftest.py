@@ -52,7 +52,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     missing = scripted("missing", folder).preset
     reason = CheckpointError("There is no file {name}", hint="Type: {command}", name="missing", command="hf download x")
     models = [
-        scripted("pictures", folder, examples=examples),
+        scripted("pictures", folder, examples=examples, generation={"max_new_tokens": 32768}),
         scripted("words", folder, kind="text"),
         Readiness(missing, ReadyState.NEEDS_DOWNLOAD, reason=reason, command="hf download x"),
     ]

@@ -56,7 +56,7 @@ def test_a_picture_and_a_question_get_a_streamed_answer(page: Served, opened: Op
     page.open(gate)
     expect(answers(browser)).to_contain_text("the first words the rest")
     expect(questions(browser).locator("img")).to_have_count(2)
-    expect(status(browser)).to_contain_text("7 tokens in")
+    expect(status(browser)).to_contain_text("5 tokens in")
 
 
 def test_shift_enter_makes_a_line(page: Served, opened: Open) -> None:

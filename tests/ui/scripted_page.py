@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,7 +56,8 @@ class Served:
 def served(models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = ()) -> Iterator[Served]:
     port = free_port()
     with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
-        page = asyncio.run(_launched(models, manager, errors, port))
+        with ThreadPoolExecutor(1) as thread:  # this one may have a loop, Playwright's, that must not stand still
+            page = thread.submit(lambda: asyncio.run(_launched(models, manager, errors, port))).result()
         try:
             yield Served(f"http://127.0.0.1:{port}", manager, folder)
         finally:
