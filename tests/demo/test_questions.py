@@ -222,4 +222,4 @@ def test_held_out_pictures_are_none_of_the_training_parts() -> None:
     cases = list(held_out_cases(3))
     assert {case.scene.seed for case in cases} == {HELD_OUT_START, HELD_OUT_START + 1, HELD_OUT_START + 2}
     assert cases == list(held_out_cases(3))
-    assert len({place for place in PLACES["en"]}) == 9
+    assert len(set(PLACES["en"])) == 9

@@ -2,8 +2,8 @@
 
     python3 -m launcher.demo.training shapes-internvl2 --minutes 8 --out FOLDER
 
-``--minutes`` bounds the whole run, start to exported folder. What comes out: the checkpoint, ``state.safetensors`` for
-``--resume``, and ``accuracy.json`` and ``accuracy.md`` with the held-out accuracy of the exported, rounded weights.
+``--minutes`` bounds the whole run, start to exported folder. What comes out: the checkpoint, which
+``--resume`` goes on from, and ``accuracy.json`` and ``accuracy.md`` with the held-out accuracy of the exported, rounded weights.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Run:
             self._log(f"{arguments.workers} workers, {self._device}, torch {torch.__version__}")
             model = self._family.with_picture_token(self._family.build().to(self._device))
             if arguments.resume:
-                resume(model, arguments.resume)
+                resume(self._family, model, arguments.resume)
             self._log(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} million parameters")
             store = self._fill_stores(workers)
             train_s = arguments.minutes * 60 - arguments.reserve_s - (time.monotonic() - self._started)
@@ -142,7 +142,7 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--held-out", type=int, default=600, help="held-out pictures of the evaluation")
     parser.add_argument("--max-steps", type=int, help="stop earlier than the time is up")
     parser.add_argument("--seed", type=int, default=1, help="take another one for a run that goes on: it draws new pictures")
-    parser.add_argument("--resume", type=Path, help="folder of an earlier run to go on from")
+    parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
     return parser.parse_args(words)
 
 

@@ -222,7 +222,7 @@ def _tiny_chat(tokenizer_model: bytes) -> Family:
         cells_a_side=0,
         build=lambda: internlm2.build_model(internlm2.InternLM2Config(**config)),
         see=_sees_nothing,
-        think=lambda model, ids, features: model.model(input_ids=ids, use_cache=False).last_hidden_state,
+        think=lambda model, ids, _features: model.model(input_ids=ids, use_cache=False).last_hidden_state,
         head=lambda model: model.lm_head,
         published=internlm2.published_tensors,
         load=internlm2.load_model,

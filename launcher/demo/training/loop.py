@@ -1,8 +1,9 @@
 """The training loop: time-boxed AdamW with a cosine schedule over the clock, loss on answers alone.
 
 An auxiliary loss asks every picture token which shape lies under it and where in the picture that is, at first strongly, at the
-end not at all: it gets the vision tower going long before the language model can read it, and makes places easy to read. For XComposer2 a share of every batch runs with PLoRA off and
-another picture's tokens, so that the base weights learn to say nothing about pictures: without PLoRA, answers fall to chance.
+end not at all: it gets the vision tower going long before the language model can read it, and makes places easy to read. For
+XComposer2 a share of every batch runs with PLoRA off and another picture's tokens, so that the base weights learn to say nothing
+about pictures: without PLoRA, answers fall to chance.
 """
 
 from __future__ import annotations
@@ -152,6 +153,7 @@ class Trainer:
     def _loss_without_plora(self, batch: TrainingBatch, features: Tensor) -> Tensor:
         """A few rows with PLoRA off and their pictures exchanged: what can be said then is what the question alone tells."""
         assert self._family.switch_plora is not None
+        assert self._family.picture_token_id is not None
         rows = max(2, int(len(batch.ids) * PLORA_OFF_SHARE))
         ids, marks = batch.ids[:rows], batch.marks[:rows]
         count = int(torch.eq(ids, self._family.picture_token_id).sum())
