@@ -161,7 +161,7 @@ def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
 
     async def ask(request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
         language = _language(request)
-        updates = handlers.ask(_typed(message), bubbles, _to_settings(settings), language)
+        updates = handlers.ask(_session(request), _typed(message), bubbles, _to_settings(settings), language)
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
@@ -173,29 +173,33 @@ def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
 
     async def ask_again(request: gr.Request, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
         language = _language(request)
-        updates = handlers.ask_again(bubbles, _to_settings(settings), language)
+        updates = handlers.ask_again(_session(request), bubbles, _to_settings(settings), language)
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
 
-    def end(request: gr.Request, bubbles: Bubbles, message: Any) -> Update:
-        return parts.update(handlers.end(bubbles, _typed(message), _language(request)))
+    def end(request: gr.Request, bubbles: Bubbles, message: Any) -> Any:
+        return parts.update(handlers.end(bubbles, _typed(message), _language(request))) or gr.skip()
 
     def undo(bubbles: Bubbles, message: Any) -> Update:
         return parts.update(handlers.undo(bubbles, _typed(message)))
 
-    def clear(request: gr.Request) -> Update:
-        return parts.update(PageUpdate([], answering=False, status=handlers.status(_language(request))))
+    def stop(request: gr.Request) -> None:
+        handlers.stop(_session(request))
 
-    asking: list[Any] = [
-        box.submit(ask, [box, chatbot, *parts.settings], everything, **_QUIET),
+    def clear(request: gr.Request) -> None:
+        handlers.clear(_session(request))
+
+    for event in (
+        # Enter during an answer is not lost: it asks once the answer is complete.
+        box.submit(ask, [box, chatbot, *parts.settings], everything, trigger_mode="always_last", **_QUIET),
         chatbot.example_select(ask_example, parts.settings, everything, **_QUIET),
         chatbot.retry(ask_again, [chatbot, *parts.settings], everything, **_QUIET),
-    ]
-    for event in asking:
-        event.failure(end, [chatbot, box], everything, **_QUIET)
-    box.stop(end, [chatbot, box], everything, cancels=asking, queue=False, **_QUIET)
-    chatbot.clear(clear, None, everything, cancels=asking, queue=False, **_QUIET)
+    ):
+        event.success(end, [chatbot, box], everything, queue=False, **_QUIET)
+        event.failure(end, [chatbot, box], everything, queue=False, **_QUIET)
+    box.stop(stop, None, None, queue=False, **_QUIET)
+    chatbot.clear(clear, None, None, queue=False, **_QUIET)
     chatbot.undo(undo, [chatbot, box], everything, queue=False, **_QUIET)
 
 
@@ -273,3 +277,8 @@ def _to_settings(values: Sequence[Any]) -> Settings:
 
 def _language(request: gr.Request) -> Language:
     return language_of(request.headers.get("accept-language"))
+
+
+def _session(request: gr.Request) -> str:
+    """Which page asks; programs have none."""
+    return request.session_hash or ""

@@ -1,16 +1,16 @@
 """What the page does when a person acts, as generators of ``PageUpdate``; knows neither Gradio nor engines.
 
 Failures are raised as ``launcher.errors`` exceptions, after the page has been put back to where nothing typed is lost. Closing a
-generator, or cancelling the task that drives it, stops the engine: that is how the stop button, a closed page and the server's
-end all arrive here.
+generator, or cancelling the task that drives it, stops the engine: that is how a closed page and the server's end arrive here.
+The stop button and the clear button end the answer instead, so that all updates of a chat come from one generator, in order.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass, field
 
 from launcher.errors import RequestError
 from launcher.images import check_upload
@@ -20,6 +20,7 @@ from launcher.ui import status_line
 from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked, is_unanswered, last_question, merged, to_request
 from launcher.ui.pacing import IDLE_S, paced
 from launcher.ui.texts import Language
+from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 from launcher.workers.states import ModelState, ModelStatus
 
@@ -36,17 +37,26 @@ class PageUpdate:
     status: str | None = None
 
 
+@dataclass
+class _Open:
+    """An answer that a page is shown; ``cleared`` once its conversation is wanted no more."""
+
+    answer: Answer
+    cleared: bool = False
+
+
 @dataclass(frozen=True)
 class ChatHandlers:
-    """One tab's handlers."""
+    """One tab's handlers, for all who have the page open: ``session`` tells them apart."""
 
     preset: Preset
     manager: Manager
+    _open: dict[str, _Open] = field(default_factory=dict)
 
     async def ask(
-        self, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
+        self, session: str, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
     ) -> AsyncGenerator[PageUpdate, None]:
-        """Answers the question in the box: it moves to the chat at once, the answer follows as it comes.
+        """Answers the question in the box: it moves to the chat at once, the answer follows as it comes. `end` follows.
 
         Raises:
             LauncherError: the question was not answered; it is the last bubble, or still in the box if it was refused at once.
@@ -54,45 +64,67 @@ class ChatHandlers:
         await self._check(typed)
         question = asked(bubbles, typed)
         yield PageUpdate(bubbles=question, typed=Typed(), answering=True, status=self.status(language))
-        text = ""
         try:
-            async with aclosing(self._pieces(to_request(bubbles, typed, settings))) as pieces:
-                async for piece in pieces:
-                    if piece is None:
-                        yield PageUpdate(status=self.status(language))
-                        continue
-                    text += piece.text
-                    status = self.status(language, piece) if piece.usage else None
-                    yield PageUpdate(bubbles=answered(question, text), status=status)
+            with self._asked(session, to_request(bubbles, typed, settings)) as opened:
+                async with aclosing(self._shown(opened, question, language)) as updates:
+                    async for update in updates:
+                        yield update
         except Exception:
-            yield PageUpdate(bubbles=question, status=self.status(language))
+            yield PageUpdate(bubbles=question, answering=False, status=self.status(language))
             raise
         yield PageUpdate(answering=False)
+
+    async def _shown(self, opened: _Open, question: Bubbles, language: Language) -> AsyncGenerator[PageUpdate, None]:
+        text = ""
+        async with aclosing(paced(aiter(opened.answer))) as pieces:
+            async for piece in pieces:
+                if piece is None:
+                    yield PageUpdate(status=self.status(language))
+                    continue
+                text += piece.text
+                status = self.status(language, piece) if piece.usage else None
+                yield PageUpdate(bubbles=answered(question, text) if text else None, status=status)
+        if opened.cleared:
+            yield PageUpdate(bubbles=[])
+
+    def stop(self, session: str) -> None:
+        """Ends the answer that this page is shown, if there is one; what was said stays."""
+        if opened := self._open.get(session):
+            opened.answer.cancel()
+
+    def clear(self, session: str) -> None:
+        """Ends the answer that this page is shown, if there is one, and takes away all that it had put there."""
+        if opened := self._open.get(session):
+            opened.cleared = True
+            opened.answer.cancel()
 
     async def answer(self, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
         """Answers a question without a conversation, for programs: the text so far, at each update."""
         await self._check(typed)
         text = ""
-        async with aclosing(self._pieces(to_request([], typed, settings))) as pieces:
-            async for piece in pieces:
-                if piece is not None:
-                    text += piece.text
-                    yield text
+        self.manager.wake(self.preset.name)
+        with self.manager.ask(self.preset.name, to_request([], typed, settings)) as answer:
+            async with aclosing(paced(aiter(answer))) as pieces:
+                async for piece in pieces:
+                    if piece is not None:
+                        text += piece.text
+                        yield text
 
-    async def ask_again(self, bubbles: Bubbles, settings: Settings, language: Language) -> AsyncGenerator[PageUpdate, None]:
+    async def ask_again(
+        self, session: str, bubbles: Bubbles, settings: Settings, language: Language
+    ) -> AsyncGenerator[PageUpdate, None]:
         """Asks the last question once more, in place of its answer."""
         before, typed = last_question(bubbles)
-        async with aclosing(self.ask(typed, before, settings, language)) as updates:
+        async with aclosing(self.ask(session, typed, before, settings, language)) as updates:
             async for update in updates:
                 yield update if update.typed is None else PageUpdate(update.bubbles, None, update.answering, update.status)
 
     def end(self, bubbles: Bubbles, typed: Typed, language: Language) -> PageUpdate:
-        """After a stop or a failure: a question that has no answer goes back to the box, before what was typed since."""
-        status = self.status(language)
+        """After every question: one that has no answer goes back to the box, before what was typed since."""
         if not is_unanswered(bubbles):
-            return PageUpdate(answering=False, status=status)
+            return PageUpdate()
         before, question = last_question(bubbles)
-        return PageUpdate(before, merged(question, typed), answering=False, status=status)
+        return PageUpdate(before, merged(question, typed), status=self.status(language))
 
     def undo(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
         """Takes back the last question and its answer; the question goes back to the box."""
@@ -132,9 +164,13 @@ class ChatHandlers:
         for picture in typed.pictures:
             await asyncio.to_thread(check_upload, picture)
 
-    async def _pieces(self, request: ChatRequest) -> AsyncGenerator[Chunk | None, None]:
+    @contextmanager
+    def _asked(self, session: str, request: ChatRequest) -> Iterator[_Open]:
         self.manager.wake(self.preset.name)  # a model that has failed is tried again, because a person asks again
         with self.manager.ask(self.preset.name, request) as answer:
-            async with aclosing(paced(aiter(answer))) as pieces:
-                async for piece in pieces:
-                    yield piece
+            opened = self._open[session] = _Open(answer)
+            try:
+                yield opened
+            finally:
+                if self._open.get(session) is opened:
+                    del self._open[session]

@@ -59,20 +59,15 @@ def say_error(error: LauncherError, language: Language) -> tuple[str, str]:
 
 
 def translations(english: Mapping[str, str], chinese: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Tables for ``gr.I18n``. Gradio has no plain ``zh``: both of its Chinese locales get the same texts."""
-    en = {**{key: _literal(text) for key, text in COMPONENTS.items()}, **{key: _literal(text) for key, text in english.items()}}
-    zh = {
-        **{key: _literal(ZH[text]) for key, text in COMPONENTS.items()},
-        **{key: _literal(text) for key, text in chinese.items()},
-    }
+    """Tables for ``gr.I18n``, the page's own texts added. Gradio has no plain ``zh``: both of its Chinese locales get the same.
+
+    Gradio shows them as they are: braces and apostrophes mean nothing, as no values are handed over.
+    """
+    en = {**COMPONENTS, **english}
+    zh = {**{key: ZH[text] for key, text in COMPONENTS.items()}, **chinese}
     return {"en": en, "zh": zh, "zh-CN": zh, "zh-TW": zh}
 
 
 def placeholders(template: str) -> set[str]:
     """The names in a template's braces."""
     return {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
-
-
-def _literal(text: str) -> str:
-    """A text as it is, for the message format of the browser's translation, where braces and apostrophes mean something."""
-    return text.replace("'", "''").replace("{", "'{'").replace("}", "'}'")

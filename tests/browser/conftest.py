@@ -30,7 +30,7 @@ FLAGS = [
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # not longer: while Playwright runs, no test may run a loop of its own
 def chromium() -> Iterator[Browser]:
     program = shutil.which("chromium")
     if program is None:
@@ -50,7 +50,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     example = draw(folder / "example.png")
     examples = ({"question": {"en": "An example", "zh": "一个例子"}, "pictures": (example,)},)
     missing = scripted("missing", folder).preset
-    reason = CheckpointError("There is no file {name}", hint="Type: {command}", name="missing", command="hf download x")
+    reason = CheckpointError("There is no file {name}", hint="Type: {command}", name="${HOME}'s", command="hf download x")
     models = [
         scripted("pictures", folder, examples=examples, generation={"max_new_tokens": 32768}),
         scripted("words", folder, kind="text"),

@@ -131,6 +131,19 @@ def test_clear_empties_the_chat_even_while_it_answers(page: Served, opened: Open
     expect(questions(browser)).to_have_count(1)
 
 
+def test_a_question_asked_during_an_answer_waits_for_it(page: Served, opened: Open) -> None:
+    gate = page.gate("busy")
+    browser = ready(opened(page.url))
+    ask(browser, f"first\n/wait {gate}\nend of the first")
+    expect(answers(browser)).to_contain_text("first")
+    ask(browser, "second")
+    expect(questions(browser)).to_have_count(1)
+    page.open(gate)
+    expect(answers(browser).nth(0)).to_contain_text("end of the first")
+    expect(answers(browser).nth(1)).to_contain_text("second")
+    expect(box(browser)).to_have_value("")
+
+
 def test_retry_and_undo(page: Served, opened: Open) -> None:
     browser = ready(opened(page.url))
     ask(browser, "some words")
@@ -212,7 +225,8 @@ def test_tabs_wake_their_models(page: Served, opened: Open) -> None:
 
 
 @pytest.mark.parametrize(
-    ("locale", "tab", "text"), [("en-US", "missing in English", "Type: "), ("zh-CN", "missing 中文", "没有文件")]
+    ("locale", "tab", "text"),
+    [("en-US", "missing in English", "There is no file ${HOME}'s"), ("zh-CN", "missing 中文", "没有文件 ${HOME}'s")],
 )
 def test_a_model_that_cannot_run_says_what_to_type(page: Served, opened: Open, locale: str, tab: str, text: str) -> None:
     browser = opened(page.url, locale=locale)

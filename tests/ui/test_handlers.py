@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
@@ -66,18 +66,17 @@ def last_bubbles(updates: list[PageUpdate]) -> object:
 
 async def test_a_question_moves_to_the_chat_and_its_answer_follows(manager: Manager, folder: Path) -> None:
     typed = Typed("a <b> *c*")
-    updates, error = await collected(handlers(manager, folder).ask(typed, [], SETTINGS, "en"))
+    updates, error = await collected(handlers(manager, folder).ask("me", typed, [], SETTINGS, "en"))
     assert error is None
     assert updates[0].bubbles == asked([], typed)
     assert updates[0].typed == Typed()
     assert updates[0].answering is True
     assert last_bubbles(updates) == answered(asked([], typed), "a <b> *c* ")
-    assert updates[-1].answering is False
     assert any(update.status and "3 tokens in" in update.status for update in updates)
 
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
-    updates, _ = await collected(handlers(manager, folder).ask(Typed("/say 3000"), [], SETTINGS, "en"))
+    updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 3000"), [], SETTINGS, "en"))
     texts = [update.bubbles[-1]["content"][0]["text"] for update in updates if update.bubbles and len(update.bubbles) > 1]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert texts[-1].split() == [f"{number}" for number in range(3000)]
@@ -85,14 +84,14 @@ async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> N
 
 async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) -> None:
     settings = Settings("", GenerationOptions(max_new_tokens=2))
-    updates, _ = await collected(handlers(manager, folder).ask(Typed("/say 5"), [], settings, "zh"))
+    updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 5"), [], settings, "zh"))
     assert any(update.status and "达到 2 个 token 的上限" in update.status for update in updates)
 
 
 async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None:
     picture = folder / "star.png"
     Image.new("RGB", (8, 8), "red").save(picture)
-    updates, error = await collected(handlers(manager, folder).ask(Typed("seen", (picture,)), [], SETTINGS, "en"))
+    updates, error = await collected(handlers(manager, folder).ask("me", Typed("seen", (picture,)), [], SETTINGS, "en"))
     assert error is None
     assert last_bubbles(updates) == answered(asked([], Typed("seen", (picture,))), "[star.png] seen ")
 
@@ -110,7 +109,7 @@ async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None
 async def test_a_question_refused_at_once_changes_nothing(
     manager: Manager, folder: Path, typed: Typed, kind: str, expected: type[LauncherError]
 ) -> None:
-    updates, error = await collected(handlers(manager, folder, kind=kind).ask(typed, [], SETTINGS, "en"))
+    updates, error = await collected(handlers(manager, folder, kind=kind).ask("me", typed, [], SETTINGS, "en"))
     assert isinstance(error, expected)
     assert updates == []
 
@@ -123,27 +122,28 @@ async def test_a_question_that_fails_is_not_lost(
 ) -> None:
     chat = handlers(manager, folder)
     before = answered(asked([], Typed("first")), "yes")
-    updates, error = await collected(chat.ask(Typed(script), before, SETTINGS, "en"))
+    updates, error = await collected(chat.ask("me", Typed(script), before, SETTINGS, "en"))
     assert isinstance(error, expected)
     assert last_bubbles(updates) == asked(before, Typed(script))
     end = chat.end(asked(before, Typed(script)), Typed("typed since"), "en")
-    assert (end.bubbles, end.typed, end.answering) == (before, Typed(f"{script}\ntyped since"), False)
-    assert (await collected(chat.ask(Typed("again"), before, SETTINGS, "en")))[1] is None
+    assert (end.bubbles, end.typed) == (before, Typed(f"{script}\ntyped since"))
+    assert updates[-1].answering is False
+    assert (await collected(chat.ask("me", Typed("again"), before, SETTINGS, "en")))[1] is None
 
 
 async def test_after_a_stop_an_answer_that_began_stays(manager: Manager, folder: Path) -> None:
     bubbles = answered(asked([], Typed("q")), "half an ans")
     end = handlers(manager, folder).end(bubbles, Typed("next"), "en")
-    assert (end.bubbles, end.typed, end.answering) == (None, None, False)
+    assert end == PageUpdate()
 
 
 async def test_closing_stops_the_engine(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
-    async with aclosing(chat.ask(Typed("/endless"), [], SETTINGS, "en")) as updates:
+    async with aclosing(chat.ask("me", Typed("/endless"), [], SETTINGS, "en")) as updates:
         async for update in updates:
             if update.bubbles and len(update.bubbles) == 2:
                 break
-    assert (await collected(chat.ask(Typed("free again"), [], SETTINGS, "en")))[1] is None
+    assert (await collected(chat.ask("me", Typed("free again"), [], SETTINGS, "en")))[1] is None
     assert not manager._open
 
 
@@ -151,7 +151,7 @@ async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> No
     begun = asyncio.Event()
 
     async def ask() -> None:
-        async for update in handlers(manager, folder).ask(Typed("/endless"), [], SETTINGS, "en"):
+        async for update in handlers(manager, folder).ask("me", Typed("/endless"), [], SETTINGS, "en"):
             if update.bubbles and len(update.bubbles) == 2:
                 begun.set()
 
@@ -160,14 +160,44 @@ async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await collected(handlers(manager, folder).ask(Typed("free again"), [], SETTINGS, "en")))[1] is None
+    assert (await collected(handlers(manager, folder).ask("me", Typed("free again"), [], SETTINGS, "en")))[1] is None
     assert not manager._open
+
+
+async def stopped(chat: ChatHandlers, how: Callable[[str], None]) -> list[PageUpdate]:
+    """The updates of an endless answer that is ended once it has begun."""
+    updates: list[PageUpdate] = []
+    async for update in chat.ask("me", Typed("/endless"), [], SETTINGS, "en"):
+        updates.append(update)
+        if update.bubbles and len(update.bubbles) == 2:
+            how("somebody else")
+            how("me")
+    return updates
+
+
+async def test_stop_ends_the_answer_and_keeps_it(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+    bubbles = last_bubbles(await stopped(chat, chat.stop))
+    assert isinstance(bubbles, list)
+    assert bubbles[1]["content"][0]["text"].startswith("0 ")
+    assert not chat._open
+
+
+async def test_clear_ends_the_answer_and_takes_it_away(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+    assert last_bubbles(await stopped(chat, chat.clear)) == []
+
+
+def test_stop_and_clear_without_an_answer_do_nothing(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+    chat.stop("me")
+    chat.clear("me")
 
 
 async def test_asking_again_replaces_the_answer_and_leaves_the_box(manager: Manager, folder: Path) -> None:
     before = answered(asked([], Typed("first")), "yes")
     bubbles = answered(asked(before, Typed("second")), "old")
-    updates, _ = await collected(handlers(manager, folder).ask_again(bubbles, SETTINGS, "en"))
+    updates, _ = await collected(handlers(manager, folder).ask_again("me", bubbles, SETTINGS, "en"))
     assert last_bubbles(updates) == answered(asked(before, Typed("second")), "second ")
     assert all(update.typed is None for update in updates)
 

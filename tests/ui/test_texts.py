@@ -72,9 +72,9 @@ def test_an_error_in_both_languages() -> None:
     assert say_error(EngineError("Unknown here: {x}", x=1), "zh") == ("Unknown here: 1", "")
 
 
-def test_texts_for_the_browser_are_taken_as_they_are() -> None:
-    tables = translations({"own": "it's ${HOME}"}, {"own": "{}"})
-    assert tables["en"]["own"] == "it''s $'{'HOME'}'"
+def test_texts_for_the_browser_are_known_in_each_locale() -> None:
+    tables = translations({"own": "own"}, {"own": "自己的"})
+    assert (tables["en"]["own"], tables["zh-CN"]["own"]) == ("own", "自己的")
     assert set(tables) == {"en", "zh", "zh-CN", "zh-TW"}
     assert all(set(table) == set(tables["en"]) for table in tables.values())
 
