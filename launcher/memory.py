@@ -67,7 +67,8 @@ class MemoryPlan:
 
     ``session_tokens`` bounds prompt plus answer, ``max_tiles`` the tiles of one picture without its thumbnail (0 for a text
     model), ``cache_tokens`` is what the KV cache holds for certain, ``cache_ratio`` its share of the memory that is free after
-    the weights, ``asleep_bytes`` what stays when the model sleeps (nothing: its process ends).
+    the weights, ``loading_bytes`` what is held for a moment while the weights load, ``asleep_bytes`` what stays when the model
+    sleeps (nothing: its process ends).
     """
 
     engine: EngineKind
@@ -83,13 +84,19 @@ class MemoryPlan:
     max_batch: int
     max_tiles: int
     vision: VisionSizes | None
+    loading_bytes: int = 0
     asleep_bytes: int = 0
     changes: tuple[PlanChange, ...] = ()
 
     @property
     def total_bytes(self) -> int:
-        """All that the process holds at its peak."""
+        """All that the process holds at work."""
         return sum(part.size_bytes for part in self.parts)
+
+    @property
+    def peak_bytes(self) -> int:
+        """The most that the process ever holds: at work, or while the weights load."""
+        return max(self.total_bytes, self.loading_bytes)
 
     def part_bytes(self, name: PartName) -> int:
         """Bytes of one part, 0 if the model has none."""
@@ -135,6 +142,13 @@ class _Problem:
     @property
     def weight_bytes(self) -> int:
         return self.sizes.language_bytes + self.sizes.vision_bytes + self.sizes.projector_bytes
+
+    @property
+    def loading_bytes(self) -> int:
+        """Context, weights, and the copies that are made of the embedding table on the way."""
+        language = self.sizes.language
+        table_bytes = language.vocab * language.hidden * ELEMENT_BYTES
+        return self.costs.context_bytes + self.weight_bytes + int(self.costs.load_copies * table_bytes)
 
     @property
     def session_limit(self) -> int:
@@ -223,6 +237,8 @@ def plan_memory(
             lowered.
     """
     problem = _Problem(memory, sizes, engine, card, dtype or sizes.dtype)
+    if problem.loading_bytes > problem.room_bytes:
+        raise _refusal_to_load(problem)
     setting = next((s for s in problem.settings() if problem.fits(s)), None)
     if setting is None:
         raise _refusal(problem)
@@ -254,6 +270,7 @@ def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
         max_batch=max(1, min(MAX_BATCH, cache_tokens // TOKENS_PER_USER)),
         max_tiles=setting.max_tiles,
         vision=sizes.vision,
+        loading_bytes=problem.loading_bytes,
         changes=tuple(_changes(problem, setting, session_tokens)),
     )
 
@@ -299,6 +316,17 @@ def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Itera
 
 def _change(template: str, **values: object) -> PlanChange:
     return PlanChange(template, tuple(values.items()))
+
+
+def _refusal_to_load(problem: _Problem) -> MemoryPlanError:
+    return MemoryPlanError(
+        "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it takes {total:.2f} GiB.",
+        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or set"
+        " engine: pytorch, which needs less while it loads.",
+        weights=problem.weight_bytes / GIB,
+        total=problem.loading_bytes / GIB,
+        room=problem.room_bytes / GIB,
+    )
 
 
 def _refusal(problem: _Problem) -> MemoryPlanError:

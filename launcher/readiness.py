@@ -20,9 +20,6 @@ from launcher.sizes import model_sizes
 TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM", "InternLMXComposer2ForCausalLM"})
 """Architectures of the transformers engine."""
 
-LMDEPLOY_NOT_YET = frozenset({"InternLMXComposer2ForCausalLM"})
-"""Architectures that LMDeploy does not run so far, whatever the machine: engine auto takes transformers for them."""
-
 _GPU_ENGINES = ("turbomind", "pytorch")
 _CPU_FACTOR = 2
 """On the CPU 16-bit weights are held in 32 bits."""
@@ -177,7 +174,7 @@ def _assess_present(
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
-    wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy and facts.architecture not in LMDEPLOY_NOT_YET
+    wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy
     if needs_gpu or (wants_lmdeploy and devices.gpus):
         return _on_gpu(preset, found, facts, devices, installed)
     return _with_transformers(preset, found, facts, devices, installed)
@@ -192,10 +189,6 @@ def _on_gpu(preset: Preset, found: Located, facts: CheckpointFacts, devices: Dev
     if not installed.lmdeploy:
         raise MissingPart(
             "{name} needs LMDeploy, which is not installed", "Type: pip install 'lmdeploy>=0.18,<0.19'", name=preset.name
-        )
-    if facts.architecture in LMDEPLOY_NOT_YET:
-        raise DeviceError(
-            "LMDeploy cannot run {architecture} yet", "Set engine: transformers in the preset.", architecture=facts.architecture
         )
     number, gpu = _roomiest(devices)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)

@@ -140,7 +140,7 @@ def test_the_tutorials_own_session_is_shortened_with_a_reason() -> None:
 
 
 def test_a_small_card_lowers_tiles_after_bits() -> None:
-    made = plan(size_gib=6)
+    made = plan(size_gib=6.5)
     assert made.kv_bits == 8
     assert 1 <= made.max_tiles < 12
     assert [str(change).split()[0] for change in made.changes] == ["KV", "Tiles"]
@@ -161,10 +161,24 @@ def test_a_large_card_stays_within_the_budget_by_a_lower_ratio() -> None:
 
 def test_what_cannot_fit_is_refused_with_figures_and_three_ways_out() -> None:
     with pytest.raises(MemoryPlanError) as caught:
-        plan(size_gib=4)
-    assert "4.11" in caught.value.message
+        plan(size_gib=6.15, kv_cache_ratio=0.01)
+    assert "0.01" in caught.value.message
     for way in ("AWQ", "gpu_budget_gib", "session_tokens"):
         assert way in caught.value.hint
+
+
+def test_what_cannot_even_load_is_refused_with_what_loads() -> None:
+    """Measured: on a card with 6 GiB free TurboMind aborts while InternVL2-2B's weights load; the PyTorch engine does not."""
+    with pytest.raises(MemoryPlanError, match=r"weights of 4\.11 GiB load, it takes 6\.12 GiB") as caught:
+        plan(size_gib=6)
+    for way in ("AWQ", "gpu_budget_gib", "engine: pytorch"):
+        assert way in caught.value.hint
+    assert plan_memory(MemorySettings(), SIZES["internvl2-2b"], "pytorch", Card(6 * GIB, 6 * GIB)).max_tiles >= 1
+
+
+def test_the_peak_counts_what_loading_takes() -> None:
+    made = plan()
+    assert made.peak_bytes == made.loading_bytes > made.total_bytes
 
 
 def test_a_refusal_names_a_budget_that_is_enough() -> None:
@@ -180,7 +194,7 @@ def test_a_session_too_short_for_anything_is_refused_as_such() -> None:
 
 def test_awq_leaves_more_room() -> None:
     assert plan("internvl2-2b-awq").total_bytes < plan().total_bytes - 1.5 * GIB
-    assert plan("internvl2-2b-awq", 4).max_tiles >= 1
+    assert plan("internvl2-2b-awq", 4.5).max_tiles >= 1
 
 
 def test_memory_held_by_others_counts() -> None:

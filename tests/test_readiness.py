@@ -183,12 +183,14 @@ class TestBroken:
         assert "Qwen9ForCausalLM" in refused(found, ReadyState.UNSUPPORTED)
 
 
-def test_xcomposer2_runs_with_transformers_alone_so_far(tmp_path: Path) -> None:
-    put(tmp_path / "internlm-xcomposer2-vl-1_8b", {**LANGUAGE, "architectures": ["InternLMXComposer2ForCausalLM"]})
+def test_xcomposer2_runs_on_the_pytorch_engine_through_our_plug_in(tmp_path: Path) -> None:
+    config = {**LANGUAGE, "architectures": ["InternLMXComposer2ForCausalLM"], "img_size": 490}
+    put(tmp_path / "internlm-xcomposer2-vl-1_8b", config)
     found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, ALL)
-    assert (found.state, found.engine, found.device) == (ReadyState.READY, "transformers", "cuda:0")
-    found = assess(shipped("internlm-xcomposer2-vl-1_8b", engine="pytorch"), WITH_GPU, ALL)
-    assert "LMDeploy cannot run InternLMXComposer2ForCausalLM yet" in refused(found, ReadyState.UNSUPPORTED)
+    assert (found.state, found.engine, found.device) == (ReadyState.READY, "pytorch", "cuda:0")
+    assert found.plan is not None
+    found = assess(shipped("internlm-xcomposer2-vl-1_8b", engine="turbomind"), WITH_GPU, ALL)
+    assert found.state is ReadyState.UNSUPPORTED
 
 
 def test_the_scripted_engine_needs_only_its_folder(tmp_path: Path) -> None:

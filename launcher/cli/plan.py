@@ -124,6 +124,7 @@ def _data(each: Planned) -> dict[str, Any]:
             "dtype": plan.dtype,
             "budget_bytes": plan.budget_bytes,
             "total_bytes": plan.total_bytes,
+            "loading_bytes": plan.loading_bytes,
             "parts": {part.name: part.size_bytes for part in plan.parts},
             "asleep_bytes": plan.asleep_bytes,
             "cache_ratio": plan.cache_ratio,

@@ -67,5 +67,5 @@ def _consequences(plan: MemoryPlan) -> str:
         f"KV cache: {plan.kv_bits} bits, {plan.cache_ratio:.3g} of the memory left by the weights, {plan.cache_tokens:,} tokens"
         f"\nsession: {plan.session_tokens:,} tokens, question and answer{picture}"
         f"\nat once: {plan.max_batch} askers; prompts are read {plan.max_prefill_tokens:,} tokens at a time"
-        f"; asleep: {plan.asleep_bytes / GIB:.2f} GiB"
+        f"; asleep: {plan.asleep_bytes / GIB:.2f} GiB; most while loading: {plan.loading_bytes / GIB:.2f} GiB"
     )

@@ -93,6 +93,7 @@ class Request:
         self._pieces: asyncio.Queue[_Prepared | GenOut | _End] = asyncio.Queue()
         self._run_future: Future[None] | None = None
         self._prepared = _Prepared(0, 0)
+        self._over = False
 
     async def pieces(self) -> AsyncGenerator[GenOut, None]:
         """LMDeploy's outputs as they come. Raises what ``translate`` makes of LMDeploy's errors."""
@@ -102,6 +103,7 @@ class Request:
                 self._prepared = piece
             else:
                 yield piece
+        self._over = True
         if piece.error is not None:
             raise translate(piece.error) from piece.error
 
@@ -144,7 +146,8 @@ class Request:
 
     async def stop(self) -> None:
         """Takes the request off the GPU if it is still there, and waits for that, within a bound."""
-        if self._run_future is not None and not self._run_future.done():
+        # Its last piece, not its future, says that a request is over: the future is done a moment later.
+        if self._run_future is not None and not self._over:
             self._run_future.cancel()
             done = asyncio.ensure_future(self._ended())
             await asyncio.wait([done], timeout=STOP_LIMIT_S)

@@ -262,7 +262,7 @@ def _needs(model: RunnableModel) -> ModelNeeds:
     if isinstance(model.spec, LauncherError):
         return ModelNeeds(model.name, unavailable=model.spec)
     plan = model.spec.plan
-    return ModelNeeds(model.name, model.spec.device, None if plan is None else plan.total_bytes)
+    return ModelNeeds(model.name, model.spec.device, None if plan is None else plan.peak_bytes)
 
 
 def _budgets(specs: Iterable[EngineSpec]) -> dict[str, int]:

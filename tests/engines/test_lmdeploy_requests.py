@@ -175,6 +175,21 @@ async def test_stopping_takes_the_request_off_the_engine(stand: Maker) -> None:
     assert await said(here, user("Hello")) == "What colour is it?"
 
 
+async def test_an_answer_that_ended_is_not_waited_for_again(stand: Maker) -> None:
+    """Its last piece comes a moment before LMDeploy's own task is done; stopping in between once waited out the whole limit."""
+    here = stand()
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
+
+    async def ask_many() -> None:
+        for _ in range(100):
+            request = here.requests(ChatRequest(user("Hello")))
+            assert [chunk async for chunk in request.chunks()][-1].finish == "stop"
+            await request.stop()
+
+    await asyncio.wait_for(ask_many(), 60)
+    assert here.script.cancelled == 0
+
+
 async def test_askers_do_not_get_each_others_answers(stand: Maker) -> None:
     here = stand()
     here.script.tokens = here.tokenizer.encode("star", add_special_tokens=False)
