@@ -61,15 +61,13 @@ presets: setup-dev
 reference: setup-dev  ## write docs/reference and the presets' JSON schema anew
 	@$(PY) -m launcher.cli.reference
 
-# Pins are resolved for Python 3.10 to 3.12 at once. The CPU sets take PyTorch's CPU build (see pyproject.toml).
-COMPILE := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --quiet \
-	--custom-compile-command "make lock"
+# Pins are resolved for Python 3.10 to 3.12 at once. The CPU sets take PyTorch's CPU build (see pyproject.toml); the dev set holds
+# only what comes on top, so that it can be added to either of the others.
+COMPILE := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --quiet
 lock: setup-dev  ## resolve the lock files anew
-	@echo 'torch==2.13.0' > build-torch.txt
-	@$(COMPILE) --constraints build-torch.txt --output-file requirements-cpu.lock
-	@$(COMPILE) --constraints requirements-cpu.lock --extra dev --output-file requirements-dev.lock
+	@echo 'torch==2.13.0' | $(COMPILE) --constraints - --output-file requirements-cpu.lock
+	@$(COMPILE) --constraints requirements-cpu.lock --extra dev | grep -vxFf requirements-cpu.lock > requirements-dev.lock
 	@$(COMPILE) --extra gpu --output-file requirements-gpu.lock
-	@rm build-torch.txt
 
 clean:           ## remove the environment
 	@rm -rf $(VENV)
