@@ -1,5 +1,6 @@
 # launcher: two commands do everything on a fresh machine.
 #   make serve-vl   sets up and serves the page at http://127.0.0.1:6006
+#   make chat       the same in the terminal
 #   make test       sets up and tests
 # Options of the page go through ARGS:  make serve-vl ARGS="--port 6007"
 
@@ -40,6 +41,9 @@ setup-dev: $(VENV)/.set-dev     ## install what the tests need, too
 
 serve-vl: setup  ## the page with all presets, http://127.0.0.1:6006
 	@$(PY) -m launcher serve $(ARGS)
+
+chat: setup      ## a chat in the terminal: InternLM2-Chat-1.8B where it is ready, else the built-in tiny-chat
+	@$(PY) -m launcher chat $(ARGS)
 
 test: setup-dev  ## all tests that can run here
 	@$(PY) -m pytest $(ARGS)

@@ -13,6 +13,7 @@ import typer
 
 from launcher.cli import render
 from launcher.cli.ask import ask
+from launcher.cli.chat import chat
 from launcher.cli.plan import plan
 from launcher.cli.presets import presets
 from launcher.cli.serve import serve
@@ -34,12 +35,11 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 1 a defect, 2 wrong arguments or preset file, 3 checkpoint, 4 GPU, 5 memory plan, 6 picture, "
     "7 question, 8 engine, 9 a package is missing, 10 port in use, 130 Ctrl-C, 143 SIGTERM.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for command in (serve, presets, plan, ask):
+for command in (serve, presets, plan, ask, chat):
     app.command()(command)
 
 

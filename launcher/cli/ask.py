@@ -1,30 +1,46 @@
-"""``launcher ask``: one question, its answer alone on standard output, as it comes."""
+"""``launcher ask``: one question, its answer alone on standard output, as it comes; or many, as ``launcher.cli.batch`` has it."""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 import typer
 
 from launcher.cli import render
-from launcher.devices import read_devices
+from launcher.cli.batch import Batch, read_whole
+from launcher.cli.completion import preset_names
+from launcher.cli.loaded_model import loaded, ready
+from launcher.cli.picture_files import PictureFiles, picture_files
+from launcher.cli.questions import check_takes_pictures, options_of, single, to_message
 from launcher.errors import RequestError
-from launcher.images import check_upload
-from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
+from launcher.messages import ChatRequest, GenerationOptions
 from launcher.presets import Preset, read_presets
-from launcher.readiness import assess, installed_engines
-from launcher.workers.manager import Manager
-from launcher.workers.runnable import runnable_models
+
+STANDARD_INPUT = "-"
 
 
 def ask(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets")],
-    question: Annotated[str, typer.Argument(metavar="QUESTION", help="What to ask.")],
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names)
+    ],
+    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to ask; -: read standard input.")] = None,
     *,
-    image: Annotated[list[Path] | None, typer.Option("--image", metavar="PATH", help="A picture; may be given again.")] = None,
+    image: Annotated[list[str] | None, typer.Option("--image", metavar="PATH", help="A picture; may be given again.")] = None,
+    allow_url: Annotated[
+        bool, typer.Option("--allow-url", help="Let pictures be http and https addresses, and fetch them.")
+    ] = False,
+    batch: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help='Ask every line of a file (-: of standard input), {"question": "…", "images": ["a.png"], "id": 1}; '
+            "pictures lie beside the file. Prints a JSON line each, in order.",
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: text, finish_reason, tokens, times.")] = False,
     max_new_tokens: Annotated[int | None, typer.Option(min=1, max=32768, help="Longest answer, in tokens.")] = None,
     temperature: Annotated[
@@ -34,51 +50,68 @@ def ask(
         list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
     ] = None,
 ) -> None:
-    """Ask one question and print the answer."""
+    """Ask one question, or a file of them, and print the answer."""
+    if (question is None) == (batch is None):
+        raise typer.BadParameter("Give a question, or a file of questions with --batch.", param_hint="QUESTION")
+    if batch is not None and image:
+        raise typer.BadParameter("With --batch, pictures stand in the file.", param_hint="--image")
     catalog = read_presets(presets or ())
     render.preset_errors(catalog.errors)
     chosen = catalog.find(preset)
-    request = _request(chosen, question, tuple(path.resolve() for path in image or ()))
-    request = replace(request, options=_options(request.options, max_new_tokens, temperature))
-    _answer(chosen, request, as_json=as_json)
+    options = options_of(chosen, max_new_tokens, temperature)
+    with picture_files(allow_url=allow_url) as pictures:
+        if batch is not None:
+            _answer_batch(chosen, options, pictures, batch)
+        else:
+            _answer(chosen, _request(chosen, question or "", image or [], pictures, options), as_json=as_json)
 
 
-def _request(preset: Preset, question: str, pictures: tuple[Path, ...]) -> ChatRequest:
-    if not question.strip():
-        raise RequestError("The question is empty", 'Type: launcher ask {name} "…"', name=preset.name)
-    if not question.isprintable() and any("\ud800" <= letter <= "\udfff" for letter in question):
-        raise RequestError("The question is not UTF-8 text", "Set the terminal to UTF-8, or type it again.")
-    if pictures and preset.kind == "text":
-        raise RequestError("{name} takes no pictures", "See launcher presets for models that do.", name=preset.name)
-    for path in pictures:
-        check_upload(path)
-    system = (Message("system", preset.chat.system_prompt),) if preset.chat.system_prompt.strip() else ()
-    return ChatRequest((*system, Message("user", question, pictures)), preset.generation.options())
+def _request(preset: Preset, question: str, images: list[str], pictures: PictureFiles, options: GenerationOptions) -> ChatRequest:
+    text = _standard_input() if question == STANDARD_INPUT else question
+    if images:
+        check_takes_pictures(preset)
+    return single(preset, to_message(preset, text, pictures.find(images, Path.cwd())), options)
 
 
-def _options(options: GenerationOptions, max_new_tokens: int | None, temperature: float | None) -> GenerationOptions:
-    if max_new_tokens is not None:
-        options = replace(options, max_new_tokens=max_new_tokens)
-    return options if temperature is None else replace(options, temperature=temperature)
+def _standard_input() -> str:
+    """All of it, less the end of its last line.
+
+    Raises:
+        RequestError: it is not UTF-8.
+    """
+    try:
+        return sys.stdin.buffer.read().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError as error:
+        raise RequestError("Standard input is not UTF-8 text", "Save it as UTF-8.") from error
 
 
 def _answer(preset: Preset, request: ChatRequest, *, as_json: bool) -> None:
-    readiness = assess(preset, read_devices(), installed_engines())
-    if readiness.reason:
-        raise readiness.reason
-    if readiness.note:
-        render.note(readiness.note)
-    with Manager(runnable_models([readiness])) as manager:
-        if sys.stderr.isatty():
-            render.note(f"Loading {preset.name} ({readiness.engine}, {readiness.device}) …")
-        manager.ensure_ready(preset.name)
-        with manager.ask(preset.name, request) as answer:
-            parts, last = [], Chunk("")
-            for last in answer:
-                parts.append(last.text)
-                if not as_json:
-                    render.piece(last.text)
-    if as_json:
-        render.data(render.answer_data(preset.name, "".join(parts), last))
-    else:
-        render.line("")
+    with loaded(ready(preset)) as manager, manager.ask(preset.name, request) as answer:
+        if as_json:
+            render.data(render.answer_data(preset.name, *read_whole(answer)))
+            return
+        for chunk in answer:
+            render.piece(chunk.text)
+    render.line("")
+
+
+def _answer_batch(preset: Preset, options: GenerationOptions, pictures: PictureFiles, name: str) -> None:
+    with _opened(name) as lines, loaded(ready(preset)) as manager:
+        base = Path.cwd() if name == STANDARD_INPUT else Path(name).resolve().parent
+        failed = Batch(preset, options, pictures, base).run(manager, lines)
+    if failed is not None:
+        raise typer.Exit(failed.exit_code)
+
+
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    if name == STANDARD_INPUT:
+        yield sys.stdin.buffer
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(name).open("rb"))
+        except (OSError, ValueError) as error:
+            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise RequestError("{file} cannot be read: {reason}", "Check the path.", file=name, reason=reason) from error
+        yield file

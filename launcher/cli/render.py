@@ -26,6 +26,9 @@ _COLOURS = {
     ReadyState.BROKEN: "red",
 }
 
+_STEERING = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd")
+"""Control characters, but for tab and line feed."""
+
 _TABLE_COLUMNS = 160
 """A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are long."""
 
@@ -43,13 +46,18 @@ def line(text: str) -> None:
 
 
 def piece(text: str) -> None:
-    """A piece of an answer, shown at once."""
-    print(text, end="", flush=True)  # noqa: T201
+    """A piece of an answer, shown at once; in a terminal without what would steer it: a model may say anything."""
+    print(text.translate(_STEERING) if sys.stdout.isatty() else text, end="", flush=True)  # noqa: T201
 
 
 def data(value: object) -> None:
     """One JSON value."""
     line(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def data_line(value: object) -> None:
+    """One JSON value on a line of its own, shown at once."""
+    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
 
 
 def note(text: str) -> None:
@@ -125,6 +133,11 @@ def readiness_data(each: Readiness) -> dict[str, Any]:
         "hint": each.reason.hint if each.reason else None,
         "command": each.command or None,
     }
+
+
+def error_data(problem: LauncherError) -> dict[str, Any]:
+    """An error for programs."""
+    return {"message": problem.message, "hint": problem.hint, "exit_code": problem.exit_code}
 
 
 def answer_data(model: str, text: str, last: Chunk) -> dict[str, Any]:
