@@ -80,11 +80,11 @@ def steps() -> list[Step]:
 
 
 class Gpu:
-    """NVML's view of GPU 0."""
+    """NVML's view of the GPU that is used: number 0, or the one that CUDA_VISIBLE_DEVICES names."""
 
     def __init__(self) -> None:
         pynvml.nvmlInit()
-        self._handle = pynvml.nvmlDeviceGetHandleByIndex(0)
+        self._handle = pynvml.nvmlDeviceGetHandleByIndex(int(os.environ.get("CUDA_VISIBLE_DEVICES", "0")))
 
     def used_bytes(self) -> int:
         return int(pynvml.nvmlDeviceGetMemoryInfo(self._handle).used)

@@ -20,6 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+os.environ.setdefault("OMP_NUM_THREADS", "4")  # as in a worker, where the engine sets it before PyTorch is imported
+
 import pynvml
 from PIL import Image, ImageDraw
 
@@ -49,7 +51,7 @@ class Step:
         self.task, self.folder = task, folder
         self.result: dict[str, Any] = {"memory": {}, "checks": {}}
         pynvml.nvmlInit()
-        self._gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+        self._gpu = pynvml.nvmlDeviceGetHandleByIndex(int(os.environ.get("CUDA_VISIBLE_DEVICES", "0")))
         self.baseline_bytes = self.used_bytes()
 
     def used_bytes(self) -> int:

@@ -77,7 +77,7 @@ class Watch:
 
     def __init__(self) -> None:
         pynvml.nvmlInit()
-        self._gpu = pynvml.nvmlDeviceGetHandleByIndex(0)
+        self._gpu = pynvml.nvmlDeviceGetHandleByIndex(int(os.environ.get("CUDA_VISIBLE_DEVICES", "0")))
         self.before = self.used()
         self.most = self.before
         threading.Thread(target=self._sample, daemon=True).start()

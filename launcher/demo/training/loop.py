@@ -32,7 +32,7 @@ AUXILIARY_WEIGHT = 0.5
 AUXILIARY_END = 0.8
 """Share of the time after which the auxiliary loss is gone."""
 PLORA_OFF_SHARE = 0.2
-PLORA_OFF_WEIGHT = 0.5
+PLORA_OFF_WEIGHT = 1.0
 CELL_LABELS = 1 + 4 * 8
 PLACES = 9
 

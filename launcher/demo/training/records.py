@@ -36,7 +36,7 @@ KIND_WEIGHTS: dict[QuestionKind, float] = {
     "colour": 1.0,
     "shape": 1.0,
     "count": 1.2,
-    "count_of": 1.2,
+    "count_of": 2.0,
     "where": 1.5,
     "exists": 1.5,
     "describe": 1.5,
