@@ -27,7 +27,7 @@ $(VENV)/bin/python:
 $(VENV)/.set-$(SET): requirements-$(SET).lock pyproject.toml | $(VENV)/bin/python
 	@echo "Setting up the $(SET) set in $(VENV) (once; a few minutes) / 正在安装（仅此一次，约几分钟）…"
 	@$(PIP) -r requirements-$(SET).lock
-	@$(PIP) --no-deps --no-build-isolation --editable .
+	@$(PIP) --no-deps --editable .
 	@touch $@
 
 $(VENV)/.set-dev: requirements-dev.lock $(VENV)/.set-$(SET)

@@ -80,9 +80,8 @@ class EngineCosts:
     load_copies: float
 
 
-# Measured with InternVL2-2B and InternLM2-Chat-1.8B at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals
-# within 1 % on TurboMind with 6 to 80 GiB free, and within 2 % on the PyTorch engine (XComposer2-VL-1.8B, too). TurboMind's context includes the
-# 340 MiB that it takes before the first weight.
+# Measured at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals within 1 % on TurboMind with 6 to 80 GiB
+# free, and within 2 % on the PyTorch engine. TurboMind's context includes the 340 MiB that it takes before the first weight.
 COSTS: dict[EngineKind, EngineCosts] = {
     "turbomind": EngineCosts(
         TurbomindCache(), 862 * MIB, 200 * MIB, token_factor=3.0, tile_factor=1.4, logit_factor=4.0, load_copies=3.3
