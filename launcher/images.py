@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from PIL import ExifTags, Image, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from launcher.errors import PictureError
 
@@ -73,6 +73,8 @@ def load_picture(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Im
         PictureError: as for ``check_upload``, or the file is cut short or damaged.
     """
     with _opened(path, limits) as image:
+        # A switch of Pillow's for the whole process, which LMDeploy turns on when it is imported: half a picture would pass.
+        ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             orientation = _orientation(image)
             upright = _as_rgb(image)

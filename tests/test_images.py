@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, ImageFile
 
 from launcher.errors import PictureError
 from launcher.images import FORMATS, PictureLimits, check_upload, load_picture
@@ -113,6 +113,16 @@ def test_a_picture_cut_short_is_named(tmp_path: Path, kind: str, share: float) -
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
     with pytest.raises(PictureError, match=r"picture\.\w+ is (cut short|not a picture)"):
+        load_picture(path)
+
+
+def test_half_a_picture_is_refused_whatever_other_libraries_told_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """LMDeploy tells Pillow, for the whole process, to fill up what is missing."""
+    monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
+    path = tmp_path / "half.png"
+    Image.effect_noise((64, 64), 50).save(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(PictureError, match="cut short"):
         load_picture(path)
 
 
