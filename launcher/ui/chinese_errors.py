@@ -70,6 +70,13 @@ MACHINE = {
     "Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first line.": (
         "请更新 NVIDIA 驱动后重新启动。nvidia-smi 第一行显示版本。"
     ),
+    "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it takes {total:.2f} GiB.": (
+        "模型放不进 {room:.2f} GiB：加载 {weights:.2f} GiB 的权重时，会占用 {total:.2f} GiB。"
+    ),
+    "Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or set engine:"
+    " pytorch, which needs less while it loads.": (
+        "请改用 AWQ 预设（4 位权重），把 memory.gpu_budget_gib 提高到 {total:.1f} 或腾出显存，或者设置 engine: pytorch，它加载时占用更少。"
+    ),
     "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest KV cache"
     " {cache:.2f}, together {total:.2f} GiB.": (
         "模型放不进 {room:.2f} GiB：权重 {weights:.2f}，CUDA 与临时空间 {rest:.2f}，"
