@@ -213,7 +213,8 @@ class _Shown:
         self.last = chunk
 
     def end_line(self) -> None:
-        if self.text and not self.text.endswith("\n"):
+        """What follows begins a line; before the first word of a stopped answer stands the terminal's own ^C."""
+        if not self.text.endswith("\n") and (self.text or self.last.finish == "cancelled"):
             render.line("")
 
 

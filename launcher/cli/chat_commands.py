@@ -201,5 +201,6 @@ def _seed(value: str) -> int | None:
 def _range(schema: dict[str, Any]) -> str:
     """A number's bounds in words; the schema has both for every option."""
     kind = "a whole number" if schema["type"] == "integer" else "a number"
-    low = f"from {schema['minimum']}" if "minimum" in schema else f"above {schema['exclusiveMinimum']}"
-    return f"{kind} {low} to {schema['maximum']}"
+    if "minimum" in schema:
+        return f"{kind} from {schema['minimum']} to {schema['maximum']}"
+    return f"{kind} above {schema['exclusiveMinimum']}, at most {schema['maximum']}"

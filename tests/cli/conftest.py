@@ -25,15 +25,17 @@ def environment(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def launch(tmp_path: Path, environment: dict[str, str]) -> Launch:
-    """Runs one command to its end, in ``tmp_path``."""
+    """Runs one command to its end, in ``tmp_path``; ``typed`` is its standard input."""
 
-    def run(*arguments: str, **changes: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, typed: str | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "launcher", *arguments],
             cwd=tmp_path,
             env=environment | changes,
+            input=typed,
             capture_output=True,
             text=True,
+            errors="surrogateescape",
             check=False,
             timeout=120,
         )
@@ -51,6 +53,7 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
             [sys.executable, "-m", "launcher", *arguments],
             cwd=tmp_path,
             env=environment,
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
@@ -62,6 +65,12 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
     for process in started:
         process.kill()
         process.communicate()
+
+
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has started and that are not yet gone."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
 
 
 @pytest.fixture

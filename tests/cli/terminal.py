@@ -1,0 +1,106 @@
+"""A real terminal for tests: a tmux session of its own, what is typed into it, what stands on its screen."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+WAIT_S = 60.0
+"""For a text to appear: far beyond what a busy machine takes to load a small model."""
+
+_LOOK_S = 0.05
+_COLUMNS, _LINES = 100, 40
+
+
+class Terminal:
+    """One command in a tmux session; once it ends, the screen says ``ended with`` and its exit code, and stays.
+
+    Args:
+        folder: for tmux's socket and as the working directory; its path must be short, as sockets' are.
+        command: the program and its arguments.
+        environment: of the program.
+    """
+
+    def __init__(self, folder: Path, command: Sequence[str], environment: dict[str, str]) -> None:
+        if shutil.which("tmux") is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail("CI must test the chat in a terminal: install tmux")
+            pytest.skip("no tmux on this machine")
+        self._socket = folder / "tmux"
+        # The shell gets every Ctrl-C that the program gets, and must outlive it.
+        script = f"trap : INT; {shlex.join(command)}; echo ended with $?; exec cat"
+        self._tmux(
+            "new-session", "-d", "-x", str(_COLUMNS), "-y", str(_LINES), "-c", str(folder), "sh", "-c", script,
+            environment=environment | {"LC_ALL": "C.UTF-8"},
+        )  # fmt: skip
+
+    def type(self, text: str) -> None:
+        """Types the text, letter by letter."""
+        self._tmux("send-keys", "-l", text)
+
+    def press(self, *keys: str) -> None:
+        """Presses keys by tmux's names: Enter, C-c, Up."""
+        self._tmux("send-keys", *keys)
+
+    def enter(self, text: str) -> None:
+        """Types a line and presses Enter."""
+        self.type(text)
+        self.press("Enter")
+
+    def paste(self, text: str) -> None:
+        """Pastes as a terminal's own paste does."""
+        self._tmux("set-buffer", text)
+        self._tmux("paste-buffer", "-p", "-r")
+
+    def lines(self) -> list[str]:
+        """All lines so far, those that scrolled away too, without the blanks at their ends."""
+        screen = self._tmux("capture-pane", "-p", "-J", "-S", "-")
+        return [line.rstrip() for line in screen.rstrip().splitlines()]
+
+    def wait_for(self, seen: Callable[[list[str]], bool]) -> list[str]:
+        """The lines, once they are as wanted; fails with the screen when they are not in time."""
+        until_s = time.monotonic() + WAIT_S
+        while not seen(lines := self.lines()):
+            if time.monotonic() > until_s:
+                pytest.fail("not in time; the screen was:\n" + "\n".join(lines))
+            time.sleep(_LOOK_S)
+        return lines
+
+    def wait_for_line(self, line: str, times: int = 1) -> list[str]:
+        """Waits until a line stands on the screen, so often."""
+        return self.wait_for(lambda lines: lines.count(line) >= times)
+
+    def process(self) -> int:
+        """The id of the program's process."""
+        pane = int(self._tmux("display-message", "-p", "#{pane_pid}"))
+        (child,) = Path(f"/proc/{pane}/task/{pane}/children").read_text(encoding="ascii").split()
+        return int(child)
+
+    def close(self) -> None:
+        """Ends the session and what runs in it."""
+        self._tmux("kill-server")
+
+    def _tmux(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
+        done = subprocess.run(
+            ["tmux", "-u", "-f", os.devnull, "-S", str(self._socket), *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=30,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+def launcher(*arguments: str) -> list[str]:
+    """The launcher's command line, with this Python."""
+    return [sys.executable, "-m", "launcher", *arguments]

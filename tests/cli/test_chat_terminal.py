@@ -1,0 +1,190 @@
+"""``launcher chat`` in a real terminal: typed, streamed, stopped, ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher.presets.reading import BUILTIN_PICTURES
+from tests.cli.conftest import children_of
+from tests.cli.terminal import Terminal, launcher
+from tests.workers.stage import alive
+
+ENDED = "ended with 0"
+Open = Callable[..., Terminal]
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(prefix="chat-") as short:  # a socket's path has room for 107 letters
+        yield Path(short)
+
+
+@pytest.fixture
+def opened(folder: Path, environment: dict[str, str]) -> Iterator[Open]:
+    """Opens a terminal with a chat in it, and waits for its first prompt."""
+    terminals: list[Terminal] = []
+
+    def begin(*arguments: str) -> Terminal:
+        if terminals:
+            terminals.pop().close()
+        terminal = Terminal(folder, launcher("chat", *arguments), environment)
+        terminals.append(terminal)
+        terminal.wait_for(at_prompt)
+        return terminal
+
+    yield begin
+    for terminal in terminals:
+        terminal.close()
+
+
+def at_prompt(lines: list[str]) -> bool:
+    return bool(lines) and lines[-1].endswith(">")
+
+
+def test_typed_answered_and_ended(opened: Open) -> None:
+    terminal = opened("tiny-chat")
+    terminal.enter("My name is Ada.")
+    terminal.wait_for_line("Nice to meet you, Ada.")
+    terminal.enter("What is my name?")
+    terminal.wait_for_line("Your name is Ada.")
+    terminal.enter("7加5等于几？")
+    lines = terminal.wait_for_line("12。")
+    assert lines[lines.index("> My name is Ada.") :][:4] == [
+        "> My name is Ada.",
+        "Nice to meet you, Ada.",
+        "> What is my name?",
+        "Your name is Ada.",
+    ]
+    terminal.enter("exit")
+    terminal.wait_for_line(ENDED)
+
+
+def test_a_line_can_be_edited_and_control_d_ends(opened: Open) -> None:
+    terminal = opened("tiny-chat")
+    terminal.type("hat is 7 + 6?")
+    terminal.press("BSpace", "BSpace")
+    terminal.type("5?")
+    terminal.press("C-a")
+    terminal.type("W")
+    terminal.wait_for_line("> What is 7 + 5?")
+    terminal.press("Enter")
+    terminal.wait_for_line("12.")
+    terminal.press("C-d")
+    terminal.wait_for_line(ENDED)
+
+
+def test_history_outlives_the_program(opened: Open) -> None:
+    terminal = opened("tiny-chat")
+    terminal.enter("Reverse the word stone.")
+    terminal.wait_for_line("enots.")
+    terminal.enter("exit")
+    terminal.wait_for_line(ENDED)
+    terminal = opened("tiny-chat")
+    terminal.press("Up", "Up")
+    terminal.wait_for_line("> Reverse the word stone.")
+    terminal.press("Enter")
+    terminal.wait_for_line("enots.")
+
+
+def test_commands_and_paths_are_completed(opened: Open, folder: Path) -> None:
+    terminal = opened("tiny-chat")
+    terminal.type("/st")
+    terminal.press("Tab")
+    terminal.wait_for_line("> /stats")
+    terminal.press("Enter")
+    terminal.wait_for_line("No answer has been completed yet.")
+    (folder / "a-long-name.md").touch()
+    terminal.type("/save a-lo")
+    terminal.press("Tab")
+    terminal.wait_for_line("> /save a-long-name.md")
+    terminal.press("Enter")
+    terminal.wait_for_line("launcher: There is a file a-long-name.md already")
+
+
+def test_an_answer_is_shown_as_it_comes_and_pasted_lines_stay_together(opened: Open, scripted: Path) -> None:
+    os.mkfifo(scripted.parent / "gate")
+    terminal = opened("scripted", "--presets", str(scripted))
+    terminal.paste("the first words\n/wait gate\nthe rest")
+    terminal.wait_for_line("  the rest")
+    terminal.press("Enter")
+    lines = terminal.wait_for_line("the first words")
+    assert lines[-1] == "the first words"
+    with (scripted.parent / "gate").open("wb"):
+        terminal.wait_for_line("the first words the rest")
+    terminal.wait_for(at_prompt)
+
+
+def test_control_c_stops_the_answer_and_not_the_program(opened: Open, scripted: Path) -> None:
+    terminal = opened("scripted", "--presets", str(scripted))
+    terminal.paste("begun\n/stall")
+    terminal.press("Enter")
+    terminal.wait_for_line("begun")
+    terminal.press("C-c")
+    terminal.wait_for_line("(stopped)")
+    terminal.wait_for(at_prompt)
+    terminal.enter("and on")
+    terminal.wait_for_line("and on")
+    terminal.enter("/save talk.md")
+    terminal.enter("exit")
+    terminal.wait_for_line(ENDED)
+
+
+def test_control_c_stops_an_answer_of_a_real_model_before_its_first_word(opened: Open) -> None:
+    terminal = opened("tiny-chat")
+    (worker,) = children_of(terminal.process())
+    os.kill(worker, signal.SIGSTOP)
+    terminal.enter("My name is Ada.")
+    terminal.wait_for(lambda lines: lines[-1] == "> My name is Ada.")
+    terminal.press("C-c")
+    terminal.wait_for_line("(stopped)")
+    os.kill(worker, signal.SIGCONT)
+    terminal.enter("What is my name?")
+    terminal.wait_for_line("You have not told me your name.")
+    terminal.enter("exit")
+    terminal.wait_for_line(ENDED)
+
+
+def test_control_c_empties_the_prompt(opened: Open) -> None:
+    terminal = opened("tiny-chat")
+    terminal.type("What is")
+    terminal.wait_for_line("> What is")
+    terminal.press("C-c")
+    terminal.wait_for_line("exit or Ctrl-D ends.")
+    terminal.enter("What is 7 + 5?")
+    terminal.wait_for_line("12.")
+
+
+def test_a_picture_waits_before_the_prompt(opened: Open) -> None:
+    terminal = opened("shapes-xcomposer2", "--image", str(BUILTIN_PICTURES / "2-shapes.png"))
+    terminal.wait_for_line("[2-shapes.png] >")
+    terminal.enter("What colour is the star?")
+    terminal.wait_for_line("Red.")
+    terminal.wait_for_line(">")
+    terminal.enter(f"/image {BUILTIN_PICTURES / 'none.png'}")
+    terminal.wait_for_line("launcher: There is no file none.png")
+    terminal.enter("How many shapes are there?")
+    terminal.wait_for_line("Two.")
+
+
+def test_being_terminated_leaves_the_terminal_usable_and_no_process(opened: Open) -> None:
+    terminal = opened("tiny-chat")
+    program = terminal.process()
+    (worker,) = children_of(program)
+    os.kill(program, signal.SIGTERM)
+    terminal.wait_for_line("ended with 143")
+    assert not alive(worker)
+    terminal.enter("echoed")
+    terminal.wait_for_line("echoed", times=2)  # by the terminal, and by cat: line editing is the terminal's again
+
+
+def test_what_a_model_says_cannot_steer_the_terminal(opened: Open, scripted: Path) -> None:
+    terminal = opened("scripted", "--presets", str(scripted))
+    terminal.paste("a\x1b[2Jb")
+    terminal.press("Enter")
+    terminal.wait_for(lambda lines: any(line.startswith("a\ufffd[2Jb") for line in lines))
