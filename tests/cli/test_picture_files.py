@@ -24,7 +24,7 @@ class _Host(BaseHTTPRequestHandler):
 
     asked: list[str] = []  # noqa: RUF012
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         self.asked.append(self.path)
         match self.path.partition("?")[0]:
             case "/a.png" | "/plain/..%2F%2Fpasswd":
