@@ -17,12 +17,15 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from safetensors import SafetensorError, safe_open
 
 from launcher.errors import CheckpointError
 from launcher.presets import Preset
+
+Hub = Literal["hf", "modelscope"]
+"""Where checkpoints can be downloaded from, as the sources of a preset write it."""
 
 MAX_CONFIG_BYTES = 4 * 2**20
 MAX_INDEX_BYTES = 64 * 2**20
@@ -50,7 +53,8 @@ _AGAIN = "Download the model again; files that are whole are not fetched twice."
 
 BUILTIN = Path(__file__).resolve().parent / "demo" / "checkpoints"
 _VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
-_MODELS = "LAUNCHER_MODELS"
+MODELS_VARIABLE = "LAUNCHER_MODELS"
+"""Names a folder of models of the user's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +142,7 @@ def locate(preset: Preset) -> Located | Absent:
         if isinstance(found, Path):
             return Located(found, source)
         places.append(f"{source} ({found})" if found else source)
-    return Absent(tuple(places), download_commands(preset, _own_folder(preset)))
+    return Absent(tuple(places), download_commands(preset, own_folder(preset)))
 
 
 def _folder_of(source: str) -> Path | str:
@@ -191,11 +195,12 @@ def _has_weights(folder: Path) -> bool:
 
 
 def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ...]:
-    """What fetches the checkpoint, exactly as it is to be typed, best first.
+    """What fetches the checkpoint, exactly as it is to be typed, best first: the launcher's own command, then the hubs' programs.
 
     Args:
         preset: whose checkpoint; only its hub and ModelScope sources can be fetched.
-        into: the folder to fetch into; None for the program's own cache, where ``locate`` looks as well.
+        into: the folder that the hubs' programs are to fetch into; None for their own cache, where ``locate`` looks as well.
+            ``launcher pull`` finds out for itself.
     """
     commands = []
     for source in preset.sources:
@@ -205,13 +210,13 @@ def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ..
         elif kind == "modelscope":
             target = f" --local_dir {shlex.quote(str(into))}" if into else ""
             commands.append(f"{_program('modelscope')} download --model {name}{target}")
-    return tuple(commands)
+    return (f"{_program('launcher')} pull {preset.name}", *commands) if commands else ()
 
 
-def _own_folder(preset: Preset) -> Path | None:
+def own_folder(preset: Preset) -> Path | None:
     """Where the preset looks below LAUNCHER_MODELS, if that is set."""
-    wanted = next((source for source in preset.sources if _MODELS in source), None)
-    return Path(os.path.expandvars(wanted)) if wanted and os.environ.get(_MODELS) else None
+    wanted = next((source for source in preset.sources if MODELS_VARIABLE in source), None)
+    return Path(os.path.expandvars(wanted)) if wanted and os.environ.get(MODELS_VARIABLE) else None
 
 
 def _program(name: str) -> str:

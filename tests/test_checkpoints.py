@@ -114,13 +114,15 @@ class TestLocate:
         there = locate(wanted)
         assert isinstance(without, Absent)
         assert isinstance(there, Absent)
-        assert without.commands[0].endswith("hf download org/m")
-        assert without.commands[1].endswith("modelscope download --model org/m")
-        assert there.commands[0].endswith("hf download org/m --local-dir '/my models/m'")
-        assert there.commands[1].endswith("modelscope download --model org/m --local_dir '/my models/m'")
+        assert without.commands[0] == there.commands[0]
+        assert without.commands[0].endswith("launcher pull a")
+        assert without.commands[1].endswith("hf download org/m")
+        assert without.commands[2].endswith("modelscope download --model org/m")
+        assert there.commands[1].endswith("hf download org/m --local-dir '/my models/m'")
+        assert there.commands[2].endswith("modelscope download --model org/m --local_dir '/my models/m'")
 
     def test_the_command_is_one_that_exists_here(self) -> None:
-        (command,) = download_commands(preset("hf:org/m"))
+        (_, command) = download_commands(preset("hf:org/m"))
         program = command.split()[0]
         assert shutil.which(program) is not None
         assert Path(sys.executable).parent == Path(shutil.which(program) or "").parent

@@ -74,12 +74,12 @@ def refused(found: Readiness, state: ReadyState) -> str:
 
 
 class TestAbsent:
-    def test_without_a_gpu_both_are_said(self, tmp_path: Path) -> None:
+    def test_without_a_gpu_both_are_said(self) -> None:
         found = assess(shipped("internvl2-2b"), NO_GPU, ALL)
         text = refused(found, ReadyState.NEEDS_DOWNLOAD)
         assert "internvl2-2b is not on this machine, and without an NVIDIA GPU it will be slow" in text
         assert "~/share/new_models/OpenGVLab/InternVL2-2B" in text
-        assert found.command.endswith(f"hf download OpenGVLab/InternVL2-2B --local-dir {tmp_path}/InternVL2-2B")
+        assert found.command.endswith("launcher pull internvl2-2b")
 
     def test_with_a_gpu_only_the_download_is_missing(self) -> None:
         text = refused(assess(shipped("internvl2-2b"), WITH_GPU, ALL), ReadyState.NEEDS_DOWNLOAD)
@@ -175,7 +175,7 @@ class TestBroken:
         found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
         assert "model.safetensors is broken or cut short" in refused(found, ReadyState.BROKEN)
         assert isinstance(found.reason, CheckpointError)
-        assert found.command.endswith(f"hf download internlm/internlm2-chat-1_8b --local-dir {folder}")
+        assert found.command.endswith("launcher pull internlm2-chat-1_8b")
 
     def test_an_architecture_that_nobody_knows(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", {"architectures": ["Qwen9ForCausalLM"]})

@@ -16,6 +16,7 @@ from launcher.cli.ask import ask
 from launcher.cli.chat import chat
 from launcher.cli.plan import plan
 from launcher.cli.presets import presets
+from launcher.cli.pull import pull
 from launcher.cli.serve import serve
 from launcher.errors import LauncherError
 
@@ -39,7 +40,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for command in (serve, presets, plan, ask, chat):
+for command in (serve, presets, plan, ask, chat, pull):
     app.command()(command)
 
 

@@ -88,7 +88,7 @@ def test_a_text_model_takes_no_pictures(launch: Launch, scripted: Path, picture:
 def test_a_model_that_is_not_here_says_what_to_type(launch: Launch) -> None:
     done = launch("ask", "internvl2-2b", "hi")
     assert (done.returncode, done.stdout) == (3, "")
-    assert "hf download OpenGVLab/InternVL2-2B" in done.stderr.splitlines()[-1]
+    assert "launcher pull internvl2-2b" in done.stderr.splitlines()[-1]
 
 
 def test_what_came_before_a_failure_is_kept(launch: Launch, scripted: Path) -> None:

@@ -15,7 +15,7 @@ def test_the_list_says_where_each_stands_and_what_to_type(launch: Launch) -> Non
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line and not line[0].isspace()}
     assert "needs download" in rows["internvl2-2b"]
     assert "needs a GPU" in rows["internvl2-2b-awq"]
-    assert "hf download OpenGVLab/InternVL2-2B\n" in done.stdout
+    assert "launcher pull internvl2-2b\n" in done.stdout
 
 
 def test_json_has_the_same_for_programs(launch: Launch) -> None:
@@ -23,7 +23,7 @@ def test_json_has_the_same_for_programs(launch: Launch) -> None:
     found = {each["name"]: each for each in json.loads(done.stdout)}
     model = found["internvl2-2b"]
     assert (model["state"], model["kind"], model["engine"], model["folder"]) == ("needs_download", "vision", None, None)
-    assert model["command"].endswith("hf download OpenGVLab/InternVL2-2B")
+    assert model["command"].endswith("launcher pull internvl2-2b")
     assert "internvl2-2b is not on this machine" in model["reason"]
     assert model["title"]["zh"]
 

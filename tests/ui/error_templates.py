@@ -10,8 +10,9 @@ import launcher
 from launcher import errors
 
 CODE = Path(launcher.__file__).parent
-NEVER_ON_THE_PAGE = ("cli", "demo", "presets", "__main__.py")
-"""The terminal's own errors, the training program's, and presets' (a file's name, line and key, told in English)."""
+NEVER_ON_THE_PAGE = ("cli", "demo", "downloads", "presets", "__main__.py")
+"""The terminal's own errors, with those of downloads, which it alone starts; the training program's; and presets' (a file's name,
+line and key, told in English)."""
 
 ERRORS = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, errors.LauncherError)}
 

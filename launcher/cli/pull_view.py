@@ -1,0 +1,50 @@
+"""How far a download is: a bar in a terminal, a line for each whole file elsewhere; on standard error."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, DownloadColumn, TextColumn, TimeRemainingColumn, TransferSpeedColumn
+from rich.progress import Progress as Bar
+
+from launcher.cli import render
+from launcher.downloads import Download, Progress, Report
+
+
+@contextmanager
+def progress(download: Download) -> Iterator[Report]:
+    """What a download reports to."""
+    whole_bytes = sum(file.size_bytes for file in download.files)
+    source = download.repository.source
+    render.note(f"{source.name} from {source.hub}: {decimal(whole_bytes)}, of which {decimal(download.missing_bytes)} to fetch")
+    if not sys.stderr.isatty():
+        yield _line
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
+        yield _OnBar(bar, whole_bytes)
+
+
+def _line(step: Progress) -> None:
+    if step.stage == "done":
+        render.note(f"{step.file}: {decimal(step.size_bytes)}, checked")
+
+
+class _OnBar:
+    """All files as one bar that names the file at hand."""
+
+    def __init__(self, bar: Bar, whole_bytes: int) -> None:
+        self._bar = bar
+        self._task = bar.add_task("", total=whole_bytes)
+        self._finished_bytes = 0
+
+    def __call__(self, step: Progress) -> None:
+        here_bytes = step.done_bytes if step.stage == "fetching" else step.size_bytes
+        description = f"checking {step.file}" if step.stage == "checking" else step.file
+        self._bar.update(self._task, description=description, completed=self._finished_bytes + here_bytes)
+        if step.stage == "done":
+            self._finished_bytes += step.size_bytes

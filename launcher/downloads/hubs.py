@@ -1,0 +1,236 @@
+"""What a model's repository on a hub holds: names, sizes, hashes and addresses of its files. Asks; fetches no file.
+
+Both hubs are asked through their plain HTTP interface: Hugging Face's ``/api/models`` (address, mirror, token and cache are
+huggingface_hub's, with its environment variables), ModelScope's ``/api/v1/models`` (its address from MODELSCOPE_DOMAIN, as its
+own package has it).
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeVar
+from urllib.parse import quote
+
+import httpx
+from pydantic import BaseModel, Field, ValidationError
+
+from launcher.checkpoints import Hub
+from launcher.errors import CheckpointError, MissingPart
+
+CONNECT_S = 10.0
+"""A hub that has not taken the connection by then is not reached."""
+READ_S = 30.0
+"""Between two pieces of an answer; mirrors may fetch a file themselves first."""
+MAX_LISTING_BYTES = 16 * 2**20
+"""A repository of thousands of files has about one MiB."""
+
+_MODELSCOPE = "www.modelscope.cn"
+_NOT_FOUND = (401, 404)
+"""Hugging Face answers 401 for what does not exist, so as not to tell what is private."""
+
+_Form = TypeVar("_Form", bound=BaseModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Whom to ask for which model. ``again`` is what was typed, ``instead`` what takes another hub, "" for none."""
+
+    hub: Hub
+    name: str
+    again: str
+    instead: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteFile:
+    """One file of a repository. At most one of the hashes is "": Git LFS gives sha256, plain git its blob's sha1."""
+
+    name: str
+    size_bytes: int
+    url: str
+    sha256: str = ""
+    git_sha1: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """A model's repository as it is now. ``revision`` is the commit, or the branch where the hub does not tell commits."""
+
+    source: Source
+    revision: str
+    files: tuple[RemoteFile, ...]
+
+
+class _LfsFacts(BaseModel):
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class _HfFile(BaseModel):
+    rfilename: str
+    size: int = Field(ge=0)
+    blobId: str = Field(pattern=r"^[0-9a-f]{40}$")  # noqa: N815 - the hub's name
+    lfs: _LfsFacts | None = None
+
+
+class _HfModel(BaseModel):
+    sha: str = Field(pattern=r"^[0-9a-f]{40}$")
+    siblings: list[_HfFile]
+
+
+class _ModelScopeFile(BaseModel):
+    Path: str
+    Type: str
+    Size: int = Field(ge=0)
+    Sha256: str | None = Field(default=None, pattern=r"^([0-9a-f]{64})?$")
+
+
+class _ModelScopeFiles(BaseModel):
+    Files: list[_ModelScopeFile]
+
+
+class _ModelScopeAnswer(BaseModel):
+    Data: _ModelScopeFiles
+
+
+def new_client() -> httpx.Client:
+    """One connection pool for a download; proxies and certificates come from the environment.
+
+    Raises:
+        MissingPart: the environment names a SOCKS proxy, for which a package is missing.
+    """
+    try:
+        # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot be resumed.
+        return httpx.Client(
+            headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
+            follow_redirects=True,
+            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+        )
+    except ImportError as error:
+        raise MissingPart("A SOCKS proxy is set, and the package for it is not installed", "Type: pip install socksio") from error
+
+
+def find_repository(client: httpx.Client, source: Source) -> Repository:
+    """Asks the hub for the repository; the client carries the user's token from then on, where there is one.
+
+    Raises:
+        CheckpointError: the hub is not reached, knows no such model, or does not let this user have it.
+    """
+    return _on_hugging_face(client, source) if source.hub == "hf" else _on_modelscope(client, source)
+
+
+def _on_hugging_face(client: httpx.Client, source: Source) -> Repository:
+    from huggingface_hub import constants, get_token, hf_hub_url
+
+    if constants.HF_HUB_OFFLINE:
+        raise CheckpointError(
+            "HF_HUB_OFFLINE is set: nothing is downloaded from Hugging Face",
+            "Type: unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE; {again}",
+            again=source.again,
+        )
+    token, endpoint = get_token(), constants.ENDPOINT
+    if token:
+        client.headers["Authorization"] = f"Bearer {token}"  # httpx takes it off where it is led to another host
+    found = _asked(client, source, endpoint, f"/api/models/{source.name}?blobs=true", _HfModel)
+    files = (
+        RemoteFile(
+            name=each.rfilename,
+            size_bytes=each.size,
+            url=hf_hub_url(source.name, each.rfilename, revision=found.sha),
+            sha256=each.lfs.sha256 if each.lfs else "",
+            git_sha1="" if each.lfs else each.blobId,
+        )
+        for each in found.siblings
+    )
+    return Repository(source, found.sha, tuple(files))
+
+
+def _on_modelscope(client: httpx.Client, source: Source) -> Repository:
+    domain = os.environ.get("MODELSCOPE_DOMAIN") or _MODELSCOPE
+    endpoint = domain.rstrip("/") if "://" in domain else f"https://{domain}"
+    path = f"/api/v1/models/{source.name}/repo"
+    found = _asked(client, source, endpoint, f"{path}/files?Revision=master&Recursive=true", _ModelScopeAnswer)
+    base = endpoint + path
+    files = (
+        RemoteFile(each.Path, each.Size, f"{base}?Revision=master&FilePath={quote(each.Path, safe='')}", each.Sha256 or "")
+        for each in found.Data.Files
+        if each.Type == "blob"
+    )
+    return Repository(source, "master", tuple(files))
+
+
+def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form: type[_Form]) -> _Form:
+    """The hub's answer in the form that it has to have."""
+    try:
+        with client.stream("GET", endpoint + path) as response:
+            content = _bounded(response)
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+        raise CheckpointError(
+            "{endpoint} is not an address that can be asked: {reason}",
+            "Set HF_ENDPOINT or MODELSCOPE_DOMAIN to an address such as https://example.org, or to nothing.",
+            endpoint=endpoint,
+            reason=error,
+        ) from error
+    except httpx.RequestError as error:
+        raise _not_reached(source, endpoint, error) from error
+    if response.status_code != httpx.codes.OK:
+        _refused(source, endpoint, response)
+    try:
+        return form.model_validate_json(content)
+    except ValidationError as error:
+        raise CheckpointError(
+            "{endpoint} does not answer as a hub does when it is asked for {name}",
+            "Is a mirror set, or does this network ask for a login first? Look at it in a browser.",
+            endpoint=endpoint,
+            name=source.name,
+        ) from error
+
+
+def _bounded(response: httpx.Response) -> bytes:
+    content = b""
+    for piece in response.iter_bytes():
+        content += piece
+        if len(content) > MAX_LISTING_BYTES:
+            break
+    return content
+
+
+def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointError:
+    if not source.instead:
+        hint = "Check the connection, and type again: {again}"
+    elif source.hub == "hf":
+        hint = "Check the connection; a mirror's address goes into HF_ENDPOINT. Or take the other hub: {instead}"
+    else:
+        hint = "Check the connection, or take the other hub: {instead}"
+    return CheckpointError(
+        "{endpoint} is not reached: {reason}",
+        hint,
+        endpoint=endpoint,
+        reason=reason_of(error),
+        again=source.again,
+        instead=source.instead,
+    )
+
+
+def _refused(source: Source, endpoint: str, response: httpx.Response) -> NoReturn:
+    facts: dict[str, Any] = {"name": source.name, "endpoint": endpoint, "instead": source.instead}
+    if response.headers.get("X-Error-Code") == "GatedRepo" or response.status_code == httpx.codes.FORBIDDEN:
+        raise CheckpointError(
+            "{endpoint} gives {name} only to those who were let in",
+            "Ask for it at {endpoint}/{name}, then type: hf auth login",
+            **facts,
+        )
+    if response.status_code in _NOT_FOUND:
+        hint = "Check the spelling in the preset's sources" + (", or take the other hub: {instead}" if source.instead else ".")
+        raise CheckpointError("{endpoint} knows no model {name}, or it is private", hint, **facts)
+    raise CheckpointError(
+        "{endpoint} does not give {name}: HTTP {status}",
+        "Try again later. A broken mirror is left out with: unset HF_ENDPOINT",
+        status=response.status_code,
+        **facts,
+    )
+
+
+def reason_of(error: Exception) -> str:
+    """What went wrong on the way, never empty: some of httpx's errors say nothing but their names."""
+    return str(error) or type(error).__name__

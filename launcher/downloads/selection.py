@@ -1,0 +1,60 @@
+"""Which files of a repository a model needs: configs, tokenizer, weights; never code, never the same weights twice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fnmatch import fnmatchcase
+
+from launcher.checkpoints import CONFIG, INDEXES, TOKENIZERS
+from launcher.downloads.hubs import RemoteFile, Repository
+from launcher.errors import CheckpointError
+
+_SMALL = (
+    CONFIG,
+    "generation_config.json",
+    "preprocessor_config.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "merges.txt",
+    "chat_template.jinja",
+    *TOKENIZERS,
+)
+_WEIGHTS = (("model*.safetensors", INDEXES[0]), ("*.safetensors", INDEXES[0]), ("pytorch_model*.bin", INDEXES[1]))
+"""Patterns in the order of preference, each with the index that goes with it."""
+
+
+def needed_files(repository: Repository) -> tuple[RemoteFile, ...]:
+    """The needed files in the order to fetch them: config.json comes last, so that a folder counts only once it is whole.
+
+    Only files at the top of the repository are taken: no name leads out of the folder they go to.
+
+    Raises:
+        CheckpointError: the repository holds no config, no tokenizer or no weights that can be used.
+    """
+    top = [file for file in repository.files if "/" not in file.name and "\\" not in file.name]
+    small = [file for file in top if file.name in _SMALL and file.name != CONFIG]
+    config = [file for file in top if file.name == CONFIG]
+    weights = _weights(top)
+    _check(repository, "config.json", bool(config))
+    _check(repository, "a tokenizer", any(file.name in TOKENIZERS for file in small))
+    _check(repository, "weights (*.safetensors or pytorch_model*.bin)", bool(weights))
+    return (*small, *weights, *config)
+
+
+def _weights(files: Sequence[RemoteFile]) -> list[RemoteFile]:
+    for pattern, index in _WEIGHTS:
+        found = [file for file in files if fnmatchcase(file.name, pattern)]
+        if found:
+            return [*(file for file in files if file.name == index), *sorted(found, key=lambda file: file.name)]
+    return []
+
+
+def _check(repository: Repository, part: str, present: bool) -> None:
+    if not present:
+        raise CheckpointError(
+            "{name} on the hub holds no {part}: it is not a model that the launcher could run",
+            "Check the preset's sources.",
+            name=repository.source.name,
+            part=part,
+        )
