@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from launcher.ui.shown_text import answer_as_given, answer_as_shown, html_lines, typed_as_given, typed_as_shown
 
-ANY_TEXT = st.text() | st.text(alphabet="&lt;amp#91![]<`~ \n\xa0x160_-\\()*")
+ANY_TEXT = st.text() | st.text(alphabet="&lt;amp#9146.![]<`~ \n\xa0x160_-\\()*")
 
 
 @given(ANY_TEXT)
@@ -54,6 +54,8 @@ def test_an_answer_without_code_holds_no_tag_and_no_picture(text: str) -> None:
         ("`a\n<b>`", "`a\n&lt;b>`"),
         ("```c\nif (a < b)\n```\n<b>", "```c\nif (a < b)\n```\n&lt;b>"),
         ("```c\nif (a < b", "```c\nif (a < b"),
+        ("12.", "12&#46;"),
+        ("It is 3.5, or 12. \n1. one\n2. two", "It is 3.5, or 12&#46; \n1. one\n2. two"),
         ("AT&T &lt; &copy;", "AT&T &amp;lt; &copy;"),
     ],
 )
