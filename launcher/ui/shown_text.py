@@ -18,7 +18,7 @@ _HARD_SPACE = "160"
 """The entity for a space that must be seen. A hard space that was typed is written ``&#xa0;``, so that both find back."""
 
 _RISKY = re.compile(r"<(?=[A-Za-z/!?]|\Z)|(?<=!)\[|&(?=lt;|#91;|#46;|amp;)|(?<=\d)\.(?=[ \t]*$)", re.MULTILINE)
-"""In an answer: the start of a tag, of a picture, of an entity that ``answer_as_given`` would turn back; and the mark after a number
+"""In an answer: the start of a tag, of a picture, of an entity that ``answer_as_given`` would turn back; the mark after a number
 at a line's end, for "12." alone would be an empty item of a list."""
 
 _ENTITIES = {"<": "&lt;", "[": "&#91;", "&": "&amp;", ".": "&#46;"}
