@@ -14,6 +14,7 @@ import typer
 from launcher.cli import render
 from launcher.cli.ask import ask
 from launcher.cli.chat import chat
+from launcher.cli.doctor import doctor
 from launcher.cli.plan import plan
 from launcher.cli.presets import presets
 from launcher.cli.pull import pull
@@ -40,7 +41,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for command in (serve, presets, plan, ask, chat, pull):
+for command in (serve, presets, plan, ask, chat, pull, doctor):
     app.command()(command)
 
 

@@ -51,7 +51,7 @@ def serve(
     """Serve the page: a tab for each preset."""
     address = Address(host, port)
     with _until_told_to_stop() as told_to_stop:
-        _check_free(address)
+        check_free(address)
         models, errors = _models(presets or [])
         with Manager(runnable_models(models)) as manager, _private_cache():
             if models[0].state is ReadyState.READY:
@@ -119,7 +119,7 @@ def _private_cache() -> Iterator[None]:
         yield
 
 
-def _check_free(address: Address) -> None:
+def check_free(address: Address) -> None:
     """Tries the port before anything is loaded.
 
     Raises:
