@@ -27,7 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "gpu_support": {"engine_costs"},
     "readiness": {"presets", "checkpoints", "devices", "memory", "sizes", "gpu_support"},
     "downloads": {"checkpoints"},
-    "diagnosis": {"presets", "devices", "gpu_support", "readiness"},
+    "diagnosis": {"devices", "gpu_support", "readiness"},
     "models": {"checkpoints"},
     "engines": {"presets", "memory", "sizes", "images", "models", "checkpoints"},
     "workers": {"presets", "checkpoints", "devices", "memory", "sizes", "readiness", "engines"},

@@ -127,9 +127,10 @@ def _what_next(preset: Preset, folder: Path) -> str:
     found = locate(preset)
     if isinstance(found, Located) and found.folder.samefile(folder):
         return f'To ask it, type: launcher ask {preset.name} "…"'
+    so_far = f"The launcher takes {found.folder} so far.\n" if isinstance(found, Located) else ""
     if parent := _models_folder(preset, folder):
-        return f"So that the launcher finds it, type: export {MODELS_VARIABLE}={shlex.quote(str(parent))}"
-    return f"So that the launcher finds it, put this line first among the sources of {preset.name}:\n  - {folder}"
+        return f"{so_far}So that the launcher finds this one, type: export {MODELS_VARIABLE}={shlex.quote(str(parent))}"
+    return f"{so_far}So that the launcher finds this one, put a line first among the sources of {preset.name}:\n  - {folder}"
 
 
 def _models_folder(preset: Preset, folder: Path) -> Path | None:

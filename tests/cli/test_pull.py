@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -140,8 +141,6 @@ def test_a_command_that_is_stopped_goes_on_the_next_time(
 
 def wait_for_size(file: Path, size: int) -> None:
     """Until what the server has sent is on the disk: another process writes it, and tells nobody."""
-    import time
-
     deadline = time.monotonic() + 60
     while file.stat().st_size < size:
         assert time.monotonic() < deadline
@@ -293,11 +292,18 @@ def fill(file: Path) -> None:
             return
 
 
+def why_not_mount() -> str:
+    """ "" where a user may mount a file system in a namespace of its own."""
+    if shutil.which("unshare") is None:
+        return "there is no unshare"
+    tried = subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True, text=True, check=False)
+    return tried.stderr.strip()
+
+
 def on_small_disk(environment: dict[str, str], tmp_path: Path, size: str, *arguments: str) -> subprocess.Popen[bytes]:
     """The command in a mount namespace of its own, where ``disk`` is a file system of the given size."""
-    may = subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True, check=False)
-    if may.returncode:
-        pytest.skip(f"no file system can be mounted here: {may.stderr.decode().strip()}; see the test of a file size limit")
+    if why := why_not_mount():
+        pytest.skip(f"no file system can be mounted here: {why}; see the test of a file size limit")
     disk = tmp_path / "disk"
     disk.mkdir()
     words = ["pull", "tiny", "--presets", "tiny.yaml", "--to", f"{disk}/model", *arguments]
@@ -347,7 +353,7 @@ def test_a_place_that_is_a_file(launch: Launch, tmp_path: Path) -> None:
 def test_a_folder_of_one_s_own(launch: Launch, tmp_path: Path) -> None:
     done = pull(launch, "--to", "models/tiny")
     assert folder_of(done) == tmp_path / "models" / "tiny"
-    assert done.stderr.splitlines()[-1] == f"So that the launcher finds it, type: export LAUNCHER_MODELS={tmp_path}/models"
+    assert done.stderr.splitlines()[-1] == f"So that the launcher finds this one, type: export LAUNCHER_MODELS={tmp_path}/models"
     assert state(launch) == "needs_download"
     assert state(launch, LAUNCHER_MODELS=f"{tmp_path}/models") == "ready"
 
@@ -355,9 +361,15 @@ def test_a_folder_of_one_s_own(launch: Launch, tmp_path: Path) -> None:
 def test_a_folder_with_another_name(launch: Launch, tmp_path: Path) -> None:
     done = pull(launch, "--to", "elsewhere")
     assert done.stderr.splitlines()[-2:] == [
-        "So that the launcher finds it, put this line first among the sources of tiny:",
+        "So that the launcher finds this one, put a line first among the sources of tiny:",
         f"  - {tmp_path}/elsewhere",
     ]
+
+
+def test_one_from_each_hub(launch: Launch) -> None:
+    first, second = pull(launch, "--from", "hf"), pull(launch, "--from", "modelscope")
+    assert f"The launcher takes {folder_of(first)} so far." in second.stderr
+    assert f"  - {folder_of(second)}" in second.stderr
 
 
 def test_the_user_s_folder_of_models_comes_first(launch: Launch, tmp_path: Path) -> None:
@@ -436,7 +448,3 @@ def screen_piece(screen: BinaryIO) -> bytes:
         return screen.read(4096)
     except OSError:
         return b""
-
-
-def test_the_tools_of_these_tests_are_there() -> None:
-    assert shutil.which("unshare")
