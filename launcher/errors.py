@@ -8,6 +8,7 @@ template (see ``launcher.ui.texts``) and a process boundary can be crossed by pi
     ├── PresetError                 2   a preset file is wrong; the message begins "file:line: key.path:"
     ├── CheckpointError             3   a model folder is missing, incomplete or of an unknown kind
     ├── DeviceError                 4   no usable GPU, driver too old, memory held by others
+    │   └── OutOfMemory             4   less memory is free than the model needs
     ├── MemoryPlanError             5   the preset cannot fit the budget, whatever is lowered
     ├── PictureError                6   an uploaded file is no picture, or outside the limits
     ├── RequestError                7   this question cannot be answered as asked (too long, empty, wrong kind)
@@ -76,6 +77,10 @@ class DeviceError(LauncherError):
     """There is no usable GPU for what was asked."""
 
     exit_code = 4
+
+
+class OutOfMemory(DeviceError):
+    """Less memory is free than the model needs; another try may succeed once others have left."""
 
 
 class MemoryPlanError(LauncherError):

@@ -21,7 +21,7 @@ from PIL import Image
 
 from launcher.checkpoints import facts_from_config
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
-from launcher.errors import DeviceError, EngineError, MissingPart
+from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models.prompts import TEMPLATES, ChatTemplate
@@ -67,7 +67,8 @@ class LmdeployEngine:
 
         Raises:
             CheckpointError: the folder is not what LMDeploy can run.
-            DeviceError: less of the GPU is free than the plan needs.
+            DeviceError: there is no GPU.
+            OutOfMemory: less of the GPU is free than the plan needs.
             EngineError: loading failed, or did not end in time.
             MissingPart: LMDeploy is not installed, or not whole.
         """
@@ -138,7 +139,8 @@ class LmdeployEngine:
         """What is free on the card once CUDA has started here.
 
         Raises:
-            DeviceError: there is no GPU, or the plan no longer fits what is free.
+            DeviceError: there is no GPU.
+            OutOfMemory: the plan no longer fits what is free.
         """
         import torch
 
@@ -150,7 +152,7 @@ class LmdeployEngine:
         free_bytes, _ = torch.cuda.mem_get_info()
         needed_bytes = self._plan.peak_bytes - self._plan.part_bytes("cuda_context")
         if free_bytes < needed_bytes:
-            raise DeviceError(
+            raise OutOfMemory(
                 "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.",
                 hint="See who holds GPU memory with: nvidia-smi",
                 free=free_bytes / GIB,

@@ -11,6 +11,7 @@ folder, made by the test, that opens once the test opens it for writing.
     /open GATE          opens a gate on which a test waits  /hang           blocks the event loop for good
     /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
     /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
+    /full MARK          raises OutOfMemory the first time, which leaves the file MARK
     /spawn              says the id of a process of its own /block GATE     blocks the event loop until the gate opens
 """
 
@@ -120,6 +121,11 @@ class ScriptedEngine:
                     os.write(1, f"{number:<1023}\n".encode())
             case "/fail":
                 raise EngineError("The script failed: {text}", hint="Ask something else.", text=argument)
+            case "/full" if not (self._spec.folder / argument).exists():
+                (self._spec.folder / argument).touch()
+                raise RuntimeError("CUDA out of memory, says the script")
+            case "/full":
+                pass
             case "/raise":
                 raise RuntimeError(argument)
             case "/crash":

@@ -23,7 +23,7 @@ from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.engines.sampling import Sampler
 from launcher.engines.text_stream import TextStream
 from launcher.engines.transformers_models import LOADERS, LoadedModel, LoadRequest, read_config
-from launcher.errors import EngineError, RequestError
+from launcher.errors import EngineError, OutOfMemory, RequestError
 from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, FinishReason, GenerationOptions, Usage
 from launcher.models import register
@@ -83,7 +83,7 @@ class TransformersEngine:
 
         Raises:
             CheckpointError: the folder is not what this engine can run.
-            EngineError: the device cannot hold the model.
+            OutOfMemory: the device cannot hold the model.
         """
         begun_s = time.monotonic()
         loop = asyncio.get_running_loop()
@@ -142,8 +142,8 @@ class TransformersEngine:
             raise EngineError("The model is not loaded.", hint="Ask again: the next question loads it.")
         return self._ready
 
-    def _out_of_memory(self) -> EngineError:
-        return EngineError(
+    def _out_of_memory(self) -> OutOfMemory:
+        return OutOfMemory(
             "{device} has no memory left for {model}.",
             hint="Close other programs that use it, choose a smaller model, or shorten the conversation.",
             device=self._spec.device,

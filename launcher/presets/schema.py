@@ -132,6 +132,10 @@ class Preset(_Section):
     )
     engine: EngineName = Field(default="auto", description="What runs the model; auto: the fastest that can on this machine.")
     memory: MemorySettings = Field(default=MemorySettings(), description="How much of the GPU the model may take.")
+    keep_alive_s: Annotated[int, Field(ge=1, le=604_800)] | Literal["never"] = Field(
+        default="never",
+        description="Seconds without a question until it leaves memory; never: it leaves when another model needs its place.",
+    )
     chat: ChatSettings = Field(default=ChatSettings(), description="How a conversation is written down for the model.")
     generation: GenerationSettings = Field(default=GenerationSettings(), description="How answers are drawn.")
     examples: tuple[Example, ...] = Field(default=(), description="Questions to try, shown in the tab.")

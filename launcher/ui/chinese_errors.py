@@ -138,6 +138,7 @@ ENGINES = {
         "请用 nvidia-smi 检查。要在 CPU 上运行，请在预设中设置 engine: transformers。"
     ),
     "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.": "GPU 空闲 {free:.2f} GiB，规划需要 {needed:.2f} GiB。",
+    "{model} ran out of memory while loading: {error}": "{model} 加载时内存不足：{error}",
     "See who holds GPU memory with: nvidia-smi": "请用 nvidia-smi 查看谁占用了显存",
     "{model} is not loaded.": "{model} 没有加载。",
     "LMDeploy cannot be imported: {reason}": "无法导入 LMDeploy：{reason}",

@@ -261,8 +261,13 @@ class Manager:
 def _needs(model: RunnableModel) -> ModelNeeds:
     if isinstance(model.spec, LauncherError):
         return ModelNeeds(model.name, unavailable=model.spec)
-    plan = model.spec.plan
-    return ModelNeeds(model.name, model.spec.device, None if plan is None else plan.peak_bytes)
+    plan, keep_alive_s = model.spec.plan, model.spec.preset.keep_alive_s
+    return ModelNeeds(
+        model.name,
+        model.spec.device,
+        needs_bytes=None if plan is None else plan.peak_bytes,
+        keep_alive_s=None if keep_alive_s == "never" else keep_alive_s,
+    )
 
 
 def _budgets(specs: Iterable[EngineSpec]) -> dict[str, int]:

@@ -9,6 +9,8 @@ here, so that what is decided for one model is decided knowing the others.
 
 Room: models without a planned size always have it. Of those that share a device, the one that has waited longest is served first:
 idle models leave for it at once, busy ones finish the answers they have begun and, once it has waited PATIENCE_S, begin no more.
+A model that finds less memory than planned is tried once more, alone: after all that is idle on its device has left,
+and while nothing else loads there.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from launcher.errors import EngineError, LauncherError
+from launcher.errors import EngineError, LauncherError, OutOfMemory
 from launcher.workers import residency
 from launcher.workers.restarts import MAX_RESTARTS, Death, pause_before_restart_s
 from launcher.workers.states import ModelState, ModelStatus
@@ -78,12 +80,14 @@ class ModelNeeds:
     Attributes:
         device: models on the same device share its budget.
         needs_bytes: from its memory plan; None where nothing is planned.
+        keep_alive_s: how long it stays loaded while nobody uses it; None is until another model needs its place.
         unavailable: why it cannot run here.
     """
 
     name: str
     device: str = ""
     needs_bytes: int | None = None
+    keep_alive_s: float | None = None
     unavailable: LauncherError | None = None
 
 
@@ -100,6 +104,7 @@ class _Model:
     running: set[int] = field(default_factory=set)
     unloading: bool = False
     yielding: bool = False  # begins no more answers, as another model has waited for too long
+    last_try: bool = False  # memory ran out while it loaded: it is tried once more, with nothing idle beside it
     used_s: float = 0.0
     restart_at_s: float = 0.0
     deaths: deque[Death] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))
@@ -108,6 +113,19 @@ class _Model:
     def wanted_since_s(self) -> float | None:
         times_s = [*self.waiting.values()] if self.woken_s is None else [*self.waiting.values(), self.woken_s]
         return min(times_s, default=None)
+
+    @property
+    def idle(self) -> bool:
+        return self.state is ModelState.READY and not self.running and not self.waiting
+
+    @property
+    def leaving(self) -> bool:
+        return self.state is ModelState.STOPPING or self.unloading
+
+    @property
+    def leaves_at_s(self) -> float | None:
+        """When it has been idle for as long as it may."""
+        return None if self.needs.keep_alive_s is None or not self.idle else self.used_s + self.needs.keep_alive_s
 
     def enter(self, state: ModelState, now_s: float) -> None:
         self.state, self.entered_s, self.stage, self.fraction = state, now_s, "", 0.0
@@ -141,11 +159,13 @@ class Scheduler:
         )
 
     def next_due_s(self, now_s: float) -> float | None:
-        """When `settle` is worth calling though nothing has happened: a restart pause or someone's patience ends then."""
+        """When `settle` is worth calling though nothing has happened: a pause, a patience or a model's stay ends then."""
         due_s = []
         for model in self._models.values():
             if model.state is ModelState.WAITING and (since_s := model.wanted_since_s) is not None:
                 due_s += [model.restart_at_s, since_s + PATIENCE_S]
+            if model.leaves_at_s is not None:
+                due_s.append(model.leaves_at_s)
         return min((at_s for at_s in due_s if at_s > now_s), default=None)
 
     def wake(self, name: str, now_s: float) -> list[Action]:
@@ -214,6 +234,7 @@ class Scheduler:
             return []
         model.enter(ModelState.READY, now_s)
         model.woken_s = None
+        model.last_try = False
         model.used_s = now_s
         model.deaths = deque((death for death in model.deaths if not death.while_loading), model.deaths.maxlen)
         return _begin_answers(model) + self.settle(now_s)
@@ -257,7 +278,7 @@ class Scheduler:
         actions: list[Action] = []
         self._mark_wanted(now_s)
         for model in self._models.values():
-            model.yielding = False
+            model.yielding = model.leaves_at_s is not None and now_s >= model.leaves_at_s
         for device in {model.needs.device: None for model in self._models.values()}:
             actions += self._give_room(device, now_s)
         for name, model in self._models.items():
@@ -276,23 +297,27 @@ class Scheduler:
             if wanted and model.state is ModelState.ASLEEP:
                 model.enter(ModelState.WAITING, now_s)
             elif not wanted and model.state is ModelState.WAITING:
+                model.last_try = False
                 model.enter(ModelState.ASLEEP, now_s)
 
     def _give_room(self, device: str, now_s: float) -> list[Action]:
         """Starts what fits, oldest wish first; where one does not fit, the younger wishes for memory wait behind it."""
         actions: list[Action] = []
-        blocked = False
+        on_device = [(name, model) for name, model in self._models.items() if model.needs.device == device]
+        blocked = any(model.last_try and model.state is ModelState.LOADING for _, model in on_device)
         wishes = [
             (since_s, name, model)
-            for name, model in self._models.items()
-            if model.needs.device == device
-            and model.state is ModelState.WAITING
-            and model.restart_at_s <= now_s
-            and (since_s := model.wanted_since_s) is not None
+            for name, model in on_device
+            if model.state is ModelState.WAITING and model.restart_at_s <= now_s and (since_s := model.wanted_since_s) is not None
         ]
         for since_s, name, model in sorted(wishes, key=lambda wish: wish[:2]):
-            if model.needs.needs_bytes is None or (not blocked and self._fits(model)):
+            if model.last_try and (others := self._idle_beside(model)):
+                blocked = True
+                for other in others:
+                    other.yielding = True
+            elif model.needs.needs_bytes is None or (not blocked and self._fits(model)):
                 model.enter(ModelState.LOADING, now_s)
+                blocked = blocked or model.last_try
                 actions.append(Start(name))
             elif not blocked:
                 blocked = True
@@ -305,13 +330,18 @@ class Scheduler:
             residency.Resident(
                 name=name,
                 needs_bytes=model.needs.needs_bytes,
-                idle=model.state is ModelState.READY and not model.running and not model.waiting,
+                idle=model.idle,
                 used_s=model.used_s,
-                leaving=model.state is ModelState.STOPPING or model.unloading,
+                leaving=model.leaving,
             )
             for name, model in self._models.items()
             if model.needs.device == device and model.needs.needs_bytes is not None and model.state in holding
         ]
+
+    def _idle_beside(self, model: _Model) -> list[_Model]:
+        """The others on its device whose memory can come back by itself: idle, or leaving already."""
+        others = (other for other in self._models.values() if other is not model and other.needs.device == model.needs.device)
+        return [other for other in others if other.idle or other.leaving]
 
     def _fits(self, model: _Model) -> bool:
         assert model.needs.needs_bytes is not None
@@ -327,6 +357,10 @@ class Scheduler:
 
     def _after_failure(self, model: _Model, error: LauncherError, death: Death | None, now_s: float) -> list[Action]:
         """Restarts where that may help; else the model has FAILED and all who wait for it are told."""
+        if isinstance(error, OutOfMemory) and not model.last_try and self._idle_beside(model):
+            model.last_try = True
+            model.woken_s = now_s
+            return []
         pause_s = None
         if death is not None:
             model.deaths.append(death)
@@ -336,6 +370,7 @@ class Scheduler:
             model.woken_s = now_s
             return []
         model.woken_s = None
+        model.last_try = False
         model.error = error
         model.enter(ModelState.FAILED, now_s)
         actions: list[Action] = [Refuse(answer_id, error) for answer_id in model.waiting]

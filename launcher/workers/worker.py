@@ -18,7 +18,7 @@ from multiprocessing.connection import Connection
 
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
-from launcher.errors import EngineError, LauncherError
+from launcher.errors import EngineError, LauncherError, OutOfMemory
 from launcher.messages import ChatRequest, Chunk
 from launcher.workers.protocol import (
     Ask,
@@ -37,6 +37,8 @@ from launcher.workers.protocol import (
 )
 
 _PR_SET_PDEATHSIG = 1
+_OUT_OF_MEMORY = "out of memory"
+"""What CUDA, PyTorch and TurboMind each say in an exception of their own."""
 
 
 def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
@@ -174,7 +176,14 @@ class Worker:
             await self._engine.close()
 
 
-def _load_defect(spec: EngineSpec, error: BaseException) -> EngineError:
+def _load_defect(spec: EngineSpec, error: BaseException) -> LauncherError:
+    if _OUT_OF_MEMORY in str(error).lower():
+        return OutOfMemory(
+            "{model} ran out of memory while loading: {error}",
+            hint="See who holds GPU memory with: nvidia-smi",
+            model=spec.preset.name,
+            error=_in_words(error),
+        )
     return EngineError(
         "{model} failed while loading: {error}",
         hint="The whole story is in the model's log.",

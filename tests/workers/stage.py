@@ -7,6 +7,7 @@ import select
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from launcher.engines.base import EngineSpec
 from launcher.memory import MemoryPart, MemoryPlan
@@ -103,7 +104,7 @@ class Stage:
         """Waits until a script opens the gate."""
         (self.folder / name).open("rb").close()
 
-    def model(self, name: str = "one", loading: str = "", size_bytes: int | None = None) -> RunnableModel:
+    def model(self, name: str = "one", loading: str = "", size_bytes: int | None = None, **keys: Any) -> RunnableModel:
         preset = Preset.model_validate(
             {
                 "name": name,
@@ -112,6 +113,7 @@ class Stage:
                 "sources": ("builtin:nothing",),
                 "engine": "scripted",
                 "chat": {"system_prompt": loading},
+                **keys,
             }
         )
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))

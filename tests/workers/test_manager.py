@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from launcher.errors import DeviceError, EngineError, RequestError
+from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError
 from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
 from launcher.workers.manager import RunnableModel
@@ -244,6 +244,26 @@ def test_models_that_fit_together_stay_together(stage: Stage) -> None:
     manager.ensure_ready("one")
     manager.ensure_ready("two")
     assert len(children()) == 2
+
+
+def test_a_load_without_memory_is_tried_again_once_the_idle_have_left(stage: Stage) -> None:
+    full = stage.model("two", loading="/full mark", size_bytes=4)
+    manager = stage.manager(stage.model("one", size_bytes=4), full, budget_bytes=8)
+    manager.ensure_ready("one")
+    assert read(manager.ask("two", question("/name"))) == "two"
+    assert status(manager, "one").state is ModelState.ASLEEP
+
+
+def test_a_load_without_memory_says_so(stage: Stage) -> None:
+    with pytest.raises(OutOfMemory, match="one ran out of memory while loading: RuntimeError: CUDA out of memory"):
+        stage.manager(stage.model(loading="/full mark")).ensure_ready("one")
+
+
+def test_a_model_leaves_after_its_keep_alive(stage: Stage) -> None:
+    manager = stage.manager(stage.model(keep_alive_s=1))
+    assert read(manager.ask("one", question("/name"))) == "one"
+    wait_for_state(manager, ModelState.ASLEEP)
+    assert not children()
 
 
 def test_a_thread_that_waits_for_changes_wakes_on_them(stage: Stage) -> None:

@@ -7,7 +7,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from launcher.errors import DeviceError, EngineError, LauncherError, WorkerDied
+from launcher.errors import DeviceError, EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.scheduler import (
     MAX_OPEN_ANSWERS,
     PATIENCE_S,
@@ -23,13 +23,15 @@ from launcher.workers.scheduler import (
 from launcher.workers.states import ModelState
 
 BUDGET_BYTES = 8
+KEEP_ALIVE_S = 20.0
 MODELS = (
     ModelNeeds("large", "cuda:0", 7),
     ModelNeeds("medium", "cuda:0", 5),
-    ModelNeeds("small", "cuda:0", 3),
-    ModelNeeds("free", "cpu", None),
+    ModelNeeds("small", "cuda:0", 3, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("free", "cpu", None, keep_alive_s=KEEP_ALIVE_S),
     ModelNeeds("missing", unavailable=DeviceError("no GPU")),
 )
+KEPT_ALIVE = {model.name for model in MODELS if model.keep_alive_s is not None}
 NEEDS = {model.name: model.needs_bytes for model in MODELS}
 names = st.sampled_from([model.name for model in MODELS])
 
@@ -48,6 +50,8 @@ class World(RuleBasedStateMachine):
         self.sent: dict[int, str] = {}
         self.withdrawn: set[int] = set()
         self.over: dict[int, object] = {}
+        self.used_s: dict[str, float] = {}
+        self.on_last_try: set[str] = set()
         self.next_id = 1
 
     @property
@@ -90,10 +94,12 @@ class World(RuleBasedStateMachine):
     def ask(self, name: str) -> None:
         answer_id, self.next_id = self.next_id, self.next_id + 1
         self.asked[answer_id] = name
+        self.used_s[name] = self.now_s
         self.do(self.scheduler.ask(name, answer_id, self.now_s))
 
     @rule(name=names)
     def wake(self, name: str) -> None:
+        self.used_s[name] = self.now_s
         self.do(self.scheduler.wake(name, self.now_s))
         assert self.state(name) is not ModelState.FAILED
 
@@ -117,6 +123,7 @@ class World(RuleBasedStateMachine):
         answer_id = data.draw(st.sampled_from(sorted(self.sent)))
         name = self.sent.pop(answer_id)
         self.over[answer_id] = "finished"
+        self.used_s[name] = self.now_s
         self.do(self.scheduler.finished(name, answer_id, self.now_s))
 
     @precondition(lambda self: self.loading)
@@ -125,6 +132,8 @@ class World(RuleBasedStateMachine):
         name = data.draw(st.sampled_from(sorted(self.loading)))
         self.loading.remove(name)
         self.loaded.add(name)
+        self.used_s[name] = self.now_s
+        self.on_last_try.discard(name)
         self.do(self.scheduler.ready(name, self.now_s))
 
     @precondition(lambda self: self.loading)
@@ -132,7 +141,19 @@ class World(RuleBasedStateMachine):
     def refuse_to_load(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.loading)))
         self.end_process(name, EngineError("no weights"), retry=False)
+        self.on_last_try.discard(name)
         assert self.state(name) is ModelState.FAILED
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data())
+    def run_out_of_memory(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.loading)))
+        self.end_process(name, OutOfMemory("full"), retry=False)
+        if self.state(name) is ModelState.FAILED:
+            self.on_last_try.discard(name)
+        else:
+            assert name not in self.on_last_try, "a third try"
+            self.on_last_try.add(name)
 
     @precondition(lambda self: self.processes)
     @rule(data=st.data())
@@ -150,6 +171,14 @@ class World(RuleBasedStateMachine):
     def planned_models_share_the_budget(self) -> None:
         held = [size for name in self.processes if (size := NEEDS[name]) is not None]
         assert sum(held) <= BUDGET_BYTES
+
+    @invariant()
+    def nobody_idle_outstays_its_time(self) -> None:
+        for name in self.loaded & KEPT_ALIVE - {*self.asked.values(), *self.sent.values()}:
+            assert self.now_s < self.used_s[name] + KEEP_ALIVE_S
+            due_s = self.scheduler.next_due_s(self.now_s)
+            assert due_s is not None
+            assert due_s <= self.used_s[name] + KEEP_ALIVE_S
 
     @invariant()
     def statuses_tell_the_truth(self) -> None:
@@ -277,3 +306,52 @@ def test_a_death_restarts_at_once_then_after_a_pause(name: str) -> None:
     due_s = scheduler.next_due_s(2.0)
     assert due_s is not None
     assert scheduler.settle(due_s) == [Start(name)]
+
+
+def ended_full(scheduler: Scheduler, name: str, now_s: float = 1.0) -> list[Action]:
+    return scheduler.ended(name, OutOfMemory("full"), retry=False, while_loading=True, now_s=now_s)
+
+
+def states(scheduler: Scheduler) -> dict[str, ModelState]:
+    return {status.name: status.state for status in scheduler.statuses(1.0)}
+
+
+def test_a_load_that_finds_no_memory_is_tried_once_more_alone() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "medium")
+    started(scheduler, "free")
+    assert scheduler.ask("small", 1, 1.0) == [Start("small")]
+    assert ended_full(scheduler, "small") == [Stop("medium")]
+    assert states(scheduler)["small"] is ModelState.WAITING
+    assert scheduler.wake("medium", 2.0) == []
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0) == [Start("small")]
+    (refusal,) = ended_full(scheduler, "small")[:1]
+    assert isinstance(refusal, Refuse)
+    assert isinstance(refusal.error, OutOfMemory)
+    assert states(scheduler)["small"] is ModelState.FAILED
+    assert states(scheduler)["free"] is ModelState.READY
+
+
+@pytest.mark.parametrize("answering", [True, False])
+def test_where_nothing_can_leave_no_memory_is_final(answering: bool) -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    if answering:
+        started(scheduler, "medium")
+        scheduler.ask("medium", 1, 0.0)
+    assert scheduler.wake("small", 1.0) == [Start("small")]
+    assert ended_full(scheduler, "small") == []
+    assert states(scheduler)["small"] is ModelState.FAILED
+
+
+def test_a_model_leaves_once_it_has_been_idle_for_its_time() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    started(scheduler, "small")
+    assert scheduler.next_due_s(0.0) == KEEP_ALIVE_S
+    assert scheduler.ask("small", 1, 10.0) == [Send("small", 1)]
+    assert scheduler.next_due_s(10.0) is None
+    assert scheduler.finished("small", 1, 100.0) == []
+    assert scheduler.next_due_s(100.0) == 100.0 + KEEP_ALIVE_S
+    assert scheduler.settle(100.0 + KEEP_ALIVE_S / 2) == []
+    assert scheduler.settle(100.0 + KEEP_ALIVE_S) == [Stop("small")]
+    assert scheduler.ended("small", None, retry=False, while_loading=False, now_s=121.0) == []
+    assert states(scheduler)["small"] is ModelState.ASLEEP
