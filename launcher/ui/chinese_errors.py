@@ -75,7 +75,8 @@ MACHINE = {
     ),
     "Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or set engine:"
     " pytorch, which needs less while it loads.": (
-        "请改用 AWQ 预设（4 位权重），把 memory.gpu_budget_gib 提高到 {total:.1f} 或腾出显存，或者设置 engine: pytorch，它加载时占用更少。"
+        "请改用 AWQ 预设（4 位权重），把 memory.gpu_budget_gib 提高到 {total:.1f} 或腾出显存，"
+        "或者设置 engine: pytorch，它加载时占用更少。"
     ),
     "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest KV cache"
     " {cache:.2f}, together {total:.2f} GiB.": (
