@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,44 +14,15 @@ ROOT = Path(__file__).resolve().parent.parent
 CODE = ROOT / "launcher"
 HEAVY = ("torch", "transformers", "lmdeploy", "gradio")
 
-# part -> which of our parts it may import (errors, messages and the part itself are free for everyone)
-ALLOWED: dict[str, set[str]] = {
-    "errors": set(),
-    "messages": set(),
-    "presets": set(),
-    "checkpoints": {"presets"},
-    "devices": set(),
-    "images": set(),
-    "sizes": set(),
-    "engine_costs": set(),
-    "memory": {"presets", "checkpoints", "devices", "sizes", "engine_costs"},
-    "gpu_support": {"engine_costs"},
-    "readiness": {"presets", "checkpoints", "devices", "memory", "sizes", "gpu_support"},
-    "downloads": {"checkpoints"},
-    "diagnosis": {"devices", "gpu_support", "readiness"},
-    "models": {"checkpoints"},
-    "engines": {"presets", "memory", "sizes", "images", "models", "checkpoints"},
-    "workers": {"presets", "checkpoints", "devices", "memory", "sizes", "readiness", "engines"},
-    "ui": {"presets", "memory", "readiness", "workers", "images"},
-    "cli": {
-        "presets",
-        "checkpoints",
-        "devices",
-        "memory",
-        "sizes",
-        "gpu_support",
-        "readiness",
-        "downloads",
-        "diagnosis",
-        "workers",
-        "images",
-        "ui",
-        "demo",
-    },
-    "demo": {"presets", "checkpoints", "images", "models", "engines", "workers"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}
+
+def import_table() -> dict[str, set[str]]:
+    """Part -> which of our parts it may import, from docs/architecture.md; errors, messages and the part itself are free."""
+    text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| ([^|]*)\|[^|]*\|$", text.partition("## Who may import whom")[2], re.MULTILINE)
+    return {part: set(re.findall(r"`(\w+)`", allowed)) for part, allowed in rows}
+
+
+ALLOWED = {"errors": set[str](), "messages": set[str](), "__init__": set[str](), **import_table()}
 FREE = {"errors", "messages"}
 
 # which parts may import the heavy packages at module level, anywhere
