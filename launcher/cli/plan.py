@@ -10,6 +10,7 @@ import typer
 
 from launcher.checkpoints import Located, locate, read_facts
 from launcher.cli import plan_view, render
+from launcher.cli.completion import preset_names
 from launcher.devices import read_devices
 from launcher.errors import CheckpointError, LauncherError
 from launcher.gpu_support import choose_engine, compute_dtype
@@ -33,7 +34,8 @@ class Planned:
 
 def plan(
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[PRESET]...", help="Which presets; without, all for a GPU.")
+        list[str] | None,
+        typer.Argument(metavar="[PRESET]...", help="Which presets; without, all for a GPU.", autocompletion=preset_names),
     ] = None,
     *,
     gpu_gib: Annotated[

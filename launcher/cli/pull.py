@@ -14,6 +14,7 @@ import typer
 
 from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, own_folder, read_facts
 from launcher.cli import render
+from launcher.cli.completion import preset_names
 from launcher.errors import CheckpointError
 from launcher.presets import Preset, read_presets
 
@@ -22,7 +23,9 @@ if TYPE_CHECKING:
 
 
 def pull(
-    preset: Annotated[str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets")],
+    preset: Annotated[
+        str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names)
+    ],
     *,
     hub: Annotated[Hub | None, typer.Option("--from", help="Which hub; without, the first that the preset names.")] = None,
     to: Annotated[

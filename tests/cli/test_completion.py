@@ -12,6 +12,8 @@ from tests.cli.conftest import Launch
     [
         ("launcher ch", {"chat"}),
         ("launcher ask tin", {"tiny-chat"}),
+        ("launcher plan internlm2", {"internlm2-chat-1_8b"}),
+        ("launcher pull internlm2", {"internlm2-chat-1_8b"}),
         ("launcher chat shapes-", {"shapes-internvl2", "shapes-xcomposer2"}),
         ("launcher ask tiny-chat --ba", {"--batch"}),
     ],
