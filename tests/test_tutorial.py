@@ -67,7 +67,7 @@ class Newcomer:
             if name in os.environ
         }
         self.environment = kept | {"HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(self.folder / "launcher")}
-        self.environment["HF_ENDPOINT"] = NO_HUB
+        self.environment |= {"HF_ENDPOINT": NO_HUB, "CUDA_VISIBLE_DEVICES": ""}
         self._state = home / "state"
 
     def run(self, step: Step, command: str) -> subprocess.CompletedProcess[str]:

@@ -18,9 +18,16 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A bare machine: a home of its own, no models, the scripted engine allowed, the launcher importable."""
+    """A bare machine: a home of its own, no GPU, no models, the scripted engine allowed, the launcher importable."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAUNCHER_", "HF_", "MODELSCOPE", "XDG_"))}
-    return {**kept, "HOME": str(tmp_path / "home"), "PYTHONPATH": str(ROOT), "LAUNCHER_SCRIPTED_ENGINE": "1", "COLUMNS": "200"}
+    return {
+        **kept,
+        "HOME": str(tmp_path / "home"),
+        "PYTHONPATH": str(ROOT),
+        "LAUNCHER_SCRIPTED_ENGINE": "1",
+        "COLUMNS": "200",
+        "CUDA_VISIBLE_DEVICES": "",
+    }
 
 
 @pytest.fixture
