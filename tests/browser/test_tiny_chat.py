@@ -19,7 +19,7 @@ from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser
 
-CONVERSATIONS = 30
+CONVERSATIONS = 12
 LEAST_SHARE = 0.97
 """Of right answers; the questions are always the same, so chance has no part in it."""
 
