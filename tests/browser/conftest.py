@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from launcher.engines.scripted import ALLOWED_BY
 from launcher.errors import CheckpointError, PresetError
@@ -28,6 +28,8 @@ FLAGS = [
 ]
 
 Open = Callable[..., Page]
+
+expect.set_options(timeout=30_000)  # a bound on waiting, not a measure: the machine may be busy
 
 
 @pytest.fixture(scope="module")  # not longer: while Playwright runs, no test may run a loop of its own
