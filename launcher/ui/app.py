@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,16 +21,21 @@ from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
 from launcher.ui.theme import PAGE_CSS, page_theme
+from launcher.ui.watching import watch
 from launcher.workers.manager import Manager
 
 MAX_UPLOAD_BYTES = 32_000_000
 """Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one that is seen."""
 
-_EVENTS_AT_ONCE = 256
-"""Answers and watched status lines that Gradio runs side by side; its own default of 40 would make the 41st user wait."""
+_EVENTS_AT_ONCE = 4096
+"""Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the 41st wait. It is a
+bound, not a pool: none of them holds a thread."""
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
+
+_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+"""For every event: the manager schedules, not Gradio's queue."""
 
 _LAST_WORDS_S = 1
 """How long connections that are still open may go on once the server ends."""
@@ -56,7 +62,7 @@ def build_page(models: Sequence[Readiness], manager: Manager, preset_errors: Seq
         with gr.Tabs():
             for number, model in enumerate(models):
                 tabs += _build_tab(number, model, manager, texts)
-        _wire_opening(blocks, tabs, models)
+        _wire_opening(blocks, tabs, models, manager)
     blocks.queue(default_concurrency_limit=None)
     return Page(blocks, texts)
 
@@ -105,24 +111,34 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
             gr.HTML(texts(f"missing_{number}"), padding=False)
             return []
         chat = build_chat_tab(model.preset, manager, texts(f"facts_{number}"), texts)
-        tab.select(chat.watch, None, chat.status, api_visibility="private", show_progress="hidden", concurrency_limit=None)
+
+        async def wake() -> None:
+            manager.wake(model.preset.name)
+
+        tab.select(wake, None, None, queue=False, **_QUIET)
         return [chat]
 
 
-def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness]) -> None:
-    """When the page opens: the first tab's model wakes, and a Chinese reader gets Chinese examples."""
+def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness], manager: Manager) -> None:
+    """When the page opens: the first tab's model wakes, every tab follows its own, and a Chinese reader gets Chinese examples."""
     if not tabs:
         return
-    quiet: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-    if models[0].preset is tabs[0].preset:
-        blocks.load(tabs[0].watch, None, tabs[0].status, **quiet)
+
+    async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
+        if models[0].preset is tabs[0].preset:
+            manager.wake(models[0].preset.name)
+        async with aclosing(watch(manager, language_of(request.headers.get("accept-language")))) as changes:
+            async for lines in changes:
+                yield {tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines} or gr.skip()
+
+    blocks.load(follow, None, [tab.status for tab in tabs], **_QUIET)
 
     def translate_examples(request: gr.Request) -> Any:
         if language_of(request.headers.get("accept-language")) == "en":
             return gr.skip()
         return {tab.chatbot: gr.Chatbot(examples=examples_in(tab.preset, "zh")) for tab in tabs}
 
-    blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **quiet)
+    blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **_QUIET)
 
 
 def _translations(models: Sequence[Readiness], preset_errors: Sequence[PresetError]) -> dict[str, dict[str, str]]:

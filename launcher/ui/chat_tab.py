@@ -46,25 +46,18 @@ Translate = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class ChatTab:
-    """What the page needs of a finished tab: to watch its model, and to put its examples in the reader's language."""
+    """What the page needs of a finished tab: to show how its model stands, and its examples in the reader's language."""
 
     preset: Preset
-    handlers: ChatHandlers
     chatbot: gr.Chatbot
     status: gr.HTML
-
-    async def watch(self, request: gr.Request) -> AsyncGenerator[str, None]:
-        """Wakes the model and follows it in the status line."""
-        async with aclosing(self.handlers.watch(_language(request))) as lines:
-            async for line in lines:
-                yield line
 
 
 @dataclass(frozen=True)
 class _Parts:
     chatbot: gr.Chatbot
     box: gr.MultimodalTextbox
-    status: gr.HTML
+    cost: gr.HTML
     settings: list[Any]
 
     def update(self, update: PageUpdate) -> Update:
@@ -72,8 +65,8 @@ class _Parts:
         changes: Update = {}
         if update.bubbles is not None:
             changes[self.chatbot] = update.bubbles
-        if update.status is not None:
-            changes[self.status] = update.status
+        if update.cost is not None:
+            changes[self.cost] = update.cost
         box: dict[str, Any] = {}
         if update.typed is not None:
             box["value"] = {"text": update.typed.text, "files": [str(path) for path in update.typed.pictures]}
@@ -87,16 +80,19 @@ class _Parts:
 def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Translate) -> ChatTab:
     """Builds the tab's content in the current ``gr.Tab`` and wires it; ``facts`` says what the model runs on, as HTML."""
     handlers = ChatHandlers(preset, manager)
-    status = gr.HTML(padding=False)
+    with gr.Row(elem_classes="standing"):
+        status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
+        unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
     chatbot = _chatbot(preset, translate)
     box = _question_box(preset, translate)
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False)
         settings = _settings(preset, translate)
-    parts = _Parts(chatbot, box, status, settings)
+    parts = _Parts(chatbot, box, cost, settings)
     _wire_page(parts, handlers)
     _wire_program(parts, handlers)
-    return ChatTab(preset, handlers, chatbot, status)
+    unload.click(handlers.unload, None, None, queue=False, **_QUIET)
+    return ChatTab(preset, chatbot, status)
 
 
 def examples_in(preset: Preset, language: Language) -> list[Any]:
@@ -157,7 +153,7 @@ def _settings(preset: Preset, translate: Translate) -> list[Any]:
 
 
 def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
-    chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.status]
+    chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.cost]
 
     async def ask(request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
         language = _language(request)
@@ -178,8 +174,8 @@ def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
             async for change in changes:
                 yield change
 
-    def end(request: gr.Request, bubbles: Bubbles, message: Any) -> Any:
-        return parts.update(handlers.end(bubbles, _typed(message), _language(request))) or gr.skip()
+    def end(bubbles: Bubbles, message: Any) -> Any:
+        return parts.update(handlers.end(bubbles, _typed(message))) or gr.skip()
 
     def undo(bubbles: Bubbles, message: Any) -> Update:
         return parts.update(handlers.undo(bubbles, _typed(message)))
@@ -235,7 +231,7 @@ async def _in_page(updates: AsyncGenerator[PageUpdate, None], parts: _Parts, lan
     try:
         async with aclosing(updates):
             async for update in updates:
-                yield parts.update(update)
+                yield parts.update(update) or gr.skip()
     except LauncherError as error:
         raise _shown_error(error, language) from error
     except Exception as error:

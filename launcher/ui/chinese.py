@@ -24,6 +24,7 @@ ZH = {
     "0 is no limit": "0 表示不限",
     "Repetition penalty": "重复惩罚",
     "Seed": "随机种子",
+    "Unload": "卸载",
     "-1 draws a new answer each time": "-1 表示每次结果不同",
     "This model cannot run here yet": "这个模型暂时无法在这里运行",
     "{count} preset files are left out": "有 {count} 个预设文件未载入",
@@ -31,7 +32,9 @@ ZH = {
     "{engine} on {device}": "{engine}，运行于 {device}",
     # the status line
     "Asleep. It wakes with the first question.": "休眠中，提第一个问题时自动唤醒。",
-    "Waiting for its turn to load.": "等待轮到它加载。",
+    "Waiting for its turn to load": "等待轮到它加载",
+    "Waiting for the answers of {models}": "等待 {models} 回答完毕",
+    "GPU {number}: {held:.1f} of {budget:.1f} GiB": "GPU {number}：已用 {held:.1f} / {budget:.1f} GiB",
     "Loading": "加载中",
     "Loading: {stage}": "加载中：{stage}",
     "{percent} %": "{percent}%",

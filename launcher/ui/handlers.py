@@ -14,17 +14,14 @@ from dataclasses import dataclass, field
 
 from launcher.errors import RequestError
 from launcher.images import check_upload
-from launcher.messages import ChatRequest, Chunk
+from launcher.messages import ChatRequest
 from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked, is_unanswered, last_question, merged, to_request
-from launcher.ui.pacing import IDLE_S, paced
+from launcher.ui.pacing import paced
 from launcher.ui.texts import Language
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
-from launcher.workers.states import ModelState, ModelStatus
-
-_SETTLED = (ModelState.READY, ModelState.FAILED, ModelState.UNAVAILABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +31,7 @@ class PageUpdate:
     bubbles: Bubbles | None = None
     typed: Typed | None = None
     answering: bool | None = None
-    status: str | None = None
+    cost: str | None = None
 
 
 @dataclass
@@ -63,14 +60,14 @@ class ChatHandlers:
         """
         await self._check(typed)
         question = asked(bubbles, typed)
-        yield PageUpdate(bubbles=question, typed=Typed(), answering=True, status=self.status(language))
+        yield PageUpdate(bubbles=question, typed=Typed(), answering=True, cost="")
         try:
             with self._asked(session, to_request(bubbles, typed, settings)) as opened:
                 async with aclosing(self._shown(opened, question, language)) as updates:
                     async for update in updates:
                         yield update
         except Exception:
-            yield PageUpdate(bubbles=question, answering=False, status=self.status(language))
+            yield PageUpdate(bubbles=question, answering=False)
             raise
         yield PageUpdate(answering=False)
 
@@ -79,11 +76,11 @@ class ChatHandlers:
         async with aclosing(paced(aiter(opened.answer))) as pieces:
             async for piece in pieces:
                 if piece is None:
-                    yield PageUpdate(status=self.status(language))
+                    yield PageUpdate()
                     continue
                 text += piece.text
-                status = self.status(language, piece) if piece.usage else None
-                yield PageUpdate(bubbles=answered(question, text) if text else None, status=status)
+                cost = status_line.render_cost(piece, language) if piece.usage else None
+                yield PageUpdate(bubbles=answered(question, text) if text else None, cost=cost)
         if opened.cleared:
             yield PageUpdate(bubbles=[])
 
@@ -117,40 +114,23 @@ class ChatHandlers:
         before, typed = last_question(bubbles)
         async with aclosing(self.ask(session, typed, before, settings, language)) as updates:
             async for update in updates:
-                yield update if update.typed is None else PageUpdate(update.bubbles, None, update.answering, update.status)
+                yield update if update.typed is None else PageUpdate(update.bubbles, None, update.answering, update.cost)
 
-    def end(self, bubbles: Bubbles, typed: Typed, language: Language) -> PageUpdate:
+    def end(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
         """After every question: one that has no answer goes back to the box, before what was typed since."""
         if not is_unanswered(bubbles):
             return PageUpdate()
         before, question = last_question(bubbles)
-        return PageUpdate(before, merged(question, typed), status=self.status(language))
+        return PageUpdate(before, merged(question, typed))
 
     def undo(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
         """Takes back the last question and its answer; the question goes back to the box."""
         before, question = last_question(bubbles)
         return PageUpdate(before, merged(question, typed))
 
-    async def watch(self, language: Language) -> AsyncGenerator[str, None]:
-        """Wakes the model and tells how it stands, at each change, until it is ready or cannot be."""
-        self.manager.wake(self.preset.name)
-        shown = ""
-        while True:
-            state = self._model().state
-            line = self.status(language)
-            if line != shown:
-                shown = line
-                yield line
-            if state in _SETTLED:
-                return
-            await asyncio.sleep(IDLE_S)
-
-    def status(self, language: Language, last: Chunk | None = None) -> str:
-        """The status line now, as HTML; ``last`` is an answer's last chunk, which tells what it cost."""
-        return status_line.render(self._model(), language, last)
-
-    def _model(self) -> ModelStatus:
-        return next(status for status in self.manager.statuses() if status.name == self.preset.name)
+    def unload(self) -> None:
+        """Gives the model's memory back, once the answers it has begun are finished."""
+        self.manager.unload(self.preset.name)
 
     async def _check(self, typed: Typed) -> None:
         if not typed.text.strip():

@@ -1,32 +1,37 @@
-"""A model's state as one line of HTML: asleep, loading with stage and seconds, ready, failed with why and what to type. Pure."""
+"""A model's state as one line of HTML: asleep, loading with stage and seconds, ready, failed with why and what to type. Pure.
+
+Beside it stand what all models hold of the GPU, and what the last answer cost.
+"""
 
 from __future__ import annotations
 
 import html
+from collections.abc import Iterable
 
 from launcher.errors import LauncherError
 from launcher.messages import Chunk
 from launcher.ui.shown_text import html_lines
 from launcher.ui.texts import Language, say, say_error
-from launcher.workers.states import ModelState, ModelStatus
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus
+
+_GIB = 1 << 30
 
 _SENTENCE = {
     ModelState.UNAVAILABLE: "Cannot run here.",
     ModelState.ASLEEP: "Asleep. It wakes with the first question.",
-    ModelState.WAITING: "Waiting for its turn to load.",
+    ModelState.WAITING: "Waiting for its turn to load",
     ModelState.READY: "Ready.",
     ModelState.STOPPING: "Stopping.",
     ModelState.FAILED: "Failed.",
 }
 
 
-def render(status: ModelStatus, language: Language, last: Chunk | None = None) -> str:
-    """The line for a state; with an answer's last chunk, also what that answer cost."""
+def render(status: ModelStatus, language: Language, uses: Iterable[DeviceUse] = ()) -> str:
+    """The line for a state, and what is held of the devices on which models have a plan."""
     parts = [html.escape(_sentence(status, language))]
     if status.error is not None:
         parts.append(error_html(status.error, language))
-    elif last is not None:
-        parts.append(html.escape(_cost(last, language)))
+    parts += [f'<span class="held">{html.escape(_held(use, language))}</span>' for use in uses]
     return f'<p class="status {status.state.value}" role="status">{" ".join(parts)}</p>'
 
 
@@ -36,14 +41,35 @@ def error_html(error: LauncherError, language: Language) -> str:
 
 
 def _sentence(status: ModelStatus, language: Language) -> str:
-    if status.state is not ModelState.LOADING:
-        return say(_SENTENCE[status.state], language)
-    template = "Loading: {stage}" if status.stage else "Loading"
-    facts = [say(template, language, {"stage": status.stage})]
+    match status.state:
+        case ModelState.LOADING:
+            facts = [say("Loading: {stage}" if status.stage else "Loading", language, {"stage": status.stage})]
+        case ModelState.WAITING if status.waits_for:
+            facts = [say("Waiting for the answers of {models}", language, {"models": ", ".join(status.waits_for)})]
+        case ModelState.WAITING:
+            facts = [say(_SENTENCE[status.state], language)]
+        case _:
+            return say(_SENTENCE[status.state], language)
     if status.fraction > 0:
         facts.append(say("{percent} %", language, {"percent": round(100 * status.fraction)}))
     facts.append(say("{seconds} s", language, {"seconds": int(status.since_s)}))
     return ("，" if language == "zh" else ", ").join(facts)
+
+
+def _held(use: DeviceUse, language: Language) -> str:
+    values = {
+        "number": int(use.device.partition(":")[2] or 0),
+        "held": sum(use.held_bytes.values()) / _GIB,
+        "budget": use.budget_bytes / _GIB,
+    }
+    line = say("GPU {number}: {held:.1f} of {budget:.1f} GiB", language, values)
+    models = ", ".join(f"{name} {held_bytes / _GIB:.1f}" for name, held_bytes in use.held_bytes.items())
+    return f"{line} ({models})" if models else line
+
+
+def render_cost(last: Chunk, language: Language) -> str:
+    """What an answer cost, from its last chunk."""
+    return f'<p class="cost">{html.escape(_cost(last, language))}</p>'
 
 
 def _cost(last: Chunk, language: Language) -> str:

@@ -33,6 +33,7 @@ COMPONENTS = {
     "top_k_info": "0 is no limit",
     "repetition_penalty": "Repetition penalty",
     "seed": "Seed",
+    "unload": "Unload",
     "seed_info": "-1 draws a new answer each time",
 }
 """Key for Gradio's translation -> English text; the Chinese is ``ZH[text]``."""

@@ -46,6 +46,12 @@ PAGE_CSS = """
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
 .status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
+.status .held { color: var(--body-text-color-subdued); margin-left: 8px; }
+.cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
+.standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
+.standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
+.standing .unload { display: none; margin-left: auto; padding: 0 10px; }
+.standing:has(.ready, .loading, .waiting) .unload { display: block; }
 .status::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 8px;
   background: var(--neutral-400); vertical-align: 1px; }
 .status.ready::before { background: #16a34a; }

@@ -6,6 +6,7 @@ be called from any thread; none blocks but `ensure_ready`, `wait_for_change` and
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import itertools
 import time
@@ -24,7 +25,7 @@ from launcher.workers.limits import Limits, limits_for
 from launcher.workers.logs import BoundedLog, default_log_folder
 from launcher.workers.protocol import Ask, Cancel, Failed, FromWorker, Progressed, Ready, Said
 from launcher.workers.scheduler import Action, ModelNeeds, Refuse, Scheduler, Send, Start, Stop, Withdraw
-from launcher.workers.states import ModelState, ModelStatus
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus
 from launcher.workers.supervisor import Ended, Supervisor
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Manager:
         self._lock = RLock()
         self._changed = Condition(self._lock)
         self._version = 0
+        self._change_waits: set[Future[None]] = set()
         self._closed = False
         self._timer = Thread(target=self._keep_time, name="launcher's scheduler", daemon=True)
         self._timer.start()
@@ -94,6 +96,25 @@ class Manager:
         with self._changed:
             self._changed.wait_for(lambda: self._version != version, timeout_s)
             return self._version
+
+    async def changed(self, version: int, timeout_s: float) -> int:
+        """`wait_for_change` for event loops: however many wait, they hold no thread."""
+        change: Future[None] = Future()
+        with self._lock:
+            if self._version != version:
+                return self._version
+            self._change_waits.add(change)
+        try:
+            await asyncio.wait([asyncio.wrap_future(change)], timeout=timeout_s)
+        finally:
+            with self._lock:
+                self._change_waits.discard(change)
+        return self._version
+
+    def device_uses(self) -> tuple[DeviceUse, ...]:
+        """What is held of every device on which models have a memory plan."""
+        with self._lock:
+            return self._scheduler.device_uses()
 
     def log_path(self, name: str) -> Path:
         """Where the model's process prints to."""
@@ -222,6 +243,9 @@ class Manager:
             self._tell_ready_waits(status)
         self._version += 1
         self._changed.notify_all()
+        for change in self._change_waits:
+            change.set_result(None)
+        self._change_waits.clear()
 
     def _start(self, name: str) -> None:
         spec = self._specs[name]

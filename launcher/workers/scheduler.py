@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 from launcher.errors import EngineError, LauncherError, OutOfMemory
 from launcher.workers import residency
 from launcher.workers.restarts import MAX_RESTARTS, Death, pause_before_restart_s
-from launcher.workers.states import ModelState, ModelStatus
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus
 
 PATIENCE_S = 5.0
 """A model in demand goes on taking questions for this long while another waits for its memory; so questions for one model are
@@ -154,8 +154,17 @@ class Scheduler:
                 error=model.error,
                 waiting=len(model.waiting),
                 running=len(model.running),
+                waits_for=self._waits_for(model, now_s),
             )
             for name, model in self._models.items()
+        )
+
+    def device_uses(self) -> tuple[DeviceUse, ...]:
+        """What is held of every device on which models have a plan."""
+        devices = {model.needs.device: None for model in self._models.values() if model.needs.needs_bytes is not None}
+        return tuple(
+            DeviceUse(device, {one.name: one.needs_bytes for one in self._residents(device)}, self._budgets[device])
+            for device in devices
         )
 
     def next_due_s(self, now_s: float) -> float | None:
@@ -323,6 +332,11 @@ class Scheduler:
                 blocked = True
                 self._ask_to_leave(model, patient=now_s < since_s + PATIENCE_S)
         return actions
+
+    def _waits_for(self, model: _Model, now_s: float) -> tuple[str, ...]:
+        if model.state is not ModelState.WAITING or model.needs.needs_bytes is None or model.restart_at_s > now_s:
+            return ()
+        return tuple(one.name for one in self._residents(model.needs.device) if self._models[one.name].running)
 
     def _residents(self, device: str) -> list[residency.Resident]:
         holding = (ModelState.LOADING, ModelState.READY, ModelState.STOPPING)

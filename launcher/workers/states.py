@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -34,6 +35,7 @@ class ModelStatus:
         error: why it is FAILED or UNAVAILABLE.
         waiting: answers asked for that the engine has not been given yet.
         running: answers the engine is working on.
+        waits_for: while WAITING, the models whose answers are finished first.
     """
 
     name: str
@@ -44,3 +46,18 @@ class ModelStatus:
     error: LauncherError | None = None
     waiting: int = 0
     running: int = 0
+    waits_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceUse:
+    """What models hold of a device now, by their plans.
+
+    Attributes:
+        held_bytes: model -> what it holds.
+        budget_bytes: what all may hold together.
+    """
+
+    device: str
+    held_bytes: Mapping[str, int]
+    budget_bytes: int

@@ -35,6 +35,10 @@ def status(page: Page) -> Locator:
     return page.locator(".status:visible")
 
 
+def cost(page: Page) -> Locator:
+    return page.locator(".cost:visible")
+
+
 def ready(page: Page) -> Page:
     expect(status(page)).to_have_class(re.compile("ready"), timeout=20_000)
     return page
@@ -56,7 +60,7 @@ def test_a_picture_and_a_question_get_a_streamed_answer(page: Served, opened: Op
     page.open(gate)
     expect(answers(browser)).to_contain_text("the first words the rest")
     expect(questions(browser).locator("img")).to_have_count(2)
-    expect(status(browser)).to_contain_text("5 tokens in")
+    expect(cost(browser)).to_contain_text("5 tokens in")
 
 
 def test_shift_enter_makes_a_line(page: Served, opened: Open) -> None:
@@ -145,14 +149,17 @@ def test_a_question_asked_during_an_answer_waits_for_it(page: Served, opened: Op
 
 
 def test_retry_and_undo(page: Served, opened: Open) -> None:
+    question = f"/wait {page.gate('twice')}\nsome words"
     browser = ready(opened(page.url))
-    ask(browser, "some words")
-    expect(answers(browser)).to_contain_text("some words")
+    ask(browser, question)
+    page.open("twice")
+    expect(cost(browser)).to_contain_text("2 tokens")
     browser.get_by_role("button", name="Retry").click()
-    expect(status(browser)).to_contain_text("2 tokens")
+    page.open("twice")
+    expect(cost(browser)).to_contain_text("2 tokens")
     expect(answers(browser)).to_have_count(1)
     browser.get_by_role("button", name="Undo").click()
-    expect(box(browser)).to_have_value("some words")
+    expect(box(browser)).to_have_value(question)
     expect(questions(browser)).to_have_count(0)
 
 
@@ -222,6 +229,20 @@ def test_tabs_wake_their_models(page: Served, opened: Open) -> None:
     expect(answers(browser)).to_contain_text("words")
     browser.get_by_role("tab", name="pictures in English").click()
     expect(answers(browser)).to_have_count(0)
+
+
+@pytest.mark.parametrize(("locale", "unload", "asleep"), [("en-US", "Unload", "Asleep"), ("zh-CN", "卸载", "休眠")])
+def test_an_unloaded_model_is_seen_asleep_on_every_page(
+    page: Served, opened: Open, locale: str, unload: str, asleep: str
+) -> None:
+    mine, other = ready(opened(page.url, locale=locale)), ready(opened(page.url))
+    mine.get_by_role("button", name=unload).locator("visible=true").click()
+    expect(status(mine)).to_contain_text(asleep)
+    expect(status(other)).to_contain_text("Asleep")
+    expect(mine.get_by_role("button", name=unload).locator("visible=true")).to_have_count(0)
+    ask(other, "/name")
+    expect(answers(other)).to_contain_text("pictures")
+    ready(mine)
 
 
 @pytest.mark.parametrize(

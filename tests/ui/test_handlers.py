@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
-from threading import Thread
 
 import pytest
 from PIL import Image
@@ -31,17 +30,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def manager(folder: Path) -> Iterator[Manager]:
-    import os
-
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(ALLOWED_BY, "1")
         models = [
             scripted("one", folder),
             scripted("words", folder, kind="text"),
-            scripted("broken", folder, loading="/fail no weights"),
-            scripted("slow", folder, loading="/progress weights 0.5\n/wait loaded"),
         ]
-        os.mkfifo(folder / "loaded")
         with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
             yield manager
 
@@ -72,7 +66,7 @@ async def test_a_question_moves_to_the_chat_and_its_answer_follows(manager: Mana
     assert updates[0].typed == Typed()
     assert updates[0].answering is True
     assert last_bubbles(updates) == answered(asked([], typed), "a <b> *c* ")
-    assert any(update.status and "3 tokens in" in update.status for update in updates)
+    assert any(update.cost and "3 tokens in" in update.cost for update in updates)
 
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
@@ -85,7 +79,7 @@ async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> N
 async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) -> None:
     settings = Settings("", GenerationOptions(max_new_tokens=2))
     updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 5"), [], settings, "zh"))
-    assert any(update.status and "达到 2 个 token 的上限" in update.status for update in updates)
+    assert any(update.cost and "达到 2 个 token 的上限" in update.cost for update in updates)
 
 
 async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None:
@@ -125,7 +119,7 @@ async def test_a_question_that_fails_is_not_lost(
     updates, error = await collected(chat.ask("me", Typed(script), before, SETTINGS, "en"))
     assert isinstance(error, expected)
     assert last_bubbles(updates) == asked(before, Typed(script))
-    end = chat.end(asked(before, Typed(script)), Typed("typed since"), "en")
+    end = chat.end(asked(before, Typed(script)), Typed("typed since"))
     assert (end.bubbles, end.typed) == (before, Typed(f"{script}\ntyped since"))
     assert updates[-1].answering is False
     assert (await collected(chat.ask("me", Typed("again"), before, SETTINGS, "en")))[1] is None
@@ -133,7 +127,7 @@ async def test_a_question_that_fails_is_not_lost(
 
 async def test_after_a_stop_an_answer_that_began_stays(manager: Manager, folder: Path) -> None:
     bubbles = answered(asked([], Typed("q")), "half an ans")
-    end = handlers(manager, folder).end(bubbles, Typed("next"), "en")
+    end = handlers(manager, folder).end(bubbles, Typed("next"))
     assert end == PageUpdate()
 
 
@@ -222,19 +216,3 @@ async def test_two_models_and_many_questions_side_by_side(manager: Manager, fold
     asked_for = [f"/name\nquestion {number}" for number in range(len(names))]
     answers = await asyncio.gather(*map(ask, names, asked_for))
     assert answers == [f"{name}question {number} " for number, name in enumerate(names)]
-
-
-async def test_watching_tells_how_loading_goes_until_it_is_ready(manager: Manager, folder: Path) -> None:
-    lines = []
-    async for line in handlers(manager, folder, "slow").watch("en"):
-        lines.append(line)
-        if "weights, 50 %" in line:
-            Thread(target=lambda: (folder / "loaded").open("wb").close(), daemon=True).start()
-    assert any("weights, 50 %" in line for line in lines)
-    assert "status ready" in lines[-1]
-
-
-async def test_watching_ends_with_why_a_model_failed(manager: Manager, folder: Path) -> None:
-    lines = [line async for line in handlers(manager, folder, "broken").watch("zh")]
-    assert "status failed" in lines[-1]
-    assert "no weights" in lines[-1]

@@ -6,7 +6,7 @@ from launcher.errors import EngineError, LauncherError, PictureError
 from launcher.readiness import SLOW
 from launcher.ui.chinese import ZH
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
-from launcher.workers.states import ModelState, ModelStatus
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus
 from tests.ui.error_templates import sentences
 
 PUT_TOGETHER = {"models/weights.py"}
@@ -95,3 +95,25 @@ def test_a_status_line_for_every_state(state: ModelState, language: str) -> None
     if state is ModelState.LOADING:
         assert "7" in line
         assert "40" in line
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [("en", "GPU 1: 3.0 of 8.0 GiB (a 2.0, &lt;b&gt; 1.0)"), ("zh", "GPU 1：已用 3.0 / 8.0 GiB (a 2.0, &lt;b&gt; 1.0)")],
+)
+def test_a_status_line_tells_what_the_gpu_holds(language: str, line: str) -> None:
+    from launcher.ui.status_line import render
+
+    gib = 1 << 30
+    use = DeviceUse("cuda:1", {"a": 2 * gib, "<b>": gib}, 8 * gib)
+    assert line in render(ModelStatus("a", ModelState.READY), language, [use])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("language", "line"), [("en", "Waiting for the answers of a, b, 7 s"), ("zh", "等待 a, b 回答完毕，7 秒")]
+)
+def test_a_status_line_tells_whom_a_model_waits_for(language: str, line: str) -> None:
+    from launcher.ui.status_line import render
+
+    status = ModelStatus("c", ModelState.WAITING, since_s=7.9, waits_for=("a", "b"))
+    assert line in render(status, language)  # type: ignore[arg-type]
