@@ -34,7 +34,8 @@ class Terminal:
             if os.environ.get("CI") == "true":
                 pytest.fail("CI must test the chat in a terminal: install tmux")
             pytest.skip("no tmux on this machine")
-        self._socket = folder / "tmux"
+        # A name of its own: a server that was told to end may still be there when the next one begins.
+        self._socket = folder / f"tmux-{time.monotonic_ns()}"
         # The shell gets every Ctrl-C that the program gets, and must outlive it.
         script = f"trap : INT; {shlex.join(command)}; echo ended with $?; exec cat"
         self._tmux(
@@ -51,7 +52,8 @@ class Terminal:
         self._tmux("send-keys", *keys)
 
     def enter(self, text: str) -> None:
-        """Types a line and presses Enter."""
+        """Types a line at the prompt and presses Enter; what is typed before there is a prompt may be lost, as Ctrl-D is."""
+        self.wait_for(at_prompt)
         self.type(text)
         self.press("Enter")
 
@@ -99,6 +101,11 @@ class Terminal:
         )
         assert done.returncode == 0, done.stderr
         return done.stdout
+
+
+def at_prompt(lines: list[str]) -> bool:
+    """Whether the chat waits for a line."""
+    return bool(lines) and lines[-1].endswith(">")
 
 
 def launcher(*arguments: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from launcher.presets.reading import BUILTIN_PICTURES
 from tests.cli.conftest import children_of
-from tests.cli.terminal import Terminal, launcher
+from tests.cli.terminal import Terminal, at_prompt, launcher
 from tests.workers.stage import alive
 
 ENDED = "ended with 0"
@@ -43,10 +43,6 @@ def opened(folder: Path, environment: dict[str, str]) -> Iterator[Open]:
         terminal.close()
 
 
-def at_prompt(lines: list[str]) -> bool:
-    return bool(lines) and lines[-1].endswith(">")
-
-
 def test_typed_answered_and_ended(opened: Open) -> None:
     terminal = opened("tiny-chat")
     terminal.enter("My name is Ada.")
@@ -75,6 +71,7 @@ def test_a_line_can_be_edited_and_control_d_ends(opened: Open) -> None:
     terminal.wait_for_line("> What is 7 + 5?")
     terminal.press("Enter")
     terminal.wait_for_line("12.")
+    terminal.wait_for(at_prompt)
     terminal.press("C-d")
     terminal.wait_for_line(ENDED)
 
@@ -179,7 +176,8 @@ def test_being_terminated_leaves_the_terminal_usable_and_no_process(opened: Open
     os.kill(program, signal.SIGTERM)
     terminal.wait_for_line("ended with 143")
     assert not alive(worker)
-    terminal.enter("echoed")
+    terminal.type("echoed")
+    terminal.press("Enter")
     terminal.wait_for_line("echoed", times=2)  # by the terminal, and by cat: line editing is the terminal's again
 
 
