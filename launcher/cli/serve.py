@@ -47,6 +47,10 @@ def serve(
     presets: Annotated[list[Path] | None, typer.Option(help="Preset file or folder; may be given more than once.")] = None,
     host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=_HIGHEST_PORT, help="Port to listen on.")] = 6006,
+    preload: Annotated[
+        list[str] | None,
+        typer.Option(help="Preset to load at the start, instead of the first; may be given more than once."),
+    ] = None,
 ) -> None:
     """Serve the page: a tab for each preset."""
     address = Address(host, port)
@@ -54,8 +58,7 @@ def serve(
         check_free(address)
         models, errors = _models(presets or [])
         with Manager(runnable_models(models)) as manager, _private_cache():
-            if models[0].state is ReadyState.READY:
-                manager.wake(models[0].preset.name)
+            _preload(manager, models, preload or [])
             from launcher.ui.app import build_page  # takes seconds, while the first model loads
 
             _serve_page(build_page(models, manager, errors), address, told_to_stop)
@@ -75,6 +78,22 @@ def _models(paths: Sequence[Path]) -> tuple[list[Readiness], Sequence[PresetErro
     devices, installed = read_devices(), installed_engines()
     assessed = [assess(preset, devices, installed) for preset in catalog.presets]
     return sorted(assessed, key=lambda model: model.state is not ReadyState.READY), catalog.errors
+
+
+def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]) -> None:
+    """Begins to load the models named, or the first.
+
+    Raises:
+        RequestError: there is none of that name.
+        LauncherError: why it cannot run here.
+    """
+    reasons = {model.preset.name: model.reason for model in models}
+    for name in names:
+        if (reason := reasons.get(name)) is not None:
+            raise reason
+        manager.wake(name)
+    if not names and models[0].state is ReadyState.READY:
+        manager.wake(models[0].preset.name)
 
 
 def _serve_page(page: Page, address: Address, told_to_stop: Event) -> None:

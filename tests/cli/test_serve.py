@@ -38,11 +38,15 @@ def command(presets: Path, *options: str) -> list[str]:
 
 
 @contextmanager
-def serving(presets: Path, port: int) -> Iterator[subprocess.Popen[str]]:
+def serving(presets: Path, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
     """A launcher whose page answers."""
     environment = {**os.environ, ALLOWED_BY: "1", "TMPDIR": str(presets)}
     with subprocess.Popen(
-        command(presets, "--port", str(port)), env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        command(presets, "--port", str(port), *options),
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     ) as process:
         try:
             yield process
@@ -98,6 +102,30 @@ def test_a_wrong_preset_file_leaves_the_others(presets: Path) -> None:
 def refused(presets: Path, *options: str) -> tuple[int, str]:
     done = subprocess.run(command(presets, *options), capture_output=True, text=True, check=False, timeout=60)
     return done.returncode, done.stderr
+
+
+def test_models_named_to_preload_load_at_the_start(presets: Path) -> None:
+    second = PRESET.format(folder=presets).replace("name: one", "name: two")
+    (presets / "two.yaml").write_text(second)
+    with serving(presets, free_port(), "--preload", "two", "--preload", "one") as process:
+        printed(process)
+        assert len(children_of(process)) == 2
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+
+
+def test_a_name_to_preload_that_is_not_offered(presets: Path) -> None:
+    code, said = refused(presets, "--port", str(free_port()), "--preload", "won")
+    assert code == 7
+    assert "There is no model named won" in said
+    assert "These are offered: one" in said
+
+
+def test_a_model_to_preload_that_cannot_run_here(presets: Path) -> None:
+    (presets / "one.yaml").write_text(PRESET.format(folder=presets / "absent").replace("scripted", "transformers"))
+    code, said = refused(presets, "--port", str(free_port()), "--preload", "one")
+    assert code == 3
+    assert "absent" in said
 
 
 def test_a_busy_port(presets: Path) -> None:
