@@ -121,11 +121,8 @@ class ScriptedEngine:
                     os.write(1, f"{number:<1023}\n".encode())
             case "/fail":
                 raise EngineError("The script failed: {text}", hint="Ask something else.", text=argument)
-            case "/full" if not (self._spec.folder / argument).exists():
-                (self._spec.folder / argument).touch()
-                raise RuntimeError("CUDA out of memory, says the script")
             case "/full":
-                pass
+                _fill_once(self._spec.folder / argument)
             case "/raise":
                 raise RuntimeError(argument)
             case "/crash":
@@ -138,6 +135,13 @@ class ScriptedEngine:
                 await asyncio.Event().wait()
             case _:
                 raise EngineError("The script has no command {command}.", command=command)
+
+
+def _fill_once(mark: Path) -> None:
+    """Finds no memory the first time, and some from then on."""
+    if not mark.exists():
+        mark.touch()
+        raise RuntimeError("CUDA out of memory, says the script")
 
 
 async def _pass_gate(gate: Path, command: str) -> None:
