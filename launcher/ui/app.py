@@ -6,7 +6,7 @@ import html
 import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
@@ -116,22 +116,30 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
             manager.wake(model.preset.name)
 
         tab.select(wake, None, None, queue=False, **_QUIET)
-        return [chat]
+        return [replace(chat, used=(*chat.used, tab.select))]
 
 
 def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness], manager: Manager) -> None:
-    """When the page opens: the first tab's model wakes, every tab follows its own, and a Chinese reader gets Chinese examples."""
+    """When the page opens: the first tab's model wakes, every tab follows its own, and a Chinese reader gets Chinese examples.
+
+    The tabs stop following on a page that is left alone, and go on once a person uses it.
+    """
     if not tabs:
         return
 
-    async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
+    async def wake_first() -> None:
         if models[0].preset is tabs[0].preset:
             manager.wake(models[0].preset.name)
+
+    blocks.load(wake_first, None, None, queue=False, **_QUIET)
+
+    async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
         async with aclosing(watch(manager, language_of(request.headers.get("accept-language")))) as changes:
             async for lines in changes:
                 yield {tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines} or gr.skip()
 
-    blocks.load(follow, None, [tab.status for tab in tabs], **_QUIET)
+    used = [event for tab in tabs for event in tab.used]
+    gr.on([blocks.load, *used], follow, None, [tab.status for tab in tabs], trigger_mode="once", **_QUIET)
 
     def translate_examples(request: gr.Request) -> Any:
         if language_of(request.headers.get("accept-language")) == "en":

@@ -46,11 +46,15 @@ Translate = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class ChatTab:
-    """What the page needs of a finished tab: to show how its model stands, and its examples in the reader's language."""
+    """What the page needs of a finished tab: to show how its model stands, and its examples in the reader's language.
+
+    ``used`` are the events that tell that a person is using the tab.
+    """
 
     preset: Preset
     chatbot: gr.Chatbot
     status: gr.HTML
+    used: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,7 @@ def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Tran
     _wire_page(parts, handlers)
     _wire_program(parts, handlers)
     unload.click(handlers.unload, None, None, queue=False, **_QUIET)
-    return ChatTab(preset, chatbot, status)
+    return ChatTab(preset, chatbot, status, (box.focus, chatbot.example_select, chatbot.retry))
 
 
 def examples_in(preset: Preset, language: Language) -> list[Any]:

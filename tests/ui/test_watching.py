@@ -81,3 +81,9 @@ async def test_an_open_page_holds_no_thread_and_hears_nothing_while_nothing_chan
     assert not [update for update in await asyncio.gather(*coming) if "one" in update]
     for page in pages:
         await page.aclose()
+
+
+async def test_a_page_left_alone_is_followed_no_longer(stage: Stage) -> None:
+    manager = stage.manager(stage.model("one"))
+    lines = [shown async for shown in watch(manager, "en", quiet_limit_s=0.1)]
+    assert "status asleep" in lines[0]["one"]
