@@ -37,6 +37,10 @@ ALLOWED_BY = "LAUNCHER_SCRIPTED_ENGINE"
 _SESSION_TOKENS = 1 << 20
 
 
+ENDLESS_PAUSE_S = 0.01
+"""Between the words of an answer without end: a hundred a second, as a model says them. Faster ones choke whoever shows them."""
+
+
 class ScriptedEngine:
     """Plays scripts, any number at once.
 
@@ -97,7 +101,7 @@ class ScriptedEngine:
                 while command == "/endless" or number < int(argument):
                     yield f"{number} "
                     number += 1
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(ENDLESS_PAUSE_S if command == "/endless" else 0)
             elif command == "/spawn":
                 yield str(subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid)
             elif command == "/mute":
