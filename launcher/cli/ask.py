@@ -15,10 +15,11 @@ from launcher.cli.batch import Batch, read_whole
 from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files
+from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.cli.questions import check_takes_pictures, options_of, single, to_message
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest, GenerationOptions
-from launcher.presets import Preset, read_presets
+from launcher.presets import Preset
 
 STANDARD_INPUT = "-"
 
@@ -46,17 +47,14 @@ def ask(
     temperature: Annotated[
         float | None, typer.Option(min=0.0, max=2.0, help="0: the likeliest answer; higher: more varied.")
     ] = None,
-    presets: Annotated[
-        list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
-    ] = None,
+    presets: PresetPaths = None,
 ) -> None:
     """Ask one question, or a file of them, and print the answer."""
     if (question is None) == (batch is None):
         raise typer.BadParameter("Give a question, or a file of questions with --batch.", param_hint="QUESTION")
     if batch is not None and image:
         raise typer.BadParameter("With --batch, pictures stand in the file.", param_hint="--image")
-    catalog = read_presets(presets or ())
-    render.preset_errors(catalog.errors)
+    catalog = read_catalog(presets)
     chosen = catalog.find(preset)
     options = options_of(chosen, max_new_tokens, temperature)
     with picture_files(allow_url=allow_url) as pictures:

@@ -36,11 +36,12 @@ from launcher.cli.chat_session import ChatSession
 from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles
+from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.cli.questions import check_takes_pictures
 from launcher.devices import read_devices
 from launcher.errors import LauncherError, PresetError, RequestError
 from launcher.messages import Chunk
-from launcher.presets import Catalog, read_presets
+from launcher.presets import Catalog
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
@@ -62,13 +63,10 @@ def chat(
         list[str] | None,
         typer.Option("--image", metavar="PATH", help="A picture for the first question; may be given again."),
     ] = None,
-    presets: Annotated[
-        list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
-    ] = None,
+    presets: PresetPaths = None,
 ) -> None:
     """Chat in the terminal; /help there lists its commands, exit or Ctrl-D ends it."""
-    catalog = read_presets(presets or ())
-    render.preset_errors(catalog.errors)
+    catalog = read_catalog(presets)
     readiness = ready(catalog.find(preset)) if preset else _first_ready(catalog, "vision" if image else "text")
     chosen = readiness.preset
     session = ChatSession(chosen, chosen.generation.options(), chosen.chat.system_prompt)

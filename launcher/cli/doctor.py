@@ -6,19 +6,17 @@ is the first fault's, by the same table as every command's. Warnings change noth
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from launcher.cli.preset_paths import PresetPaths
 from launcher.cli.serve import Address
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
-    presets: Annotated[
-        list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
-    ] = None,
+    presets: PresetPaths = None,
     host: Annotated[str, typer.Option(help="Address that the page would listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port that the page would listen on.")] = 6006,
 ) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +10,12 @@ import typer
 from launcher.checkpoints import Located, locate, read_facts
 from launcher.cli import plan_view, render
 from launcher.cli.completion import preset_names
+from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.devices import read_devices
 from launcher.errors import CheckpointError, LauncherError
 from launcher.gpu_support import choose_engine, compute_dtype
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
-from launcher.presets import Preset, read_presets
+from launcher.presets import Preset
 from launcher.sizes import KNOWN_CONFIGS, ModelSizes, model_sizes
 
 TUTORIAL_CARD_GIB = 8.0
@@ -45,13 +45,10 @@ def plan(
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
-    presets: Annotated[
-        list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
-    ] = None,
+    presets: PresetPaths = None,
 ) -> None:
     """Show what models would take on the GPU, and what the plan changes to make them fit."""
-    catalog = read_presets(presets or ())
-    render.preset_errors(catalog.errors)
+    catalog = read_catalog(presets)
     chosen = [catalog.find(name) for name in names] if names else [each for each in catalog.presets if _for_gpu(each)]
     card, capability = _card(gpu_gib)
     planned = [_planned(preset, card, capability) for preset in chosen]

@@ -15,8 +15,9 @@ import typer
 from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, own_folder, read_facts
 from launcher.cli import render
 from launcher.cli.completion import preset_names
+from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.errors import CheckpointError
-from launcher.presets import Preset, read_presets
+from launcher.presets import Preset
 
 if TYPE_CHECKING:
     from launcher.downloads import Destination, Repository
@@ -31,13 +32,10 @@ def pull(
     to: Annotated[
         Path | None, typer.Option("--to", metavar="FOLDER", help="The checkpoint's own folder; without, the hub's usual cache.")
     ] = None,
-    presets: Annotated[
-        list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
-    ] = None,
+    presets: PresetPaths = None,
 ) -> None:
     """Download a model: only what it needs, never code; goes on where it was cut, checks sizes and hashes."""
-    catalog = read_presets(presets or ())
-    render.preset_errors(catalog.errors)
+    catalog = read_catalog(presets)
     chosen = catalog.find(preset)
     if hub is None and to is None and (found := _whole(chosen)):
         render.line(f"{chosen.name} is on this machine: {found.folder}")

@@ -16,7 +16,6 @@ It draws nothing and knows no model; ``launcher.demo.judging`` decides whether a
 from __future__ import annotations
 
 import random
-from collections import Counter
 from dataclasses import dataclass
 
 from launcher.demo.pictures import COLOURS, KINDS, MAX_SHAPES, Colour, Kind, Scene, Shape
@@ -149,10 +148,6 @@ def _only_coloured(colour: Colour, language: Language, rng: random.Random, rewor
 
 def _sentence(text: str, language: Language) -> str:
     return f"{text[0].upper()}{text[1:]}." if language == "en" else f"{text}。"
-
-
-def _singles(values: list[Kind] | list[Colour]) -> list[str]:
-    return [value for value, count in sorted(Counter(values).items()) if count == 1]
 
 
 def _ask_colour(scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
