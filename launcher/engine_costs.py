@@ -68,7 +68,8 @@ class EngineCosts:
     ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the model;
     ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times the picture tower's
     hidden + intermediate for each of a tile's patches; ``logit_factor``: 4-byte copies of the vocabulary for each user;
-    ``load_copies``: copies of the embedding table that are held besides the weights while they load, and then given back.
+    ``load_copies``: copies of the embedding table that are held besides the weights while they load, and then given back;
+    ``asleep_bytes``: what the process still holds once it sleeps, mostly its context.
     """
 
     cache: TurbomindCache | PytorchCache
@@ -78,15 +79,30 @@ class EngineCosts:
     tile_factor: float
     logit_factor: float
     load_copies: float
+    asleep_bytes: int
 
 
 # Measured at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals within 1 % on TurboMind with 6 to 80 GiB
 # free, and within 2 % on the PyTorch engine. TurboMind's context includes the 340 MiB that it takes before the first weight.
 COSTS: dict[EngineKind, EngineCosts] = {
     "turbomind": EngineCosts(
-        TurbomindCache(), 862 * MIB, 200 * MIB, token_factor=3.0, tile_factor=1.4, logit_factor=4.0, load_copies=3.3
+        TurbomindCache(),
+        862 * MIB,
+        200 * MIB,
+        token_factor=3.0,
+        tile_factor=1.4,
+        logit_factor=4.0,
+        load_copies=3.3,
+        asleep_bytes=760 * MIB,
     ),
     "pytorch": EngineCosts(
-        PytorchCache(), 512 * MIB, 320 * MIB, token_factor=4.0, tile_factor=2.4, logit_factor=6.0, load_copies=0.0
+        PytorchCache(),
+        512 * MIB,
+        320 * MIB,
+        token_factor=4.0,
+        tile_factor=2.4,
+        logit_factor=6.0,
+        load_copies=0.0,
+        asleep_bytes=840 * MIB,
     ),
 }

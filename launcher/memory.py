@@ -68,7 +68,7 @@ class MemoryPlan:
     ``session_tokens`` bounds prompt plus answer, ``max_tiles`` the tiles of one picture without its thumbnail (0 for a text
     model), ``cache_tokens`` is what the KV cache holds for certain, ``cache_ratio`` its share of the memory that is free after
     the weights, ``loading_bytes`` what is held for a moment while the weights load, ``asleep_bytes`` what stays when the model
-    sleeps (nothing: its process ends).
+    sleeps in its process.
     """
 
     engine: EngineKind
@@ -271,6 +271,7 @@ def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
         max_tiles=setting.max_tiles,
         vision=sizes.vision,
         loading_bytes=problem.loading_bytes,
+        asleep_bytes=problem.costs.asleep_bytes,
         changes=tuple(_changes(problem, setting, session_tokens)),
     )
 

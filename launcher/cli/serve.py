@@ -19,10 +19,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.devices import read_devices
+from launcher.devices import Devices, read_devices
 from launcher.errors import PortInUse, PresetError, RequestError
 from launcher.presets import read_presets
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
+from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 
@@ -56,15 +57,22 @@ def serve(
     address = Address(host, port)
     with _until_told_to_stop() as told_to_stop:
         check_free(address)
-        models, errors = _models(presets or [])
-        with Manager(runnable_models(models)) as manager, _private_cache():
+        devices = read_devices()
+        models, errors = _models(presets or [], devices)
+        with _manager(models, devices) as manager, _private_cache():
             _preload(manager, models, preload or [])
             from launcher.ui.app import build_page  # takes seconds, while the first model loads
 
             _serve_page(build_page(models, manager, errors), address, told_to_stop)
 
 
-def _models(paths: Sequence[Path]) -> tuple[list[Readiness], Sequence[PresetError]]:
+def _manager(models: Sequence[Readiness], devices: Devices) -> Manager:
+    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes later."""
+    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
+    return Manager(runnable_models(models), gpu_budget_bytes=free_bytes, measure=seen_on, standby=True)
+
+
+def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:
     """What the page offers, those first that can run here; files that are wrong are left out and told of.
 
     Raises:
@@ -75,7 +83,7 @@ def _models(paths: Sequence[Path]) -> tuple[list[Readiness], Sequence[PresetErro
         raise catalog.errors[0]
     for error in catalog.errors:
         typer.echo(str(error), err=True)
-    devices, installed = read_devices(), installed_engines()
+    installed = installed_engines()
     assessed = [assess(preset, devices, installed) for preset in catalog.presets]
     return sorted(assessed, key=lambda model: model.state is not ReadyState.READY), catalog.errors
 

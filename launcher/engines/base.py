@@ -1,6 +1,7 @@
 """The Engine protocol: all that a worker knows of an engine.
 
-An engine is built in the worker process with a spec, loads once, answers any number of requests side by side and is closed once.
+An engine is built in the worker process with a spec, prepares once, loads, answers any number of requests side by side and is
+closed once. One whose facts say that it sleeps may be put to sleep when it answers nobody, and is woken by loading it again.
 Failures are raised as ``launcher.errors`` exceptions; anything else that escapes is a defect and is reported as such.
 """
 
@@ -35,13 +36,17 @@ class EngineSpec:
 
 @dataclass(frozen=True, slots=True)
 class EngineFacts:
-    """What a loaded engine says of itself. ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles."""
+    """What a loaded engine says of itself.
+
+    ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles; ``sleeps`` says that it has ``sleep``.
+    """
 
     engine: str
     device: str
     session_tokens: int
     max_tiles: int | None
     load_s: float
+    sleeps: bool = False
 
 
 class Engine(Protocol):
@@ -49,8 +54,16 @@ class Engine(Protocol):
 
     def __init__(self, spec: EngineSpec) -> None: ...
 
+    async def prepare(self) -> None:
+        """Imports what loading needs, and leaves the device alone.
+
+        Raises:
+            MissingPart: a package is not installed, or not whole.
+        """
+        ...
+
     async def load(self, progress: Progress) -> EngineFacts:
-        """Reads the weights and warms up.
+        """Reads the weights and warms up; wakes an engine that sleeps.
 
         Raises:
             CheckpointError: the folder is not what the engine can run.
@@ -65,6 +78,14 @@ class Engine(Protocol):
             RequestError: the conversation does not fit the session, or asks what this model cannot do.
             PictureError: a picture cannot be read.
             EngineError: the engine failed.
+        """
+        ...
+
+    async def sleep(self) -> None:
+        """Gives the device back, and keeps in this process what makes the next load fast. Nobody is being answered meanwhile.
+
+        Raises:
+            EngineError: it cannot; the process has to end.
         """
         ...
 

@@ -2,7 +2,8 @@
 
 Built through ``lmdeploy.pipeline``; requests run on the pipeline's own event loop, since its queues belong to that loop, and
 their pieces are handed over to the worker's. Settings and wording are beside this file (``lmdeploy_settings``,
-``lmdeploy_failures``), and so is what happens to one request (``lmdeploy_request``).
+``lmdeploy_failures``), and so are what happens to one request (``lmdeploy_request``) and how the GPU is given back and taken
+again (``lmdeploy_sleep``).
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
+from contextlib import nullcontext
+from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Thread
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
     from lmdeploy import Pipeline
 
     from launcher.engines.lmdeploy_request import Request
+    from launcher.engines.lmdeploy_sleep import Sleeper
 
 LOAD_LIMIT_S = {"turbomind": 240.0, "pytorch": 420.0}
 """From the first byte to the first answer. Measured 5-15 s and 35-60 s; a cold network disk at 50 MB/s adds 90 s. What takes
@@ -43,6 +47,19 @@ CLOSE_LIMIT_S = 4.0
 
 MAX_CACHE_RATIO = 0.95
 """LMDeploy takes a share below 1; the rest keeps the activations alive on a card that has nothing else free."""
+
+_IMPORTED_LATE = {
+    "turbomind": ("lmdeploy.turbomind.turbomind", "lmdeploy.turbomind.converter"),
+    "pytorch": ("lmdeploy.pytorch.engine.engine", "lmdeploy.pytorch.models.internlm2"),
+}
+"""What LMDeploy imports only when a pipeline is built; none of it touches the GPU."""
+
+_IMPORTED_WITH_EITHER = (
+    "lmdeploy.serve.core",
+    "lmdeploy.vl.engine",
+    "launcher.engines.lmdeploy_request",
+    "launcher.engines.lmdeploy_sleep",
+)
 
 _TEMPLATE_BY_ARCHITECTURE = {
     "InternLM2ForCausalLM": "internlm2",
@@ -61,9 +78,39 @@ class LmdeployEngine:
         self._plan: MemoryPlan = spec.plan
         self._pipe: Pipeline | None = None
         self._requests: Callable[[ChatRequest], Request] | None = None
+        self._sleeper: Sleeper | None = None
+        self._keeping: asyncio.Future[None] | None = None
+
+    async def prepare(self) -> None:
+        """Imports LMDeploy with all that a pipeline needs, and reads the tokenizer, which stays in this process.
+
+        Raises:
+            MissingPart: LMDeploy is not installed, or not whole.
+        """
+        _choose_gpu(self._spec.device)
+        await _in_thread(self._import)
+
+    def _import(self) -> None:
+        os.environ.setdefault("LMDEPLOY_ENABLE_CHECK_ENV", "0")  # spawns a process that imports everything anew: 12 s
+        os.environ.setdefault("OMP_NUM_THREADS", str(min(CPU_THREADS, os.cpu_count() or 1)))
+        # PyTorch's compiler moves Triton's cache to a folder of its own, but only where it compiles: the next start would look
+        # for the kernels elsewhere and compile them once more.
+        os.environ.setdefault("TRITON_CACHE_DIR", str(Path.home() / ".triton" / "cache"))
+        _lmdeploy_pipeline()
+        from transformers import AutoTokenizer
+
+        from launcher import models
+
+        models.register()
+        for module in (*_IMPORTED_WITH_EITHER, *_IMPORTED_LATE[self._spec.engine]):
+            import_module(module)
+        self._plug_in()
+        AutoTokenizer.from_pretrained(self._spec.folder, trust_remote_code=False)
 
     async def load(self, progress: Progress) -> EngineFacts:
         """Builds the pipeline and asks it once with the largest picture, so that what later requests need is taken by then.
+
+        A pipeline that sleeps is woken.
 
         Raises:
             CheckpointError: the folder is not what LMDeploy can run.
@@ -89,51 +136,64 @@ class LmdeployEngine:
             session_tokens=self._plan.session_tokens,
             max_tiles=self._plan.max_tiles or None,
             load_s=time.perf_counter() - started,
+            sleeps=self._sleeper is not None and self._sleeper.sleeps,
         )
 
     async def _load(self, progress: Progress) -> None:
-        progress("libraries", 0.05)
-        _choose_gpu(self._spec.device)
-        await _in_thread(self._build, progress)
+        progress("weights", 0.1)
+        if self._sleeper is not None:
+            self._free_bytes()
+            await self._sleeper.wake()
+            return
+        await _in_thread(self._build)
         progress("first answer", 0.9)
         await self._rehearse()
+        assert self._sleeper is not None
+        self._keeping = asyncio.ensure_future(_in_thread(self._sleeper.keep))
 
-    def _build(self, progress: Progress) -> None:
-        """Runs in a thread of its own: imports, weights, warm-up."""
-        os.environ.setdefault("LMDEPLOY_ENABLE_CHECK_ENV", "0")  # spawns a process that imports everything anew: 12 s
-        os.environ.setdefault("OMP_NUM_THREADS", str(min(CPU_THREADS, os.cpu_count() or 1)))
-        pipeline = _lmdeploy_pipeline()
-        from launcher import models
+    def _build(self) -> None:
+        """Runs in a thread of its own: weights, warm-up."""
         from launcher.engines import lmdeploy_settings as settings
         from launcher.engines.lmdeploy_request import RequestMaker
+        from launcher.engines.lmdeploy_sleep import PytorchSleeper, TurbomindSleeper, gemm_records
 
-        models.register()
-        template = self._template()
+        template, turbomind = self._template(), self._plan.engine == "turbomind"
         free_bytes = self._free_bytes()
-        progress("weights", 0.2)
         config = (
-            settings.pytorch_config(self._plan)
-            if self._plan.engine == "pytorch"
-            else settings.turbomind_config(self._plan, self._cache_ratio(free_bytes))
+            settings.turbomind_config(self._plan, self._cache_ratio(free_bytes))
+            if turbomind
+            else settings.pytorch_config(self._plan)
         )
-        self._pipe = pipeline(
-            str(self._spec.folder),
-            backend_config=config,
-            chat_template_config=settings.chat_template_config(template),
-            log_level="WARNING",
-            trust_remote_code=False,
+        with gemm_records() if turbomind else nullcontext():
+            pipe = _lmdeploy_pipeline()(
+                str(self._spec.folder),
+                backend_config=config,
+                chat_template_config=settings.chat_template_config(template),
+                log_level="WARNING",
+                trust_remote_code=False,
+            )
+        self._pipe = pipe
+        self._requests = RequestMaker(pipe, self._plan, template, self._spec.preset.chat)
+        self._sleeper = (
+            TurbomindSleeper(pipe, str(self._spec.folder), lambda: self._cache_ratio(self._free_bytes()))
+            if turbomind
+            else PytorchSleeper(pipe)
         )
-        self._requests = RequestMaker(self._pipe, self._plan, template, self._spec.preset.chat)
 
-    def _template(self) -> ChatTemplate:
-        """The preset's template, or the architecture's own; plugs XComposer2 into LMDeploy, which lacks it."""
-        architecture = facts_from_config(self._spec.folder).architecture
-        if architecture == "InternLMXComposer2ForCausalLM":
+    def _architecture(self) -> str:
+        return facts_from_config(self._spec.folder).architecture
+
+    def _plug_in(self) -> None:
+        """Plugs XComposer2 into LMDeploy, which lacks it."""
+        if self._architecture() == "InternLMXComposer2ForCausalLM":
             from launcher.models import xcomposer2_lmdeploy
 
             xcomposer2_lmdeploy.register()
+
+    def _template(self) -> ChatTemplate:
+        """The preset's template, or the architecture's own."""
         wanted = self._spec.preset.chat.template
-        return TEMPLATES[_TEMPLATE_BY_ARCHITECTURE[architecture] if wanted == "auto" else wanted]
+        return TEMPLATES[_TEMPLATE_BY_ARCHITECTURE[self._architecture()] if wanted == "auto" else wanted]
 
     def _free_bytes(self) -> int:
         """What is free on the card once CUDA has started here.
@@ -187,6 +247,13 @@ class LmdeployEngine:
         if self._requests is None:
             raise EngineError("{model} is not loaded.", model=self._spec.preset.name)
         return self._requests(request)
+
+    async def sleep(self) -> None:
+        """See ``Engine.sleep``; waits for the host copy of the weights, should it still be under way."""
+        if self._sleeper is None or self._keeping is None:
+            raise EngineError("{model} is not loaded.", model=self._spec.preset.name)
+        await self._keeping
+        await self._sleeper.sleep()
 
     async def close(self) -> None:
         """Ends LMDeploy's threads and gives the GPU back, as far as it does within the limit: the process ends anyway."""

@@ -10,6 +10,8 @@ folder, made by the test, that opens once the test opens it for writing.
     /wait GATE          goes on once the gate opens         /kill           the process gets SIGKILL
     /open GATE          opens a gate on which a test waits  /hang           blocks the event loop for good
     /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
+    /sleep GATE         asleep only once the gate opens     /sleepless      cannot sleep (these three: loading alone)
+    /insomnia           fails when it is put to sleep       /held           says how often it has been loaded
     /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
     /full MARK          raises OutOfMemory the first time, which leaves the file MARK
     /spawn              says the id of a process of its own /block GATE     blocks the event loop until the gate opens
@@ -57,14 +59,29 @@ class ScriptedEngine:
             )
         self._spec = spec
         self._progress: Progress = lambda _stage, _fraction: None
+        self._loads = 0
+        self._bedtime = ""
+
+    async def prepare(self) -> None:
+        """There is nothing to import."""
 
     async def load(self, progress: Progress) -> EngineFacts:
-        """Plays the system prompt; what it says is lost."""
+        """Plays the system prompt, each time; what it says is lost."""
         begun_s = time.monotonic()
         self._progress = progress
+        self._loads += 1
         async for _ in self._play(self._spec.preset.chat.system_prompt):
             pass
-        return EngineFacts("scripted", self._spec.device, _SESSION_TOKENS, None, time.monotonic() - begun_s)
+        load_s = time.monotonic() - begun_s
+        return EngineFacts("scripted", self._spec.device, _SESSION_TOKENS, None, load_s, self._bedtime != "/sleepless")
+
+    async def sleep(self) -> None:
+        """Falls asleep in the way that the loading script asked for."""
+        command, _, gate = self._bedtime.partition(" ")
+        if command == "/insomnia":
+            raise RuntimeError("says the script")
+        if command == "/sleep":
+            await _pass_gate(self._spec.folder / gate, "/wait")
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Plays the last message, a token a chunk, at most ``max_new_tokens``; pictures are named first."""
@@ -102,6 +119,10 @@ class ScriptedEngine:
                     yield f"{number} "
                     number += 1
                     await asyncio.sleep(ENDLESS_PAUSE_S if command == "/endless" else 0)
+            elif command in ("/sleep", "/sleepless", "/insomnia"):
+                self._bedtime = line
+            elif command == "/held":
+                yield str(self._loads)
             elif command == "/spawn":
                 yield str(subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid)
             elif command == "/mute":

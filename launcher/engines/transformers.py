@@ -78,6 +78,10 @@ class TransformersEngine:
         self._turns = asyncio.Semaphore(_MAX_ANSWERS)
         self._ready: _Ready | None = None
 
+    async def prepare(self) -> None:
+        """Importing this module has imported all; what is left is to tell transformers of our models."""
+        await asyncio.get_running_loop().run_in_executor(self._thread, register)
+
     async def load(self, progress: Progress) -> EngineFacts:
         """Reads tokenizer and weights, and draws one token to warm up.
 
@@ -122,6 +126,10 @@ class TransformersEngine:
                     break
             usage = Usage(len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s)
             yield Chunk(text.finish(), finish, usage)
+
+    async def sleep(self) -> None:
+        """Raises NotImplementedError: its facts say that it does not sleep, as none of its models has to leave for another."""
+        raise NotImplementedError
 
     async def close(self) -> None:
         """Waits for the token under way and gives the memory back."""
@@ -229,7 +237,6 @@ def _check_asked(request: ChatRequest) -> None:
 
 def _load(spec: EngineSpec, report: Progress) -> _Ready:
     """Everything that ``load`` does on the model's thread."""
-    register()
     report("tokenizer", 0.0)
     config = read_config(spec.folder)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)

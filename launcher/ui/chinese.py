@@ -32,6 +32,8 @@ ZH = {
     "{engine} on {device}": "{engine}，运行于 {device}",
     # the status line
     "Asleep. It wakes with the first question.": "休眠中，提第一个问题时自动唤醒。",
+    "Asleep; its process stands by to load it.": "休眠中，进程已就位，随时可以加载。",
+    "Asleep, close at hand: it wakes at once.": "浅睡中，马上就能唤醒。",
     "Waiting for its turn to load": "等待轮到它加载",
     "Waiting for the answers of {models}": "等待 {models} 回答完毕",
     "GPU {number}: {held:.1f} of {budget:.1f} GiB": "GPU {number}：已用 {held:.1f} / {budget:.1f} GiB",

@@ -304,4 +304,6 @@ WORKERS = {
     "This is a defect; please report it.": "这是缺陷，请报告。",
 }
 
-ERRORS = {**PICTURES, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}
+ERRORS = {**PICTURES, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS    "There is too little RAM for a copy of the weights.": "内存不足，放不下权重的副本。",
+    "The model is loaded anew when needed.": "需要时会重新加载该模型。",
+}

@@ -12,7 +12,7 @@ from launcher.errors import LauncherError
 from launcher.messages import Chunk
 from launcher.ui.shown_text import html_lines
 from launcher.ui.texts import Language, say, say_error
-from launcher.workers.states import DeviceUse, ModelState, ModelStatus
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus, ProcessState
 
 _GIB = 1 << 30
 
@@ -23,6 +23,11 @@ _SENTENCE = {
     ModelState.READY: "Ready.",
     ModelState.STOPPING: "Stopping.",
     ModelState.FAILED: "Failed.",
+}
+
+_CLOSE_AT_HAND = {
+    ProcessState.STANDING_BY: "Asleep; its process stands by to load it.",
+    ProcessState.SLEEPING: "Asleep, close at hand: it wakes at once.",
 }
 
 
@@ -42,6 +47,8 @@ def error_html(error: LauncherError, language: Language) -> str:
 
 def _sentence(status: ModelStatus, language: Language) -> str:
     match status.state:
+        case ModelState.ASLEEP if status.process in _CLOSE_AT_HAND:
+            return say(_CLOSE_AT_HAND[status.process], language)
         case ModelState.LOADING:
             facts = [say("Loading: {stage}" if status.stage else "Loading", language, {"stage": status.stage})]
         case ModelState.WAITING if status.waits_for:
@@ -63,7 +70,7 @@ def _held(use: DeviceUse, language: Language) -> str:
         "budget": use.budget_bytes / _GIB,
     }
     line = say("GPU {number}: {held:.1f} of {budget:.1f} GiB", language, values)
-    models = ", ".join(f"{name} {held_bytes / _GIB:.1f}" for name, held_bytes in use.held_bytes.items())
+    models = ", ".join(f"{name} {held_bytes / _GIB:.1f}" for name, held_bytes in use.held_bytes.items() if held_bytes)
     return f"{line} ({models})" if models else line
 
 

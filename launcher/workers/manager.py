@@ -10,7 +10,7 @@ import asyncio
 import copy
 import itertools
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,18 +20,23 @@ from typing import TYPE_CHECKING
 
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
+from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
 from launcher.workers.answers import Answer, unread_error
 from launcher.workers.limits import Limits, limits_for
 from launcher.workers.logs import BoundedLog, default_log_folder
-from launcher.workers.protocol import Ask, Cancel, Failed, FromWorker, Progressed, Ready, Said
-from launcher.workers.scheduler import Action, ModelNeeds, Refuse, Scheduler, Send, Start, Stop, Withdraw
-from launcher.workers.states import DeviceUse, ModelState, ModelStatus
+from launcher.workers.model_record import ModelNeeds
+from launcher.workers.protocol import Ask, Cancel, Failed, FromWorker, Progressed, Ready, Said, Slept, StandingBy
+from launcher.workers.scheduler import Scheduler
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
 from launcher.workers.supervisor import Ended, Supervisor
 
 if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec
 
 _GIB = 1 << 30
+
+Measure = Callable[[str, Mapping[str, int]], Seen | None]
+"""Device name, model -> process id -> what is held of the device now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +62,9 @@ class Manager:
         models: what the launcher offers; names are unique.
         gpu_budget_bytes: for each device, what models with a memory plan may hold together; where a device is not named, the
             largest GPU budget among its presets.
+        measure: reads what a device holds, given its name and each model's process id; None where that cannot be told. It is
+            asked whenever a model has come, slept or gone.
+        standby: whether processes stand by for models that share a device.
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.
     """
@@ -65,7 +73,9 @@ class Manager:
         self,
         models: Sequence[RunnableModel],
         *,
-        gpu_budget_bytes: dict[str, int] | None = None,
+        gpu_budget_bytes: Mapping[str, int] | None = None,
+        measure: Measure | None = None,
+        standby: bool = False,
         limits: Limits | None = None,
         log_folder: Path | None = None,
     ) -> None:
@@ -73,7 +83,9 @@ class Manager:
         self._names = [model.name for model in models]
         self._log_folder = log_folder or default_log_folder()
         self._limits = limits
-        self._scheduler = Scheduler(map(_needs, models), _budgets(self._specs.values()) | (gpu_budget_bytes or {}))
+        self._measure = measure
+        budgets = {**_budgets(self._specs.values()), **(gpu_budget_bytes or {})}
+        self._scheduler = Scheduler(map(_needs, models), budgets, standby=standby)
         self._supervisors: dict[str, Supervisor] = {}
         self._open: dict[int, _Open] = {}
         self._ready_waits: dict[str, list[Future[None]]] = {name: [] for name in self._names}
@@ -156,7 +168,7 @@ class Manager:
         return answer
 
     def unload(self, name: str) -> None:
-        """Stops the model's process once the answers it has begun are finished; returns at once."""
+        """Ends the model's process, asleep or not, once the answers it has begun are finished; returns at once."""
         self._check(name)
         with self._lock:
             self._do(self._scheduler.unload(name, time.monotonic()))
@@ -196,14 +208,19 @@ class Manager:
         if isinstance(message, Said) and message.chunk.finish is None:
             self._said(name, message)
             return
+        seen = self._look(name, gone=isinstance(message, Ended)) if isinstance(message, Ready | Slept | Ended) else None
         now_s = time.monotonic()
         with self._lock:
             match message:
+                case StandingBy():
+                    self._do(self._scheduler.standing_by(name, now_s))
                 case Progressed(stage, fraction):
                     self._do(self._scheduler.progressed(name, stage, fraction))
-                case Ready():
+                case Ready(facts):
                     self._resolve_ready_waits(name, None)
-                    self._do(self._scheduler.ready(name, now_s))
+                    self._do(self._scheduler.ready(name, now_s, sleeps=facts.sleeps, seen=seen))
+                case Slept():
+                    self._do(self._scheduler.slept(name, now_s, seen))
                 case Said(answer_id, chunk):
                     self._end_answer(answer_id, chunk)
                     self._do(self._scheduler.finished(name, answer_id, now_s))
@@ -212,7 +229,16 @@ class Manager:
                     self._do(self._scheduler.finished(name, answer_id, now_s))
                 case Ended(error, retry, while_loading):
                     del self._supervisors[name]
-                    self._do(self._scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=now_s))
+                    self._do(self._scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=now_s, seen=seen))
+
+    def _look(self, name: str, *, gone: bool) -> Seen | None:
+        """What the model's device holds now; without the lock, as the driver may take its time."""
+        if self._measure is None:
+            return None
+        pids = {other: supervisor.pid for other, supervisor in self._supervisors.copy().items()}
+        if gone:
+            del pids[name]
+        return self._measure(self._specs[name].device, {other: pid for other, pid in pids.items() if pid is not None})
 
     def _said(self, name: str, said: Said) -> None:
         """Without the lock: words come far more often than decisions."""
@@ -229,8 +255,12 @@ class Manager:
         """Carries out decisions; the caller holds the lock, so they stay in order. Nothing here blocks."""
         for action in actions:
             match action:
+                case Prepare(name):
+                    self._spawn(name)
                 case Start(name):
-                    self._start(name)
+                    (self._supervisors.get(name) or self._spawn(name)).load()
+                case Sleep(name):
+                    self._supervisors[name].sleep()
                 case Stop(name):
                     self._supervisors[name].stop()
                 case Send(name, answer_id):
@@ -247,12 +277,14 @@ class Manager:
             change.set_result(None)
         self._change_waits.clear()
 
-    def _start(self, name: str) -> None:
+    def _spawn(self, name: str) -> Supervisor:
         spec = self._specs[name]
         limits = self._limits or limits_for(spec.device)
         log = BoundedLog(self.log_path(name))
-        self._supervisors[name] = Supervisor(spec, limits, log, report=lambda message: self._heard(name, message))
-        self._supervisors[name].start()
+        supervisor = Supervisor(spec, limits, log, report=lambda message: self._heard(name, message))
+        self._supervisors[name] = supervisor
+        supervisor.start()
+        return supervisor
 
     def _tell_ready_waits(self, status: ModelStatus) -> None:
         if status.state is ModelState.READY:
@@ -289,7 +321,9 @@ def _needs(model: RunnableModel) -> ModelNeeds:
     return ModelNeeds(
         model.name,
         model.spec.device,
-        needs_bytes=None if plan is None else plan.peak_bytes,
+        loading_bytes=None if plan is None else plan.peak_bytes,
+        ready_bytes=None if plan is None else plan.total_bytes,
+        asleep_bytes=0 if plan is None else plan.asleep_bytes,
         keep_alive_s=None if keep_alive_s == "never" else keep_alive_s,
     )
 

@@ -1,7 +1,8 @@
 """What the launcher and a model's process say to each other over their pipe: frozen, picklable; no behaviour but `sendable`.
 
-The launcher says Load once, then Ask and Cancel, then Shutdown. The worker answers Load with any number of Progressed and one
-Ready or LoadFailed, and each Ask with any number of Said of which the last has ``finish``, or with one Failed.
+The launcher says Prepare first, which the worker answers with StandingBy. Load is answered with any number of Progressed and one
+Ready or LoadFailed; then come Ask and Cancel, and maybe Sleep, which is answered with Slept and may be followed by another Load;
+Shutdown may come at any time. Each Ask is answered with any number of Said of which the last has ``finish``, or with one Failed.
 """
 
 from __future__ import annotations
@@ -18,10 +19,20 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
-    """Build the engine and load the model."""
+class Prepare:
+    """Import what the engine needs to load; leave the GPU alone."""
 
     spec: EngineSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Load the model, or wake it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Give the GPU back; keep what makes the next Load fast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +61,11 @@ class Heartbeat:
 
 
 @dataclass(frozen=True, slots=True)
+class StandingBy:
+    """Nothing is left to import."""
+
+
+@dataclass(frozen=True, slots=True)
 class Progressed:
     """Loading is at ``stage``, of which ``fraction`` (0 to 1) is done."""
 
@@ -65,8 +81,13 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Slept:
+    """The GPU is given back."""
+
+
+@dataclass(frozen=True, slots=True)
 class LoadFailed:
-    """The engine refused to load and says why; the worker exits."""
+    """The engine refused to prepare or to load and says why; the worker exits."""
 
     error: LauncherError
 
@@ -87,8 +108,8 @@ class Failed:
     error: LauncherError
 
 
-ToWorker = Load | Ask | Cancel | Shutdown
-FromWorker = Heartbeat | Progressed | Ready | LoadFailed | Said | Failed
+ToWorker = Prepare | Load | Sleep | Ask | Cancel | Shutdown
+FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Said | Failed
 
 _PLAIN = (str, int, float, bool, type(None))
 

@@ -10,7 +10,7 @@ from launcher.errors import LauncherError
 
 
 class ModelState(Enum):
-    """Life of one model. UNAVAILABLE, ASLEEP, WAITING and FAILED have no process.
+    """Life of one model. Only LOADING, READY and STOPPING keep a device busy.
 
     WAITING is asked for but not begun: other models' answers finish first, or the pause before a restart runs.
     """
@@ -22,6 +22,20 @@ class ModelState(Enum):
     READY = "ready"
     STOPPING = "stopping"
     FAILED = "failed"
+
+
+class ProcessState(Enum):
+    """What a model has of a process.
+
+    STANDING_BY has imported all that loading needs and never touched the device; ENGAGED loads, works or is about to leave;
+    SLEEPING has given the device back and kept what makes waking fast.
+    """
+
+    NONE = "none"
+    STARTING = "starting"
+    STANDING_BY = "standing by"
+    ENGAGED = "engaged"
+    SLEEPING = "sleeping"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +50,7 @@ class ModelStatus:
         waiting: answers asked for that the engine has not been given yet.
         running: answers the engine is working on.
         waits_for: while WAITING, the models whose answers are finished first.
+        process: what it has of a process; asleep, that decides how fast it wakes.
     """
 
     name: str
@@ -47,17 +62,31 @@ class ModelStatus:
     waiting: int = 0
     running: int = 0
     waits_for: tuple[str, ...] = ()
+    process: ProcessState = ProcessState.NONE
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceUse:
-    """What models hold of a device now, by their plans.
+    """What models hold of a device now, as measured, or by their plans where that cannot be measured.
 
     Attributes:
-        held_bytes: model -> what it holds.
+        held_bytes: model -> what it holds, sleepers included.
         budget_bytes: what all may hold together.
     """
 
     device: str
     held_bytes: Mapping[str, int]
     budget_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What was measured of a device.
+
+    Attributes:
+        free_bytes: what nobody holds.
+        held_bytes: model -> what its process holds; without those that the driver does not tell of.
+    """
+
+    free_bytes: int
+    held_bytes: Mapping[str, int]

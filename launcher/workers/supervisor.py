@@ -2,6 +2,8 @@
 
 A supervisor lives as long as its process and reports everything to one owner, `Ended` last and always. Whether another process
 follows is the owner's business; no engine is imported here.
+
+    STANDING_BY ──load──> LOADING ──Ready──> LOADED ──sleep──> FALLING_ASLEEP ──Slept──> STANDING_BY, now with a model to wake
 """
 
 from __future__ import annotations
@@ -10,8 +12,9 @@ import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 from queue import SimpleQueue
-from threading import Event, Thread
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
 from launcher.errors import LauncherError
@@ -19,7 +22,22 @@ from launcher.workers.failures import Failures
 from launcher.workers.limits import STEP_S, TICK_S, Limits
 from launcher.workers.logs import BoundedLog
 from launcher.workers.process import ChildProcess
-from launcher.workers.protocol import Ask, Failed, FromWorker, Load, LoadFailed, Progressed, Ready, Said, Shutdown, ToWorker
+from launcher.workers.protocol import (
+    Ask,
+    Failed,
+    FromWorker,
+    Load,
+    LoadFailed,
+    Prepare,
+    Progressed,
+    Ready,
+    Said,
+    Shutdown,
+    Sleep,
+    Slept,
+    StandingBy,
+    ToWorker,
+)
 
 if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec
@@ -32,7 +50,7 @@ class Ended:
     Attributes:
         error: why; None when it was asked to stop.
         retry: another process may do better.
-        while_loading: it never had the model.
+        while_loading: it was loading the model.
     """
 
     error: LauncherError | None
@@ -53,6 +71,14 @@ class _Over:
     retry: bool = True
 
 
+class _Phase(Enum):
+    PREPARING = "preparing"
+    STANDING_BY = "standing by"
+    LOADING = "loading"
+    LOADED = "loaded"
+    FALLING_ASLEEP = "falling asleep"
+
+
 class Supervisor:
     """Runs one worker. Its methods may be called from any thread and return at once, except `join`."""
 
@@ -64,16 +90,32 @@ class Supervisor:
         self._failures = Failures(spec.preset.name, log)
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._stopping = Event()
-        self._loaded = False
+        self._phase = _Phase.PREPARING
+        self._wanted = False  # asked to load, be it still preparing
+        self._lock = Lock()  # of these two: the owner asks in its thread, the process answers in ours
         self._stage = ""
         self._running: set[int] = set()
         self._thread = Thread(target=self._run, name=f"supervisor of {spec.preset.name}", daemon=True)
         self.pid: int | None = None
 
     def start(self) -> None:
-        """Spawns the process and has it load."""
-        self.send(Load(self._spec))
+        """Spawns the process, which then stands by."""
+        self.send(Prepare(self._spec))
         self._thread.start()
+
+    def load(self) -> None:
+        """Has the process load the model, or wake it, as soon as it stands by."""
+        with self._lock:
+            self._wanted = True
+            if self._phase is _Phase.STANDING_BY:
+                self._phase = _Phase.LOADING
+        self.send(Load())
+
+    def sleep(self) -> None:
+        """Has the process give the device back; it ends if that takes too long."""
+        with self._lock:
+            self._wanted, self._phase = False, _Phase.FALLING_ASLEEP
+        self.send(Sleep())
 
     def send(self, message: ToWorker) -> None:
         """Passes a message on. What is sent to a process that is ending is lost: its end is reported for all."""
@@ -121,7 +163,8 @@ class Supervisor:
     def _watch(self, child: ChildProcess) -> _Over:
         silences = Silences(time.monotonic())
         while True:
-            if self._stopping.is_set() and (not self._loaded or silences.stopping_s > self._limits.close_s):
+            asked_well = self._phase in (_Phase.LOADED, _Phase.STANDING_BY)
+            if self._stopping.is_set() and (not asked_well or silences.stopping_s > self._limits.close_s):
                 return _Over(0.0)
             if child.pipe.poll(TICK_S):
                 try:
@@ -132,14 +175,17 @@ class Supervisor:
                 self._take(message)
                 if isinstance(message, LoadFailed):
                     return _Over(self._limits.close_s, message.error, retry=False)
-            silences.step(time.monotonic(), answering=bool(self._running), stopping=self._stopping.is_set())
+            silences.step(time.monotonic(), expecting=self._expecting(), stopping=self._stopping.is_set())
             if error := self._too_silent(silences):
                 return _Over(0.0, error)
 
     def _take(self, message: FromWorker) -> None:
         match message:
+            case StandingBy() | Slept():
+                with self._lock:
+                    self._phase = _Phase.LOADING if self._wanted else _Phase.STANDING_BY
             case Ready():
-                self._loaded = True
+                self._phase = _Phase.LOADED
             case Progressed(stage):
                 self._stage = stage
             case Said(answer_id, chunk) if chunk.finish is not None:
@@ -148,11 +194,18 @@ class Supervisor:
                 self._running.discard(answer_id)
         self._report(message)
 
+    def _expecting(self) -> bool:
+        """Whether there must be news: an answer's words, or progress in what is neither loaded nor at rest."""
+        return bool(self._running) or self._phase not in (_Phase.LOADED, _Phase.STANDING_BY)
+
     def _too_silent(self, silences: Silences) -> LauncherError | None:
         limits = self._limits
-        if not self._loaded:
-            too_long = silences.no_news_s > limits.load_silence_s
-            return self._failures.silent_loading(limits.load_silence_s, self._stage) if too_long else None
+        match self._phase:
+            case _Phase.PREPARING | _Phase.LOADING:
+                too_long = silences.no_news_s > limits.load_silence_s
+                return self._failures.silent_loading(limits.load_silence_s, self._stage) if too_long else None
+            case _Phase.FALLING_ASLEEP:
+                return self._failures.hung(limits.sleep_s) if silences.no_news_s > limits.sleep_s else None
         if silences.no_beat_s > limits.hang_s:
             return self._failures.hung(limits.hang_s)
         if silences.no_news_s > limits.answer_silence_s:
@@ -160,13 +213,14 @@ class Supervisor:
         return None
 
     def _ended(self, over: _Over, exit_code: int | None) -> Ended:
-        if self._stopping.is_set():
-            return Ended(None, while_loading=not self._loaded)
+        while_loading = self._wanted and self._phase is not _Phase.LOADED
+        if self._stopping.is_set() or self._phase is _Phase.FALLING_ASLEEP:
+            return Ended(None, while_loading=while_loading)
         if over.error is not None:
-            return Ended(over.error, over.retry, while_loading=not self._loaded)
-        if self._loaded:
-            return Ended(self._failures.died(exit_code), retry=True)
-        return Ended(self._failures.died_loading(exit_code), retry=True, while_loading=True)
+            return Ended(over.error, over.retry, while_loading)
+        if while_loading:
+            return Ended(self._failures.died_loading(exit_code), retry=True, while_loading=True)
+        return Ended(self._failures.died(exit_code), retry=True)
 
 
 class Silences:
@@ -174,7 +228,6 @@ class Silences:
 
     def __init__(self, now_s: float) -> None:
         self._seen_s = now_s
-        self._loaded = False
         self.no_beat_s = 0.0
         self.no_news_s = 0.0
         self.stopping_s = 0.0
@@ -182,14 +235,13 @@ class Silences:
     def heard(self, message: FromWorker) -> None:
         """Anything is a sign of life; progress, words and ends are news."""
         self.no_beat_s = 0.0
-        self._loaded = self._loaded or isinstance(message, Ready)
-        if isinstance(message, (Progressed, Ready, Said, Failed)):
+        if isinstance(message, (StandingBy, Progressed, Ready, Slept, Said, Failed)):
             self.no_news_s = 0.0
 
-    def step(self, now_s: float, *, answering: bool, stopping: bool) -> None:
+    def step(self, now_s: float, *, expecting: bool, stopping: bool) -> None:
         """Lets the time since the last step pass, at most STEP_S: a launcher that was suspended has heard nothing meanwhile."""
         passed_s = min(now_s - self._seen_s, STEP_S)
         self._seen_s = now_s
         self.no_beat_s += passed_s
-        self.no_news_s = self.no_news_s + passed_s if answering or not self._loaded else 0.0
+        self.no_news_s = self.no_news_s + passed_s if expecting else 0.0
         self.stopping_s += passed_s if stopping else 0.0

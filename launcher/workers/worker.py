@@ -1,4 +1,6 @@
-"""The main of a model's process: loads one engine and answers over the pipe. Knows nothing of other models or of restarts.
+"""The main of a model's process: prepares and loads one engine, answers over the pipe, puts it to sleep and wakes it.
+
+Knows nothing of other models or of restarts.
 
 All is decided on one event loop. The process ends when asked to, and at once when the launcher is gone.
 """
@@ -14,7 +16,9 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Awaitable
 from multiprocessing.connection import Connection
+from typing import TypeVar
 
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
@@ -28,13 +32,19 @@ from launcher.workers.protocol import (
     Heartbeat,
     Load,
     LoadFailed,
+    Prepare,
     Progressed,
     Ready,
     Said,
     Shutdown,
+    Sleep,
+    Slept,
+    StandingBy,
     ToWorker,
     sendable,
 )
+
+Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1
 _OUT_OF_MEMORY = "out of memory"
@@ -78,6 +88,14 @@ def _flush() -> None:
             stream.flush()
 
 
+class _LoadingFailed(Exception):
+    """The engine could not prepare or load; the process ends."""
+
+    def __init__(self, error: LauncherError) -> None:
+        super().__init__(error)
+        self.error = error
+
+
 class Worker:
     """One engine behind one pipe. Everything but `_read` and progress runs on the event loop."""
 
@@ -86,18 +104,20 @@ class Worker:
         self._heartbeat_s = heartbeat_s
         self._send_lock = threading.Lock()  # an engine may report progress from the thread it loads in
         self._inbox: asyncio.Queue[ToWorker] = asyncio.Queue()
+        self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._answers: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Loads the engine named by the first message, then answers until Shutdown or a failed load."""
+        """Does what it is told, in order, until Shutdown or a failed load."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), name="launcher's messages", daemon=True).start()
         beat = asyncio.create_task(self._beat())
         try:
-            first = await self._inbox.get()
-            if isinstance(first, Load) and await self._load(first.spec):
-                await self._serve()
+            while not isinstance(message := await self._inbox.get(), Shutdown):
+                await self._obey(message)
+        except _LoadingFailed as failed:
+            self._send(LoadFailed(sendable(failed.error)))
         finally:
             beat.cancel()
             await self._close()
@@ -122,27 +142,41 @@ class Worker:
             self._send(Heartbeat())
             await asyncio.sleep(self._heartbeat_s)
 
-    async def _load(self, spec: EngineSpec) -> bool:
-        try:
-            self._send(Progressed("starting", 0.0))
-            self._engine = load_engine_class(spec.engine)(spec)
-            facts = await self._engine.load(lambda stage, fraction: self._send(Progressed(stage, fraction)))
-        except LauncherError as error:
-            self._send(LoadFailed(sendable(error)))
-        except Exception as error:  # noqa: BLE001 - the end of the process: translated for the launcher
-            traceback.print_exc()
-            self._send(LoadFailed(_load_defect(spec, error)))
-        else:
-            self._send(Ready(facts))
-            return True
-        return False
-
-    async def _serve(self) -> None:
-        while not isinstance(message := await self._inbox.get(), Shutdown):
-            if isinstance(message, Ask):
+    async def _obey(self, message: ToWorker) -> None:
+        match message:
+            case Prepare(spec):
+                self._spec = spec
+                self._send(Progressed("libraries", 0.0))
+                await self._or_fail(self._prepare(spec))
+                self._send(StandingBy())
+            case Load():
+                facts = await self._or_fail(self._loaded_engine().load(lambda *progress: self._send(Progressed(*progress))))
+                self._send(Ready(facts))
+            case Sleep():
+                await self._loaded_engine().sleep()
+                self._send(Slept())
+            case Ask():
                 self._begin(message)
-            elif isinstance(message, Cancel) and (answer := self._answers.get(message.answer_id)):
-                answer.cancel()
+            case Cancel(answer_id):
+                if answer := self._answers.get(answer_id):
+                    answer.cancel()
+
+    async def _prepare(self, spec: EngineSpec) -> None:
+        self._engine = load_engine_class(spec.engine)(spec)
+        await self._engine.prepare()
+
+    async def _or_fail(self, work: Awaitable[Result]) -> Result:
+        try:
+            return await work
+        except LauncherError as error:
+            raise _LoadingFailed(error) from error
+        except Exception as error:
+            traceback.print_exc()
+            raise _LoadingFailed(_load_defect(self._spec, error)) from error
+
+    def _loaded_engine(self) -> Engine:
+        assert self._engine is not None, "the launcher says Prepare first"
+        return self._engine
 
     def _begin(self, ask: Ask) -> None:
         task = asyncio.create_task(self._answer(ask.answer_id, ask.request))
@@ -150,8 +184,7 @@ class Worker:
         task.add_done_callback(lambda done: self._finished(ask.answer_id, done))
 
     async def _answer(self, answer_id: int, request: ChatRequest) -> None:
-        assert self._engine is not None
-        async with contextlib.aclosing(self._engine.stream(request)) as chunks:
+        async with contextlib.aclosing(self._loaded_engine().stream(request)) as chunks:
             async for chunk in chunks:
                 self._send(Said(answer_id, chunk))
                 if chunk.finish is not None:
@@ -176,18 +209,19 @@ class Worker:
             await self._engine.close()
 
 
-def _load_defect(spec: EngineSpec, error: BaseException) -> LauncherError:
+def _load_defect(spec: EngineSpec | None, error: BaseException) -> LauncherError:
+    model = spec.preset.name if spec else "?"
     if _OUT_OF_MEMORY in str(error).lower():
         return OutOfMemory(
             "{model} ran out of memory while loading: {error}",
             hint="See who holds GPU memory with: nvidia-smi",
-            model=spec.preset.name,
+            model=model,
             error=_in_words(error),
         )
     return EngineError(
         "{model} failed while loading: {error}",
         hint="The whole story is in the model's log.",
-        model=spec.preset.name,
+        model=model,
         error=_in_words(error),
     )
 

@@ -119,9 +119,10 @@ class Stage:
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
         return RunnableModel(name, EngineSpec("scripted", preset, self.folder, device, plan))
 
-    def manager(self, *models: RunnableModel, limits: Limits = PATIENT, budget_bytes: int | None = None) -> Manager:
+    def manager(self, *models: RunnableModel, limits: Limits = PATIENT, budget_bytes: int | None = None, **keys: Any) -> Manager:
         budget = None if budget_bytes is None else {"cuda:0": budget_bytes}
-        manager = Manager(models or [self.model()], limits=limits, log_folder=self.folder / "logs", gpu_budget_bytes=budget)
+        models = models or (self.model(),)
+        manager = Manager(models, limits=limits, log_folder=self.folder / "logs", gpu_budget_bytes=budget, **keys)
         self.managers.append(manager)
         return manager
 

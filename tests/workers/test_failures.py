@@ -118,10 +118,10 @@ def test_a_load_that_stands_still_is_ended(stage: Stage) -> None:
 
 
 def test_a_load_that_blocks_the_loop_but_gets_on_is_no_hang(stage: Stage) -> None:
-    manager = stage.manager(stage.model(loading="/block loaded"), limits=replace(BRISK, hang_s=0.3))
+    manager = stage.manager(stage.model(loading="/progress weights 0.5\n/block loaded"), limits=replace(BRISK, hang_s=0.3))
     stage.gate("loaded")
     manager.wake("one")
-    wait_until(manager, lambda: status(manager).stage == "starting")
+    wait_until(manager, lambda: status(manager).stage == "weights")
     assert_unchanged(manager)
     assert status(manager).state is ModelState.LOADING
     stage.open("loaded")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
@@ -12,8 +16,8 @@ from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError
 from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
 from launcher.workers.manager import RunnableModel
-from launcher.workers.states import ModelState
-from tests.workers.stage import Stage, alive, children, question, read, status, wait_for_state, wait_until
+from launcher.workers.states import ModelState, ProcessState, Seen
+from tests.workers.stage import BRISK, Stage, alive, children, question, read, status, wait_for_state, wait_until
 
 
 def test_an_answer_comes_in_pieces_as_they_are_said(stage: Stage) -> None:
@@ -236,7 +240,98 @@ def test_two_models_that_do_not_fit_together_take_turns(stage: Stage) -> None:
     stage.open("middle")
     assert (read(first), read(second)) == ("one", "two")
     assert status(manager, "one").state is ModelState.ASLEEP
-    assert len(children()) == 1
+    assert status(manager, "one").process is ProcessState.SLEEPING
+    assert len(children()) == 2
+
+
+def test_a_sleeper_wakes_in_the_process_it_had(stage: Stage) -> None:
+    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8)
+    loads = [read(manager.ask(name, question("/held"))) for name in ("one", "two", "one", "two", "one")]
+    assert loads == ["1", "1", "2", "2", "3"]
+    assert len(children()) == 2
+
+
+def test_a_model_that_cannot_sleep_ends_instead(stage: Stage) -> None:
+    sleepless = stage.model("one", loading="/sleepless", size_bytes=6)
+    manager = stage.manager(sleepless, stage.model("two", size_bytes=6), budget_bytes=8)
+    loads = [read(manager.ask(name, question("/held"))) for name in ("one", "two", "one")]
+    assert loads == ["1", "1", "1"]
+
+
+def test_a_model_that_fails_to_fall_asleep_ends_and_the_other_loads(stage: Stage) -> None:
+    insomniac = stage.model("one", loading="/insomnia", size_bytes=6)
+    manager = stage.manager(insomniac, stage.model("two", size_bytes=6), budget_bytes=8)
+    manager.ensure_ready("one")
+    assert read(manager.ask("two", question("/name"))) == "two"
+    assert status(manager, "one").process is ProcessState.NONE
+    assert read(manager.ask("one", question("/held"))) == "1"
+
+
+def test_a_model_that_does_not_fall_asleep_in_time_is_ended(stage: Stage) -> None:
+    models = [stage.model("one", loading="/sleep never", size_bytes=6), stage.model("two", size_bytes=6)]
+    stage.gate("never")
+    manager = stage.manager(*models, limits=replace(BRISK, sleep_s=0.5), budget_bytes=8)
+    manager.ensure_ready("one")
+    assert read(manager.ask("two", question("/name"))) == "two"
+    assert status(manager, "one").state is ModelState.ASLEEP
+    assert status(manager, "one").process is ProcessState.NONE
+
+
+def test_a_question_that_comes_while_its_model_falls_asleep_wakes_it_again(stage: Stage) -> None:
+    models = [stage.model("one", loading="/sleep asleep", size_bytes=6), stage.model("two", size_bytes=6)]
+    stage.gate("asleep")
+    manager = stage.manager(*models, budget_bytes=8)
+    manager.ensure_ready("one")
+    manager.wake("two")
+    assert status(manager, "one").state is ModelState.STOPPING
+    again = manager.ask("one", question("/held"))
+    stage.open("asleep")
+    assert read(again) == "2"
+
+
+def test_a_sleeper_that_was_killed_starts_anew(stage: Stage) -> None:
+    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8)
+    manager.ensure_ready("one")
+    (sleeper,) = children()
+    manager.ensure_ready("two")
+    os.kill(sleeper, signal.SIGKILL)
+    wait_until(manager, lambda: status(manager, "one").process is ProcessState.NONE)
+    assert status(manager, "one").state is ModelState.ASLEEP
+    assert read(manager.ask("one", question("/held"))) == "1"
+
+
+def test_processes_stand_by_and_take_over(stage: Stage) -> None:
+    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8, standby=True)
+    wait_until(manager, lambda: all(one.process is ProcessState.STANDING_BY for one in manager.statuses()))
+    standing = children()
+    assert len(standing) == 2
+    assert read(manager.ask("two", question("/name"))) == "two"
+    assert children() == standing
+    manager.unload("two")
+    wait_until(manager, lambda: status(manager, "two").process is ProcessState.STANDING_BY)
+    assert len(children() - standing) == 1
+
+
+def test_what_is_measured_of_a_device_decides_who_stays(stage: Stage) -> None:
+    """Somebody else takes half of the device: what fitted together does not any more."""
+    free_bytes = 8
+
+    def measure(device: str, pids: Mapping[str, int]) -> Seen:
+        assert device == "cuda:0"
+        assert set(pids.values()) <= children()
+        return Seen(free_bytes - 4 * len(pids), dict.fromkeys(pids, 4))
+
+    models = [stage.model("one", size_bytes=4), stage.model("two", size_bytes=4)]
+    manager = stage.manager(*models, budget_bytes=100, measure=measure)
+    manager.ensure_ready("one")
+    assert manager.device_uses()[0].budget_bytes == 8
+    free_bytes = 4
+    manager.ensure_ready("two")
+    assert manager.device_uses()[0].budget_bytes == 4
+    manager.unload("two")
+    wait_for_state(manager, ModelState.ASLEEP, "two")
+    manager.ensure_ready("two")
+    assert status(manager, "one").state is ModelState.ASLEEP
 
 
 def test_models_that_fit_together_stay_together(stage: Stage) -> None:

@@ -8,31 +8,25 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from launcher.errors import DeviceError, EngineError, LauncherError, OutOfMemory, WorkerDied
-from launcher.workers.scheduler import (
-    MAX_OPEN_ANSWERS,
-    PATIENCE_S,
-    Action,
-    ModelNeeds,
-    Refuse,
-    Scheduler,
-    Send,
-    Start,
-    Stop,
-    Withdraw,
-)
-from launcher.workers.states import ModelState
+from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
+from launcher.workers.model_record import ModelNeeds
+from launcher.workers.scheduler import MAX_OPEN_ANSWERS, PATIENCE_S, Scheduler
+from launcher.workers.states import ModelState, ProcessState, Seen
 
 BUDGET_BYTES = 8
 KEEP_ALIVE_S = 20.0
 MODELS = (
-    ModelNeeds("large", "cuda:0", 7),
+    ModelNeeds("large", "cuda:0", 7, ready_bytes=6, asleep_bytes=1),
     ModelNeeds("medium", "cuda:0", 5),
-    ModelNeeds("small", "cuda:0", 3, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("small", "cuda:0", 3, asleep_bytes=1, keep_alive_s=KEEP_ALIVE_S),
     ModelNeeds("free", "cpu", None, keep_alive_s=KEEP_ALIVE_S),
     ModelNeeds("missing", unavailable=DeviceError("no GPU")),
 )
 KEPT_ALIVE = {model.name for model in MODELS if model.keep_alive_s is not None}
-NEEDS = {model.name: model.needs_bytes for model in MODELS}
+SLEEPERS = {"large", "small", "free"}
+LOADING = {model.name: model.loading_bytes for model in MODELS if model.loading_bytes is not None}
+READY = {**LOADING, "large": 6}
+ASLEEP = {"large": 1, "small": 1}
 names = st.sampled_from([model.name for model in MODELS])
 
 
@@ -41,11 +35,16 @@ class World(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+        self.scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
         self.now_s = 0.0
+        self.preparing: set[str] = set()
+        self.standing: set[str] = set()  # prepared, or asleep
+        self.asleep: set[str] = set()
         self.loading: set[str] = set()
         self.loaded: set[str] = set()
+        self.falling: set[str] = set()
         self.stopping: set[str] = set()
+        self.had_been: dict[str, str] = {}
         self.asked: dict[int, str] = {}
         self.sent: dict[int, str] = {}
         self.withdrawn: set[int] = set()
@@ -56,19 +55,46 @@ class World(RuleBasedStateMachine):
 
     @property
     def processes(self) -> set[str]:
-        return self.loading | self.loaded | self.stopping
+        return self.preparing | self.standing | self.loading | self.loaded | self.falling | self.stopping
+
+    def held(self, name: str) -> int:
+        """What a process holds at most, in the state it is in."""
+        if name in self.stopping:
+            return {"loading": LOADING, "asleep": ASLEEP, "": READY}[self.had_been[name]].get(name, 0)
+        if name in self.loading:
+            return LOADING.get(name, 0)
+        if name in self.loaded | self.falling:
+            return READY.get(name, 0)
+        return ASLEEP[name] if name in self.asleep and name in ASLEEP else 0
+
+    def leave_all_groups(self, name: str) -> None:
+        for group in (self.preparing, self.standing, self.asleep, self.loading, self.loaded, self.falling, self.stopping):
+            group.discard(name)
 
     def do(self, actions: list[Action]) -> None:
         for action in actions:
             match action:
-                case Start(name):
+                case Prepare(name):
                     assert name not in self.processes
+                    assert name in LOADING
+                    assert not self.loading
+                    assert not self.preparing
+                    self.preparing.add(name)
+                case Start(name):
+                    assert name not in self.loading | self.loaded | self.falling | self.stopping
+                    self.leave_all_groups(name)
                     self.loading.add(name)
-                case Stop(name):
-                    assert name in self.loading | self.loaded
+                case Sleep(name):
+                    assert name in self.loaded
+                    assert name in SLEEPERS
                     assert name not in self.sent.values(), "an answer would be cut off"
-                    self.loading.discard(name)
                     self.loaded.discard(name)
+                    self.falling.add(name)
+                case Stop(name):
+                    assert name in self.processes - self.stopping
+                    assert name not in self.sent.values(), "an answer would be cut off"
+                    self.had_been[name] = "loading" if name in self.loading else "asleep" if name in self.standing else ""
+                    self.leave_all_groups(name)
                     self.stopping.add(name)
                 case Send(name, answer_id):
                     assert name in self.loaded
@@ -85,8 +111,7 @@ class World(RuleBasedStateMachine):
 
     def end_process(self, name: str, error: LauncherError | None, *, retry: bool) -> None:
         while_loading = name in self.loading
-        for group in (self.loading, self.loaded, self.stopping):
-            group.discard(name)
+        self.leave_all_groups(name)
         self.do(self.scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=self.now_s))
         assert name not in self.sent.values(), "a question was left with a dead process"
 
@@ -134,7 +159,31 @@ class World(RuleBasedStateMachine):
         self.loaded.add(name)
         self.used_s[name] = self.now_s
         self.on_last_try.discard(name)
-        self.do(self.scheduler.ready(name, self.now_s))
+        self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS, seen=self.seen(name)))
+
+    def seen(self, name: str) -> Seen | None:
+        """What is measured is what processes hold, and nobody else holds anything."""
+        if name not in LOADING:
+            return None
+        held = {name: self.held(name) for name in self.processes & LOADING.keys()}
+        return Seen(BUDGET_BYTES - sum(held.values()), held)
+
+    @precondition(lambda self: self.preparing)
+    @rule()
+    def prepare(self) -> None:
+        (name,) = self.preparing
+        self.preparing.remove(name)
+        self.standing.add(name)
+        self.do(self.scheduler.standing_by(name, self.now_s))
+
+    @precondition(lambda self: self.falling)
+    @rule(data=st.data(), measured=st.booleans())
+    def fall_asleep(self, data: st.DataObject, measured: bool) -> None:
+        name = data.draw(st.sampled_from(sorted(self.falling)))
+        self.falling.remove(name)
+        self.standing.add(name)
+        self.asleep.add(name)
+        self.do(self.scheduler.slept(name, self.now_s, self.seen(name) if measured else None))
 
     @precondition(lambda self: self.loading)
     @rule(data=st.data())
@@ -159,7 +208,7 @@ class World(RuleBasedStateMachine):
     @rule(data=st.data())
     def die(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.processes)))
-        asked_to = name in self.stopping
+        asked_to = name in self.stopping | self.falling
         self.end_process(name, None if asked_to else WorkerDied("died"), retry=not asked_to)
 
     @rule(passed_s=st.sampled_from([0.1, PATIENCE_S, 60.0]))
@@ -169,12 +218,13 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def planned_models_share_the_budget(self) -> None:
-        held = [size for name in self.processes if (size := NEEDS[name]) is not None]
-        assert sum(held) <= BUDGET_BYTES
+        assert sum(map(self.held, self.processes)) <= BUDGET_BYTES
 
     @invariant()
     def nobody_idle_outstays_its_time(self) -> None:
-        for name in self.loaded & KEPT_ALIVE - {*self.asked.values(), *self.sent.values()}:
+        for name in (self.loaded | self.asleep) & KEPT_ALIVE - {*self.asked.values(), *self.sent.values()}:
+            if self.state(name) is ModelState.WAITING:
+                continue
             assert self.now_s < self.used_s[name] + KEEP_ALIVE_S
             due_s = self.scheduler.next_due_s(self.now_s)
             assert due_s is not None
@@ -187,7 +237,11 @@ class World(RuleBasedStateMachine):
             assert status.running == list(self.sent.values()).count(status.name)
             assert (status.state is ModelState.LOADING) == (status.name in self.loading)
             assert (status.state is ModelState.READY) == (status.name in self.loaded)
-            assert (status.state is ModelState.STOPPING) == (status.name in self.stopping)
+            assert (status.state is ModelState.STOPPING) == (status.name in self.stopping | self.falling)
+            assert (status.process is ProcessState.NONE) == (status.name not in self.processes)
+            assert (status.process is ProcessState.STARTING) == (status.name in self.preparing)
+            if status.state is not ModelState.STOPPING:
+                assert (status.process is ProcessState.SLEEPING) == (status.name in self.asleep)
             assert (status.error is not None) == (status.state in (ModelState.FAILED, ModelState.UNAVAILABLE))
             assert status.since_s >= 0
 
@@ -209,7 +263,12 @@ class World(RuleBasedStateMachine):
             for name in sorted(self.loading):
                 self.loading.remove(name)
                 self.loaded.add(name)
-                self.do(self.scheduler.ready(name, self.now_s))
+                self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS))
+            for name in sorted(self.falling):
+                self.falling.remove(name)
+                self.standing.add(name)
+                self.asleep.add(name)
+                self.do(self.scheduler.slept(name, self.now_s))
             for answer_id, name in sorted(self.sent.items()):
                 del self.sent[answer_id]
                 self.over[answer_id] = "finished"
@@ -355,3 +414,120 @@ def test_a_model_leaves_once_it_has_been_idle_for_its_time() -> None:
     assert scheduler.settle(100.0 + KEEP_ALIVE_S) == [Stop("small")]
     assert scheduler.ended("small", None, retry=False, while_loading=False, now_s=121.0) == []
     assert states(scheduler)["small"] is ModelState.ASLEEP
+
+
+def awake(scheduler: Scheduler, name: str, now_s: float = 0.0) -> None:
+    """Loads a model that can sleep."""
+    assert scheduler.wake(name, now_s) == [Start(name)]
+    assert scheduler.ready(name, now_s, sleeps=True) == []
+
+
+def fell_asleep(scheduler: Scheduler, name: str, other: str, now_s: float = 0.0) -> None:
+    """Loads a model and has it sleep for another, which loads."""
+    awake(scheduler, name, now_s)
+    assert scheduler.wake(other, now_s) == [Sleep(name)]
+    assert scheduler.slept(name, now_s) == [Start(other)]
+    assert scheduler.ready(other, now_s, sleeps=True) == []
+
+
+def process(scheduler: Scheduler, name: str) -> ProcessState:
+    return next(status.process for status in scheduler.statuses(1.0) if status.name == name)
+
+
+def test_a_model_that_can_sleeps_for_another_and_wakes_in_its_turn() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    fell_asleep(scheduler, "large", "medium")
+    assert process(scheduler, "large") is ProcessState.SLEEPING
+    assert scheduler.device_uses()[0].held_bytes == {"large": 1, "medium": 5}
+    assert scheduler.ask("large", 1, 1.0) == [Sleep("medium")]
+    assert scheduler.slept("medium", 1.0) == [Start("large")]
+    assert scheduler.ready("large", 2.0, sleeps=True) == [Send("large", 1)]
+
+
+def test_a_sleeper_ends_where_even_all_asleep_leave_too_little() -> None:
+    tight = (ModelNeeds("a", "cuda:0", 7, asleep_bytes=2), ModelNeeds("b", "cuda:0", 7, asleep_bytes=2))
+    scheduler = Scheduler(tight, {"cuda:0": BUDGET_BYTES})
+    awake(scheduler, "a")
+    assert scheduler.wake("b", 1.0) == [Stop("a")]
+    assert scheduler.ended("a", None, retry=False, while_loading=False, now_s=1.0) == [Start("b")]
+
+
+def test_what_is_measured_counts_for_more_than_what_is_planned() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    awake(scheduler, "large")
+    assert scheduler.wake("medium", 1.0) == [Sleep("large")]
+    assert scheduler.slept("large", 1.0, Seen(4, {"large": 2})) == [Stop("large")], "2 held, 4 free: 2 are somebody else's"
+    assert scheduler.device_uses()[0].budget_bytes == 6
+
+
+def test_a_large_card_keeps_all_that_fits() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": 24})
+    for name in ("large", "medium", "small"):
+        awake(scheduler, name)
+    assert set(states(scheduler).values()) == {ModelState.READY, ModelState.ASLEEP, ModelState.UNAVAILABLE}
+    assert states(scheduler)["large"] is ModelState.READY
+
+
+def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
+    assert scheduler.wake("medium", 0.0) == [Start("medium")]
+    assert scheduler.ready("medium", 0.0) == [Prepare("large")]
+    assert scheduler.settle(1.0) == []
+    assert scheduler.standing_by("large", 2.0) == [Prepare("small")]
+    assert scheduler.standing_by("small", 2.0) == []
+    assert scheduler.wake("large", 3.0) == [Stop("medium")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=3.0) == [Start("large")]
+    assert scheduler.ready("large", 4.0) == [Prepare("medium")]
+
+
+def test_none_stands_by_again_for_a_model_whose_process_died_at_it() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
+    assert scheduler.settle(0.0) == [Prepare("large")]
+    died = WorkerDied("died")
+    assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=1.0) == [Prepare("medium")]
+    assert states(scheduler)["large"] is ModelState.ASLEEP
+    assert scheduler.standing_by("medium", 1.0) == [Prepare("small")]
+    assert scheduler.standing_by("small", 1.0) == []
+    assert scheduler.wake("large", 2.0) == [Start("large")]
+
+
+def test_a_sleeper_that_dies_is_no_failure() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    fell_asleep(scheduler, "large", "medium")
+    assert scheduler.ended("large", WorkerDied("died"), retry=True, while_loading=False, now_s=1.0) == []
+    assert states(scheduler)["large"] is ModelState.ASLEEP
+    assert process(scheduler, "large") is ProcessState.NONE
+
+
+def test_the_unload_button_ends_a_sleeper() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    fell_asleep(scheduler, "large", "medium")
+    assert scheduler.unload("large", 1.0) == [Stop("large")]
+    assert scheduler.ask("large", 1, 2.0) == []
+    assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=3.0) == [Sleep("medium")]
+
+
+def test_a_sleeper_is_gone_after_its_time_too() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    fell_asleep(scheduler, "small", "large")
+    assert scheduler.next_due_s(0.0) == KEEP_ALIVE_S
+    assert scheduler.settle(KEEP_ALIVE_S) == [Stop("small")]
+
+
+def test_a_load_without_memory_is_tried_again_once_sleepers_have_ended_too() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    fell_asleep(scheduler, "small", "large")
+    assert scheduler.wake("medium", 1.0) == [Sleep("large")]
+    assert scheduler.slept("large", 1.0) == [Start("medium")]
+    assert ended_full(scheduler, "medium") == [Stop("large"), Stop("small")]
+    assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=2.0) == []
+    assert scheduler.ended("small", None, retry=False, while_loading=False, now_s=2.0) == [Start("medium")]
+
+
+def test_closing_ends_those_who_sleep_or_stand_by() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
+    fell_asleep_models = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    fell_asleep(fell_asleep_models, "large", "medium")
+    assert fell_asleep_models.close(1.0) == [Stop("large"), Stop("medium")]
+    assert scheduler.settle(0.0) == [Prepare("large")]
+    assert scheduler.close(1.0) == [Stop("large")]

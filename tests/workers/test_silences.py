@@ -11,13 +11,13 @@ from launcher.workers.supervisor import Silences
 
 def test_a_launcher_that_was_suspended_for_an_hour_has_heard_nothing_meanwhile() -> None:
     silences = Silences(now_s=0.0)
-    silences.step(3600.0, answering=True, stopping=True)
+    silences.step(3600.0, expecting=True, stopping=True)
     assert (silences.no_beat_s, silences.no_news_s, silences.stopping_s) == (STEP_S, STEP_S, STEP_S)
 
 
 def test_a_heartbeat_is_a_sign_of_life_but_no_news() -> None:
     silences = Silences(now_s=0.0)
-    silences.step(0.5, answering=True, stopping=False)
+    silences.step(0.5, expecting=True, stopping=False)
     silences.heard(Heartbeat())
     assert (silences.no_beat_s, silences.no_news_s) == (0.0, 0.5)
     silences.heard(Progressed("weights", 0.5))
@@ -27,9 +27,9 @@ def test_a_heartbeat_is_a_sign_of_life_but_no_news() -> None:
 def test_once_loaded_there_is_news_to_give_only_while_there_are_answers() -> None:
     silences = Silences(now_s=0.0)
     silences.heard(Ready(EngineFacts("scripted", "cpu", 1024, None, 0.0)))
-    silences.step(0.5, answering=False, stopping=False)
+    silences.step(0.5, expecting=False, stopping=False)
     assert silences.no_news_s == 0.0
-    silences.step(1.0, answering=True, stopping=False)
+    silences.step(1.0, expecting=True, stopping=False)
     assert silences.no_news_s == 0.5
     silences.heard(Said(1, Chunk("word")))
     assert silences.no_news_s == 0.0

@@ -1,0 +1,219 @@
+"""How a pipeline of LMDeploy gives its GPU back and takes it again in the same process: one class for each of its two engines.
+
+TurboMind 0.18 has no working sleep: its engine is taken apart, and built again from the same Python objects. The PyTorch engine
+has one that copies weights to pageable memory and back; here they never change, so they are copied once, to locked memory.
+
+Every name of LMDeploy that is touched here is checked by tests/engines/test_lmdeploy_sleep_contract.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+from torch import Tensor
+
+from launcher.engines.host_copy import has_room, host_copy, size_bytes
+from launcher.errors import EngineError
+
+if TYPE_CHECKING:
+    from lmdeploy import Pipeline
+
+_ALL_BLOCKS = 1 << 30
+_BOUND_AT_RUNTIME = ("_ctx", "_root_handles")
+"""What LMDeploy's source models hold of the C++ engine."""
+
+
+class Sleeper(Protocol):
+    """Puts one pipeline to sleep and wakes it. Nobody is being answered meanwhile."""
+
+    sleeps: bool
+
+    def keep(self) -> None:
+        """Makes the host copy of the weights; may run beside answers, and ends before the first `sleep`."""
+        ...
+
+    async def sleep(self) -> None:
+        """Gives the GPU back, but for the CUDA context and what libraries keep."""
+        ...
+
+    async def wake(self) -> None:
+        """Takes the GPU again."""
+        ...
+
+
+class TurbomindSleeper:
+    """Takes TurboMind apart and builds it again: weights, cache and C++ engine; tokenizer, templates and pipeline stay.
+
+    Without room for a host copy the weights are read from the checkpoint's files again, which the page cache may still hold.
+
+    Args:
+        pipe: a pipeline on TurboMind.
+        cache_ratio: the cache's share of what is free once the weights are there, as the GPU is now.
+    """
+
+    sleeps = True
+
+    def __init__(self, pipe: Pipeline, model_path: str, cache_ratio: Callable[[], float]) -> None:
+        self._pipe = pipe
+        self._model_path = model_path
+        self._cache_ratio = cache_ratio
+        self._weights: Mapping[str, Tensor] | None = None
+
+    @property
+    def _engine(self) -> Any:
+        return self._pipe.async_engine.engine
+
+    def keep(self) -> None:
+        """Copies the checkpoint, as its files have it."""
+        from lmdeploy.turbomind.checkpoint import create_checkpoint
+
+        mappings = getattr(self._engine.source_model, "_loader_mappings", [])
+        tensors: dict[str, Tensor] = create_checkpoint(self._model_path, mappings=mappings)._data
+        if has_room(size_bytes(tensors.values())):
+            self._weights = host_copy(tensors.items())
+
+    async def sleep(self) -> None:
+        """Lets go of everything that keeps the C++ engine alive; the last one to let go frees it."""
+        await asyncio.to_thread(self._let_go)
+
+    def _let_go(self) -> None:
+        sessions = self._pipe.session_mgr
+        sessions.request_handle_pool.clear()
+        sessions.request_handle_pool = None
+        self._engine.model_comm = None
+        source = self._engine.source_model
+        for part in (source, getattr(source, "text_model", None), getattr(source, "vision_model", None)):
+            for name in _BOUND_AT_RUNTIME:
+                if name in getattr(part, "__dict__", ()):
+                    setattr(part, name, None)
+        torch.cuda.empty_cache()
+
+    async def wake(self) -> None:
+        """What LMDeploy's ``TurboMind.__init__`` does, but for the tokenizer."""
+        await asyncio.to_thread(self._build)
+
+    def _build(self) -> None:
+        engine = self._engine
+        engine.engine_config.cache_max_entry_count = self._cache_ratio()
+        engine.model_comm, loader = engine._from_hf(
+            model_path=self._model_path, engine_config=engine.engine_config, trust_remote_code=False
+        )
+        engine.source_model = loader.model
+        with self._weights_from_host(), torch.cuda.device(engine.devices[0]):
+            loader.export()
+        engine._process_weights()
+        engine._create_engine()
+        size = self._pipe.async_engine.backend_config.max_batch_size
+        self._pipe.session_mgr.build_request_handle_pool(engine, size)
+
+    @contextmanager
+    def _weights_from_host(self) -> Iterator[None]:
+        """Has LMDeploy's loader read the host copy, where there is one, instead of opening files."""
+        from lmdeploy.turbomind import model_loader
+
+        weights = self._weights
+        if weights is None:
+            yield
+            return
+        from_files = model_loader.create_checkpoint
+        model_loader.create_checkpoint = lambda *_, **__: checkpoint_of(weights)
+        try:
+            yield
+        finally:
+            model_loader.create_checkpoint = from_files
+
+
+def checkpoint_of(weights: Mapping[str, Tensor]) -> Any:
+    """The host copy as LMDeploy's ``Checkpoint``; reading a tensor copies it to the GPU."""
+    from lmdeploy.turbomind.checkpoint import Checkpoint
+
+    class HostCheckpoint(Checkpoint):  # type: ignore[misc]  # LMDeploy is untyped
+        def get(self, key: str, index: Any = None) -> Tensor:
+            return (weights[key] if index is None else weights[key][index]).cuda()
+
+        def pop(self, key: str, index: Any = None) -> Tensor:
+            return self.get(key, index)
+
+        def has(self, key: str) -> bool:
+            return key in weights
+
+        def keys(self) -> Iterator[str]:
+            return iter(weights)
+
+    return HostCheckpoint()
+
+
+@contextmanager
+def gemm_records() -> Iterator[None]:
+    """While a pipeline is built within: TurboMind keeps what its warm-up measured, and measures nothing when built again later.
+
+    Its measuring leaks a buffer as large as the GPU's L2 cache each time (``gemm::CacheFlushing``). The records live in memory.
+    """
+    if sys.platform != "linux":
+        yield
+        return
+    path = f"/proc/self/fd/{os.memfd_create('gemm records')}"
+    os.environ["TM_GEMM_EXPORT"] = path
+    try:
+        yield
+    finally:
+        del os.environ["TM_GEMM_EXPORT"]
+    os.environ["TM_GEMM_IMPORT"] = path
+
+
+class PytorchSleeper:
+    """LMDeploy's own sleep and wake-up, with the weights already on the host, and with the prefix cache forgotten.
+
+    LMDeploy 0.18 frees the KV cache in its sleep and keeps the index of what was in it.
+    """
+
+    def __init__(self, pipe: Pipeline) -> None:
+        self._pipe = pipe
+        self._weights: Mapping[str, Tensor] | None = None
+        self.sleeps = has_room(size_bytes(tensor for _, tensor in self._tensors()))
+
+    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
+        """The model's parameters, by name; they stay the same objects wherever their data is."""
+        model = self._pipe.async_engine.engine.executor.model_agent.patched_model.get_model()
+        return iter(model.named_parameters())
+
+    def keep(self) -> None:
+        """Copies the parameters as the engine has them."""
+        if self.sleeps:
+            with torch.inference_mode():
+                self._weights = host_copy((name, parameter.data) for name, parameter in self._tensors())
+
+    async def sleep(self) -> None:
+        """Frees weights, cache and graphs.
+
+        Raises:
+            EngineError: there is no host copy.
+        """
+        if self._weights is None:
+            raise EngineError("There is too little RAM for a copy of the weights.", hint="The model is loaded anew when needed.")
+        await self._on_its_loop(self._fall_asleep())
+
+    async def _fall_asleep(self) -> None:
+        assert self._weights is not None
+        with torch.inference_mode():
+            for name, parameter in self._tensors():
+                parameter.data = self._weights[name]
+        await self._pipe.async_engine.sleep(1)
+        self._pipe.async_engine.engine.scheduler.block_trie.evict(_ALL_BLOCKS)
+
+    async def wake(self) -> None:
+        """Copies the weights back, and makes cache and graphs anew."""
+        await self._on_its_loop(self._wake_up())
+
+    async def _wake_up(self) -> None:
+        self._pipe.async_engine.wakeup()
+
+    async def _on_its_loop(self, work: Any) -> None:
+        """LMDeploy's events belong to the pipeline's own loop."""
+        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._pipe.internal_thread.loop))

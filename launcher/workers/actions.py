@@ -1,0 +1,62 @@
+"""What the scheduler decides and the manager carries out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from launcher.errors import LauncherError
+
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """Spawn a process that stands by for the model: it imports what loading needs and leaves the GPU alone."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Load the model, or wake it where it sleeps; spawn its process where there is none."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Have the model give the device back and keep its process."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Stop the model's process."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Give the question to the model's process."""
+
+    name: str
+    answer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw:
+    """Tell the model's process that nobody reads this answer any more."""
+
+    name: str
+    answer_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """End the answer with an error."""
+
+    answer_id: int
+    error: LauncherError
+
+
+Action = Prepare | Start | Sleep | Stop | Send | Withdraw | Refuse

@@ -1,0 +1,134 @@
+"""What the scheduler keeps of one model, and what can be told from it alone. Decides nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+from launcher.errors import LauncherError
+from launcher.workers.residency import Leaving, Resident
+from launcher.workers.restarts import MAX_RESTARTS, Death
+from launcher.workers.states import ModelState, ProcessState
+
+
+@dataclass(frozen=True, slots=True)
+class ModelNeeds:
+    """What the scheduler knows of a model beforehand.
+
+    Attributes:
+        device: models on the same device share its budget.
+        loading_bytes: the most that it ever holds there, by its memory plan; None where nothing is planned.
+        ready_bytes: what it holds at work; ``loading_bytes`` if None.
+        asleep_bytes: what it holds asleep, until that is measured.
+        keep_alive_s: how long it stays loaded while nobody uses it; None is until another model needs its place.
+        unavailable: why it cannot run here.
+    """
+
+    name: str
+    device: str = ""
+    loading_bytes: int | None = None
+    ready_bytes: int | None = None
+    asleep_bytes: int = 0
+    keep_alive_s: float | None = None
+    unavailable: LauncherError | None = None
+
+    @property
+    def planned(self) -> bool:
+        """Whether it shares a budget with others."""
+        return self.loading_bytes is not None
+
+
+@dataclass(slots=True)
+class ModelRecord:
+    """One model's state and all who wait for it.
+
+    Attributes:
+        woken_s: asked to load, by a person or by a restart; None once it has.
+        waiting: answer id -> when it was asked.
+        unloading: a person wants its memory back.
+        yielding: how it leaves once its answers are finished; it begins no more of them.
+        leaving: how it leaves, while STOPPING.
+        sleeps: its engine can give the device back and keep the process; known once it has loaded.
+        measured_bytes: what its process was seen to hold since it entered this state.
+        last_try: memory ran out while it loaded: it is tried once more, with nothing idle beside it.
+        shunned: its process died while it stood by or slept, so none stands by for it until it has loaded again.
+    """
+
+    needs: ModelNeeds
+    state: ModelState = ModelState.ASLEEP
+    process: ProcessState = ProcessState.NONE
+    entered_s: float = 0.0
+    stage: str = ""
+    fraction: float = 0.0
+    error: LauncherError | None = None
+    woken_s: float | None = None
+    waiting: dict[int, float] = field(default_factory=dict)
+    running: set[int] = field(default_factory=set)
+    unloading: bool = False
+    yielding: Leaving | None = None
+    leaving: Leaving | None = None
+    sleeps: bool = False
+    measured_bytes: int | None = None
+    last_try: bool = False
+    shunned: bool = False
+    used_s: float = 0.0
+    restart_at_s: float = 0.0
+    deaths: deque[Death] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))
+
+    @property
+    def wanted_since_s(self) -> float | None:
+        """When the oldest wish for it was made."""
+        times_s = [*self.waiting.values()] if self.woken_s is None else [*self.waiting.values(), self.woken_s]
+        return min(times_s, default=None)
+
+    @property
+    def idle(self) -> bool:
+        """It is loaded, and nobody waits for an answer of it."""
+        return self.state is ModelState.READY and not self.running and not self.waiting
+
+    @property
+    def asleep(self) -> bool:
+        """Its process has given the device back, but for a little, and can be woken."""
+        return self.process is ProcessState.SLEEPING and self.state is not ModelState.STOPPING
+
+    @property
+    def leaves_at_s(self) -> float | None:
+        """When it has been loaded or asleep, and nobody's, for as long as it may."""
+        unused = self.idle or (self.asleep and self.state is ModelState.ASLEEP)
+        return self.used_s + self.needs.keep_alive_s if unused and self.needs.keep_alive_s is not None else None
+
+    @property
+    def held_bytes(self) -> int:
+        """What its process holds of the device: as measured, or as planned."""
+        if not self.needs.planned or self.process not in (ProcessState.ENGAGED, ProcessState.SLEEPING):
+            return 0
+        return self._planned_bytes if self.measured_bytes is None else self.measured_bytes
+
+    @property
+    def _planned_bytes(self) -> int:
+        if self.process is ProcessState.SLEEPING:
+            return self.needs.asleep_bytes
+        loading_bytes = self.needs.loading_bytes or 0
+        if self.state is ModelState.LOADING or self.needs.ready_bytes is None:
+            return loading_bytes
+        return self.needs.ready_bytes
+
+    def resident(self) -> Resident:
+        """Its place on the device, for deciding who must leave: what it may come to hold, not only what it holds now."""
+        return Resident(
+            name=self.needs.name,
+            held_bytes=self.held_bytes if self.process is ProcessState.SLEEPING else max(self.held_bytes, self._planned_bytes),
+            idle=self.idle or self.asleep,
+            used_s=self.used_s,
+            asleep_bytes=self.needs.asleep_bytes if self.sleeps else None,
+            asleep=self.process is ProcessState.SLEEPING,
+            leaving=Leaving.END if self.unloading else self.leaving,
+        )
+
+    def enter(self, state: ModelState, now_s: float) -> None:
+        """A state of its life begins."""
+        self.state, self.entered_s, self.stage, self.fraction = state, now_s, "", 0.0
+
+    def has_process(self, process: ProcessState) -> None:
+        """A state of its process begins; what it holds has to be measured anew."""
+        self.process, self.measured_bytes, self.leaving = process, None, None
