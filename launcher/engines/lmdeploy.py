@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Future
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -102,8 +102,9 @@ class LmdeployEngine:
         from launcher import models
 
         models.register()
-        for module in (*_IMPORTED_WITH_EITHER, *_IMPORTED_LATE[self._spec.engine]):
-            import_module(module)
+        with _whole_lmdeploy():
+            for module in (*_IMPORTED_WITH_EITHER, *_IMPORTED_LATE[self._spec.engine]):
+                import_module(module)
         self._plug_in()
         AutoTokenizer.from_pretrained(self._spec.folder, trust_remote_code=False)
 
@@ -279,15 +280,26 @@ async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
 
 
 def _lmdeploy_pipeline() -> Callable[..., Pipeline]:
-    try:
+    with _whole_lmdeploy():
         from lmdeploy import pipeline
+    return cast("Callable[..., Pipeline]", pipeline)
+
+
+@contextmanager
+def _whole_lmdeploy() -> Iterator[None]:
+    """Imports of LMDeploy and what it needs.
+
+    Raises:
+        MissingPart: one of them is not there.
+    """
+    try:
+        yield
     except ImportError as error:
         raise MissingPart(
             "LMDeploy cannot be imported: {reason}",
             hint="Install it with: pip install lmdeploy==0.18.0",
             reason=str(error),
         ) from error
-    return cast("Callable[..., Pipeline]", pipeline)
 
 
 def _choose_gpu(device: str) -> None:

@@ -179,7 +179,7 @@ class PytorchSleeper:
         self.sleeps = has_room(size_bytes(tensor for _, tensor in self._tensors()))
 
     def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """The model's parameters, by name; they stay the same objects wherever their data is."""
+        """The model's parameters, by name."""
         model = self._pipe.async_engine.engine.executor.model_agent.patched_model.get_model()
         return iter(model.named_parameters())
 

@@ -1,0 +1,50 @@
+"""On a GPU: LMDeploy's engines sleep and wake behind the whole launcher; answers and memory stay what they were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from launcher.devices import read_devices
+from launcher.presets import read_presets
+from launcher.readiness import assess, installed_engines
+from launcher.workers.gpu_memory import seen_on
+from launcher.workers.manager import Manager
+from launcher.workers.runnable import runnable_models
+from launcher.workers.states import ProcessState
+from tests.gpu.test_known_answers import GPU, ask, cases
+
+pytestmark = list(GPU)
+ENGINES = {"shapes-internvl2": "turbomind", "shapes-xcomposer2": "pytorch", "tiny-chat": "turbomind"}
+QUESTIONS = 6
+ROUNDS = 8
+SPREAD_BYTES = 16 << 20
+
+
+@pytest.fixture
+def manager() -> Iterator[Manager]:
+    """All three, with a budget that holds one of them awake and the others asleep."""
+    devices, installed, catalog = read_devices(), installed_engines(), read_presets()
+    presets = [catalog.find(name).model_copy(update={"engine": engine}) for name, engine in ENGINES.items()]
+    found = [assess(preset, devices, installed) for preset in presets]
+    plans = [readiness.plan for readiness in found if readiness.plan is not None]
+    budget = max(plan.peak_bytes for plan in plans) + 2 * max(plan.asleep_bytes for plan in plans)
+    with Manager(runnable_models(found), gpu_budget_bytes={"cuda:0": budget}) as manager:
+        yield manager
+
+
+def test_answers_and_memory_are_the_same_after_every_sleep(manager: Manager, tmp_path: Path) -> None:
+    told: dict[str, list[str]] = {}
+    used: list[int] = []
+    for _ in range(ROUNDS):
+        for name in ENGINES:
+            answers = [ask(manager, name, messages) for messages, _ in cases(name, tmp_path)[:QUESTIONS]]
+            assert told.setdefault(name, answers) == answers
+        seen = seen_on("cuda:0", {})
+        assert seen is not None
+        used.append(-seen.free_bytes)
+    sleeping = [one.name for one in manager.statuses() if one.process is ProcessState.SLEEPING]
+    assert len(sleeping) == len(ENGINES) - 1
+    assert max(used[2:]) <= used[1] + SPREAD_BYTES, used
