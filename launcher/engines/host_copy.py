@@ -1,12 +1,12 @@
 """A model's weights in page-locked host memory, from where they reach the GPU at the bus's speed. Knows no engine.
 
-Page-locking takes longer than copying (0.4 s a GiB), so it is done once, while the model is idle or answers; and it takes RAM
-away from all other programs, so it is not done where there is little.
+Page-locking takes longer than copying (0.4 s a GiB) and holds the GPU's driver up, so it is done once, tensor by tensor, while
+nobody waits for an answer; and it takes RAM away from all other programs, so it is not done where there is little.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import torch
 from torch import Tensor
@@ -22,13 +22,17 @@ def has_room(size_bytes: int) -> bool:
     return read_devices().ram_free_bytes >= size_bytes + SPARE_RAM_BYTES
 
 
-def host_copy(tensors: Iterable[tuple[str, Tensor]]) -> Mapping[str, Tensor]:
-    """The same tensors, on the host and page-locked.
+def host_copy(tensors: Iterable[tuple[str, Tensor]], wait_for_turn: Callable[[], object]) -> Mapping[str, Tensor]:
+    """The same tensors, on the host and page-locked; ``wait_for_turn`` is called before each.
 
     Raises:
         RuntimeError: the driver locks no more memory.
     """
-    return {name: torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor) for name, tensor in tensors}
+    copies = {}
+    for name, tensor in tensors:
+        wait_for_turn()
+        copies[name] = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor)
+    return copies
 
 
 def size_bytes(tensors: Iterable[Tensor]) -> int:

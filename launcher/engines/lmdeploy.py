@@ -17,7 +17,7 @@ from contextlib import contextmanager, nullcontext
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
+from threading import Event, Thread
 from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
@@ -80,6 +80,9 @@ class LmdeployEngine:
         self._requests: Callable[[ChatRequest], Request] | None = None
         self._sleeper: Sleeper | None = None
         self._keeping: asyncio.Future[None] | None = None
+        self._answers = 0
+        self._idle = Event()
+        self._idle.set()
 
     async def prepare(self) -> None:
         """Imports LMDeploy with all that a pipeline needs, and reads the tokenizer, which stays in this process.
@@ -150,7 +153,7 @@ class LmdeployEngine:
         progress("first answer", 0.9)
         await self._rehearse()
         assert self._sleeper is not None
-        self._keeping = asyncio.ensure_future(_in_thread(self._sleeper.keep))
+        self._keeping = asyncio.ensure_future(_in_thread(self._sleeper.keep, self._idle.wait))
 
     def _build(self) -> None:
         """Runs in a thread of its own: weights, warm-up."""
@@ -238,11 +241,21 @@ class LmdeployEngine:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """See ``Engine.stream``. An engine that failed for good raises EngineError on every request from then on."""
         handle = self._begin(request)
+        self._count_answers(+1)
         try:
             async for chunk in handle.chunks():
                 yield chunk
         finally:
             await handle.stop()
+            self._count_answers(-1)
+
+    def _count_answers(self, change: int) -> None:
+        """The host copy is made while there are none."""
+        self._answers += change
+        if self._answers:
+            self._idle.clear()
+        else:
+            self._idle.set()
 
     def _begin(self, request: ChatRequest) -> Request:
         if self._requests is None:

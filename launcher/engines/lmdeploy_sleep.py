@@ -34,8 +34,8 @@ class Sleeper(Protocol):
 
     sleeps: bool
 
-    def keep(self) -> None:
-        """Makes the host copy of the weights; may run beside answers, and ends before the first `sleep`."""
+    def keep(self, wait_for_turn: Callable[[], object]) -> None:
+        """Makes the host copy of the weights, in turns; ends before the first `sleep`."""
         ...
 
     async def sleep(self) -> None:
@@ -69,14 +69,14 @@ class TurbomindSleeper:
     def _engine(self) -> Any:
         return self._pipe.async_engine.engine
 
-    def keep(self) -> None:
+    def keep(self, wait_for_turn: Callable[[], object]) -> None:
         """Copies the checkpoint, as its files have it."""
         from lmdeploy.turbomind.checkpoint import create_checkpoint
 
         mappings = getattr(self._engine.source_model, "_loader_mappings", [])
         tensors: dict[str, Tensor] = create_checkpoint(self._model_path, mappings=mappings)._data
         if has_room(size_bytes(tensors.values())):
-            self._weights = host_copy(tensors.items())
+            self._weights = host_copy(tensors.items(), wait_for_turn)
 
     async def sleep(self) -> None:
         """Lets go of everything that keeps the C++ engine alive; the last one to let go frees it."""
@@ -183,11 +183,12 @@ class PytorchSleeper:
         model = self._pipe.async_engine.engine.executor.model_agent.patched_model.get_model()
         return iter(model.named_parameters())
 
-    def keep(self) -> None:
+    def keep(self, wait_for_turn: Callable[[], object]) -> None:
         """Copies the parameters as the engine has them."""
         if self.sleeps:
             with torch.inference_mode():
-                self._weights = host_copy((name, parameter.data) for name, parameter in self._tensors())
+                tensors = ((name, parameter.data) for name, parameter in self._tensors())
+                self._weights = host_copy(tensors, wait_for_turn)
 
     async def sleep(self) -> None:
         """Frees weights, cache and graphs.

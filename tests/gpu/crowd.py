@@ -142,8 +142,18 @@ def lmdeploy(folder: Path) -> tuple[Manager, Callable[[], Question]]:
     return manager, draw
 
 
+def first_loads(manager: Manager) -> dict[str, float]:
+    """How long each took to its first load, one after the other: as with ``launcher serve --preload`` of all three."""
+    found = {}
+    for status in manager.statuses():
+        begun_s = time.monotonic()
+        manager.ensure_ready(status.name)
+        found[status.name] = round(time.monotonic() - begun_s, 2)
+    return found
+
+
 def run(manager: Manager, draw: Callable[[], Question], args: argparse.Namespace) -> dict[str, Any]:
-    tally, done = Tally(), Counter[str]()
+    tally, done, loaded_s = Tally(), Counter[str](), first_loads(manager)
     victim = manager.statuses()[0].name
     until_s = time.monotonic() + args.seconds
     threads = [threading.Thread(target=person, args=(manager, draw, until_s, tally), daemon=True) for _ in range(args.people)]
@@ -158,6 +168,7 @@ def run(manager: Manager, draw: Callable[[], Question], args: argparse.Namespace
         "engine": args.engine,
         "seconds": args.seconds,
         "people": args.people,
+        "first_load_s": loaded_s,
         "answers": dict(tally.answers),
         "wrong": len(tally.wrong),
         "wrong_shown": tally.wrong[:10],
