@@ -98,7 +98,7 @@ COSTS: dict[EngineKind, EngineCosts] = {
     "pytorch": EngineCosts(
         PytorchCache(),
         512 * MIB,
-        320 * MIB,
+        350 * MIB,
         token_factor=4.0,
         tile_factor=2.4,
         logit_factor=6.0,

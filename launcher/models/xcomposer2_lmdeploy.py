@@ -26,12 +26,14 @@ from lmdeploy.pytorch.models.module_map import MODULE_MAP
 from lmdeploy.pytorch.multimodal.data_type import MultiModalData
 from lmdeploy.pytorch.weight_loader.model_weight_loader import load_weight
 from lmdeploy.vl.model.base import VISION_MODELS, VisionModel
+from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
+from transformers import AutoTokenizer
 
-from launcher.errors import CheckpointError, EngineError
+from launcher.errors import CheckpointError, EngineError, RequestError
 from launcher.models.internlm2 import split_wqkv
-from launcher.models.prompts import TEMPLATES
+from launcher.models.prompts import TEMPLATES, defuse
 from launcher.models.weights import CheckpointTensors
 from launcher.models.xcomposer2 import (
     ARCHITECTURE,
@@ -47,6 +49,8 @@ from launcher.models.xcomposer2 import (
 )
 
 TOKEN_TABLE = "model.tok_embeddings.weight"
+PLACE = str(TEMPLATES["xcomposer2"].picture_token)
+"""Stands for a picture in a prompt."""
 ADAPTER = "partial_lora"
 """Our name among a linear layer's ``lora_adapters``."""
 
@@ -253,50 +257,72 @@ class XComposer2InputProcessor(BaseModelInputProcessor):
 
 
 class XComposer2VisionModel(VisionModel):
-    """What LMDeploy runs before the engine: pictures to pixels, messages to token ids with places for them."""
+    """What LMDeploy runs before the engine: pictures to pixels, the prompt to token ids with places for them.
+
+    LMDeploy knows its newer way of doing this by the parameters of ``preprocess``, and keeps its prefix cache for that one alone.
+    """
 
     _arch = ARCHITECTURE
 
     def build_preprocessor(self, trust_remote_code: bool = False) -> None:  # noqa: ARG002 - LMDeploy's signature
-        """Reads the picture's size from the checkpoint."""
+        """Reads the picture's size from the checkpoint, and its tokenizer."""
         read_sizes(self.hf_config, CheckpointTensors(Path(self.model_path)))
         self.image_token_id = self.hf_config.image_token_id
+        self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
 
-    def preprocess(self, messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Appends the pictures' pixels to the messages, as LMDeploy's other picture models do."""
-        found = [
-            {
-                "pixel_values": picture_pixels([picture], self.hf_config.img_size).to(self.mm_feature_dtype or torch.float32),
-                "image_tokens": self.hf_config.picture_tokens,
-                "image_token_id": self.image_token_id,
-                "image_size": picture.size,
-            }
-            for _, picture, _ in self.collect_multimodal_items(messages)
-        ]
-        return [*messages, {"role": "preprocess", "content": found}]
-
-    def to_pytorch(
-        self,
+    @staticmethod
+    def get_input_prompt(
         messages: list[dict[str, Any]],
         chat_template: Any,
-        tokenizer: Any,
         tools: list[object] | None = None,
         chat_template_kwargs: Mapping[str, Any] | None = None,
-        **_: Any,
+    ) -> str:
+        """The prompt with ``PLACE`` where a picture is, and nowhere else."""
+        turns = [{**message, "content": _as_text(message["content"])} for message in messages]
+        return str(chat_template.messages2prompt(turns, tools=tools, **(chat_template_kwargs or {})))
+
+    def preprocess(
+        self,
+        messages: list[dict[str, Any]],
+        input_prompt: str,
+        mm_processor_kwargs: dict[str, Any] | None = None,  # noqa: ARG002 - LMDeploy's signature
     ) -> dict[str, Any]:
-        """The prompt's token ids, ``image_tokens`` places for each picture."""
-        place = str(TEMPLATES["xcomposer2"].picture_token)
-        turns = [_as_text(message, place) for message in messages if message["role"] != "preprocess"]
-        prompt = chat_template.messages2prompt(turns, tools=tools, **(chat_template_kwargs or {}))
-        packed: dict[str, Any] = self.to_pytorch_aux(messages, prompt, place, tokenizer)
-        return packed
+        """The prompt's token ids, with a BOS before them and ``image_tokens`` places for each picture, and the pictures' pixels.
+
+        Raises:
+            RequestError: the prompt has more or fewer places than there are pictures.
+        """
+        pictures = [picture for _, picture, _ in self.collect_multimodal_items(messages)]
+        first, *others = input_prompt.split(PLACE)
+        if len(others) != len(pictures):
+            raise RequestError(
+                "the prompt has {places} picture tokens but its pictures need {needed}", places=len(others), needed=len(pictures)
+            )
+        input_ids: list[int] = [self._tokenizer.bos_token_id, *self._encode(first)]
+        found = []
+        for picture, text in zip(pictures, others, strict=True):
+            found.append(self._found(picture, offset=len(input_ids)))
+            input_ids += [self.image_token_id] * self.hf_config.picture_tokens + self._encode(text)
+        return {"input_ids": input_ids, "multimodal": found}
+
+    def _encode(self, text: str) -> list[int]:
+        return list(self._tokenizer.encode(text, add_special_tokens=False))
+
+    def _found(self, picture: Image.Image, offset: int) -> dict[str, Any]:
+        """What the input processor reads of a picture whose places begin at ``offset``."""
+        return {
+            "pixel_values": picture_pixels([picture], self.hf_config.img_size).to(self.mm_feature_dtype or torch.float32),
+            "offset": offset,
+            "image_tokens": self.hf_config.picture_tokens,
+            "image_token_id": self.image_token_id,
+        }
 
 
-def _as_text(message: dict[str, Any], place: str) -> dict[str, Any]:
-    if isinstance(message["content"], str):
-        return message
-    parts = [item["text"] if item["type"] == "text" else place for item in message["content"]]
-    return {**message, "content": "".join(parts)}
+def _as_text(content: str | list[dict[str, Any]]) -> str:
+    """LMDeploy's content as text. A place that somebody typed is no picture's: prompts come defused, others are defused here."""
+    if isinstance(content, str):
+        return content.replace(PLACE, defuse(PLACE))
+    return "".join(_as_text(item["text"]) if item["type"] == "text" else PLACE for item in content)
 
 
 class XComposer2ModelConfigBuilder(AutoModelConfigBuilder):

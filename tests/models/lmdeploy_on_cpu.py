@@ -1,33 +1,38 @@
 """LMDeploy's PyTorch engine model on the CPU: its own building, loading, contexts and layers, with attention written plainly.
 
-LMDeploy has plain CPU versions of all its operators but paged attention. What stands in here is that one operator, and the
-backend that hands it out; the scheduler and CUDA graphs need a GPU and are left to tests/gpu.
+LMDeploy has plain CPU versions of all its operators but paged attention. What stands in here is that one operator, the backend
+that hands it out, and the loop around the model. ``CpuEngine`` is told what is in a batch; ``ScheduledCpuEngine`` leaves that to
+LMDeploy's scheduler, prefix cache and input maker. CUDA graphs need a GPU and are left to tests/gpu.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field, replace
+from itertools import count
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import torch
 from lmdeploy.pytorch.backends.attention import AttentionMetadata, PagedAttentionBuildSpec
 from lmdeploy.pytorch.backends.default import DefaultOpsBackend
-from lmdeploy.pytorch.config import CacheConfig, ModelConfig
-from lmdeploy.pytorch.messages import HistoryMultiModals
+from lmdeploy.pytorch.config import CacheConfig, ModelConfig, SchedulerConfig
+from lmdeploy.pytorch.disagg.config import EngineRole
+from lmdeploy.pytorch.engine.inputs_maker import InputsMakerAsync, InputsMakerConfig
+from lmdeploy.pytorch.messages import HistoryMultiModals, MessageStatus, SamplingParam, SequenceMeta
 from lmdeploy.pytorch.model_inputs import ModelInputs, StepContextManager, VisionModelInputs, step_ctx_manager
 from lmdeploy.pytorch.models.patch import build_model_from_hf_config
 from lmdeploy.pytorch.multimodal.data_type import MultiModalData
+from lmdeploy.pytorch.paging import Scheduler
+from lmdeploy.pytorch.strategies.ar import ARStrategyFactory
 from lmdeploy.pytorch.weight_loader.model_weight_loader import load_model_weights
 from torch import Tensor
 
 BLOCK_TOKENS = 4
 BLOCKS = 64
-CUDA_BACKEND = "lmdeploy.pytorch.backends.cuda"
 
 
 class PlainPagedAttention:
@@ -47,20 +52,24 @@ class PlainPagedAttention:
         attn_metadata: AttentionMetadata,
         **_: Any,
     ) -> Tensor:
+        spans = [
+            (int(first), int(first + new)) for first, new in zip(attn_metadata.q_start_loc, attn_metadata.q_seqlens, strict=True)
+        ]
+        places = [torch.arange(int(total)) for total in attn_metadata.kv_seqlens]
+        slots = [
+            (table[place // BLOCK_TOKENS].long(), place % BLOCK_TOKENS)
+            for table, place in zip(attn_metadata.block_offsets, places, strict=True)
+        ]
+        for (first, end), (blocks, offsets) in zip(spans, slots, strict=True):  # all of them first: sequences may share blocks
+            k_cache[blocks[first - end :], offsets[first - end :]] = key[first:end]
+            v_cache[blocks[first - end :], offsets[first - end :]] = value[first:end]
         out = torch.empty_like(query)
-        for n, (first, count, total) in enumerate(
-            zip(attn_metadata.q_start_loc, attn_metadata.q_seqlens, attn_metadata.kv_seqlens, strict=True)
-        ):
-            new = slice(int(first), int(first + count))
-            places = torch.arange(int(total))
-            blocks, offsets = attn_metadata.block_offsets[n][places // BLOCK_TOKENS].long(), places % BLOCK_TOKENS
-            k_cache[blocks[-int(count) :], offsets[-int(count) :]] = key[new]
-            v_cache[blocks[-int(count) :], offsets[-int(count) :]] = value[new]
+        for (first, end), place, (blocks, offsets) in zip(spans, places, slots, strict=True):
             keys = k_cache[blocks, offsets].repeat_interleave(self.groups, dim=1)
             values = v_cache[blocks, offsets].repeat_interleave(self.groups, dim=1)
-            scores = torch.einsum("qhd,khd->hqk", query[new], keys) * self.scale
-            future = places[None, :] > places[-int(count) :, None]
-            out[new] = torch.einsum("hqk,khd->qhd", scores.masked_fill(future, -torch.inf).softmax(-1), values)
+            scores = torch.einsum("qhd,khd->hqk", query[first:end], keys) * self.scale
+            future = place[None, :] > place[first - end :, None]
+            out[first:end] = torch.einsum("hqk,khd->qhd", scores.masked_fill(future, -torch.inf).softmax(-1), values)
         return out
 
 
@@ -73,18 +82,32 @@ class PlainBackend(DefaultOpsBackend):
 
 
 @contextmanager
-def plain_backend() -> Iterator[None]:
-    """LMDeploy takes its CUDA backend from here."""
-    stand_in = ModuleType(CUDA_BACKEND)
-    stand_in.CudaOpsBackend = PlainBackend  # type: ignore[attr-defined]
-    real = sys.modules.get(CUDA_BACKEND)
-    sys.modules[CUDA_BACKEND] = stand_in
+def stand_in(module: str, **members: Any) -> Iterator[None]:
+    """Has a module of LMDeploy that cannot be imported here be one with these members."""
+    real, sys.modules[module] = sys.modules.get(module), ModuleType(module)
+    vars(sys.modules[module]).update(members)
     try:
         yield
     finally:
-        del sys.modules[CUDA_BACKEND]
+        del sys.modules[module]
         if real is not None:
-            sys.modules[CUDA_BACKEND] = real
+            sys.modules[module] = real
+
+
+def plain_backend() -> AbstractContextManager[None]:
+    """LMDeploy takes its CUDA backend from here."""
+    return stand_in("lmdeploy.pytorch.backends.cuda", CudaOpsBackend=PlainBackend)
+
+
+@contextmanager
+def no_model_agent() -> Iterator[None]:
+    """What LMDeploy's model agent imports is not in the set for CPUs; here a batch's outcome and two types are all of it."""
+    engine = "lmdeploy.pytorch.engine."
+    with (
+        stand_in(engine + "model_agent", BatchedOutputs=SimpleNamespace),
+        stand_in(engine + "guided_process", GuidedDecodingManager=object),
+    ):
+        yield
 
 
 @dataclass
@@ -126,20 +149,24 @@ class CpuEngine:
     @torch.inference_mode()
     def step(self, batch: Sequence[tuple[Conversation, list[int]]], decoding: bool = False) -> list[Tensor]:
         """Logits [new tokens, vocabulary] for each sequence of a batch."""
-        inputs = self._inputs(batch, decoding)
+        logits = self._logits(self._inputs(batch, decoding))
+        for sequence, ids in batch:
+            sequence.done += len(ids)
+        return list(logits.split([len(ids) for _, ids in batch]))
+
+    def _logits(self, inputs: ModelInputs) -> Tensor:
+        """Logits [tokens, vocabulary] of a whole batch."""
         with plain_backend():
             context = self.ctx_mgr.build_context(inputs, self.model_config, self.cache_config, self.caches)
         context.attn_metadata = AttentionMetadata(
-            decoding, inputs.block_offsets, context.q_start_loc, context.q_seqlens, context.kv_seqlens
+            inputs.is_decoding, inputs.block_offsets, context.q_start_loc, context.q_seqlens, context.kv_seqlens
         )
         eager = torch.compiler.set_stance("force_eager")  # some of LMDeploy's operators compile themselves at the first call
         with eager, step_ctx_manager(self.ctx_mgr), self.ctx_mgr.context(context):
             arguments = self.model.prepare_inputs_for_generation(past_key_values=self.caches, context=context)
             hidden = self.model(**arguments)
-            logits = self.model.get_logits(hidden)[0]
-        for sequence, ids in batch:
-            sequence.done += len(ids)
-        return list(logits.split([len(ids) for _, ids in batch]))
+            logits: Tensor = self.model.get_logits(hidden)[0]
+        return logits
 
     def _inputs(self, batch: Sequence[tuple[Conversation, list[int]]], decoding: bool) -> ModelInputs:
         lengths = [len(ids) for _, ids in batch]
@@ -158,3 +185,91 @@ class CpuEngine:
             sum_kv_seqlen=sum(totals),
             vision_inputs=VisionModelInputs(input_multimodals=pictures) if any(pictures) else None,
         )
+
+
+@dataclass
+class Answer:
+    """What became of a request: its prompt's tokens found in the prefix cache, logits of all others, and what it said."""
+
+    cached_tokens: int = 0
+    logits: list[Tensor] = field(default_factory=list)
+    tokens: list[int] = field(default_factory=list)
+
+
+class ScheduledCpuEngine(CpuEngine):
+    """The same under LMDeploy's scheduler, prefix cache and input maker, which decide what is in a batch."""
+
+    def __init__(self, folder: Path, max_prefill_tokens: int = 4096) -> None:
+        super().__init__(folder)
+        self.cache_config = replace(self.cache_config, enable_prefix_caching=True, max_prefill_token_num=max_prefill_tokens)
+        limits = SchedulerConfig(max_batches=8, max_session_len=256, prefill_interval=1)
+        parts = ARStrategyFactory(self.model_config)
+        with no_model_agent():
+            self._sequence_strategy, self._agent_strategy = parts.build_sequence_strategy(), parts.build_model_agent_strategy()
+            self._steps, sampling_strategy = parts.build_step_inputs(), parts.build_sampling_strategy()
+        self._scheduler = Scheduler(limits, self.cache_config, SequenceMeta(BLOCK_TOKENS, strategy=self._sequence_strategy))
+        self._maker = InputsMakerAsync(
+            executor=SimpleNamespace(device_type="cpu"),
+            scheduler=self._scheduler,
+            state_checkpoints=self._scheduler.state_checkpoints,
+            adapter_manager=SimpleNamespace(num_adapters=lambda: 0),
+            engine_strategy=parts.build_engine_strategy(self.cache_config, limits),
+            sampling_strategy=sampling_strategy,
+            model_agent_strategy=self._agent_strategy,
+            config=InputsMakerConfig(
+                max_batches=8,
+                max_prefill_token_num=max_prefill_tokens,
+                role=EngineRole.Hybrid,
+                block_size=BLOCK_TOKENS,
+                kernel_block_size=BLOCK_TOKENS,
+                window_size=-1,
+                enable_prefix_caching=True,
+                prefix_cache_decode_state_interval=0,
+                prefill_interval=1,
+            ),
+        )
+        self._numbers = count()
+
+    @torch.inference_mode()
+    def ask(self, *requests: tuple[list[int], list[MultiModalData]], new_tokens: int = 1) -> list[Answer]:
+        """Answers requests that come at the same time, greedily."""
+        sequences = []
+        for ids, pictures in requests:
+            session = self._scheduler.add_session(next(self._numbers))
+            given = SamplingParam(max_new_tokens=new_tokens, random_seed=0)
+            sequences.append(session.add_sequence(ids, given, multimodals={"image": pictures} if pictures else None))
+        answers = {sequence.session_id: Answer() for sequence in sequences}
+        while any(sequence.status is not MessageStatus.STOPPED for sequence in sequences):
+            payload = self._maker._make_forward_inputs(self._maker.do_prefill())
+            self._scheduler.activate_seqs(payload["running"])
+            self._maker.update_running_seqs(payload["running"], payload["inputs"])
+            self._step(payload, answers)
+        for sequence in sequences:
+            answers[sequence.session_id].cached_tokens = sequence.cached_tokens
+            self._scheduler.end_session(sequence.session_id)
+        return list(answers.values())
+
+    def _step(self, payload: dict[str, Any], answers: dict[int, Answer]) -> None:
+        """What LMDeploy's model agent and engine loop do with one batch."""
+        running, inputs, delta, criteria = (payload[key] for key in ("running", "inputs", "delta", "stopping_criteria"))
+        if delta is not None:
+            delta.fill_tensors()
+            self._steps.reindex(delta)
+        prefilled = inputs is not None
+        if not prefilled:
+            inputs, criteria = self._steps.model_inputs, self._steps.stopping_criteria
+        logits = self._logits(inputs)
+        if prefilled:
+            for sequence, row in zip(running, logits.split(inputs.seq_length.tolist()), strict=True):
+                answers[sequence.session_id].logits.append(row)
+        if inputs.is_chunk and not inputs.is_last_chunk:
+            return
+        tokens = self._agent_strategy.slice_outputs(logits, inputs.seq_length).argmax(dim=1)
+        stopped, _, criteria = criteria.step(tokens, stop_words=None)
+        sampling = payload["sampling_inputs"].get_delta() if prefilled else self._steps.sampling_delta
+        keep = self._steps.merge_prefill if prefilled else self._steps.step_decode
+        keep(inputs, payload["extra_inputs"] if prefilled else self._steps.extra_inputs, criteria, sampling, tokens, None, None)
+        for sequence, token in zip(running, tokens.tolist(), strict=True):
+            answers[sequence.session_id].tokens.append(token)
+        outputs = SimpleNamespace(next_token_ids=tokens, stopped=stopped, model_metas=None, all_routed_experts=None)
+        self._sequence_strategy.update_running(running, outputs, inputs if prefilled else None, delta)

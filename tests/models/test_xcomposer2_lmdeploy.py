@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,22 +14,31 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
+from transformers import AutoTokenizer
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
     pytest.importorskip("lmdeploy", reason="the plug-in needs LMDeploy (pip install launcher[lmdeploy])")
-    from lmdeploy import archs
+    from lmdeploy import GenerationConfig, PytorchEngineConfig, archs
     from lmdeploy.pytorch.configurations import AutoModelConfigBuilder
     from lmdeploy.pytorch.models.utils.cudagraph import CudaGraphMixin, PiecewiseCudaGraphMixin
     from lmdeploy.pytorch.multimodal.data_type import MultiModalData
+    from lmdeploy.serve.core.vl_async_engine import VLAsyncEngine
 
+    from launcher.engines.lmdeploy_settings import chat_template_config, messages_for, pytorch_config
     from launcher.models import xcomposer2_lmdeploy as plug_in
-    from tests.models.lmdeploy_on_cpu import CpuEngine
+    from tests.models.lmdeploy_on_cpu import Answer, CpuEngine, ScheduledCpuEngine
 
 from launcher import models
-from launcher.errors import CheckpointError
-from launcher.models.xcomposer2 import XComposer2ForCausalLM, build_model, published_tensors
+from launcher.errors import CheckpointError, RequestError
+from launcher.memory import GIB, Card, MemoryPlan, plan_memory
+from launcher.messages import Message
+from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
+from launcher.models.xcomposer2 import XComposer2ForCausalLM, build_model, picture_pixels, published_tensors
+from launcher.presets import ChatSettings, MemorySettings
+from launcher.sizes import model_sizes
 from tests.models.test_xcomposer2 import CASES, FIRST, SECOND, SIZES, Part, ids_of, relative_error, small_config
+from tests.models.tiny import write_xcomposer2
 from tests.models.xcomposer2_reference import reference_logits
 
 
@@ -198,6 +208,69 @@ def test_decoding_holds_no_trace_of_partial_lora(engine: CpuEngine) -> None:
     assert "aten::addmm_" not in after_picture
 
 
+# --- LMDeploy's prefix cache, in blocks of four tokens ---
+
+TEXT, END = [1, 5, 6, 7, 8], [9, 10, 11, 12, 13, 14]
+BEFORE: list[Part] = [TEXT, FIRST, END]
+"""What was asked before: the picture's places are 5 to 13."""
+
+AFTER: dict[str, tuple[list[Part], int]] = {
+    "the same": (BEFORE, 16),
+    "more": ([*BEFORE, [3, 4, 5]], 20),
+    "another picture behind": ([*BEFORE, SECOND, [3]], 20),
+    "other words behind the picture's last block": ([TEXT, FIRST, [9, 10, 40, 41, 42]], 16),
+    "other words in the picture's last block": ([TEXT, FIRST, [40, 41, 42]], 4),
+    "another picture in its place": ([TEXT, SECOND, END], 4),
+    "text in its place": ([TEXT, [0] * 9, END], 4),
+    "the same picture one place earlier": ([TEXT[:4], FIRST, END], 4),
+    "another beginning": ([[2, *TEXT[1:]], FIRST, END], 0),
+}
+"""What is asked then, and how many of its first tokens are to be found in the cache: never part of a picture."""
+
+
+def request(parts: list[Part], engine: CpuEngine) -> tuple[list[int], list[MultiModalData]]:
+    config = engine.model_config.hf_config
+    return ids_of(parts, config), pictures_of(parts, config)
+
+
+def assert_right(answer: Answer, parts: list[Part], weights: dict[str, Tensor]) -> None:
+    """Every logit of what was computed anew, and every token of the answer."""
+    truth = reference_logits(weights, SIZES, [*parts, answer.tokens[:-1]])
+    prompt = len(truth) - len(answer.tokens) + 1
+    logits = torch.cat(answer.logits)
+    assert len(logits) == prompt - answer.cached_tokens
+    assert relative_error(logits, truth[answer.cached_tokens : prompt]) < 1e-5
+    assert answer.tokens == truth[prompt - 1 :].argmax(dim=1).tolist()
+
+
+@pytest.mark.parametrize("max_prefill_tokens", [4096, 12], ids=["at once", "in chunks"])
+@pytest.mark.parametrize("case", AFTER)
+def test_what_is_in_the_prefix_cache_is_left_out_and_changes_nothing(
+    folder: Path, weights: dict[str, Tensor], case: str, max_prefill_tokens: int
+) -> None:
+    engine = ScheduledCpuEngine(folder, max_prefill_tokens)
+    parts, cached_tokens = AFTER[case]
+    (before,) = engine.ask(request(BEFORE, engine), new_tokens=4)
+
+    (after,) = engine.ask(request(parts, engine), new_tokens=4)
+
+    assert (before.cached_tokens, after.cached_tokens) == (0, cached_tokens)
+    assert_right(before, BEFORE, weights)
+    assert_right(after, parts, weights)
+
+
+def test_a_batch_may_begin_at_other_places_of_the_prefix_cache(folder: Path, weights: dict[str, Tensor]) -> None:
+    engine = ScheduledCpuEngine(folder)
+    engine.ask(request(BEFORE, engine))
+    batch = [[*BEFORE, SECOND, [3]], CASES["text only"], [TEXT, SECOND, END], [*BEFORE, SECOND, [4, 4, 4]], CASES["two pictures"]]
+
+    answers = engine.ask(*(request(parts, engine) for parts in batch), new_tokens=3)
+
+    assert [answer.cached_tokens for answer in answers] == [20, 0, 4, 20, 0]
+    for answer, parts in zip(answers, batch, strict=True):
+        assert_right(answer, parts, weights)
+
+
 # --- weights ---
 
 
@@ -251,38 +324,131 @@ def test_the_rotary_base_and_scaling_arrive(engine: CpuEngine) -> None:
 # --- what LMDeploy runs before the engine ---
 
 
-class CharacterTokenizer:
-    """LMDeploy's tokenizer, as far as its vision models use it."""
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkpoint with a tokenizer; pictures of 21 pixels, 9 tokens each."""
+    return write_xcomposer2(tmp_path_factory.mktemp("whole"))
 
-    def encode(self, text: str, add_bos: bool = True) -> list[int]:
-        return [1] * add_bos + [ord(character) for character in text]
+
+class Front(VLAsyncEngine):  # type: ignore[misc]
+    """LMDeploy's own engine, but for the part behind it that needs a GPU."""
+
+    def _build_pytorch(self, model_path: str, backend_config: PytorchEngineConfig, **_: Any) -> Any:
+        return SimpleNamespace(engine_config=backend_config, create_instance=object, close=lambda: None)
+
+
+TEMPLATE = TEMPLATES["xcomposer2"]
+
+
+@pytest.fixture
+def plan(whole: Path) -> MemoryPlan:
+    config = json.loads((whole / "config.json").read_text()) | {"max_position_embeddings": 4096}
+    # with bfloat16 LMDeploy asks the GPU whether it can
+    return plan_memory(MemorySettings(), model_sizes(config), "pytorch", Card(8 * GIB, 8 * GIB), "float16")
+
+
+@pytest.fixture
+def front(whole: Path, plan: MemoryPlan) -> Iterator[Front]:
+    template = chat_template_config(TEMPLATE)
+    made = Front(str(whole), backend="pytorch", backend_config=pytorch_config(plan), chat_template_config=template)
+    yield made
+    made.close()
+
+
+async def prepared(front: Front, plan: MemoryPlan, talk: Sequence[Message]) -> dict[str, Any]:
+    """A conversation on launcher's and LMDeploy's way to the engine."""
+    found = await front.preprocess(
+        messages_for(talk, TEMPLATE, ChatSettings(system_prompt="system"), plan),
+        session_id=front.session_mgr.get(),
+        gen_config=GenerationConfig(max_new_tokens=8),
+        do_preprocess=False,
+    )
+    assert found.input_token_len == len(found.inputs["input_ids"])
+    return dict(found.inputs)
+
+
+def test_lmdeploy_keeps_its_prefix_cache(front: Front) -> None:
+    assert isinstance(front.vl_encoder.model, plug_in.XComposer2VisionModel)
+    assert front.backend_config.enable_prefix_caching, "the plug-in is no longer what LMDeploy takes for its newer preprocessing"
+
+
+async def test_a_conversation_becomes_token_ids_with_places_for_its_pictures(
+    front: Front, plan: MemoryPlan, tmp_path: Path
+) -> None:
+    red, blue = Image.new("RGB", (30, 20), "red"), Image.effect_noise((50, 90), 80).convert("RGB")
+    red.save(tmp_path / "red.png")
+    blue.save(tmp_path / "blue.png")
+    talk = (
+        Message("user", "What <ImageHere> is <unk> it? 图中有几个形状？", (tmp_path / "red.png", tmp_path / "blue.png")),
+        Message("assistant", "a <ImageHere>"),
+        Message("user", "again", (tmp_path / "red.png",)),
+    )
+
+    given = await prepared(front, plan, talk)
+
+    tokenizer = AutoTokenizer.from_pretrained(front.vl_encoder.model.model_path)
+    first, *others = split_at_pictures(build_prompt(talk, TEMPLATE, "system"), TEMPLATE)
+    ids, offsets = tokenizer.encode(first), []
+    for text in others:
+        offsets.append(len(ids))
+        ids += [0] * 9 + tokenizer.encode(text, add_special_tokens=False)
+    assert given["input_ids"] == ids
+    assert ids.count(tokenizer.bos_token_id) == 1
+    assert ids.count(0) == 27
+    assert [found["offset"] for found in given["multimodal"]] == offsets
+    for found, picture in zip(given["multimodal"], (red, blue, red), strict=True):
+        assert (found["image_tokens"], found["image_token_id"]) == (9, 0)
+        assert torch.equal(found["pixel_values"], picture_pixels([picture], 21).to(found["pixel_values"].dtype))
+
+
+async def test_a_conversation_without_pictures_is_encoded_alike(front: Front, plan: MemoryPlan) -> None:
+    talk = (Message("user", "What <ImageHere> is it?"),)
+
+    given = await prepared(front, plan, talk)
+
+    tokenizer = AutoTokenizer.from_pretrained(front.vl_encoder.model.model_path)
+    assert given["input_ids"] == tokenizer.encode(build_prompt(talk, TEMPLATE, "system"))
+    assert not given.get("multimodal")
 
 
 def vision_model(folder: Path) -> Any:
     _, config = archs.get_model_arch(str(folder))
     made = plug_in.XComposer2VisionModel(str(folder), hf_config=config, backend="pytorch")
     made.build_preprocessor()
-    made.set_mm_feature_dtype(torch.bfloat16)
     return made
 
 
-def test_messages_become_token_ids_with_places_for_the_pictures(folder: Path) -> None:
-    picture = Image.new("RGB", (30, 20), "red")
-    content = [
-        {"type": "text", "text": "ab"},
-        {"type": "image", "data": picture},
-        {"type": "image", "data": picture},
-        {"type": "text", "text": "c"},
-    ]
-    vision = vision_model(folder)
-    template = SimpleNamespace(messages2prompt=lambda turns, tools=None: "".join(turn["content"] for turn in turns))
+def plain_prompt(turns: list[dict[str, Any]], **_: Any) -> str:
+    return "".join(turn["content"] for turn in turns)
 
-    packed = vision.to_pytorch(vision.preprocess([{"role": "user", "content": content}]), template, CharacterTokenizer())
 
-    assert packed["input_ids"] == [1, ord("a"), ord("b"), *[0] * 18, ord("c")]
-    assert [found["offset"] for found in packed["multimodal"]] == [3, 12]
-    assert [tuple(found["pixel_values"].shape) for found in packed["multimodal"]] == [(1, 3, 21, 21)] * 2
-    assert packed["multimodal"][0]["pixel_values"].dtype == torch.bfloat16
+def test_a_typed_place_is_no_picture(whole: Path) -> None:
+    vision, picture = vision_model(whole), {"type": "image", "data": Image.new("RGB", (30, 20))}
+    content = [{"type": "text", "text": "a<ImageHere>"}, picture, {"type": "text", "text": "<ImageHere>b"}]
+    messages = [{"role": "user", "content": content}, {"role": "assistant", "content": "<ImageHere>"}]
+
+    prompt = vision.get_input_prompt(messages, SimpleNamespace(messages2prompt=plain_prompt))
+
+    assert prompt.split("<ImageHere>") == ["a<\u200bImageHere>", "<\u200bImageHere>b<\u200bImageHere>"]
+    assert len(vision.preprocess(messages, prompt)["multimodal"]) == 1
+
+
+@pytest.mark.parametrize("prompt", ["no place", "<ImageHere> and <ImageHere>"])
+def test_a_place_too_many_or_too_few_is_refused(whole: Path, prompt: str) -> None:
+    messages = [{"role": "user", "content": [{"type": "image", "data": Image.new("RGB", (30, 20))}]}]
+
+    with pytest.raises(RequestError, match=f"has {prompt.count('<')} picture tokens but its pictures need 1"):
+        vision_model(whole).preprocess(messages, prompt)
+
+
+def test_pixels_come_in_the_dtype_that_lmdeploy_sets(whole: Path) -> None:
+    vision = vision_model(whole)
+    vision.set_mm_feature_dtype(torch.bfloat16)
+    messages = [{"role": "user", "content": [{"type": "image", "data": Image.new("RGB", (30, 20))}]}]
+
+    (found,) = vision.preprocess(messages, "<ImageHere>")["multimodal"]
+
+    assert found["pixel_values"].dtype == torch.bfloat16
 
 
 def test_equal_pictures_share_a_prefix_cache_key_and_others_do_not() -> None:
@@ -303,15 +469,15 @@ def test_equal_pictures_share_a_prefix_cache_key_and_others_do_not() -> None:
 # --- LMDeploy's internals that the plug-in touches, by name ---
 
 
-def test_lmdeploy_finds_the_plug_in(folder: Path) -> None:
+def test_lmdeploy_finds_the_plug_in(whole: Path) -> None:
     from lmdeploy.pytorch.models.patch import _get_model_class, _get_module_map
     from lmdeploy.vl.model.builder import load_vl_model
 
-    name, config = archs.get_model_arch(str(folder))
+    name, config = archs.get_model_arch(str(whole))
 
-    assert archs.get_task("pytorch", str(folder))[0] == "vlm", "archs.get_task no longer asks archs.check_vl_llm"
+    assert archs.get_task("pytorch", str(whole))[0] == "vlm", "archs.get_task no longer asks archs.check_vl_llm"
     assert _get_model_class(config, _get_module_map()) is plug_in.InternLMXComposer2ForCausalLM, "module_map.MODULE_MAP moved"
-    assert isinstance(load_vl_model(str(folder), "pytorch"), plug_in.XComposer2VisionModel), "vl.model.base.VISION_MODELS moved"
+    assert isinstance(load_vl_model(str(whole), "pytorch"), plug_in.XComposer2VisionModel), "vl.model.base.VISION_MODELS moved"
     assert plug_in.XComposer2ModelConfigBuilder in AutoModelConfigBuilder._sub_classes, "configurations' builders moved"
     assert name == "InternLMXComposer2ForCausalLM"
 

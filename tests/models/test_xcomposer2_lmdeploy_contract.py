@@ -40,9 +40,12 @@ FUNCTIONS = {
     "lmdeploy.vl.model.base:VisionModel.__init__": ("self", "model_path", "with_llm", "max_memory", "hf_config", "backend"),
     "lmdeploy.vl.model.base:VisionModel.build_preprocessor": ("self", "trust_remote_code"),
     "lmdeploy.vl.model.base:VisionModel.collect_multimodal_items": ("messages",),
-    "lmdeploy.vl.model.base:VisionModel.to_pytorch": ("self", "messages", "chat_template", "tokenizer", "chat_template_kwargs"),
-    "lmdeploy.vl.model.base:VisionModel.to_pytorch_aux": ("self", "messages", "prompt", "IMAGE_TOKEN", "tokenizer"),
+    "lmdeploy.vl.model.base:VisionModel.get_input_prompt": ("messages", "chat_template", "tools", "chat_template_kwargs"),
+    "lmdeploy.vl.model.base:VisionModel.preprocess": ("self", "messages", "input_prompt", "mm_processor_kwargs"),
     "lmdeploy.vl.model.base:VisionModel.set_mm_feature_dtype": ("self", "dtype"),
+    "lmdeploy.vl.engine:ImageEncoder._is_new_preprocess_api": ("model",),
+    "lmdeploy.vl.engine:ImageEncoder.preprocess": ("self", "messages", "input_prompt", "mm_processor_kwargs"),
+    "lmdeploy.model:BaseChatTemplate.messages2prompt": ("self", "messages"),
 }
 """Functions and methods with the parameters, in order, that the plug-in gives or takes."""
 
