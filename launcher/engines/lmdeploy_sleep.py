@@ -50,7 +50,7 @@ class Sleeper(Protocol):
 class TurbomindSleeper:
     """Takes TurboMind apart and builds it again: weights, cache and C++ engine; tokenizer, templates and pipeline stay.
 
-    Without room for a host copy the weights are read from the checkpoint's files again, which the page cache may still hold.
+    Where there can be no host copy, the weights are read from the checkpoint's files again, which the page cache may still hold.
 
     Args:
         pipe: a pipeline on TurboMind.
@@ -75,8 +75,12 @@ class TurbomindSleeper:
 
         mappings = getattr(self._engine.source_model, "_loader_mappings", [])
         tensors: dict[str, Tensor] = create_checkpoint(self._model_path, mappings=mappings)._data
-        if has_room(size_bytes(tensors.values())):
+        if not has_room(size_bytes(tensors.values())):
+            return
+        try:
             self._weights = host_copy(tensors.items(), wait_for_turn)
+        except RuntimeError as error:
+            print(f"No host copy of the weights: {error}")  # noqa: T201 - to the model's log
 
     async def sleep(self) -> None:
         """Lets go of everything that keeps the C++ engine alive; the last one to let go frees it."""

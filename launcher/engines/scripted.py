@@ -12,6 +12,7 @@ folder, made by the test, that opens once the test opens it for writing.
     /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
     /sleep GATE         asleep only once the gate opens     /sleepless      cannot sleep (these three: loading alone)
     /insomnia           fails when it is put to sleep       /held           says how often it has been loaded
+    /grump              fails when it is woken (loading alone)
     /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
     /full MARK          raises OutOfMemory the first time, which leaves the file MARK
     /spawn              says the id of a process of its own /block GATE     blocks the event loop until the gate opens
@@ -41,6 +42,9 @@ _SESSION_TOKENS = 1 << 20
 
 ENDLESS_PAUSE_S = 0.01
 """Between the words of an answer without end: a hundred a second, as a model says them. Faster ones choke whoever shows them."""
+
+
+_ABOUT_SLEEP = ("/sleep", "/sleepless", "/insomnia", "/grump")
 
 
 class ScriptedEngine:
@@ -119,8 +123,8 @@ class ScriptedEngine:
                     yield f"{number} "
                     number += 1
                     await asyncio.sleep(ENDLESS_PAUSE_S if command == "/endless" else 0)
-            elif command in ("/sleep", "/sleepless", "/insomnia"):
-                self._bedtime = line
+            elif command in _ABOUT_SLEEP:
+                self._about_sleep(line)
             elif command == "/held":
                 yield str(self._loads)
             elif command == "/spawn":
@@ -133,6 +137,12 @@ class ScriptedEngine:
                 for word in line.split():
                     yield f"{word} "
                     await asyncio.sleep(0)
+
+    def _about_sleep(self, line: str) -> None:
+        if line != "/grump":
+            self._bedtime = line
+        elif self._loads > 1:
+            raise EngineError("The script failed: {text}", hint="Ask something else.", text="it is not to be woken")
 
     async def _act(self, command: str, argument: str) -> None:
         match command:

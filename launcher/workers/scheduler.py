@@ -35,6 +35,9 @@ gathered rather than switched between, and nobody waits longer than this, the an
 MAX_OPEN_ANSWERS = 512
 """For each model; beyond, a question is refused rather than queued for minutes."""
 
+MAX_STANDING_BY = 3
+"""Each takes RAM for all that it has imported. The next takes the place of one that is used."""
+
 _ON_DEVICE = (ModelState.LOADING, ModelState.READY, ModelState.STOPPING)
 
 
@@ -133,7 +136,7 @@ class Scheduler:
         """A person wants the memory back: the model's process ends when the answers it has begun are finished."""
         model = self._models[name]
         model.woken_s = None
-        if model.state in (ModelState.LOADING, ModelState.READY) or model.asleep:
+        if model.state in (ModelState.LOADING, ModelState.READY) or model.asleep or model.leaving is Leaving.SLEEP:
             model.unloading = True
         return self.settle(now_s)
 
@@ -290,7 +293,9 @@ class Scheduler:
     def _stand_by(self) -> list[Action]:
         """The next process to stand by, wanted models' first; loading goes undisturbed."""
         models = self._models.values()
-        if not self._standby or any(one.state is ModelState.LOADING or one.process is ProcessState.STARTING for one in models):
+        processes = [model.process for model in models]
+        busy = ProcessState.STARTING in processes or any(model.state is ModelState.LOADING for model in models)
+        if not self._standby or busy or processes.count(ProcessState.STANDING_BY) >= MAX_STANDING_BY:
             return []
         candidates = [
             model

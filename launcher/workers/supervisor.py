@@ -93,6 +93,7 @@ class Supervisor:
         self._phase = _Phase.PREPARING
         self._wanted = False  # asked to load, be it still preparing
         self._lock = Lock()  # of these two: the owner asks in its thread, the process answers in ours
+        self._has_slept = False
         self._stage = ""
         self._running: set[int] = set()
         self._thread = Thread(target=self._run, name=f"supervisor of {spec.preset.name}", daemon=True)
@@ -173,8 +174,8 @@ class Supervisor:
                     return _Over(self._limits.terminate_s)
                 silences.heard(message)
                 self._take(message)
-                if isinstance(message, LoadFailed):
-                    return _Over(self._limits.close_s, message.error, retry=False)
+                if isinstance(message, LoadFailed):  # who could load once, and then not wake, may load again in a new process
+                    return _Over(self._limits.close_s, message.error, retry=self._has_slept)
             silences.step(time.monotonic(), expecting=self._expecting(), stopping=self._stopping.is_set())
             if error := self._too_silent(silences):
                 return _Over(0.0, error)
@@ -182,6 +183,7 @@ class Supervisor:
     def _take(self, message: FromWorker) -> None:
         match message:
             case StandingBy() | Slept():
+                self._has_slept = isinstance(message, Slept)
                 with self._lock:
                     self._phase = _Phase.LOADING if self._wanted else _Phase.STANDING_BY
             case Ready():

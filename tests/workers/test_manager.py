@@ -277,6 +277,13 @@ def test_a_model_that_does_not_fall_asleep_in_time_is_ended(stage: Stage) -> Non
     assert status(manager, "one").process is ProcessState.NONE
 
 
+def test_a_model_that_cannot_be_woken_is_loaded_anew(stage: Stage) -> None:
+    models = [stage.model("one", loading="/grump", size_bytes=6), stage.model("two", size_bytes=6)]
+    manager = stage.manager(*models, budget_bytes=8)
+    loads = [read(manager.ask(name, question("/held"))) for name in ("one", "two", "one")]
+    assert loads == ["1", "1", "1"]
+
+
 def test_a_question_that_comes_while_its_model_falls_asleep_wakes_it_again(stage: Stage) -> None:
     models = [stage.model("one", loading="/sleep asleep", size_bytes=6), stage.model("two", size_bytes=6)]
     stage.gate("asleep")

@@ -10,7 +10,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from launcher.errors import DeviceError, EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
 from launcher.workers.model_record import ModelNeeds
-from launcher.workers.scheduler import MAX_OPEN_ANSWERS, PATIENCE_S, Scheduler
+from launcher.workers.scheduler import MAX_OPEN_ANSWERS, MAX_STANDING_BY, PATIENCE_S, Scheduler
 from launcher.workers.states import ModelState, ProcessState, Seen
 
 BUDGET_BYTES = 8
@@ -505,6 +505,26 @@ def test_the_unload_button_ends_a_sleeper() -> None:
     assert scheduler.unload("large", 1.0) == [Stop("large")]
     assert scheduler.ask("large", 1, 2.0) == []
     assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=3.0) == [Sleep("medium")]
+
+
+def test_the_unload_button_ends_one_that_falls_asleep() -> None:
+    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    awake(scheduler, "large")
+    assert scheduler.wake("medium", 1.0) == [Sleep("large")]
+    assert scheduler.unload("large", 1.0) == []
+    assert Stop("large") in scheduler.slept("large", 2.0)
+
+
+def test_no_more_stand_by_than_a_machine_has_room_for() -> None:
+    scheduler = Scheduler([ModelNeeds(str(n), "cuda:0", 1) for n in range(9)], {"cuda:0": BUDGET_BYTES}, standby=True)
+    prepared = 0
+    actions = scheduler.settle(0.0)
+    while actions:
+        (prepare,) = actions
+        assert isinstance(prepare, Prepare)
+        prepared += 1
+        actions = scheduler.standing_by(prepare.name, 0.0)
+    assert prepared == MAX_STANDING_BY
 
 
 def test_a_sleeper_is_gone_after_its_time_too() -> None:
