@@ -18,10 +18,11 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.ui.app import Page, build_page, close_page, launch_page
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
+from tests.workers.stage import a_plan
 
 
-def scripted(name: str, folder: Path, loading: str = "", **preset: Any) -> Readiness:
-    """A model that plays scripts; its gates lie in the folder."""
+def scripted(name: str, folder: Path, loading: str = "", size_bytes: int | None = None, **preset: Any) -> Readiness:
+    """A model that plays scripts; its gates lie in the folder. With a size it takes that much of a GPU."""
     values = {
         "name": name,
         "title": {"en": f"{name} in English", "zh": f"{name} 中文"},
@@ -31,7 +32,8 @@ def scripted(name: str, folder: Path, loading: str = "", **preset: Any) -> Readi
         "chat": {"system_prompt": loading},
         **preset,
     }
-    return Readiness(Preset.model_validate(values), ReadyState.READY, engine="scripted", device="cpu", folder=folder)
+    device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
+    return Readiness(Preset.model_validate(values), ReadyState.READY, engine="scripted", device=device, folder=folder, plan=plan)
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,11 @@ class Served:
 
 
 @contextmanager
-def served(models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = ()) -> Iterator[Served]:
-    port = free_port()
-    with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
+def served(
+    models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = (), budget_bytes: int = 0
+) -> Iterator[Served]:
+    port, budgets = free_port(), {"cuda:0": budget_bytes}
+    with Manager(runnable_models(models), gpu_budget_bytes=budgets, standby=True, log_folder=folder / "logs") as manager:
         with ThreadPoolExecutor(1) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_launched(models, manager, errors, port))).result()
         try:

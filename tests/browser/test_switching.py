@@ -1,0 +1,81 @@
+"""Tabs whose models do not fit a GPU together: what a person sees of their taking turns."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from launcher.engines.scripted import ALLOWED_BY
+from launcher.workers.states import ProcessState
+from tests.browser.conftest import Open
+from tests.browser.test_page import answers, ask, ready, status
+from tests.ui.scripted_page import Served, scripted, served
+from tests.workers.stage import children, wait_until
+
+pytestmark = pytest.mark.browser
+GIB = 1 << 30
+
+
+@pytest.fixture
+def page(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Two models of 6 GiB, on a GPU of 8."""
+    folder = tmp_path_factory.mktemp("switching")
+    monkeypatch.setenv(ALLOWED_BY, "1")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+    models = [scripted(name, folder, size_bytes=6 * GIB) for name in ("first", "second")]
+    with served(models, folder, budget_bytes=8 * GIB) as page:
+        yield page
+
+
+def select(page: Page, title: str) -> None:
+    page.get_by_role("tab", name=title).click()
+
+
+def test_selecting_a_tab_wakes_its_model_and_the_other_sleeps(page: Served, opened: Open) -> None:
+    browser = ready(opened(page.url))
+    expect(status(browser)).to_contain_text("GPU 0: 6.0 of 8.0 GiB (first 6.0)")
+    select(browser, "second in English")
+    ready(browser)
+    expect(status(browser)).to_contain_text("(second 6.0)")
+    ask(browser, "/name")
+    expect(answers(browser)).to_have_text(re.compile(r"^second\s*$"))
+    select(browser, "first in English")
+    ready(browser)
+    ask(browser, "/held")
+    expect(answers(browser)).to_have_text(re.compile(r"^2\s*$"))
+
+
+def test_another_page_sees_a_model_go_to_sleep(page: Served, opened: Open) -> None:
+    here, there = ready(opened(page.url)), ready(opened(page.url, locale="zh-CN"))
+    select(here, "second in English")
+    ready(here)
+    expect(status(there)).to_contain_text("浅睡中，马上就能唤醒。")
+
+
+def test_an_answer_is_finished_before_its_model_sleeps(page: Served, opened: Open) -> None:
+    gate = page.gate("answered")
+    here, there = ready(opened(page.url)), ready(opened(page.url))
+    ask(here, f"begun\n/wait {gate}\nand finished")
+    expect(answers(here)).to_contain_text("begun")
+    select(there, "second in English")
+    expect(status(there)).to_contain_text("Waiting for the answers of first")
+    page.open(gate)
+    expect(answers(here)).to_contain_text("begun and finished")
+    ready(there)
+
+
+def test_a_crash_stays_in_its_own_tab(page: Served, opened: Open) -> None:
+    here = ready(opened(page.url))
+    wait_until(page.manager, lambda: page.manager.statuses()[1].process is ProcessState.STANDING_BY)
+    (asleep,) = children() - {page.manager._supervisors["first"].pid}
+    os.kill(asleep, signal.SIGKILL)
+    wait_until(page.manager, lambda: page.manager.statuses()[1].process is ProcessState.NONE)
+    ask(here, "/name")
+    expect(answers(here)).to_have_text(re.compile(r"^first\s*$"))
+    select(here, "second in English")
+    ready(here)
