@@ -41,6 +41,7 @@ NEW_TOKENS = 256
 REPEATS = 5
 PICTURE_PROMPT_TOKENS = 1238
 LEAST_SHARE = 0.95
+KINDS = ("text of 1,238 tokens", "short text", "picture")
 PRESETS = Path(__file__).resolve().parents[2] / "presets"
 
 
@@ -130,12 +131,13 @@ def measure(name: str, folder: Path, free_gib: float, partial_lora: bool) -> dic
         "plan_gib": {part.name: round(part.size_bytes / GIB, 3) for part in plan.parts},
         "session_tokens": plan.session_tokens,
     }
-    questions = {"text of 1,238 tokens": long_text(pipe), "short text": [{"role": "user", "content": "Hello, who are you?"}]}
+    questions = dict(zip(KINDS, (long_text(pipe), [{"role": "user", "content": "Hello, who are you?"}]), strict=False))
     if name == XCOMPOSER2:
-        questions["picture"] = picture_question(Image.effect_noise((640, 480), 90).convert("RGB"))
+        questions[KINDS[2]] = picture_question(Image.effect_noise((640, 480), 90).convert("RGB"))
     for kind, question in questions.items():
         runs = [one_run(pipe, question) for _ in range(REPEATS + 1)][1:]
         found[kind] = {key: statistics.median(run[key] for run in runs) for key in runs[0]}
+        print(f"{name}, {time.perf_counter() - started:.0f} s: {kind}: {figures(found[kind])}", flush=True)
     found["peak_gib"] = watch.peak_gib()
     return found
 
@@ -187,6 +189,20 @@ def run_child(name: str, folder: Path, free_gib: float, partial_lora: bool, out:
     return found
 
 
+def figures(kind: dict[str, float]) -> str:
+    return f"{kind['first_token_ms']:.0f} ms, {kind['decode_tokens_s']:.0f} tokens/s"
+
+
+def table(results: dict[str, Any]) -> str:
+    """First token and decode speed of each, and its peak memory beside the plan."""
+    rows = [["", *results]]
+    for kind in KINDS:
+        rows.append([kind, *(figures(found[kind]) if kind in found else "-" for found in results.values())])
+    peaks = [f"{r['peak_gib']:.2f} of {r['planned_gib']:.2f} GiB" if "peak_gib" in r else "failed" for r in results.values()]
+    rows.append(["peak of plan", *peaks])
+    return "\n".join("  ".join(cell.ljust(24) for cell in row).rstrip() for row in rows)
+
+
 def hold_all_but(free_gib: float) -> torch.Tensor:
     free_bytes, _ = torch.cuda.mem_get_info()
     return torch.empty(max(0, int(free_bytes - free_gib * GIB)), dtype=torch.uint8, device="cuda")
@@ -198,12 +214,12 @@ def verdict(results: dict[str, Any]) -> list[str]:
     if wrong:
         return wrong
     ours, theirs = results["xcomposer2"], results["internlm2"]
-    for kind in ("text of 1,238 tokens", "short text"):
+    for kind in KINDS[:2]:
         share = ours[kind]["decode_tokens_s"] / theirs[kind]["decode_tokens_s"]
         print(f"decode, {kind}: {share:.3f} of InternLM2-Chat's")
         if share < LEAST_SHARE:
             wrong.append(f"decode, {kind}: {share:.3f}")
-    share = ours["picture"]["decode_tokens_s"] / theirs["text of 1,238 tokens"]["decode_tokens_s"]
+    share = ours[KINDS[2]]["decode_tokens_s"] / theirs[KINDS[0]]["decode_tokens_s"]
     print(f"decode after a picture: {share:.3f} of InternLM2-Chat's after as much text")
     if share < LEAST_SHARE:
         wrong.append(f"decode after a picture: {share:.3f}")
@@ -240,9 +256,10 @@ def main() -> int:
         tasks = {"internlm2": (INTERNLM2, True), "xcomposer2": (XCOMPOSER2, True), "xcomposer2, PLoRA off": (XCOMPOSER2, False)}
         for title, (name, partial_lora) in tasks.items():
             results[title] = run_child(name, folders[name], args.free_gib, partial_lora, Path(work) / f"{len(results)}.json")
-            print(title, json.dumps(results[title], indent=1), flush=True)
+            print(title, json.dumps(results[title]), flush=True)
             (args.out / "xcomposer2_speed.json").write_text(json.dumps(results, indent=1))
         del ballast
+    print(table(results))
     wrong = verdict(results)
     print("\n".join(f"FAIL {line}" for line in wrong) or "ok")
     return int(bool(wrong))
