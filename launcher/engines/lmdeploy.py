@@ -152,8 +152,8 @@ class LmdeployEngine:
         await _in_thread(self._build)
         progress("first answer", 0.9)
         await self._rehearse()
-        assert self._sleeper is not None
-        self._keeping = asyncio.ensure_future(_in_thread(self._sleeper.keep, self._idle.wait))
+        if self._sleeper is not None:
+            self._keeping = asyncio.ensure_future(_in_thread(self._sleeper.keep, self._idle.wait))
 
     def _build(self) -> None:
         """Runs in a thread of its own: weights, warm-up."""
@@ -178,6 +178,8 @@ class LmdeployEngine:
             )
         self._pipe = pipe
         self._requests = RequestMaker(pipe, self._plan, template, self._spec.preset.chat)
+        if not self._spec.shares_device:
+            return  # nobody will ask it to sleep
         self._sleeper = (
             TurbomindSleeper(pipe, str(self._spec.folder), lambda: self._cache_ratio(self._free_bytes()))
             if turbomind
