@@ -24,8 +24,8 @@ Progress = Callable[[str, float], None]
 class EngineSpec:
     """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".
 
-    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``shares_device`` says that other models may want
-    its place, so that it is worth keeping what makes sleeping and waking fast.
+    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``shares_device`` says that other models may
+    want its place, so that it is worth keeping what makes sleeping and waking fast.
     """
 
     engine: str
