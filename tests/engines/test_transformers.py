@@ -64,6 +64,7 @@ async def loaded(
     folder: Path, kind: str, memory: MemorySettings | None = None, chat: ChatSettings | None = None
 ) -> tuple[TransformersEngine, EngineFacts]:
     engine = TransformersEngine(EngineSpec("transformers", preset(kind, memory, chat), folder, "cpu"))
+    await engine.prepare()
     return engine, await engine.load(lambda _stage, _fraction: None)
 
 
@@ -337,6 +338,7 @@ async def test_pictures_for_a_text_model_and_broken_pictures_are_refused(
 async def test_loading_reports_its_stages(text_folder: Path) -> None:
     engine = TransformersEngine(EngineSpec("transformers", preset("text"), text_folder, "cpu"))
     stages: list[tuple[str, float]] = []
+    await engine.prepare()
     facts = await engine.load(lambda stage, fraction: stages.append((stage, fraction)))
     assert facts == EngineFacts("transformers", "cpu", 512, None, facts.load_s)
     assert [stage for stage, _ in stages] == ["tokenizer", "weights", "warm-up", "ready"]
@@ -353,6 +355,7 @@ async def test_a_folder_it_cannot_run_is_named(tmp_path: Path) -> None:
         if fields:
             (tmp_path / "config.json").write_text(json.dumps(fields))
         engine = TransformersEngine(EngineSpec("transformers", preset("text"), tmp_path, "cpu"))
+        await engine.prepare()
         with pytest.raises(CheckpointError, match=said):
             await engine.load(lambda _stage, _fraction: None)
         await engine.close()

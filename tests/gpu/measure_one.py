@@ -345,6 +345,9 @@ async def run(step: Step) -> None:
         EngineSpec(task["engine"], preset, folder, task["settings"].get("device", "cuda:0"), plan)
     )
     started = time.perf_counter()
+    await engine.prepare()
+    step.result["prepare_s"] = round(time.perf_counter() - started, 2)
+    started = time.perf_counter()
     facts_loaded = await engine.load(lambda stage, fraction: step.mark(f"progress {fraction:.2f} {stage}"))
     step.result["load_s"] = round(time.perf_counter() - started, 2)
     step.result["facts"] = dataclasses.asdict(facts_loaded)
@@ -373,6 +376,7 @@ async def spin(step: Step) -> None:
     engine = load_engine_class("turbomind")(EngineSpec("turbomind", preset, folder, "cuda:0", plan))
     started = time.perf_counter()
     try:
+        await engine.prepare()
         await engine.load(lambda stage, fraction: step.mark(f"progress {fraction:.2f} {stage}"))
         step.check("load", "it loaded")
     except LauncherError as error:
