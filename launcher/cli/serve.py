@@ -69,7 +69,7 @@ def serve(
 def _manager(models: Sequence[Readiness], devices: Devices) -> Manager:
     """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes later."""
     free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
-    return Manager(runnable_models(models), gpu_budget_bytes=free_bytes, measure=seen_on, standby=True)
+    return Manager(runnable_models(models, free_bytes), gpu_budget_bytes=free_bytes, measure=seen_on, standby=True)
 
 
 def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:

@@ -24,7 +24,7 @@ Progress = Callable[[str, float], None]
 class EngineSpec:
     """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".
 
-    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``shares_device`` says that other models may
+    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``makes_room`` says that other models may
     want its place, so that it is worth keeping what makes sleeping and waking fast.
     """
 
@@ -33,7 +33,7 @@ class EngineSpec:
     folder: Path
     device: str
     plan: MemoryPlan | None = None
-    shares_device: bool = False
+    makes_room: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,7 @@ class LmdeployEngine:
             )
         self._pipe = pipe
         self._requests = RequestMaker(pipe, self._plan, template, self._spec.preset.chat)
-        if not self._spec.shares_device:
+        if not self._spec.makes_room:
             return  # nobody will ask it to sleep
         self._sleeper = (
             TurbomindSleeper(pipe, str(self._spec.folder), lambda: self._cache_ratio(self._free_bytes()))

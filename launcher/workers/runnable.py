@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from launcher.engines.base import EngineSpec
 from launcher.errors import LauncherError
@@ -11,16 +10,25 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.workers.manager import RunnableModel
 
 
-def runnable_models(readiness: Iterable[Readiness]) -> tuple[RunnableModel, ...]:
-    """One model for each preset, in order; those that cannot run here carry the reason."""
+def runnable_models(readiness: Iterable[Readiness], free_bytes: Mapping[str, int] | None = None) -> tuple[RunnableModel, ...]:
+    """One model for each preset, in order; those that cannot run here carry the reason.
+
+    Args:
+        readiness: the presets.
+        free_bytes: what is free of each device; where that holds all its models together, none will have to make room.
+    """
     models = tuple(readiness)
-    planned = Counter(model.device for model in models if model.plan is not None)
-    return tuple(RunnableModel(model.preset.name, _spec(model, planned[model.device] > 1)) for model in models)
+    return tuple(RunnableModel(one.preset.name, _spec(one, _is_crowded(one.device, models, free_bytes or {}))) for one in models)
 
 
-def _spec(readiness: Readiness, shares_device: bool) -> EngineSpec | LauncherError:
+def _is_crowded(device: str, models: Iterable[Readiness], free_bytes: Mapping[str, int]) -> bool:
+    planned_bytes = [model.plan.peak_bytes for model in models if model.device == device and model.plan is not None]
+    return len(planned_bytes) > 1 and sum(planned_bytes) > free_bytes.get(device, 0)
+
+
+def _spec(readiness: Readiness, makes_room: bool) -> EngineSpec | LauncherError:
     if readiness.reason is not None:
         return readiness.reason
     assert readiness.state is ReadyState.READY
     assert readiness.folder is not None
-    return EngineSpec(readiness.engine, readiness.preset, readiness.folder, readiness.device, readiness.plan, shares_device)
+    return EngineSpec(readiness.engine, readiness.preset, readiness.folder, readiness.device, readiness.plan, makes_room)

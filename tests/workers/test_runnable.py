@@ -11,18 +11,21 @@ from launcher.workers.runnable import runnable_models
 from tests.ui.scripted_page import scripted
 
 
-def specs(*models: Readiness) -> list[EngineSpec]:
-    return [model.spec for model in runnable_models(models) if isinstance(model.spec, EngineSpec)]
+def make_room(*models: Readiness, free_bytes: int = 0) -> list[bool]:
+    found = runnable_models(models, {"cuda:0": free_bytes} if free_bytes else None)
+    return [model.spec.makes_room for model in found if isinstance(model.spec, EngineSpec)]
 
 
-def test_models_that_share_a_gpu_are_told_so(tmp_path: Path) -> None:
+def test_models_that_do_not_fit_together_are_told_that_they_may_have_to_leave(tmp_path: Path) -> None:
     first, second, cpu = (
         scripted("first", tmp_path, size_bytes=6),
         scripted("second", tmp_path, size_bytes=6),
         scripted("third", tmp_path),
     )
-    assert [spec.shares_device for spec in specs(first, second, cpu)] == [True, True, False]
-    assert [spec.shares_device for spec in specs(first, cpu)] == [False, False]
+    assert make_room(first, second, cpu) == [True, True, False]
+    assert make_room(first, second, cpu, free_bytes=11) == [True, True, False]
+    assert make_room(first, second, cpu, free_bytes=12) == [False, False, False]
+    assert make_room(first, cpu) == [False, False]
 
 
 def test_a_model_that_cannot_run_carries_its_reason(tmp_path: Path) -> None:
