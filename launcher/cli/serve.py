@@ -59,17 +59,23 @@ def serve(
         check_free(address)
         devices = read_devices()
         models, errors = _models(presets or [], devices)
-        with _manager(models, devices) as manager, _private_cache():
+        with manager_of(models, devices) as manager, _private_cache():
             _preload(manager, models, preload or [])
             from launcher.ui.app import build_page  # takes seconds, while the first model loads
 
             _serve_page(build_page(models, manager, errors), address, told_to_stop)
 
 
-def _manager(models: Sequence[Readiness], devices: Devices) -> Manager:
+def manager_of(models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None) -> Manager:
     """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes later."""
     free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
-    return Manager(runnable_models(models, free_bytes), gpu_budget_bytes=free_bytes, measure=seen_on, standby=True)
+    return Manager(
+        runnable_models(models, free_bytes),
+        gpu_budget_bytes=free_bytes,
+        measure=seen_on,
+        standby=standby,
+        log_folder=log_folder,
+    )
 
 
 def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:

@@ -19,7 +19,6 @@ import torch
 from torch import Tensor
 
 from launcher.engines.host_copy import has_room, host_copy, size_bytes
-from launcher.errors import EngineError
 
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
@@ -195,13 +194,7 @@ class PytorchSleeper:
                 self._weights = host_copy(tensors, wait_for_turn)
 
     async def sleep(self) -> None:
-        """Frees weights, cache and graphs.
-
-        Raises:
-            EngineError: there is no host copy.
-        """
-        if self._weights is None:
-            raise EngineError("There is too little RAM for a copy of the weights.", hint="The model is loaded anew when needed.")
+        """Frees weights, cache and graphs; there is a host copy, as ``sleeps`` says."""
         await self._on_its_loop(self._fall_asleep())
 
     async def _fall_asleep(self) -> None:

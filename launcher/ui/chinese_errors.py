@@ -133,8 +133,6 @@ READINESS = {
 }
 
 ENGINES = {
-    "There is too little RAM for a copy of the weights.": "内存不足，放不下权重的副本。",
-    "The model is loaded anew when needed.": "需要时会重新加载该模型。",
     "{engine} needs a memory plan; {model} has none.": "{engine} 需要显存规划，{model} 没有。",
     "PyTorch finds no NVIDIA GPU that it can use here.": "PyTorch 在这里找不到可用的 NVIDIA GPU。",
     "Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.": (

@@ -18,6 +18,7 @@ While nothing loads, a process is made to stand by for each model that has none,
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Mapping
 
 from launcher.errors import EngineError, LauncherError, OutOfMemory
@@ -164,7 +165,7 @@ class Scheduler:
         model.sleeps = sleeps
         model.last_try = model.shunned = False
         model.used_s = now_s
-        model.deaths = type(model.deaths)((death for death in model.deaths if not death.while_loading), model.deaths.maxlen)
+        model.deaths = deque((death for death in model.deaths if not death.while_loading), model.deaths.maxlen)
         self._take(model.needs.device, seen)
         return _begin_answers(model) + self.settle(now_s)
 
@@ -245,7 +246,7 @@ class Scheduler:
 
     def _take(self, device: str, seen: Seen | None) -> None:
         """Takes what was measured for what is held; where that tells of all, also for what all may hold together."""
-        if seen is None or device not in self._budgets:
+        if seen is None:
             return
         holders = self._holders(device)
         for model in holders:
@@ -305,10 +306,11 @@ class Scheduler:
             and model.state in (ModelState.ASLEEP, ModelState.WAITING)
             and not model.shunned
         ]
-        for model in sorted(candidates, key=lambda one: one.state is not ModelState.WAITING)[:1]:
-            model.has_process(ProcessState.STARTING)
-            return [Prepare(model.needs.name)]
-        return []
+        if not candidates:
+            return []
+        model = min(candidates, key=lambda one: one.state is not ModelState.WAITING)
+        model.has_process(ProcessState.STARTING)
+        return [Prepare(model.needs.name)]
 
     def _waits_for(self, model: ModelRecord, now_s: float) -> tuple[str, ...]:
         if model.state is not ModelState.WAITING or not model.needs.planned or model.restart_at_s > now_s:

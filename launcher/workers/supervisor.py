@@ -164,8 +164,8 @@ class Supervisor:
     def _watch(self, child: ChildProcess) -> _Over:
         silences = Silences(time.monotonic())
         while True:
-            asked_well = self._phase in (_Phase.LOADED, _Phase.STANDING_BY)
-            if self._stopping.is_set() and (not asked_well or silences.stopping_s > self._limits.close_s):
+            listens = self._phase in (_Phase.LOADED, _Phase.STANDING_BY)
+            if self._stopping.is_set() and (not listens or silences.stopping_s > self._limits.close_s):
                 return _Over(0.0)
             if child.pipe.poll(TICK_S):
                 try:
