@@ -8,7 +8,7 @@ the page does it: wake, ask, read to the end; each question has one right answer
 tab is killed that many times at random moments, while it is asked; then its answers may end in one clear error, the next question
 must work, and the other tabs must notice nothing.
 
-Writes DIR/crowd.json. Ends with 1 where an answer was lost, wrong, or waited for beyond the bound.
+Writes DIR/crowd-ENGINE-N-kills.json. Ends with 1 where an answer was lost, wrong, or waited for beyond the bound.
 """
 
 from __future__ import annotations
@@ -120,22 +120,14 @@ def scripted(folder: Path) -> tuple[Manager, Callable[[], Question]]:
 
 
 def lmdeploy(folder: Path) -> tuple[Manager, Callable[[], Question]]:
-    from launcher.devices import read_devices
-    from launcher.presets import read_presets
-    from launcher.readiness import assess, installed_engines
-    from launcher.workers.runnable import runnable_models
+    from tests.gpu.crowded import ENGINES, crowded_manager
     from tests.gpu.test_known_answers import chat_cases, picture_cases
 
-    engines = {"shapes-internvl2": "turbomind", "shapes-xcomposer2": "pytorch", "tiny-chat": "turbomind"}
-    catalog, devices, installed = read_presets(), read_devices(), installed_engines()
-    found = [assess(catalog.find(n).model_copy(update={"engine": e}), devices, installed) for n, e in engines.items()]
-    plans = [readiness.plan for readiness in found if readiness.plan is not None]
-    budget = max(plan.peak_bytes for plan in plans) + 2 * max(plan.asleep_bytes for plan in plans)
-    manager = Manager(runnable_models(found), gpu_budget_bytes={"cuda:0": budget}, standby=True, log_folder=folder / "logs")
+    manager = crowded_manager(standby=True, log_folder=folder / "logs")
     pictures, chats = list(picture_cases(folder)), list(chat_cases())
 
     def draw() -> Question:
-        name = random.choice(list(engines))
+        name = random.choice(list(ENGINES))
         messages, is_right = random.choice(chats if name == "tiny-chat" else pictures)
         return Question(name, ChatRequest(messages, GenerationOptions(max_new_tokens=64)), is_right)
 

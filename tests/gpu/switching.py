@@ -26,13 +26,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from launcher.cli.serve import manager_of
 from launcher.devices import read_devices
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
-from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
-from launcher.workers.runnable import runnable_models
 from launcher.workers.states import ModelState, ProcessState
 from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
 
@@ -86,8 +85,7 @@ class Bench:
             if readiness.reason is not None:
                 raise readiness.reason
             self.folders[readiness.preset.name] = readiness.folder
-        free = {f"cuda:{n}": gpu.free_bytes for n, gpu in enumerate(devices.gpus)}
-        return Manager(runnable_models(found), gpu_budget_bytes=free, measure=seen_on, standby=standby, log_folder=self.logs)
+        return manager_of(found, devices, standby=standby, log_folder=self.logs)
 
 
 def first_token_s(manager: Manager, name: str) -> float:

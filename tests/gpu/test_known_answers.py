@@ -40,8 +40,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pictures")
 
 
-def picture_cases(folder: Path) -> Iterator[Case]:
-    for case in held_out_cases(PICTURES, KINDS, first=7000):
+def picture_cases(folder: Path, pictures: int = PICTURES, first: int = 7000) -> Iterator[Case]:
+    for case in held_out_cases(pictures, KINDS, first=first):
         path = folder / f"scene-{case.scene.seed}"
         if not path.exists():
             path.write_bytes(encode(case.scene))

@@ -7,17 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from launcher.devices import read_devices
-from launcher.presets import read_presets
-from launcher.readiness import assess, installed_engines
 from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
-from launcher.workers.runnable import runnable_models
 from launcher.workers.states import ProcessState
+from tests.gpu.crowded import ENGINES, crowded_manager
 from tests.gpu.test_known_answers import GPU, ask, cases
 
 pytestmark = list(GPU)
-ENGINES = {"shapes-internvl2": "turbomind", "shapes-xcomposer2": "pytorch", "tiny-chat": "turbomind"}
 QUESTIONS = 6
 ROUNDS = 8
 SPREAD_BYTES = 16 << 20
@@ -25,13 +21,7 @@ SPREAD_BYTES = 16 << 20
 
 @pytest.fixture
 def manager() -> Iterator[Manager]:
-    """All three, with a budget that holds one of them awake and the others asleep."""
-    devices, installed, catalog = read_devices(), installed_engines(), read_presets()
-    presets = [catalog.find(name).model_copy(update={"engine": engine}) for name, engine in ENGINES.items()]
-    found = [assess(preset, devices, installed) for preset in presets]
-    plans = [readiness.plan for readiness in found if readiness.plan is not None]
-    budget = max(plan.peak_bytes for plan in plans) + 2 * max(plan.asleep_bytes for plan in plans)
-    with Manager(runnable_models(found), gpu_budget_bytes={"cuda:0": budget}) as manager:
+    with crowded_manager() as manager:
         yield manager
 
 

@@ -18,21 +18,17 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from launcher.checkpoints import read_facts
-from launcher.demo.judging import judge
-from launcher.demo.known_answers import held_out_cases
-from launcher.demo.pictures import encode
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
 from launcher.memory import GIB, Card, plan_memory
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import read_presets
 from launcher.sizes import model_sizes
-from tests.gpu.test_known_answers import KINDS, Case
+from tests.gpu.test_known_answers import Case, picture_cases
 
 NAME = "shapes-xcomposer2"
 FOLDER = Path(__file__).parents[2] / "launcher" / "demo" / "checkpoints" / NAME
@@ -45,16 +41,6 @@ WITHOUT_PICTURE = (
     "星形在哪里？",
 )
 BATCH = 8
-
-
-def picture_cases(folder: Path, pictures: int) -> list[Case]:
-    found: list[Case] = []
-    for case in held_out_cases(pictures, KINDS, first=9000):
-        path = folder / f"scene-{case.scene.seed}"
-        if not path.exists():
-            path.write_bytes(encode(case.scene))
-        found.append(((Message("user", case.question.text, (path,)),), partial(judge, case.question)))
-    return found
 
 
 async def loaded(name: str) -> Engine:
@@ -92,7 +78,7 @@ def mixed(cases: list[Case]) -> list[Case]:
 
 
 async def compare(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    cases = mixed(picture_cases(folder, args.pictures))
+    cases = mixed(list(picture_cases(folder, args.pictures, first=9000)))
     asked = [messages for messages, _ in cases]
     began = time.monotonic()
     plug_in = await loaded("pytorch")
