@@ -1,8 +1,10 @@
-"""Where on this machine a checkpoint is, and what its folder holds; owns neither downloading nor what a model needs.
+"""Where on this machine a checkpoint is, and what its folder holds; owns neither downloading nor what a model
+needs.
 
-Of a preset's sources the first that exists wins; nothing here goes to the network. Facts come from config.json and the
-safetensors headers alone: no weight is read, and every file is bounded before it is read. ``launcher.sizes`` turns the facts
-into a model's shape and bytes.
+Of a preset's sources the first that exists wins; nothing here goes to the network. Facts come from
+config.json and the
+safetensors headers alone: no weight is read, and every file is bounded before it is read. ``launcher.sizes``
+    turns the facts into a model's shape and bytes.
 """
 
 from __future__ import annotations
@@ -69,8 +71,8 @@ class Located:
 class Absent:
     """A checkpoint that is not on this machine.
 
-    ``places`` are the sources looked at, some with what is wrong there in brackets; ``commands`` can be typed to get it, best
-    first.
+    ``places`` are the sources looked at, some with what is wrong there in brackets; ``commands`` can be typed
+    to get it, best first.
     """
 
     places: tuple[str, ...]
@@ -98,7 +100,8 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How the weights were quantised: method as the checkpoint says it ("awq", "gptq", …), bits, and weights to one scale."""
+    """How the weights were quantised: method as the checkpoint says it ("awq", "gptq", …), bits, and weights
+    to one scale."""
 
     method: str
     bits: int
@@ -109,9 +112,9 @@ class Quantization:
 class CheckpointFacts:
     """A checkpoint, as far as it can be known without reading weights.
 
-    ``folder`` is None and there are no files when only a config was read; ``tensors`` is empty, too, for ``.bin`` weights, whose
-    tensors cannot be listed safely. ``dtype`` is what config.json says ("bfloat16"), "" when it says nothing. ``config`` is
-    config.json as it stands, not to be changed.
+    ``folder`` is None and there are no files when only a config was read; ``tensors`` is empty, too, for
+    ``.bin`` weights, whose tensors cannot be listed safely. ``dtype`` is what config.json says ("bfloat16"),
+    "" when it says nothing. ``config`` is config.json as it stands, not to be changed.
     """
 
     folder: Path | None
@@ -135,7 +138,8 @@ class CheckpointFacts:
 
 
 def locate(preset: Preset) -> Located | Absent:
-    """The first of the preset's sources that exists here: a folder or a downloaded copy with a config.json."""
+    """The first of the preset's sources that exists here: a folder or a downloaded copy with a
+    config.json."""
     places = []
     for source in preset.sources:
         found = _folder_of(source)
@@ -169,7 +173,8 @@ def _with_config(folder: Path) -> Path | str:
 
 
 def _in_hub_cache(name: str) -> Path | str:
-    """Hugging Face's cache. A config alone does not count: it is there as soon as somebody has looked at the tokenizer."""
+    """Hugging Face's cache. A config alone does not count: it is there as soon as somebody has looked at the
+    tokenizer."""
     from huggingface_hub import try_to_load_from_cache  # 0.2 s that only presets with a hub source cost
 
     config = try_to_load_from_cache(name, CONFIG)
@@ -180,7 +185,8 @@ def _in_hub_cache(name: str) -> Path | str:
 
 
 def _in_modelscope_cache(name: str) -> Path | str:
-    """ModelScope's cache, whose layout changed twice, and which writes a dot in a name as three underscores."""
+    """ModelScope's cache, whose layout changed twice, and which writes a dot in a name as three
+    underscores."""
     home = Path(os.environ.get("MODELSCOPE_CACHE") or Path.home() / ".cache" / "modelscope")
     for middle in ("hub/models", "models", "hub"):
         for written in (name, name.replace(".", "___")):
@@ -195,18 +201,22 @@ def _has_weights(folder: Path) -> bool:
 
 
 def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ...]:
-    """What fetches the checkpoint, exactly as it is to be typed, best first: the launcher's own command, then the hubs' programs.
+    """What fetches the checkpoint, exactly as it is to be typed, best first: the launcher's own command, then
+    the hubs' programs.
 
     Args:
         preset: whose checkpoint; only its hub and ModelScope sources can be fetched.
-        into: the folder that the hubs' programs are to fetch into; None for their own cache, where ``locate`` looks as well.
-            ``launcher pull`` finds out for itself.
+        into: the folder that the hubs' programs are to fetch into; None for their own cache, where ``locate``
+            looks as well. ``launcher pull`` finds out for itself.
     """
     commands = []
     for source in preset.sources:
         kind, _, name = source.partition(":")
         if kind == "hf":
-            commands.append(f"{_program('hf')} download {name}" + (f" --local-dir {shlex.quote(str(into))}" if into else ""))
+            commands.append(
+                f"{_program('hf')} download {name}"
+                + (f" --local-dir {shlex.quote(str(into))}" if into else "")
+            )
         elif kind == "modelscope":
             target = f" --local_dir {shlex.quote(str(into))}" if into else ""
             commands.append(f"{_program('modelscope')} download --model {name}{target}")
@@ -229,13 +239,16 @@ def read_facts(folder: Path) -> CheckpointFacts:
     """Reads a checkpoint's facts, and makes sure that it is whole.
 
     Raises:
-        CheckpointError: the folder is missing or incomplete, or one of its files is broken; the message names the file.
+        CheckpointError: the folder is missing or incomplete, or one of its files is broken; the message names
+            the file.
     """
     if not folder.is_dir():
         raise CheckpointError("There is no folder {folder}", "Check the preset's sources.", folder=folder)
     facts = facts_from_config(folder / CONFIG)
     if not any((folder / name).is_file() for name in TOKENIZERS):
-        raise CheckpointError("{folder} holds no tokenizer ({names})", _AGAIN, folder=folder, names=", ".join(TOKENIZERS))
+        raise CheckpointError(
+            "{folder} holds no tokenizer ({names})", _AGAIN, folder=folder, names=", ".join(TOKENIZERS)
+        )
     files = tuple(_weight_files(folder))
     tensors = tuple(tensor for file in files if file.suffix == ".safetensors" for tensor in _tensors(file))
     _check_index(folder, tensors)
@@ -263,7 +276,12 @@ def facts_from_config(path: Path) -> CheckpointFacts:
     if not (isinstance(architectures, list) and architectures and isinstance(architectures[0], str)):
         raise CheckpointError('{file} is no model\'s config: "architectures" is missing', _AGAIN, file=path)
     language = config.get("llm_config") or config.get("text_config") or {}
-    dtypes = (each.get(key) for each in (config, language) if isinstance(each, dict) for key in ("torch_dtype", "dtype"))
+    dtypes = (
+        each.get(key)
+        for each in (config, language)
+        if isinstance(each, dict)
+        for key in ("torch_dtype", "dtype")
+    )
     return CheckpointFacts(
         folder=None,
         architecture=architectures[0],
@@ -276,7 +294,9 @@ def facts_from_config(path: Path) -> CheckpointFacts:
 
 def _quantization(config: dict[str, Any], language: object) -> Quantization | None:
     """AWQ folders of InternVL2 carry it at the top or in the language model's part."""
-    found = config.get("quantization_config") or (language.get("quantization_config") if isinstance(language, dict) else None)
+    found = config.get("quantization_config") or (
+        language.get("quantization_config") if isinstance(language, dict) else None
+    )
     if not isinstance(found, dict):
         return None
     bits, group = found.get("bits", found.get("w_bit")), found.get("group_size", found.get("q_group_size"))
@@ -298,18 +318,24 @@ def _weight_files(folder: Path) -> Iterator[Path]:
             _check_numbers(folder, found)
             yield from (_present(folder, file.name) for file in found)
             return
-    raise CheckpointError("{folder} holds no weights (*.safetensors or pytorch_model*.bin)", _AGAIN, folder=folder)
+    raise CheckpointError(
+        "{folder} holds no weights (*.safetensors or pytorch_model*.bin)", _AGAIN, folder=folder
+    )
 
 
 def _present(folder: Path, name: str) -> Path:
     file = folder / name
     if not file.is_file():
-        raise CheckpointError("The download in {folder} is incomplete: {name} is missing", _AGAIN, folder=folder, name=name)
+        raise CheckpointError(
+            "The download in {folder} is incomplete: {name} is missing", _AGAIN, folder=folder, name=name
+        )
     if file.stat().st_size == 0:
         raise CheckpointError("{file} is empty: the download was cut off", _AGAIN, file=file)
     with file.open("rb") as opened:
         if opened.read(len(_LFS)) == _LFS:
-            raise CheckpointError("{file} is a Git LFS pointer, not the file itself", "Type: git lfs pull", file=file)
+            raise CheckpointError(
+                "{file} is a Git LFS pointer, not the file itself", "Type: git lfs pull", file=file
+            )
     return file
 
 
@@ -329,7 +355,9 @@ def _weight_map(index: Path) -> dict[str, str]:
         raise CheckpointError('{file} is broken: "weight_map" is missing', _AGAIN, file=index)
     for name in weight_map.values():
         if not isinstance(name, str) or Path(name).name != name:
-            raise CheckpointError("{file} is broken: {name} is not the name of a file beside it", _AGAIN, file=index, name=name)
+            raise CheckpointError(
+                "{file} is broken: {name} is not the name of a file beside it", _AGAIN, file=index, name=name
+            )
     return weight_map
 
 
@@ -342,7 +370,11 @@ def _check_index(folder: Path, tensors: tuple[TensorFacts, ...]) -> None:
     if missing:
         tensor, file = missing
         raise CheckpointError(
-            "{file} in {folder} lacks {tensor}, which the index says it holds", _AGAIN, file=file, folder=folder, tensor=tensor
+            "{file} in {folder} lacks {tensor}, which the index says it holds",
+            _AGAIN,
+            file=file,
+            folder=folder,
+            tensor=tensor,
         )
 
 
@@ -355,12 +387,16 @@ def _tensors(file: Path) -> Iterator[TensorFacts]:
                 shape, dtype = tuple(part.get_shape()), str(part.get_dtype())
                 yield TensorFacts(name, dtype, shape, _tensor_bytes(file, shape, dtype), file.name)
     except (SafetensorError, OSError) as error:
-        raise CheckpointError("{file} is broken or cut short: {reason}", _AGAIN, file=file, reason=error) from error
+        raise CheckpointError(
+            "{file} is broken or cut short: {reason}", _AGAIN, file=file, reason=error
+        ) from error
 
 
 def _tensor_bytes(file: Path, shape: tuple[int, ...], dtype: str) -> int:
     if dtype not in _BITS:
-        raise CheckpointError("{file} holds numbers of a type that is not known: {dtype}", "", file=file, dtype=dtype)
+        raise CheckpointError(
+            "{file} holds numbers of a type that is not known: {dtype}", "", file=file, dtype=dtype
+        )
     return -(-prod(shape) * _BITS[dtype] // 8)
 
 
@@ -370,9 +406,16 @@ def _json_object(path: Path, limit_bytes: int) -> dict[str, Any]:
             content = opened.read(limit_bytes + 1)
         found = json.loads(content) if len(content) <= limit_bytes else None
     except FileNotFoundError as error:
-        raise CheckpointError("{folder} holds no {name}", _AGAIN, folder=path.parent, name=path.name) from error
+        raise CheckpointError(
+            "{folder} holds no {name}", _AGAIN, folder=path.parent, name=path.name
+        ) from error
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError("{file} cannot be read: {reason}", _AGAIN, file=path, reason=error) from error
     if not isinstance(found, dict):
-        raise CheckpointError("{file} does not hold a JSON object of at most {limit} bytes", _AGAIN, file=path, limit=limit_bytes)
+        raise CheckpointError(
+            "{file} does not hold a JSON object of at most {limit} bytes",
+            _AGAIN,
+            file=path,
+            limit=limit_bytes,
+        )
     return found

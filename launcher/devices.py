@@ -1,7 +1,9 @@
-"""GPU and memory facts of this machine, through NVML and the operating system, without torch. Decides nothing.
+"""GPU and memory facts of this machine, through NVML and the operating system, without torch. Decides
+nothing.
 
-NVML knows every GPU of the machine; what CUDA_VISIBLE_DEVICES hides is left out here, and its order is kept, so that position N
-in ``Devices.gpus`` is what CUDA calls device N. (CUDA sorts by speed where CUDA_DEVICE_ORDER is not PCI_BUS_ID and the cards
+NVML knows every GPU of the machine; what CUDA_VISIBLE_DEVICES hides is left out here, and its order is kept,
+so that position N in ``Devices.gpus`` is what CUDA calls device N. (CUDA sorts by speed where
+CUDA_DEVICE_ORDER is not PCI_BUS_ID and the cards
 differ: start a worker with CUDA_VISIBLE_DEVICES set to a GPU's ``uuid`` to be sure.)
 """
 
@@ -25,7 +27,8 @@ _MEMINFO = Path("/proc/meminfo")
 
 @dataclass(frozen=True, slots=True)
 class GpuProcess:
-    """A process that holds memory on a GPU. ``used_bytes`` is None where the driver does not say (WSL, some containers)."""
+    """A process that holds memory on a GPU. ``used_bytes`` is None where the driver does not say (WSL, some
+    containers)."""
 
     pid: int
     used_bytes: int | None
@@ -68,7 +71,8 @@ def read_gpus(nvml: ModuleType | Any = pynvml) -> tuple[Gpu, ...]:
     """The GPUs that CUDA may see, in its order; none where there is no NVIDIA driver.
 
     Args:
-        nvml: the module that speaks to the driver; another one only to stand for faults that a sound machine does not have.
+        nvml: the module that speaks to the driver; another one only to stand for faults that a sound machine
+            does not have.
 
     Raises:
         DeviceError: there is an NVIDIA driver, but it does not answer.
@@ -77,7 +81,10 @@ def read_gpus(nvml: ModuleType | Any = pynvml) -> tuple[Gpu, ...]:
         with _session(nvml) as present:
             if not present:
                 return ()
-            driver, cuda = nvml.nvmlSystemGetDriverVersion(), _dotted(nvml.nvmlSystemGetCudaDriverVersion_v2())
+            driver, cuda = (
+                nvml.nvmlSystemGetDriverVersion(),
+                _dotted(nvml.nvmlSystemGetCudaDriverVersion_v2()),
+            )
             handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
             uuids = [nvml.nvmlDeviceGetUUID(handle) for handle in handles]
             return tuple(_gpu(nvml, handles[index], uuids[index], driver, cuda) for index in _visible(uuids))
@@ -120,7 +127,10 @@ def _gpu(nvml: ModuleType | Any, handle: object, uuid: str, driver: str, cuda: t
 def _processes(nvml: ModuleType | Any, handle: object) -> tuple[GpuProcess, ...]:
     """Who holds memory, the largest first. A driver that will not say leaves the list empty."""
     found: dict[int, int | None] = {}
-    for list_processes in (nvml.nvmlDeviceGetComputeRunningProcesses, nvml.nvmlDeviceGetGraphicsRunningProcesses):
+    for list_processes in (
+        nvml.nvmlDeviceGetComputeRunningProcesses,
+        nvml.nvmlDeviceGetGraphicsRunningProcesses,
+    ):
         try:
             found |= {process.pid: process.usedGpuMemory for process in list_processes(handle)}
         except (nvml.NVMLError_NotSupported, nvml.NVMLError_NoPermission):
@@ -130,13 +140,18 @@ def _processes(nvml: ModuleType | Any, handle: object) -> tuple[GpuProcess, ...]
 
 
 def _visible(uuids: list[str]) -> list[int]:
-    """Positions in NVML's list that CUDA_VISIBLE_DEVICES leaves, in its order; like CUDA, stops at the first it cannot find."""
+    """Positions in NVML's list that CUDA_VISIBLE_DEVICES leaves, in its order; like CUDA, stops at the first
+    it cannot find."""
     wanted = os.environ.get("CUDA_VISIBLE_DEVICES")
     if wanted is None:
         return list(range(len(uuids)))
     seen: list[int] = []
     for each in (part.strip() for part in wanted.split(",")):
-        found = [index for index, uuid in enumerate(uuids) if str(index) == each or (each and uuid.startswith(each))]
+        found = [
+            index
+            for index, uuid in enumerate(uuids)
+            if str(index) == each or (each and uuid.startswith(each))
+        ]
         if len(found) != 1 or found[0] in seen:
             break
         seen += found

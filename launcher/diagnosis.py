@@ -1,6 +1,8 @@
-"""What is right with this machine, what is not, and what mends it: pure rules over facts that somebody else has gathered.
+"""What is right with this machine, what is not, and what mends it: pure rules over facts that somebody else
+has gathered.
 
-A fault is what keeps ``launcher serve`` from showing a page on which at least one model answers; all else is a warning.
+A fault is what keeps ``launcher serve`` from showing a page on which at least one model answers; all else is
+a warning.
 """
 
 from __future__ import annotations
@@ -36,7 +38,8 @@ PACKAGES = {
     "transformers": ">=5.10,<6",
     "typer": ">=0.29",
 }
-"""What pyproject.toml asks for, for a launcher that runs from a clone and has no metadata; a test compares them."""
+"""What pyproject.toml asks for, for a launcher that runs from a clone and has no metadata; a test compares
+them."""
 GPU_PACKAGES = {"lmdeploy": ">=0.18,<0.19", "torch": "<2.11"}
 """And beside that for LMDeploy's engines."""
 
@@ -69,7 +72,8 @@ class Level(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line: about what, how it stands, and what mends it. ``exit_code`` is a fault's, as the errors of its kind have it."""
+    """One line: about what, how it stands, and what mends it. ``exit_code`` is a fault's, as the errors of
+    its kind have it."""
 
     subject: str
     level: Level
@@ -80,7 +84,8 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """How an import in a process of its own went: "" for well, else why not. ``cuda``: what PyTorch is built for, "" for none."""
+    """How an import in a process of its own went: "" for well, else why not. ``cuda``: what PyTorch is built
+    for, "" for none."""
 
     reason: str = ""
     cuda: str = ""
@@ -109,9 +114,9 @@ class Disk:
 class Facts:
     """All that is looked at.
 
-    ``devices`` is the driver's error where it does not answer; then ``readiness`` is empty. ``versions`` has None for what is
-    not installed; ``probes`` has only what was tried. ``process_names`` names those that hold GPU memory. ``port_error`` is what
-    ``launcher serve`` would say about ``address``.
+    ``devices`` is the driver's error where it does not answer; then ``readiness`` is empty. ``versions`` has
+    None for what is not installed; ``probes`` has only what was tried. ``process_names`` names those that
+    hold GPU memory. ``port_error`` is what ``launcher serve`` would say about ``address``.
     """
 
     python: str
@@ -159,7 +164,9 @@ def _packages(facts: Facts) -> Iterator[Finding]:
             yield Finding(name, Level.FAULT, "is not installed", mend, MissingPart.exit_code)
         elif not SpecifierSet(wanted).contains(version, prereleases=True):
             wrong = True
-            yield Finding(name, Level.WARNING, f"{version} is not {wanted}, which the launcher is made for", mend)
+            yield Finding(
+                name, Level.WARNING, f"{version} is not {wanted}, which the launcher is made for", mend
+            )
     if not wrong:
         yield Finding("packages", Level.OK, f"all {len(_wanted(facts))} within the supported range")
 
@@ -169,17 +176,26 @@ def _wanted(facts: Facts) -> dict[str, str]:
     if facts.versions.get("lmdeploy") is None or not _has_gpu(facts):
         return PACKAGES
     both = PACKAGES.keys() | GPU_PACKAGES.keys()
-    return {name: ",".join(filter(None, (PACKAGES.get(name), GPU_PACKAGES.get(name)))) for name in sorted(both)}
+    return {
+        name: ",".join(filter(None, (PACKAGES.get(name), GPU_PACKAGES.get(name)))) for name in sorted(both)
+    }
 
 
 def _driver(facts: Facts) -> Iterator[Finding]:
     if isinstance(facts.devices, DeviceError):
-        yield Finding("driver", Level.FAULT, facts.devices.message, facts.devices.hint, facts.devices.exit_code)
+        yield Finding(
+            "driver", Level.FAULT, facts.devices.message, facts.devices.hint, facts.devices.exit_code
+        )
     elif facts.devices.gpus:
         gpu = facts.devices.gpus[0]
-        yield Finding("driver", Level.OK, f"NVIDIA {gpu.driver}, speaks CUDA {gpu.cuda_driver[0]}.{gpu.cuda_driver[1]}")
+        yield Finding(
+            "driver", Level.OK, f"NVIDIA {gpu.driver}, speaks CUDA {gpu.cuda_driver[0]}.{gpu.cuda_driver[1]}"
+        )
     else:
-        mend = "Nothing need be done for the built-in models; the others want a machine where nvidia-smi lists a GPU."
+        mend = (
+            "Nothing need be done for the built-in models;"
+            " the others want a machine where nvidia-smi lists a GPU."
+        )
         yield Finding("driver", Level.WARNING, "no NVIDIA GPU that can be used: models run on the CPU", mend)
 
 
@@ -232,7 +248,9 @@ def _torch(version: str, cuda: str, *, has_gpu: bool) -> Finding:
         return Finding("torch", Level.OK, f"{version} can be imported, built for CUDA {cuda}")
     if has_gpu:
         mend = f"Install a build for CUDA: pip install --force-reinstall 'torch{GPU_PACKAGES['torch']}'"
-        return Finding("torch", Level.WARNING, f"{version} is built for the CPU and does not use the GPU", mend)
+        return Finding(
+            "torch", Level.WARNING, f"{version} is built for the CPU and does not use the GPU", mend
+        )
     return Finding("torch", Level.OK, f"{version} can be imported, built for the CPU")
 
 
@@ -243,13 +261,17 @@ def _has_gpu(facts: Facts) -> bool:
 def _without_lmdeploy(facts: Facts) -> Finding:
     if _has_gpu(facts):
         mend = f"Type: pip install 'lmdeploy{GPU_PACKAGES['lmdeploy']}' 'torch{GPU_PACKAGES['torch']}'"
-        return Finding("lmdeploy", Level.WARNING, "is not installed: the GPU is used through transformers, slower", mend)
+        return Finding(
+            "lmdeploy", Level.WARNING, "is not installed: the GPU is used through transformers, slower", mend
+        )
     return Finding("lmdeploy", Level.OK, "is not installed, and needed only with an NVIDIA GPU")
 
 
 def _presets(facts: Facts) -> Iterator[Finding]:
     for error in facts.preset_errors:
-        yield Finding("presets", Level.WARNING, error.message, error.hint or "Mend the file; until then it is left out.")
+        yield Finding(
+            "presets", Level.WARNING, error.message, error.hint or "Mend the file; until then it is left out."
+        )
     if facts.readiness:
         yield Finding("presets", Level.OK, f"{len(facts.readiness)} can be read")
     elif isinstance(facts.devices, Devices):
@@ -283,7 +305,13 @@ def _disks(facts: Facts) -> Iterator[Finding]:
     for disk in facts.disks:
         subject, path = f"disk for {disk.purpose}", disk.path
         if disk.free_bytes is None:
-            yield Finding(subject, Level.FAULT, f"{path} cannot be written", "Set TMPDIR to a folder that can be written.", 1)
+            yield Finding(
+                subject,
+                Level.FAULT,
+                f"{path} cannot be written",
+                "Set TMPDIR to a folder that can be written.",
+                1,
+            )
         elif disk.free_bytes < disk.tight_bytes:
             mend = f"Make room: {disk.tight_bytes / _GB:.1f} GB should be free."
             yield Finding(subject, Level.WARNING, f"{path}: only {disk.free_bytes / _GB:.1f} GB free", mend)
@@ -303,6 +331,8 @@ def _logs(facts: Facts) -> Iterator[Finding]:
     for log in facts.logs:
         text = f"{log.path.name}, written {log.written}: {log.last_lines[-1] if log.last_lines else 'empty'}"
         if any(sign in line for sign in _TROUBLE for line in log.last_lines):
-            yield Finding("log", Level.WARNING, text, f"The model's process failed then. Type: less {log.path}")
+            yield Finding(
+                "log", Level.WARNING, text, f"The model's process failed then. Type: less {log.path}"
+            )
         else:
             yield Finding("log", Level.OK, text)

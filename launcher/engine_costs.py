@@ -12,14 +12,16 @@ EngineKind = Literal["turbomind", "pytorch"]
 
 MIB = 2**20
 RATIO_MARGIN = 0.03
-"""How far the free memory that TurboMind sees may lie from the plan's before a planned cache page is missing."""
+"""How far the free memory that TurboMind sees may lie from the plan's before a planned cache page is
+missing."""
 
 
 @dataclass(frozen=True, slots=True)
 class TurbomindCache:
     """TurboMind's paged cache: 32 MiB pages, joined to slabs of 2^k pages until blocks fill 95 % of a slab.
 
-    Source: LMDeploy 0.18 ``src/turbomind/memory/{page,slab}.h`` and ``object.cc``. The region is aligned up to a page.
+    Source: LMDeploy 0.18 ``src/turbomind/memory/{page,slab}.h`` and ``object.cc``. The region is aligned up
+        to a page.
     """
 
     page_bytes: int = 32 * MIB
@@ -43,7 +45,10 @@ class TurbomindCache:
         slab_bytes = self.page_bytes
         while slab_bytes < block_bytes:
             slab_bytes *= 2
-        while slab_bytes // block_bytes * block_bytes < self.fill * slab_bytes and slab_bytes * 2 <= self.max_slab_bytes:
+        while (
+            slab_bytes // block_bytes * block_bytes < self.fill * slab_bytes
+            and slab_bytes * 2 <= self.max_slab_bytes
+        ):
             slab_bytes *= 2
         return slab_bytes
 
@@ -65,10 +70,13 @@ class PytorchCache:
 class EngineCosts:
     """What an engine takes besides weights and cache.
 
-    ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the model;
-    ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times the picture tower's
-    hidden + intermediate for each of a tile's patches; ``logit_factor``: 4-byte copies of the vocabulary for each user;
-    ``load_copies``: copies of the embedding table that are held besides the weights while they load, and then given back;
+    ``context_bytes``: CUDA context and code; ``workspace_bytes``: GEMM and attention scratch, whatever the
+        model;
+    ``token_factor``: times hidden + intermediate elements for each prefilled token; ``tile_factor``: times
+        the picture tower's hidden + intermediate for each of a tile's patches; ``logit_factor``: 4-byte
+        copies of the vocabulary for each user;
+    ``load_copies``: copies of the embedding table that are held besides the weights while they load, and then
+        given back;
     ``asleep_bytes``: what the process still holds once it sleeps, mostly its context.
     """
 
@@ -82,8 +90,9 @@ class EngineCosts:
     asleep_bytes: int
 
 
-# Measured at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals within 1 % on TurboMind with 6 to 80 GiB
-# free, and within 2 % on the PyTorch engine. TurboMind's context includes the 340 MiB that it takes before the first weight.
+# Measured at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals within 1 % on
+# TurboMind with 6 to 80 GiB free, and within 2 % on the PyTorch engine. TurboMind's context includes the 340
+# MiB that it takes before the first weight.
 COSTS: dict[EngineKind, EngineCosts] = {
     "turbomind": EngineCosts(
         TurbomindCache(),

@@ -1,8 +1,9 @@
 """What can go wrong, as one exception tree; it imports nothing of ours.
 
-Every error carries a *message* (what failed, the value at fault, what is valid) and a *hint* (what to do or type next).
-Both are templates filled from ``values``, so that the page can look up the same sentence in the reader's language by its
-template (see ``launcher.ui.texts``) and a process boundary can be crossed by pickling the template and its values.
+Every error carries a *message* (what failed, the value at fault, what is valid) and a *hint* (what to do or
+type next). Both are templates filled from ``values``, so that the page can look up the same sentence in the
+reader's language by its template (see ``launcher.ui.texts``) and a process boundary can be crossed by
+pickling the template and its values.
 
     LauncherError                 exit  what it says
     ├── PresetError                 2   a preset file is wrong; the message begins "file:line: key.path:"
@@ -11,7 +12,7 @@ template (see ``launcher.ui.texts``) and a process boundary can be crossed by pi
     │   └── OutOfMemory             4   less memory is free than the model needs
     ├── MemoryPlanError             5   the preset cannot fit the budget, whatever is lowered
     ├── PictureError                6   an uploaded file is no picture, or outside the limits
-    ├── RequestError                7   this question cannot be answered as asked (too long, empty, wrong kind)
+    ├── RequestError                7   this question cannot be answered as asked (too long, empty, wrong)
     ├── EngineError                 8   the engine failed while loading or answering
     │   └── WorkerDied              8   its process ended or stopped responding
     ├── MissingPart                 9   an optional package is not installed; the hint is the install command

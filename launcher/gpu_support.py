@@ -1,4 +1,5 @@
-"""Whether a GPU and its driver can run a model's engine at all: pure rules over the device's facts, asked before loading.
+"""Whether a GPU and its driver can run a model's engine at all: pure rules over the device's facts, asked
+before loading.
 
 How much fits is ``launcher.memory``'s question; finding the facts is ``launcher.devices``'.
 """
@@ -9,7 +10,8 @@ from launcher.engine_costs import EngineKind
 from launcher.errors import DeviceError
 
 MIN_COMPUTE_CAPABILITY = (7, 0)
-"""Volta; the oldest architecture that LMDeploy 0.18's wheels and the CUDA builds of PyTorch carry code for."""
+"""Volta; the oldest architecture that LMDeploy 0.18's wheels and the CUDA builds of PyTorch carry code
+for."""
 
 BF16_COMPUTE_CAPABILITY = (8, 0)
 """Ampere; older tensor cores know fp16 only."""
@@ -50,12 +52,14 @@ def check_gpu(name: str, compute_capability: tuple[int, int], cuda_driver: tuple
     Args:
         name: the GPU's product name.
         compute_capability: e.g. (8, 6).
-        cuda_driver: the newest CUDA version that the driver supports, as ``nvidia-smi`` shows it, e.g. (12, 4).
+        cuda_driver: the newest CUDA version that the driver supports, as ``nvidia-smi`` shows it, e.g. (12,
+            4).
     """
     if compute_capability < MIN_COMPUTE_CAPABILITY:
         raise DeviceError(
             "{gpu} has compute capability {found}; LMDeploy needs {needed} or newer.",
-            hint="Set engine: transformers in the preset to run on the CPU, or take a newer GPU (2017 or later).",
+            hint="Set engine: transformers in the preset to run on the CPU, or take a newer GPU (2017 or"
+            " later).",
             gpu=name,
             found=_dotted(compute_capability),
             needed=_dotted(MIN_COMPUTE_CAPABILITY),
@@ -63,14 +67,16 @@ def check_gpu(name: str, compute_capability: tuple[int, int], cuda_driver: tuple
     if cuda_driver < MIN_CUDA_DRIVER:
         raise DeviceError(
             "The NVIDIA driver speaks CUDA {found}; the installed PyTorch needs {needed}.",
-            hint="Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first line.",
+            hint="Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first"
+            " line.",
             found=_dotted(cuda_driver),
             needed=_dotted(MIN_CUDA_DRIVER),
         )
 
 
 def compute_dtype(compute_capability: tuple[int, int], checkpoint_dtype: str) -> str:
-    """What the weights are computed in: the checkpoint's dtype, but float16 for bfloat16 on a card that has none."""
+    """What the weights are computed in: the checkpoint's dtype, but float16 for bfloat16 on a card that has
+    none."""
     if checkpoint_dtype == "bfloat16" and compute_capability >= BF16_COMPUTE_CAPABILITY:
         return "bfloat16"
     return "float16"

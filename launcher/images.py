@@ -1,7 +1,9 @@
-"""Uploaded file -> safe RGB picture within limits; owns what counts as a picture. It does not tile or scale for a model.
+"""Uploaded file -> safe RGB picture within limits; owns what counts as a picture. It does not tile or scale
+for a model.
 
-A file is judged by its content, never by its name. Nothing is decoded before the file's kind, its size in bytes and the
-width and height in its header have passed. All functions may be called from several threads at once.
+A file is judged by its content, never by its name. Nothing is decoded before the file's kind, its size in
+bytes and the width and height in its header have passed. All functions may be called from several threads at
+once.
 """
 
 from __future__ import annotations
@@ -34,20 +36,35 @@ _TURN = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-"""EXIF orientation (tag 0x0112) -> what turns the stored pixels upright. 1 and anything unknown: leave as they are."""
+"""EXIF orientation (tag 0x0112) -> what turns the stored pixels upright. 1 and anything unknown: leave as
+they are."""
 
 # What Pillow's decoders raise on broken or hostile files, beside OSError for the plainly truncated ones.
-_BROKEN = (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, AttributeError, EOFError, MemoryError)
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+)
 _BROKEN_LOW = (struct.error, zlib.error, Warning)
 
-# Set once, not per call: warnings.catch_warnings is not safe in threads. Our own limit is the one that refuses.
+# Set once, not per call: warnings.catch_warnings is not safe in threads. Our own limit is the one that
+# refuses.
 warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
-warnings.filterwarnings("ignore", message="Corrupt EXIF data|Possibly corrupt EXIF", category=UserWarning, module="PIL")
+warnings.filterwarnings(
+    "ignore", message="Corrupt EXIF data|Possibly corrupt EXIF", category=UserWarning, module="PIL"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """What an uploaded picture may cost: bytes on disk, and width x height once decoded (3 bytes of memory each)."""
+    """What an uploaded picture may cost: bytes on disk, and width x height once decoded (3 bytes of memory
+    each)."""
 
     max_bytes: int = 20_000_000
     max_pixels: int = 64_000_000
@@ -57,7 +74,8 @@ DEFAULT_LIMITS = PictureLimits()
 
 
 def check_upload(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> None:
-    """Refuses what is no picture, or too large, from the file's header alone; a picture cut short passes here.
+    """Refuses what is no picture, or too large, from the file's header alone; a picture cut short passes
+    here.
 
     Raises:
         PictureError: not a regular file, not a picture, or outside the limits.
@@ -67,13 +85,15 @@ def check_upload(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> None:
 
 
 def load_picture(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:
-    """Reads a picture as a person sees it: first frame, turned upright by EXIF, transparency over white, mode RGB.
+    """Reads a picture as a person sees it: first frame, turned upright by EXIF, transparency over white, mode
+    RGB.
 
     Raises:
         PictureError: as for ``check_upload``, or the file is cut short or damaged.
     """
     with _opened(path, limits) as image:
-        # A switch of Pillow's for the whole process, which LMDeploy turns on when it is imported: half a picture would pass.
+        # A switch of Pillow's for the whole process, which LMDeploy turns on when it is imported: half a
+        # picture would pass.
         ImageFile.LOAD_TRUNCATED_IMAGES = False
         try:
             orientation = _orientation(image)
@@ -129,7 +149,9 @@ def _check_bytes(facts: os.stat_result, path: Path, limits: PictureLimits) -> No
 
 
 def _not_regular(path: Path) -> PictureError:
-    return PictureError("{name} is not a file that can be read", "Give the picture file itself.", name=_shown(path))
+    return PictureError(
+        "{name} is not a file that can be read", "Give the picture file itself.", name=_shown(path)
+    )
 
 
 def _identified(file: IO[bytes], path: Path) -> Image.Image:
@@ -140,7 +162,9 @@ def _identified(file: IO[bytes], path: Path) -> Image.Image:
             "{name} has too many pixels to be opened safely", "Make the picture smaller.", name=_shown(path)
         ) from error
     except (UnidentifiedImageError, *_BROKEN, *_BROKEN_LOW) as error:
-        raise PictureError("{name} is not a picture that can be read", _TRY_ANOTHER, name=_shown(path)) from error
+        raise PictureError(
+            "{name} is not a picture that can be read", _TRY_ANOTHER, name=_shown(path)
+        ) from error
 
 
 def _check_pixels(image: Image.Image, path: Path, limits: PictureLimits) -> None:

@@ -1,9 +1,12 @@
-"""The memory plan: preset + model sizes + card -> what fits on the GPU, before anything loads. Pure: no I/O, clock or log.
+"""The memory plan: preset + model sizes + card -> what fits on the GPU, before anything loads. Pure: no I/O,
+clock or log.
 
-LMDeploy's ``cache_max_entry_count`` is a share of whatever is free after the weights, so alone it says neither how much a model
-takes nor how long a conversation may be: with its default session TurboMind's warm-up spins for ever on an 8 GB card. The plan
-turns ratio and budget into bytes, bytes into whole cache blocks (``launcher.engine_costs``), and derives from them session,
-prefill length, batch and tiles so that the warm-up and every admitted request fit.
+LMDeploy's ``cache_max_entry_count`` is a share of whatever is free after the weights, so alone it says
+neither how much a model
+takes nor how long a conversation may be: with its default session TurboMind's warm-up spins for ever on an 8
+    GB card. The plan turns ratio and budget into bytes, bytes into whole cache blocks
+    (``launcher.engine_costs``), and derives from them session, prefill length, batch and tiles so that the
+    warm-up and every admitted request fit.
 """
 
 from __future__ import annotations
@@ -23,13 +26,15 @@ GIB = 2**30
 BLOCK_TOKENS = 64
 """Tokens of one cache block, in both engines."""
 SPARE_BLOCKS = 2
-"""Blocks a session leaves free: the block being written, and the one the prefix cache forks at a picture's end."""
+"""Blocks a session leaves free: the block being written, and the one the prefix cache forks at a picture's
+end."""
 ANSWER_TOKENS = 512
 """The answer that must fit behind one full-size picture."""
 PROMPT_TOKENS = 256
 """System prompt, template and question, generously."""
 PREFILL_TOKENS = 2048
-"""Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of them: 1.2 MB."""
+"""Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of
+them: 1.2 MB."""
 TOKENS_PER_USER = 512
 MAX_BATCH = 16
 
@@ -52,7 +57,8 @@ class MemoryPart:
 
 @dataclass(frozen=True, slots=True)
 class PlanChange:
-    """What the plan changed from the preset and why: a sentence's template and its values, so that it can be translated."""
+    """What the plan changed from the preset and why: a sentence's template and its values, so that it can be
+    translated."""
 
     template: str
     values: tuple[tuple[str, object], ...]
@@ -65,10 +71,10 @@ class PlanChange:
 class MemoryPlan:
     """What a model may take on its GPU, and the engine settings that keep it there.
 
-    ``session_tokens`` bounds prompt plus answer, ``max_tiles`` the tiles of one picture without its thumbnail (0 for a text
-    model), ``cache_tokens`` is what the KV cache holds for certain, ``cache_ratio`` its share of the memory that is free after
-    the weights, ``loading_bytes`` what is held for a moment while the weights load, ``asleep_bytes`` what stays when the model
-    sleeps in its process.
+    ``session_tokens`` bounds prompt plus answer, ``max_tiles`` the tiles of one picture without its thumbnail
+    (0 for a text model), ``cache_tokens`` is what the KV cache holds for certain, ``cache_ratio`` its share
+    of the memory that is free after the weights, ``loading_bytes`` what is held for a moment while the
+    weights load, ``asleep_bytes`` what stays when the model sleeps in its process.
     """
 
     engine: EngineKind
@@ -154,7 +160,11 @@ class _Problem:
     def session_limit(self) -> int:
         """The longest session that preset and model allow, whatever the cache holds."""
         wanted = self.memory.session_tokens
-        return self.sizes.language.max_positions if wanted == "auto" else min(wanted, self.sizes.language.max_positions)
+        return (
+            self.sizes.language.max_positions
+            if wanted == "auto"
+            else min(wanted, self.sizes.language.max_positions)
+        )
 
     @property
     def full_tiles(self) -> int:
@@ -172,19 +182,31 @@ class _Problem:
         return picture + PROMPT_TOKENS + ANSWER_TOKENS
 
     def activation_bytes(self, tiles: int) -> int:
-        """Scratch, one prefill's hidden states, the tower's states for one picture and the logits of a full batch."""
+        """Scratch, one prefill's hidden states, the tower's states for one picture and the logits of a full
+        batch."""
         language, vision, costs = self.sizes.language, self.sizes.vision, self.costs
         token_bytes = costs.token_factor * (language.hidden + language.intermediate) * ELEMENT_BYTES
         logit_bytes = costs.logit_factor * 4 * language.vocab * MAX_BATCH
         tile_bytes = 0.0
         if vision is not None:
             all_tiles = vision.picture_tokens(tiles) // vision.tokens_per_tile
-            tile_bytes = all_tiles * vision.patches * costs.tile_factor * (vision.hidden + vision.intermediate) * ELEMENT_BYTES
-        return costs.workspace_bytes + int(self.prefill_tokens(tiles) * token_bytes + tile_bytes + logit_bytes)
+            tile_bytes = (
+                all_tiles
+                * vision.patches
+                * costs.tile_factor
+                * (vision.hidden + vision.intermediate)
+                * ELEMENT_BYTES
+            )
+        return costs.workspace_bytes + int(
+            self.prefill_tokens(tiles) * token_bytes + tile_bytes + logit_bytes
+        )
 
     def prefill_tokens(self, tiles: int) -> int:
-        """What is read at a time: the PyTorch engine never splits a picture (LMDeploy's ``long_context.py``), TurboMind does."""
-        whole = self.sizes.vision.picture_tokens(tiles) if self.sizes.vision and self.engine == "pytorch" else 0
+        """What is read at a time: the PyTorch engine never splits a picture (LMDeploy's ``long_context.py``),
+        TurboMind does."""
+        whole = (
+            self.sizes.vision.picture_tokens(tiles) if self.sizes.vision and self.engine == "pytorch" else 0
+        )
         return max(PREFILL_TOKENS, whole)
 
     def free_after_weights(self) -> int:
@@ -209,7 +231,8 @@ class _Problem:
     def settings(self) -> Iterator[_Setting]:
         """The preset's own setting, then KV at 8 bits, then fewer and fewer tiles.
 
-        Fewer bits hold more tokens but lift no session limit: where that is what is short, only the tiles are lowered.
+        Fewer bits hold more tokens but lift no session limit: where that is what is short, only the tiles are
+        lowered.
         """
         bits = self.memory.kv_bits
         yield _Setting(bits, self.full_tiles)
@@ -230,11 +253,12 @@ def plan_memory(
         sizes: the checkpoint's shape and bytes.
         engine: whose cache and scratch are planned.
         card: the GPU's memory.
-        dtype: what the weights are computed in; the checkpoint's own if None (``launcher.gpu_support.compute_dtype``).
+        dtype: what the weights are computed in; the checkpoint's own if None
+            (``launcher.gpu_support.compute_dtype``).
 
     Raises:
-        MemoryPlanError: one picture with an answer (for a text model: a question with an answer) does not fit, whatever is
-            lowered.
+        MemoryPlanError: one picture with an answer (for a text model: a question with an answer) does not
+            fit, whatever is lowered.
     """
     problem = _Problem(memory, sizes, engine, card, dtype or sizes.dtype)
     if problem.loading_bytes > problem.room_bytes:
@@ -281,7 +305,8 @@ def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Itera
     cache_bytes = problem.cache_bytes(setting.max_tiles)
     if cache_bytes < int(ratio_bytes):
         yield _change(
-            "KV cache ratio {wanted:.3g} -> {chosen:.3g}: the whole share would pass the budget of {budget:.3g} GiB.",
+            "KV cache ratio {wanted:.3g} -> {chosen:.3g}: the whole share would pass the budget of"
+            " {budget:.3g} GiB.",
             wanted=memory.kv_cache_ratio,
             chosen=cache_bytes / problem.free_after_weights(),
             budget=problem.room_bytes / GIB,
@@ -289,10 +314,12 @@ def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Itera
     if setting.kv_bits != memory.kv_bits:
         first = _Setting(memory.kv_bits, problem.full_tiles)
         yield _change(
-            "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a picture of {tiles} tiles"
+            "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a"
+            " picture of {tiles} tiles"
             " with its answer takes {needed}."
             if problem.sizes.vision
-            else "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a question with its"
+            else "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a"
+            " question with its"
             " answer takes {needed}.",
             wanted=memory.kv_bits,
             chosen=setting.kv_bits,
@@ -321,8 +348,10 @@ def _change(template: str, **values: object) -> PlanChange:
 
 def _refusal_to_load(problem: _Problem) -> MemoryPlanError:
     return MemoryPlanError(
-        "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it takes {total:.2f} GiB.",
-        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or set"
+        "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it"
+        " takes {total:.2f} GiB.",
+        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free"
+        " memory on the card, or set"
         " engine: pytorch, which needs less while it loads.",
         weights=problem.weight_bytes / GIB,
         total=problem.loading_bytes / GIB,
@@ -335,7 +364,8 @@ def _refusal(problem: _Problem) -> MemoryPlanError:
     needed_tokens = problem.needed_tokens(smallest.max_tiles)
     if problem.session_limit < needed_tokens:
         return MemoryPlanError(
-            "A session of {session} tokens is too short: the smallest picture or question with an answer takes {needed}.",
+            "A session of {session} tokens is too short: the smallest picture or question with an answer"
+            " takes {needed}.",
             hint="Set memory.session_tokens to auto, or to {needed} or more.",
             session=problem.session_limit,
             needed=needed_tokens,
@@ -343,7 +373,9 @@ def _refusal(problem: _Problem) -> MemoryPlanError:
     block_bytes = problem.block_bytes(smallest.kv_bits)
     blocks = -(-needed_tokens // BLOCK_TOKENS) + SPARE_BLOCKS
     cache_bytes = problem.costs.cache.bytes_for(blocks, block_bytes)
-    fixed_bytes = problem.weight_bytes + problem.costs.context_bytes + problem.activation_bytes(smallest.max_tiles)
+    fixed_bytes = (
+        problem.weight_bytes + problem.costs.context_bytes + problem.activation_bytes(smallest.max_tiles)
+    )
     figures: dict[str, object] = {
         "weights": problem.weight_bytes / GIB,
         "rest": (fixed_bytes - problem.weight_bytes) / GIB,
@@ -355,16 +387,20 @@ def _refusal(problem: _Problem) -> MemoryPlanError:
     }
     if fixed_bytes + cache_bytes <= problem.room_bytes:
         return MemoryPlanError(
-            "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with its answer takes"
+            "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with"
+            " its answer takes"
             " {cache:.2f} GiB.",
-            hint="Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a shorter"
+            hint="Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a"
+            " shorter"
             " memory.session_tokens.",
             **figures,
         )
     return MemoryPlanError(
-        "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest KV cache"
+        "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f},"
+        " the smallest KV cache"
         " {cache:.2f}, together {total:.2f} GiB.",
-        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card,"
+        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free"
+        " memory on the card,"
         " or shorten memory.session_tokens and lower memory.max_tiles.",
         **figures,
     )

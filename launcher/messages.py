@@ -1,7 +1,8 @@
-"""What is asked and what is answered: frozen, picklable values that cross every boundary; imports nothing of ours.
+"""What is asked and what is answered: frozen, picklable values that cross every boundary; imports nothing of
+ours.
 
-A picture is a path to a file that ``launcher.images`` has checked: paths are small to send to a worker and cheap to keep in a
-chat history, pixels are neither.
+A picture is a path to a file that ``launcher.images`` has checked: paths are small to send to a worker and
+cheap to keep in a chat history, pixels are neither.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """How an answer is drawn. ``temperature`` 0 is greedy decoding; then the other sampling values do not matter."""
+    """How an answer is drawn. ``temperature`` 0 is greedy decoding; then the other sampling values do not
+    matter."""
 
     max_new_tokens: int = 512
     temperature: float = 0.0
@@ -37,7 +39,8 @@ class GenerationOptions:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """A conversation whose last message is the user's question. A system message, where there is one, comes first."""
+    """A conversation whose last message is the user's question. A system message, where there is one, comes
+    first."""
 
     messages: tuple[Message, ...]
     options: GenerationOptions = field(default_factory=GenerationOptions)
@@ -45,7 +48,8 @@ class ChatRequest:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What an answer cost. Tokens are counted by the engine; times are seconds from the moment the engine got the request."""
+    """What an answer cost. Tokens are counted by the engine; times are seconds from the moment the engine got
+    the request."""
 
     prompt_tokens: int
     picture_tokens: int
@@ -56,7 +60,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """A piece of an answer. The last one, and only the last one, has ``finish`` and ``usage``; its text may be empty."""
+    """A piece of an answer. The last one, and only the last one, has ``finish`` and ``usage``; its text may
+    be empty."""
 
     text: str
     finish: FinishReason | None = None

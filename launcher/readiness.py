@@ -1,4 +1,5 @@
-"""Can a preset run on this machine, on which engine; if not, why, and what to type. Decides; starts and loads nothing."""
+"""Can a preset run on this machine, on which engine; if not, why, and what to type. Decides; starts and loads
+nothing."""
 
 from __future__ import annotations
 
@@ -43,7 +44,8 @@ class ReadyState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InstalledEngines:
-    """Which optional engines can be imported; ``torch_cuda`` says whether PyTorch is a build that knows CUDA."""
+    """Which optional engines can be imported; ``torch_cuda`` says whether PyTorch is a build that knows
+    CUDA."""
 
     lmdeploy: bool
     transformers: bool
@@ -54,8 +56,9 @@ class InstalledEngines:
 class Readiness:
     """Where a preset stands on this machine.
 
-    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, and maybe a ``note``, a sentence
-    to be shown. Any other state has the ``reason``, and the ``command`` that helps, exactly as it is to be typed, "" for none.
+    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, and maybe a
+    ``note``, a sentence to be shown. Any other state has the ``reason``, and the ``command`` that helps,
+    exactly as it is to be typed, "" for none.
     """
 
     preset: Preset
@@ -82,7 +85,9 @@ def installed_engines() -> InstalledEngines:
 def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
     """Where a preset stands. Never raises for what is wrong with it: see ``Readiness.reason``."""
     if preset.engine == "scripted":
-        return Readiness(preset, ReadyState.READY, engine="scripted", device="cpu", folder=_script_folder(preset))
+        return Readiness(
+            preset, ReadyState.READY, engine="scripted", device="cpu", folder=_script_folder(preset)
+        )
     found = locate(preset)
     if isinstance(found, Absent):
         return _absent(preset, found, devices)
@@ -108,14 +113,19 @@ def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
     command = absent.commands[0] if absent.commands else ""
     if preset.engine in _GPU_ENGINES and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _gpu_and_download(preset, command), command)
-    return _refused(preset, ReadyState.NEEDS_DOWNLOAD, _download(preset, absent, command, gpu=bool(devices.gpus)), command)
+    return _refused(
+        preset, ReadyState.NEEDS_DOWNLOAD, _download(preset, absent, command, gpu=bool(devices.gpus)), command
+    )
 
 
 def _download(preset: Preset, absent: Absent, command: str, *, gpu: bool) -> CheckpointError:
     name, places = preset.name, ", ".join(absent.places)
     if not command:
         return CheckpointError(
-            "{name} is not on this machine. Looked for it at {places}", "Put it there.", name=name, places=places
+            "{name} is not on this machine. Looked for it at {places}",
+            "Put it there.",
+            name=name,
+            places=places,
         )
     if gpu:
         return CheckpointError(
@@ -185,10 +195,14 @@ def _roomiest(devices: Devices) -> tuple[int, Gpu]:
     return max(enumerate(devices.gpus), key=lambda each: (each[1].free_bytes, -each[0]))
 
 
-def _on_gpu(preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines) -> Readiness:
+def _on_gpu(
+    preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> Readiness:
     if not installed.lmdeploy:
         raise MissingPart(
-            "{name} needs LMDeploy, which is not installed", "Type: pip install 'lmdeploy>=0.18,<0.19'", name=preset.name
+            "{name} needs LMDeploy, which is not installed",
+            "Type: pip install 'lmdeploy>=0.18,<0.19'",
+            name=preset.name,
         )
     number, gpu = _roomiest(devices)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
@@ -196,7 +210,9 @@ def _on_gpu(preset: Preset, found: Located, facts: CheckpointFacts, devices: Dev
     dtype = compute_dtype(gpu.compute_capability, facts.dtype)
     sizes = model_sizes(facts.config, facts.tensor_bytes)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
-    return Readiness(preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=found.folder, plan=plan)
+    return Readiness(
+        preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=found.folder, plan=plan
+    )
 
 
 def _with_transformers(
@@ -212,17 +228,22 @@ def _with_transformers(
     if devices.gpus and installed.torch_cuda:
         number, gpu = _roomiest(devices)
         if weight_bytes + _CPU_SPARE_BYTES < gpu.free_bytes:
-            return Readiness(preset, ReadyState.READY, engine="transformers", device=f"cuda:{number}", folder=found.folder)
+            return Readiness(
+                preset, ReadyState.READY, engine="transformers", device=f"cuda:{number}", folder=found.folder
+            )
     _check_ram(preset, weight_bytes, devices)
     note = SLOW if weight_bytes > _SLOW_BYTES else ""
-    return Readiness(preset, ReadyState.READY, engine="transformers", device="cpu", folder=found.folder, note=note)
+    return Readiness(
+        preset, ReadyState.READY, engine="transformers", device="cpu", folder=found.folder, note=note
+    )
 
 
 def _check_ram(preset: Preset, weight_bytes: int, devices: Devices) -> None:
     needed_bytes = weight_bytes * _CPU_FACTOR + _CPU_SPARE_BYTES
     if weight_bytes > _SLOW_BYTES and needed_bytes > devices.ram_free_bytes:
         raise DeviceError(
-            "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free",
+            "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are"
+            " free",
             "Close other programs, or start the launcher on a machine with a GPU.",
             name=preset.name,
             needed=needed_bytes / _GIB,

@@ -1,7 +1,9 @@
-"""How large a model is, from its config.json (and, where they are at hand, its safetensors headers): no weights are read.
+"""How large a model is, from its config.json (and, where they are at hand, its safetensors headers): no
+weights are read.
 
-Owns the arithmetic of the three published architectures and the few sizes of the published checkpoints themselves, so that
-``launcher plan`` works before anything is downloaded. It does not decide what fits: that is ``launcher.memory``.
+Owns the arithmetic of the three published architectures and the few sizes of the published checkpoints
+themselves, so that ``launcher plan`` works before anything is downloaded. It does not decide what fits: that
+is ``launcher.memory``.
 """
 
 from __future__ import annotations
@@ -16,12 +18,14 @@ ELEMENT_BYTES = 2
 """bf16 and fp16; the engines keep everything but AWQ's linear layers in one of them."""
 
 AWQ_ELEMENT_BYTES = 0.5 + 4 / 128
-"""4 bits a weight, and for each group of 128 a 16-bit scale and a 16-bit zero point (TurboMind unpacks the zero points)."""
+"""4 bits a weight, and for each group of 128 a 16-bit scale and a 16-bit zero point (TurboMind unpacks the
+zero points)."""
 
 
 @dataclass(frozen=True, slots=True)
 class LanguageSizes:
-    """The language model's shape. ``plora_rank`` is 0 where there is no partial LoRA, ``weight_bits`` 4 for AWQ, else 16."""
+    """The language model's shape. ``plora_rank`` is 0 where there is no partial LoRA, ``weight_bits`` 4 for
+    AWQ, else 16."""
 
     layers: int
     hidden: int
@@ -37,7 +41,8 @@ class LanguageSizes:
 
 @dataclass(frozen=True, slots=True)
 class VisionSizes:
-    """The picture tower's shape. A tile is one ``image_size`` square; ``max_tiles`` does not count the thumbnail."""
+    """The picture tower's shape. A tile is one ``image_size`` square; ``max_tiles`` does not count the
+    thumbnail."""
 
     layers: int
     hidden: int
@@ -71,7 +76,8 @@ class ModelSizes:
     projector_bytes: int = 0
 
     def kv_token_bytes(self, kv_bits: int) -> int:
-        """Bytes of keys and values of one token: 8 and 4 bits carry a 16-bit scale and zero point for each head's vector."""
+        """Bytes of keys and values of one token: 8 and 4 bits carry a 16-bit scale and zero point for each
+        head's vector."""
         vector_bytes = self.language.head_dim * kv_bits // 8 + (0 if kv_bits == 16 else 2 * ELEMENT_BYTES)
         return 2 * self.language.layers * self.language.kv_heads * vector_bytes
 
@@ -81,7 +87,8 @@ def model_sizes(config: Mapping[str, Any], tensor_bytes: Mapping[str, int] | Non
 
     Args:
         config: the checkpoint's config.json.
-        tensor_bytes: bytes of each tensor by name, from the safetensors headers; without it they follow from the config.
+        tensor_bytes: bytes of each tensor by name, from the safetensors headers; without it they follow from
+            the config.
 
     Raises:
         CheckpointError: the architecture is not one of those that launcher knows.
@@ -138,7 +145,8 @@ def _language(config: Mapping[str, Any], plora_rank: int = 0) -> LanguageSizes:
 
 
 def _language_bytes(sizes: LanguageSizes) -> int:
-    """Embedding, head and norms in 16 bits; the five linear layers of each block in 16 bits or AWQ; PLoRA beside each."""
+    """Embedding, head and norms in 16 bits; the five linear layers of each block in 16 bits or AWQ; PLoRA
+    beside each."""
     query, key_value = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
     shapes = (
         (query + 2 * key_value, sizes.hidden),
@@ -155,10 +163,13 @@ def _language_bytes(sizes: LanguageSizes) -> int:
 
 
 def _tower_bytes(vision: VisionSizes, scale_vectors: int) -> int:
-    """A ViT: patch and position embedding, then blocks of fused or separate q, k, v, output, two-layer MLP and two norms."""
+    """A ViT: patch and position embedding, then blocks of fused or separate q, k, v, output, two-layer MLP
+    and two norms."""
     hidden, inner = vision.hidden, vision.intermediate
     embedding = hidden * (3 * vision.patch_size**2 + 1) + (vision.patches + 2) * hidden
-    block = 4 * hidden * hidden + 4 * hidden + 2 * hidden * inner + hidden + inner + (4 + scale_vectors) * hidden
+    block = (
+        4 * hidden * hidden + 4 * hidden + 2 * hidden * inner + hidden + inner + (4 + scale_vectors) * hidden
+    )
     return (embedding + vision.layers * block) * ELEMENT_BYTES
 
 
@@ -200,7 +211,8 @@ def _internvl(config: Mapping[str, Any]) -> ModelSizes:
 
 
 def _xcomposer2(config: Mapping[str, Any]) -> ModelSizes:
-    """CLIP ViT-L/14 and rank-256 PLoRA; smaller towers say so under ``vit_config``, as the built-in model does."""
+    """CLIP ViT-L/14 and rank-256 PLoRA; smaller towers say so under ``vit_config``, as the built-in model
+    does."""
     tower = config.get("vit_config") or {}
     language = _language(config, plora_rank=int(config.get("plora_rank") or 256))
     image_size, patch = int(config.get("img_size") or 490), int(tower.get("patch_size") or 14)
@@ -226,7 +238,11 @@ def _xcomposer2(config: Mapping[str, Any]) -> ModelSizes:
     )
 
 
-_READERS = {"InternLM2ForCausalLM": _internlm2, "InternVLChatModel": _internvl, "InternLMXComposer2ForCausalLM": _xcomposer2}
+_READERS = {
+    "InternLM2ForCausalLM": _internlm2,
+    "InternVLChatModel": _internvl,
+    "InternLMXComposer2ForCausalLM": _xcomposer2,
+}
 
 _INTERNLM2_1_8B: dict[str, Any] = {
     "architectures": ["InternLM2ForCausalLM"],
@@ -259,7 +275,11 @@ _INTERNVL2_2B: dict[str, Any] = {
 KNOWN_CONFIGS: dict[str, dict[str, Any]] = {
     "internlm2-chat-1_8b": _INTERNLM2_1_8B,
     "internvl2-2b": _INTERNVL2_2B,
-    "internvl2-2b-awq": {**_INTERNVL2_2B, "quantization_config": {"quant_method": "awq"}, "torch_dtype": "float16"},
+    "internvl2-2b-awq": {
+        **_INTERNVL2_2B,
+        "quantization_config": {"quant_method": "awq"},
+        "torch_dtype": "float16",
+    },
     "internlm-xcomposer2-vl-1_8b": {
         **_INTERNLM2_1_8B,
         "architectures": ["InternLMXComposer2ForCausalLM"],
@@ -267,4 +287,5 @@ KNOWN_CONFIGS: dict[str, dict[str, Any]] = {
         "torch_dtype": "float16",
     },
 }
-"""The published checkpoints' sizes by preset name: what their config.json says, cut down to what memory depends on."""
+"""The published checkpoints' sizes by preset name: what their config.json says, cut down to what memory
+depends on."""

@@ -16,9 +16,12 @@ HEAVY = ("torch", "transformers", "lmdeploy", "gradio")
 
 
 def import_table() -> dict[str, set[str]]:
-    """Part -> which of our parts it may import, from docs/architecture.md; errors, messages and the part itself are free."""
+    """Part -> which of our parts it may import, from docs/architecture.md; errors, messages and the part
+    itself are free."""
     text = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
-    rows = re.findall(r"^\| `(\w+)` \| ([^|]*)\|[^|]*\|$", text.partition("## Who may import whom")[2], re.MULTILINE)
+    rows = re.findall(
+        r"^\| `(\w+)` \| ([^|]*)\|[^|]*\|$", text.partition("## Who may import whom")[2], re.MULTILINE
+    )
     return {part: set(re.findall(r"`(\w+)`", allowed)) for part, allowed in rows}
 
 
@@ -75,7 +78,11 @@ def test_heavy_packages_stay_in_their_homes(path: Path) -> None:
 def test_only_the_worker_imports_engines() -> None:
     for path in (CODE / "workers").glob("*.py"):
         if path.stem != "worker":
-            engines = {n for n in imported_names(path) if n.startswith("launcher.engines") and "engines.base" not in n}
+            engines = {
+                n
+                for n in imported_names(path)
+                if n.startswith("launcher.engines") and "engines.base" not in n
+            }
             assert not engines, f"{path.name} imports {engines}"
 
 
@@ -94,5 +101,7 @@ def test_the_terminal_starts_without_heavy_packages(command: list[str]) -> None:
         f"loaded = [name for name in {HEAVY!r} if name in sys.modules]\n"
         "assert not loaded, loaded\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr

@@ -28,11 +28,15 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(folder))
     monkeypatch.delenv("LAUNCHER_MODELS", raising=False)
     monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(folder / ".cache" / "huggingface" / "hub"))
+    monkeypatch.setattr(
+        "huggingface_hub.constants.HF_HUB_CACHE", str(folder / ".cache" / "huggingface" / "hub")
+    )
     return folder
 
 
-def checkpoint(folder: Path, config: dict[str, Any] | None = None, weights: str = "model.safetensors") -> Path:
+def checkpoint(
+    folder: Path, config: dict[str, Any] | None = None, weights: str = "model.safetensors"
+) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG if config is None else config), encoding="utf-8")
     (folder / "tokenizer.model").write_bytes(b"spm")
@@ -45,7 +49,9 @@ def sharded(folder: Path) -> Path:
     save_file({"c": np.zeros((2, 2), np.int32)}, folder / "model-00002-of-00002.safetensors")
     names = {"a": 1, "b": 1, "c": 2}
     weight_map = {name: f"model-0000{number}-of-00002.safetensors" for name, number in names.items()}
-    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}), encoding="utf-8")
+    (folder / "model.safetensors.index.json").write_text(
+        json.dumps({"weight_map": weight_map}), encoding="utf-8"
+    )
     return folder
 
 
@@ -69,7 +75,9 @@ class TestLocate:
         found = locate(preset(str(tmp_path / "first"), str(second), str(third)))
         assert found == Located(second, str(second))
 
-    def test_variables_and_the_home_folder(self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_variables_and_the_home_folder(
+        self, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         model = checkpoint(home / "share" / "a")
         assert locate(preset("${LAUNCHER_MODELS}/b", "~/share/a")) == Located(model, "~/share/a")
         own = checkpoint(tmp_path / "models" / "b")
@@ -80,7 +88,11 @@ class TestLocate:
     def test_what_is_wrong_at_a_place_is_said(self, tmp_path: Path, home: Path) -> None:
         (tmp_path / "empty").mkdir()
         in_hub_cache(home, "org/part", weights=False)
-        found = locate(preset("${LAUNCHER_MODELS}/a", str(tmp_path / "empty"), "/nowhere", "hf:org/part", "modelscope:org/a"))
+        found = locate(
+            preset(
+                "${LAUNCHER_MODELS}/a", str(tmp_path / "empty"), "/nowhere", "hf:org/part", "modelscope:org/a"
+            )
+        )
         assert isinstance(found, Absent)
         assert found.places == (
             "${LAUNCHER_MODELS}/a (LAUNCHER_MODELS is not set)",
@@ -95,7 +107,13 @@ class TestLocate:
         assert locate(preset("hf:org/other", "hf:org/model-1.8b")) == Located(snapshot, "hf:org/model-1.8b")
 
     @pytest.mark.parametrize(
-        "place", ["hub/org/model-1.8b", "hub/models/org/model-1.8b", "hub/models/org/model-1___8b", "models/org/model-1___8b"]
+        "place",
+        [
+            "hub/org/model-1.8b",
+            "hub/models/org/model-1.8b",
+            "hub/models/org/model-1___8b",
+            "models/org/model-1___8b",
+        ],
     )
     @pytest.mark.parametrize("variable", [True, False])
     def test_modelscope_s_cache(
@@ -134,7 +152,11 @@ class TestLocate:
 class TestReadFacts:
     def test_one_file(self, tmp_path: Path) -> None:
         facts = read_facts(checkpoint(tmp_path))
-        assert (facts.architecture, facts.model_type, facts.dtype) == ("InternLM2ForCausalLM", "internlm2", "bfloat16")
+        assert (facts.architecture, facts.model_type, facts.dtype) == (
+            "InternLM2ForCausalLM",
+            "internlm2",
+            "bfloat16",
+        )
         assert {(t.name, t.dtype, t.shape, t.size_bytes, t.file) for t in facts.tensors} == {
             ("a", "F16", (3, 4), 24, "model.safetensors"),
             ("b", "F32", (5,), 20, "model.safetensors"),
@@ -165,12 +187,18 @@ class TestReadFacts:
         found = {"quantization_config": {"quant_method": "AWQ", bits: 4, group: 128}}
         facts = read_facts(checkpoint(tmp_path, {**CONFIG, **({inside: found} if inside else found)}))
         assert facts.quantization is not None
-        assert (facts.quantization.method, facts.quantization.bits, facts.quantization.group_size) == ("awq", 4, 128)
+        assert (facts.quantization.method, facts.quantization.bits, facts.quantization.group_size) == (
+            "awq",
+            4,
+            128,
+        )
 
     def test_no_weights_are_read(self, tmp_path: Path) -> None:
         """A file of 100 GB of holes is described at once."""
         checkpoint(tmp_path)
-        header = json.dumps({"w": {"dtype": "BF16", "shape": [50_000_000_000], "data_offsets": [0, 10**11]}}).encode()
+        header = json.dumps(
+            {"w": {"dtype": "BF16", "shape": [50_000_000_000], "data_offsets": [0, 10**11]}}
+        ).encode()
         with (tmp_path / "model.safetensors").open("wb") as file:
             file.write(struct.pack("<Q", len(header)) + header)
             file.truncate(8 + len(header) + 10**11)
@@ -211,8 +239,14 @@ FIRST, SECOND = "model-00001-of-00002.safetensors", "model-00002-of-00002.safete
         (cut(SECOND, 5), f"{SECOND} is broken or cut short"),
         (write(SECOND, b""), f"{SECOND} is empty"),
         (write(SECOND, b"\xff" * 100), f"{SECOND} is broken or cut short"),
-        (write(SECOND, struct.pack("<Q", 2) + b"{}"), f"{SECOND} in .* lacks c, which the index says it holds"),
-        (write(SECOND, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"), f"{SECOND} is a Git LFS pointer"),
+        (
+            write(SECOND, struct.pack("<Q", 2) + b"{}"),
+            f"{SECOND} in .* lacks c, which the index says it holds",
+        ),
+        (
+            write(SECOND, b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n"),
+            f"{SECOND} is a Git LFS pointer",
+        ),
         (write(INDEX, b"{}"), '"weight_map" is missing'),
         (write(INDEX, b'{"weight_map": {"a": "../../etc/passwd"}}'), "is not the name of a file beside it"),
         (write(INDEX, b'{"weight_map": {"a": 5}}'), "is not the name of a file beside it"),

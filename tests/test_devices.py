@@ -1,4 +1,5 @@
-"""GPU facts. A machine without a driver is had for nothing; drivers and their faults are played by a stand-in for NVML."""
+"""GPU facts. A machine without a driver is had for nothing; drivers and their faults are played by a stand-in
+for NVML."""
 
 from __future__ import annotations
 
@@ -108,7 +109,9 @@ def test_a_driver_that_does_not_answer(call: str, code: int) -> None:
 
 @pytest.mark.parametrize("code", [pynvml.NVML_ERROR_NOT_SUPPORTED, pynvml.NVML_ERROR_NO_PERMISSION])
 def test_a_driver_that_will_not_name_processes(code: int) -> None:
-    (first, _) = read_gpus(Nvml(nvmlDeviceGetComputeRunningProcesses=code, nvmlDeviceGetGraphicsRunningProcesses=code))
+    (first, _) = read_gpus(
+        Nvml(nvmlDeviceGetComputeRunningProcesses=code, nvmlDeviceGetGraphicsRunningProcesses=code)
+    )
     assert first.processes == ()
 
 
@@ -126,7 +129,9 @@ def test_a_driver_that_will_not_name_processes(code: int) -> None:
         ("1,1", ["Card 1"]),
     ],
 )
-def test_what_cuda_may_not_see_is_left_out(visible: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cuda_may_not_see_is_left_out(
+    visible: str, names: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     assert [gpu.name for gpu in read_gpus(Nvml())] == names
 
@@ -139,10 +144,19 @@ def test_memory_of_this_machine() -> None:
 
 @pytest.mark.parametrize(
     ("limit", "used", "total", "free"),
-    [("1000000", "400000", 1_000_000, 600_000), ("1000000", "2000000", 1_000_000, 0), ("max", "5", None, None)],
+    [
+        ("1000000", "400000", 1_000_000, 600_000),
+        ("1000000", "2000000", 1_000_000, 0),
+        ("max", "5", None, None),
+    ],
 )
 def test_a_container_s_limit_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, used: str, total: int | None, free: int | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    limit: str,
+    used: str,
+    total: int | None,
+    free: int | None,
 ) -> None:
     (tmp_path / "memory.max").write_text(limit + "\n", encoding="ascii")
     (tmp_path / "memory.current").write_text(used + "\n", encoding="ascii")

@@ -1,4 +1,5 @@
-"""What is made of a machine's facts. GPUs are those that ``launcher.devices`` reads from a driver that is played."""
+"""What is made of a machine's facts. GPUs are those that ``launcher.devices`` reads from a driver that is
+played."""
 
 from __future__ import annotations
 
@@ -36,7 +37,9 @@ if sys.version_info >= (3, 11):
 NO_GPU = Devices((), 16 * GIB, 12 * GIB)
 PRESET = read_presets().find("internvl2-2b")
 READY = Readiness(PRESET, ReadyState.READY, engine="transformers", device="cpu", folder=Path("/models/a"))
-ABSENT = Readiness(PRESET, ReadyState.NEEDS_DOWNLOAD, reason=CheckpointError("It is not here", "Type: launcher pull a"))
+ABSENT = Readiness(
+    PRESET, ReadyState.NEEDS_DOWNLOAD, reason=CheckpointError("It is not here", "Type: launcher pull a")
+)
 VERSIONS: dict[str, str | None] = {**dict.fromkeys(PACKAGES, "99"), "lmdeploy": None}
 VERSIONS |= {"gradio": "6.40", "httpx": "0.28.1", "torch": "2.13.0+cpu", "transformers": "5.20.1"}
 SOUND = Facts(
@@ -63,7 +66,9 @@ def with_gpus(**changes: Any) -> Facts:
     """The two cards of the played driver, with LMDeploy and a PyTorch for them."""
     versions = {**VERSIONS, "lmdeploy": "0.18.0", "torch": "2.10.0"}
     probes = {**SOUND.probes, "torch": Probe(cuda="12.8"), "lmdeploy.turbomind": Probe()}
-    facts = replace(SOUND, devices=Devices(read_gpus(Nvml()), 16 * GIB, 12 * GIB), versions=versions, probes=probes)
+    facts = replace(
+        SOUND, devices=Devices(read_gpus(Nvml()), 16 * GIB, 12 * GIB), versions=versions, probes=probes
+    )
     return replace(facts, **changes)
 
 
@@ -90,7 +95,9 @@ def test_the_ranges_are_those_of_the_package() -> None:
     text = (Path(__file__).parent.parent / "pyproject.toml").read_text(encoding="utf-8")
     project = tomllib.loads(text)["project"]
     assert sorted(project["dependencies"]) == sorted(f"{name}{wanted}" for name, wanted in PACKAGES.items())
-    assert sorted(project["optional-dependencies"]["gpu"]) == sorted(f"{name}{wanted}" for name, wanted in GPU_PACKAGES.items())
+    assert sorted(project["optional-dependencies"]["gpu"]) == sorted(
+        f"{name}{wanted}" for name, wanted in GPU_PACKAGES.items()
+    )
     assert project["requires-python"] == PYTHON
 
 
@@ -119,7 +126,9 @@ def test_gpus_with_who_holds_them() -> None:
     facts = with_gpus(process_names={8: "python"})
     assert found(facts, "driver").text == "NVIDIA 570.1, speaks CUDA 12.8"
     text = found(facts, "gpu 0").text
-    assert text.startswith("Card 0: 7.0 of 8.0 GiB free; held by python (process 8) 1.0 GiB, a program (process 7) 0.0 GiB")
+    assert text.startswith(
+        "Card 0: 7.0 of 8.0 GiB free; held by python (process 8) 1.0 GiB, a program (process 7) 0.0 GiB"
+    )
     assert text.endswith("a program (process 9)")
     assert found(facts, "gpu 1").level is Level.OK
     assert found(facts, "torch").text == "2.10.0 can be imported, built for CUDA 12.8"
@@ -158,11 +167,18 @@ def test_a_gpu_without_lmdeploy_or_with_a_torch_for_the_cpu() -> None:
 def test_an_engine_that_cannot_be_imported() -> None:
     broken = {**SOUND.probes, "transformers": Probe("ImportError: no")}
     assert verdict(replace(SOUND, probes=broken)) == 9
-    facts = with_gpus(readiness=(replace(READY, engine="turbomind"),), probes={**with_gpus().probes, **broken})
+    facts = with_gpus(
+        readiness=(replace(READY, engine="turbomind"),), probes={**with_gpus().probes, **broken}
+    )
     assert found(facts, "transformers").level is Level.WARNING
     assert verdict(facts) == 0
-    facts = replace(facts, probes={**facts.probes, "lmdeploy.turbomind": Probe("the process died of SIGSEGV")})
-    assert found(facts, "lmdeploy.turbomind").mend == "Install it anew: pip install --force-reinstall 'lmdeploy==0.18.0'"
+    facts = replace(
+        facts, probes={**facts.probes, "lmdeploy.turbomind": Probe("the process died of SIGSEGV")}
+    )
+    assert (
+        found(facts, "lmdeploy.turbomind").mend
+        == "Install it anew: pip install --force-reinstall 'lmdeploy==0.18.0'"
+    )
     assert verdict(facts) == 9
 
 
@@ -172,7 +188,10 @@ def test_without_gradio_there_is_no_page() -> None:
 
 def test_models_are_faults_only_where_none_can_answer() -> None:
     both = replace(SOUND, readiness=(ABSENT, READY))
-    assert [each.level for each in diagnose(both) if each.subject == f"model {PRESET.name}"] == [Level.WARNING, Level.OK]
+    assert [each.level for each in diagnose(both) if each.subject == f"model {PRESET.name}"] == [
+        Level.WARNING,
+        Level.OK,
+    ]
     alone = replace(SOUND, readiness=(ABSENT,))
     assert found(alone, f"model {PRESET.name}").mend == "Type: launcher pull a"
     assert verdict(alone) == CheckpointError.exit_code
@@ -181,12 +200,17 @@ def test_models_are_faults_only_where_none_can_answer() -> None:
 def test_preset_files() -> None:
     wrong = PresetError("a.yaml:1: the file is empty")
     one_of_two = replace(SOUND, preset_errors=(wrong,))
-    assert [each.level for each in diagnose(one_of_two) if each.subject == "presets"] == [Level.WARNING, Level.OK]
+    assert [each.level for each in diagnose(one_of_two) if each.subject == "presets"] == [
+        Level.WARNING,
+        Level.OK,
+    ]
     assert verdict(one_of_two) == 0
     assert verdict(replace(one_of_two, readiness=())) == PresetError.exit_code
 
 
-@pytest.mark.parametrize(("free", "level"), [(None, Level.FAULT), (0, Level.WARNING), (TIGHT_MODEL_DISK_BYTES, Level.OK)])
+@pytest.mark.parametrize(
+    ("free", "level"), [(None, Level.FAULT), (0, Level.WARNING), (TIGHT_MODEL_DISK_BYTES, Level.OK)]
+)
 def test_disks(free: int | None, level: Level) -> None:
     disk = Disk("models", Path("/models"), free, TIGHT_MODEL_DISK_BYTES)
     assert found(replace(SOUND, disks=(disk,)), "disk for models").level is level
@@ -198,12 +222,16 @@ def test_a_port_in_use() -> None:
     assert verdict(replace(SOUND, port_error=error)) == 10
 
 
-@pytest.mark.parametrize(("line", "level"), [("loaded", Level.OK), ("torch.OutOfMemoryError: CUDA out of memory", Level.WARNING)])
+@pytest.mark.parametrize(
+    ("line", "level"), [("loaded", Level.OK), ("torch.OutOfMemoryError: CUDA out of memory", Level.WARNING)]
+)
 def test_the_last_logs(line: str, level: Level) -> None:
     log = Log(Path("/logs/a.log"), "2026-01-02 03:04", (line, "bye"))
     finding = found(replace(SOUND, logs=(log,)), "log")
     assert (finding.level, finding.text) == (level, "a.log, written 2026-01-02 03:04: bye")
-    assert (finding.mend == "The model's process failed then. Type: less /logs/a.log") == (level is Level.WARNING)
+    assert (finding.mend == "The model's process failed then. Type: less /logs/a.log") == (
+        level is Level.WARNING
+    )
 
 
 def test_the_first_fault_gives_the_exit_code() -> None:

@@ -47,5 +47,7 @@ def test_a_good_one_passes() -> None:
         ((8, 0), "float32", "float16"),
     ],
 )
-def test_bfloat16_only_where_the_card_has_it(capability: tuple[int, int], checkpoint: str, computed: str) -> None:
+def test_bfloat16_only_where_the_card_has_it(
+    capability: tuple[int, int], checkpoint: str, computed: str
+) -> None:
     assert compute_dtype(capability, checkpoint) == computed

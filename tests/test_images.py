@@ -45,7 +45,12 @@ def huge_png(width: int, height: int) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0" * 64)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(b"\0" * 64))
+        + chunk(b"IEND", b"")
+    )
 
 
 @pytest.mark.parametrize("kind", FORMATS)
@@ -77,7 +82,17 @@ def test_the_name_does_not_matter(tmp_path: Path) -> None:
         (huge_png(8_001, 8_000), "8001 x 8000 pixels, more than the 64 million"),
         (huge_png(0, 5), "cut short|not a picture"),
     ],
-    ids=["text", "empty", "png-signature", "pdf", "svg", "bomb-error", "bomb-warning", "over-our-limit", "no-width"],
+    ids=[
+        "text",
+        "empty",
+        "png-signature",
+        "pdf",
+        "svg",
+        "bomb-error",
+        "bomb-warning",
+        "over-our-limit",
+        "no-width",
+    ],
 )
 def test_what_is_no_picture_is_refused_by_its_name(tmp_path: Path, content: bytes, words: str) -> None:
     path = tmp_path / "x.png"
@@ -116,7 +131,9 @@ def test_a_picture_cut_short_is_named(tmp_path: Path, kind: str, share: float) -
         load_picture(path)
 
 
-def test_half_a_picture_is_refused_whatever_other_libraries_told_pillow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_half_a_picture_is_refused_whatever_other_libraries_told_pillow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """LMDeploy tells Pillow, for the whole process, to fill up what is missing."""
     monkeypatch.setattr(ImageFile, "LOAD_TRUNCATED_IMAGES", True)
     path = tmp_path / "half.png"
@@ -131,7 +148,9 @@ def test_every_exif_orientation_comes_out_upright(tmp_path: Path, orientation: i
     upright = Image.new("RGB", (40, 24), WHITE)
     upright.paste(RED, (0, 0, 20, 12))
     to_stored = {2: 0, 3: 3, 4: 1, 5: 5, 6: 2, 7: 6, 8: 4}
-    stored = upright.transpose(Image.Transpose(to_stored[orientation])) if orientation in to_stored else upright
+    stored = (
+        upright.transpose(Image.Transpose(to_stored[orientation])) if orientation in to_stored else upright
+    )
     exif = Image.Exif()
     exif[0x0112] = orientation
     path = saved(tmp_path, stored, "JPEG", exif=exif, quality=95)
@@ -143,7 +162,8 @@ def test_every_exif_orientation_comes_out_upright(tmp_path: Path, orientation: i
 
 @pytest.mark.filterwarnings("ignore:Corrupt EXIF data:UserWarning")
 @pytest.mark.parametrize(
-    "exif", [b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02"]
+    "exif",
+    [b"Exif\0\0garbage", b"Exif\0\0II*\0\x08\0\0\0\xff\xff", b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x02"],
 )
 def test_damaged_exif_does_not_spoil_the_picture(tmp_path: Path, exif: bytes) -> None:
     assert load_picture(saved(tmp_path, two_colours(), "JPEG", exif=exif)).size == (8, 4)

@@ -35,7 +35,9 @@ def card(size_gib: float) -> Card:
     return Card(int(size_gib * GIB), int(size_gib * GIB))
 
 
-def plan(model: str = "internvl2-2b", size_gib: float = 8, engine: EngineKind = "turbomind", **wish: object) -> MemoryPlan:
+def plan(
+    model: str = "internvl2-2b", size_gib: float = 8, engine: EngineKind = "turbomind", **wish: object
+) -> MemoryPlan:
     return plan_memory(MemorySettings(**wish), SIZES[model], engine, card(size_gib))  # type: ignore[arg-type]
 
 
@@ -44,7 +46,9 @@ def kv_block_bytes(sizes: ModelSizes, bits: int) -> int:
 
 
 @given(memory=wishes, model=models, engine=engines, size=gib)
-def test_a_plan_keeps_its_promises(memory: MemorySettings, model: str, engine: EngineKind, size: float) -> None:
+def test_a_plan_keeps_its_promises(
+    memory: MemorySettings, model: str, engine: EngineKind, size: float
+) -> None:
     sizes = SIZES[model]
     try:
         made = plan_memory(memory, sizes, engine, card(size))
@@ -73,7 +77,9 @@ def test_a_plan_keeps_its_promises(memory: MemorySettings, model: str, engine: E
 
 
 @given(model=models, engine=engines, size=st.floats(2, 100), small=st.floats(1, 60), more=st.floats(0, 40))
-def test_a_larger_budget_never_gives_less(model: str, engine: EngineKind, size: float, small: float, more: float) -> None:
+def test_a_larger_budget_never_gives_less(
+    model: str, engine: EngineKind, size: float, small: float, more: float
+) -> None:
     try:
         lesser = plan(model, size, engine, gpu_budget_gib=small)
     except MemoryPlanError:
@@ -96,15 +102,20 @@ def test_a_larger_budget_never_gives_less(model: str, engine: EngineKind, size: 
 def test_turbomind_holds_at_least_what_is_planned(
     cache_bytes: int, layers: int, kv_heads: int, head_dim: int, bits: int, error: float
 ) -> None:
-    """Against TurboMind's own arithmetic, told independently: pages from an aligned start, slabs of 2^k pages."""
+    """Against TurboMind's own arithmetic, told independently: pages from an aligned start, slabs of 2^k
+    pages."""
     vector = head_dim * bits // 8 + (0 if bits == 16 else 4)
     block = 2 * layers * kv_heads * vector * 64
     region = int(cache_bytes * (1 + error * RATIO_MARGIN))
-    pages = max(0, (region - (32 * MIB - 512))) // (32 * MIB)  # the worst alignment that an allocation can have
+    pages = max(0, (region - (32 * MIB - 512))) // (
+        32 * MIB
+    )  # the worst alignment that an allocation can have
     order = 0
     while (32 * MIB << order) < block:
         order += 1
-    while (32 * MIB << order) // block * block / (32 * MIB << order) < 0.95 and (32 * MIB << order) * 2 <= GIB:
+    while (32 * MIB << order) // block * block / (32 * MIB << order) < 0.95 and (
+        32 * MIB << order
+    ) * 2 <= GIB:
         order += 1
     real_blocks = (pages >> order) * ((32 * MIB << order) // block)
     assert TurbomindCache().blocks(cache_bytes, block) <= real_blocks
@@ -168,12 +179,15 @@ def test_what_cannot_fit_is_refused_with_figures_and_three_ways_out() -> None:
 
 
 def test_what_cannot_even_load_is_refused_with_what_loads() -> None:
-    """Measured: on a card with 6 GiB free TurboMind aborts while InternVL2-2B's weights load; the PyTorch engine does not."""
+    """Measured: on a card with 6 GiB free TurboMind aborts while InternVL2-2B's weights load; the PyTorch
+    engine does not."""
     with pytest.raises(MemoryPlanError, match=r"weights of 4\.11 GiB load, it takes 6\.12 GiB") as caught:
         plan(size_gib=6)
     for way in ("AWQ", "gpu_budget_gib", "engine: pytorch"):
         assert way in caught.value.hint
-    assert plan_memory(MemorySettings(), SIZES["internvl2-2b"], "pytorch", Card(6 * GIB, 6 * GIB)).max_tiles >= 1
+    assert (
+        plan_memory(MemorySettings(), SIZES["internvl2-2b"], "pytorch", Card(6 * GIB, 6 * GIB)).max_tiles >= 1
+    )
 
 
 def test_the_peak_counts_what_loading_takes() -> None:

@@ -56,7 +56,9 @@ def put(folder: Path, config: dict[str, Any] = LANGUAGE, weight_bytes: int = 409
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
     (folder / "tokenizer.model").write_bytes(b"spm")
-    header = json.dumps({"w": {"dtype": "U8", "shape": [weight_bytes], "data_offsets": [0, weight_bytes]}}).encode()
+    header = json.dumps(
+        {"w": {"dtype": "U8", "shape": [weight_bytes], "data_offsets": [0, weight_bytes]}}
+    ).encode()
     with (folder / "model.safetensors").open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         file.truncate(8 + len(header) + weight_bytes)
@@ -99,17 +101,26 @@ class TestOnTheCpu:
     def test_a_builtin_model_is_ready(self, tmp_path: Path) -> None:
         folder = put(tmp_path / "builtin" / "shapes-internvl2", {"architectures": ["InternVLChatModel"]})
         found = assess(shipped("shapes-internvl2"), NO_GPU, ALL)
-        assert found == Readiness(found.preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder)
+        assert found == Readiness(
+            found.preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder
+        )
 
     def test_a_large_one_is_said_to_be_slow(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
         found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
-        assert (found.state, found.engine, found.device, found.note) == (ReadyState.READY, "transformers", "cpu", SLOW)
+        assert (found.state, found.engine, found.device, found.note) == (
+            ReadyState.READY,
+            "transformers",
+            "cpu",
+            SLOW,
+        )
 
     def test_one_that_does_not_fit_is_refused_with_figures(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
         found = assess(shipped("internlm2-chat-1_8b"), replace(NO_GPU, ram_free_bytes=8 * GIB), ALL)
-        assert "needs about 9.0 GiB of memory on the CPU; 8.0 of 16.0 GiB are free" in refused(found, ReadyState.UNSUPPORTED)
+        assert "needs about 9.0 GiB of memory on the CPU; 8.0 of 16.0 GiB are free" in refused(
+            found, ReadyState.UNSUPPORTED
+        )
 
     @pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
     def test_lmdeploy_s_engines_need_a_gpu(self, tmp_path: Path, engine: str) -> None:
@@ -118,8 +129,13 @@ class TestOnTheCpu:
         assert "needs an NVIDIA GPU" in refused(found, ReadyState.NEEDS_GPU)
 
     def test_quantised_weights_need_a_gpu_whatever_the_preset_says(self, tmp_path: Path) -> None:
-        put(tmp_path / "internlm2-chat-1_8b", {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}})
-        refused(assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, ALL), ReadyState.NEEDS_GPU)
+        put(
+            tmp_path / "internlm2-chat-1_8b",
+            {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}},
+        )
+        refused(
+            assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, ALL), ReadyState.NEEDS_GPU
+        )
 
     def test_without_transformers_the_command_is_given(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b")
@@ -134,23 +150,36 @@ class TestOnAGpu:
 
     def test_auto_takes_turbomind_with_a_plan(self, folder: Path) -> None:
         found = assess(shipped("internlm2-chat-1_8b"), WITH_GPU, ALL)
-        assert (found.state, found.engine, found.device, found.folder) == (ReadyState.READY, "turbomind", "cuda:0", folder)
+        assert (found.state, found.engine, found.device, found.folder) == (
+            ReadyState.READY,
+            "turbomind",
+            "cuda:0",
+            folder,
+        )
         assert found.plan is not None
         assert found.plan.engine == "turbomind"
         assert found.plan.total_bytes <= 7 * GIB
 
     def test_the_preset_s_engine_is_taken(self, folder: Path) -> None:
         assert assess(shipped("internlm2-chat-1_8b", engine="pytorch"), WITH_GPU, ALL).engine == "pytorch"
-        assert assess(shipped("internlm2-chat-1_8b", engine="transformers"), WITH_GPU, ALL).engine == "transformers"
+        assert (
+            assess(shipped("internlm2-chat-1_8b", engine="transformers"), WITH_GPU, ALL).engine
+            == "transformers"
+        )
 
     def test_the_roomiest_card_is_taken(self, folder: Path) -> None:
         cards = tuple(replace(CARD, free_bytes=free * GIB) for free in (2, 7, 7))
-        assert assess(shipped("internlm2-chat-1_8b"), Devices(cards, 16 * GIB, 12 * GIB), ALL).device == "cuda:1"
+        assert (
+            assess(shipped("internlm2-chat-1_8b"), Devices(cards, 16 * GIB, 12 * GIB), ALL).device == "cuda:1"
+        )
 
     def test_without_lmdeploy_auto_falls_to_transformers(self, folder: Path) -> None:
         without = replace(ALL, lmdeploy=False)
         assert assess(shipped("internlm2-chat-1_8b"), WITH_GPU, without).device == "cuda:0"
-        assert assess(shipped("internlm2-chat-1_8b"), WITH_GPU, replace(without, torch_cuda=False)).device == "cpu"
+        assert (
+            assess(shipped("internlm2-chat-1_8b"), WITH_GPU, replace(without, torch_cuda=False)).device
+            == "cpu"
+        )
         found = assess(shipped("internlm2-chat-1_8b", engine="turbomind"), WITH_GPU, without)
         assert "needs LMDeploy, which is not installed" in refused(found, ReadyState.UNSUPPORTED)
         assert isinstance(found.reason, MissingPart)
@@ -195,7 +224,12 @@ def test_xcomposer2_runs_on_the_pytorch_engine_through_our_plug_in(tmp_path: Pat
 
 def test_the_scripted_engine_needs_only_its_folder(tmp_path: Path) -> None:
     found = assess(shipped("internvl2-2b", engine="scripted", sources=(str(tmp_path),)), NO_GPU, ALL)
-    assert (found.state, found.engine, found.device, found.folder) == (ReadyState.READY, "scripted", "cpu", tmp_path)
+    assert (found.state, found.engine, found.device, found.folder) == (
+        ReadyState.READY,
+        "scripted",
+        "cpu",
+        tmp_path,
+    )
 
 
 def test_the_engines_of_this_machine_are_found_without_importing_them() -> None:

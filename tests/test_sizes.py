@@ -34,8 +34,14 @@ def test_the_published_models_are_as_large_as_they_are() -> None:
     parameters = (sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes) / 2
     assert parameters == pytest.approx(2.206e9, rel=0.001)
     assert sizes.vision is not None
-    assert (sizes.vision.tokens_per_tile, sizes.vision.picture_tokens(12), sizes.vision.picture_tokens(1)) == (256, 3328, 256)
-    assert model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes / 2 == pytest.approx(1.889e9, rel=0.001)
+    assert (
+        sizes.vision.tokens_per_tile,
+        sizes.vision.picture_tokens(12),
+        sizes.vision.picture_tokens(1),
+    ) == (256, 3328, 256)
+    assert model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes / 2 == pytest.approx(
+        1.889e9, rel=0.001
+    )
 
 
 def test_four_bit_weights_shrink_the_linear_layers_only() -> None:
@@ -50,7 +56,9 @@ def test_four_bit_weights_shrink_the_linear_layers_only() -> None:
 def test_partial_lora_counts() -> None:
     plain = model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes
     with_plora = model_sizes(KNOWN_CONFIGS["internlm-xcomposer2-vl-1_8b"])
-    assert with_plora.language_bytes - plain == 24 * 2 * 256 * ((4096 + 2048) + (2048 + 2048) + 3 * (8192 + 2048))
+    assert with_plora.language_bytes - plain == 24 * 2 * 256 * (
+        (4096 + 2048) + (2048 + 2048) + 3 * (8192 + 2048)
+    )
     assert with_plora.vision is not None
     assert with_plora.vision.picture_tokens(1) == 1225
 

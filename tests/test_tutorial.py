@@ -1,8 +1,9 @@
-"""Every command of the tutorials, run as a newcomer types it, in a fresh clone; only the set-up's downloads are left out.
+"""Every command of the tutorials, run as a newcomer types it, in a fresh clone; only the set-up's downloads
+are left out.
 
-In a ``console`` block ``$ `` begins a command, ``> `` is typed into it, anything else is what it prints; ``…`` stands for
-whatever comes.
-A page is opened and stopped with Ctrl-C. The ssh tunnel is checked by ssh itself, without connecting; a download finds no hub.
+In a ``console`` block ``$ `` begins a command, ``> `` is typed into it, anything else is what it prints;
+``…`` stands for whatever comes. A page is opened and stopped with Ctrl-C. The ssh tunnel is checked by ssh
+itself, without connecting; a download finds no hub.
 """
 
 from __future__ import annotations
@@ -66,14 +67,19 @@ class Newcomer:
             for name in ("PATH", "LANG", "TMPDIR", "OMP_NUM_THREADS", "LD_LIBRARY_PATH")
             if name in os.environ
         }
-        self.environment = kept | {"HOME": str(home), "COLUMNS": "200", "PYTHONPATH": str(self.folder / "launcher")}
+        self.environment = kept | {
+            "HOME": str(home),
+            "COLUMNS": "200",
+            "PYTHONPATH": str(self.folder / "launcher"),
+        }
         self.environment |= {"HF_ENDPOINT": NO_HUB, "CUDA_VISIBLE_DEVICES": ""}
         self._state = home / "state"
 
     def run(self, step: Step, command: str) -> subprocess.CompletedProcess[str]:
         ends = f"code=$?; pwd > {self._state}; env -0 >> {self._state}; exit $code"
         done = subprocess.run(
-            ["bash", "-c", f"{command}\n{ends}"], cwd=self.folder, env=self.environment, text=True, check=False, timeout=BOUND_S,
+            ["bash", "-c", f"{command}\n{ends}"], cwd=self.folder, env=self.environment,
+            text=True, check=False, timeout=BOUND_S,
             input="".join(f"{line}\n" for line in step.typed), capture_output=True,
         )  # fmt: skip
         folder, _, variables = self._state.read_text(encoding="utf-8").partition("\n")
@@ -114,8 +120,14 @@ class Newcomer:
 
 def assert_printed(step: Step, printed: str) -> None:
     """``…`` is any text; alone on a line, any lines."""
-    patterns = [r"(.*\n)*" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\s*\n" for line in step.printed]
-    assert re.fullmatch("".join(patterns), printed.rstrip("\n") + "\n" if step.printed else ""), (step.command, printed)
+    patterns = [
+        r"(.*\n)*" if line == "…" else ".*".join(map(re.escape, line.split("…"))) + r"\s*\n"
+        for line in step.printed
+    ]
+    assert re.fullmatch("".join(patterns), printed.rstrip("\n") + "\n" if step.printed else ""), (
+        step.command,
+        printed,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +155,9 @@ def set_up(clone: Path) -> None:
 def check_tunnel(step: Step) -> None:
     """ssh reads the command and says what it would do."""
     command = step.command.replace("-p port", "-p 2222").split()
-    done = subprocess.run([command[0], "-G", *command[1:]], capture_output=True, text=True, check=True, timeout=BOUND_S)
+    done = subprocess.run(
+        [command[0], "-G", *command[1:]], capture_output=True, text=True, check=True, timeout=BOUND_S
+    )
     for line in ("user user", "hostname host", "port 2222", f"localforward {PORT} [127.0.0.1]:{PORT}"):
         assert line in done.stdout.splitlines()
 
@@ -172,6 +186,8 @@ def test_every_command_does_what_the_tutorial_says(document: str, repository: Pa
 
 
 def test_the_tutorials_have_the_same_steps() -> None:
-    english, chinese = ([re.sub(r'".*"|<.*>', "", step.command) for step in steps(document)] for document in DOCUMENTS)
+    english, chinese = (
+        [re.sub(r'".*"|<.*>', "", step.command) for step in steps(document)] for document in DOCUMENTS
+    )
     assert len(english) > 15
     assert english == chinese

@@ -1,4 +1,5 @@
-"""The terminal: one file a command; owns the exit codes and the only catch of what a person should not see as a traceback.
+"""The terminal: one file a command; owns the exit codes and the only catch of what a person should not see as
+a traceback.
 
 exit  when
 0     done

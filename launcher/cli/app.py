@@ -34,7 +34,8 @@ class Session:
 app = typer.Typer(
     name="launcher",
     help="Small vision-language models in the browser and in the terminal, on one 8 GB GPU or none.",
-    epilog="Exit codes: 0 done, 1 a defect, 2 wrong arguments or preset file, 3 checkpoint, 4 GPU, 5 memory plan, 6 picture, "
+    epilog="Exit codes: 0 done, 1 a defect, 2 wrong arguments or preset file, 3 checkpoint, 4 GPU, 5"
+    " memory plan, 6 picture, "
     "7 question, 8 engine, 9 a package is missing, 10 port in use, 130 Ctrl-C, 143 SIGTERM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

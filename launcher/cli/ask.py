@@ -1,4 +1,5 @@
-"""``launcher ask``: one question, its answer alone on standard output, as it comes; or many, as ``launcher.cli.batch`` has it."""
+"""``launcher ask``: one question, its answer alone on standard output, as it comes; or many, as
+``launcher.cli.batch`` has it."""
 
 from __future__ import annotations
 
@@ -26,11 +27,18 @@ STANDARD_INPUT = "-"
 
 def ask(
     preset: Annotated[
-        str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names)
+        str,
+        typer.Argument(
+            metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names
+        ),
     ],
-    question: Annotated[str | None, typer.Argument(metavar="QUESTION", help="What to ask; -: read standard input.")] = None,
+    question: Annotated[
+        str | None, typer.Argument(metavar="QUESTION", help="What to ask; -: read standard input.")
+    ] = None,
     *,
-    image: Annotated[list[str] | None, typer.Option("--image", metavar="PATH", help="A picture; may be given again.")] = None,
+    image: Annotated[
+        list[str] | None, typer.Option("--image", metavar="PATH", help="A picture; may be given again.")
+    ] = None,
     allow_url: Annotated[
         bool, typer.Option("--allow-url", help="Let pictures be http and https addresses, and fetch them.")
     ] = False,
@@ -38,12 +46,17 @@ def ask(
         str | None,
         typer.Option(
             metavar="FILE",
-            help='Ask every line of a file (-: of standard input), {"question": "…", "images": ["a.png"], "id": 1}; '
+            help="Ask every line of a file (-: of standard input),"
+            ' {"question": "…", "images": ["a.png"], "id": 1}; '
             "pictures lie beside the file. Prints a JSON line each, in order.",
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object: text, finish_reason, tokens, times.")] = False,
-    max_new_tokens: Annotated[int | None, typer.Option(min=1, max=32768, help="Longest answer, in tokens.")] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object: text, finish_reason, tokens, times.")
+    ] = False,
+    max_new_tokens: Annotated[
+        int | None, typer.Option(min=1, max=32768, help="Longest answer, in tokens.")
+    ] = None,
     temperature: Annotated[
         float | None, typer.Option(min=0.0, max=2.0, help="0: the likeliest answer; higher: more varied.")
     ] = None,
@@ -51,7 +64,9 @@ def ask(
 ) -> None:
     """Ask one question, or a file of them, and print the answer."""
     if (question is None) == (batch is None):
-        raise typer.BadParameter("Give a question, or a file of questions with --batch.", param_hint="QUESTION")
+        raise typer.BadParameter(
+            "Give a question, or a file of questions with --batch.", param_hint="QUESTION"
+        )
     if batch is not None and image:
         raise typer.BadParameter("With --batch, pictures stand in the file.", param_hint="--image")
     catalog = read_catalog(presets)
@@ -64,7 +79,9 @@ def ask(
             _answer(chosen, _request(chosen, question or "", image or [], pictures, options), as_json=as_json)
 
 
-def _request(preset: Preset, question: str, images: list[str], pictures: PictureFiles, options: GenerationOptions) -> ChatRequest:
+def _request(
+    preset: Preset, question: str, images: list[str], pictures: PictureFiles, options: GenerationOptions
+) -> ChatRequest:
     text = _standard_input() if question == STANDARD_INPUT else question
     if images:
         check_takes_pictures(preset)
@@ -111,5 +128,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             file = stack.enter_context(Path(name).open("rb"))
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise RequestError("{file} cannot be read: {reason}", "Check the path.", file=name, reason=reason) from error
+            raise RequestError(
+                "{file} cannot be read: {reason}", "Check the path.", file=name, reason=reason
+            ) from error
         yield file

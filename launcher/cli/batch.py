@@ -28,7 +28,10 @@ SIDE_BY_SIDE = 128
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 """Around a line; some editors begin a file with a mark of three bytes."""
 
-_FORM = 'Each line is one object: {{"question": "…", "images": ["a.png"], "id": 1}}; images and id may be left out.'
+_FORM = (
+    'Each line is one object: {{"question": "…", "images": ["a.png"], "id": 1}};'
+    " images and id may be left out."
+)
 
 
 class _Line(BaseModel):

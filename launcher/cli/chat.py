@@ -1,4 +1,5 @@
-"""``launcher chat``: a conversation in the terminal, or line by line through a pipe. Owns the loop; the rest is beside it:
+"""``launcher chat``: a conversation in the terminal, or line by line through a pipe. Owns the loop; the rest
+is beside it:
 
 ``chat_commands`` reads a line, ``chat_session`` keeps the conversation, ``chat_keyboard`` gets the lines.
 """
@@ -67,7 +68,9 @@ def chat(
 ) -> None:
     """Chat in the terminal; /help there lists its commands, exit or Ctrl-D ends it."""
     catalog = read_catalog(presets)
-    readiness = ready(catalog.find(preset)) if preset else _first_ready(catalog, "vision" if image else "text")
+    readiness = (
+        ready(catalog.find(preset)) if preset else _first_ready(catalog, "vision" if image else "text")
+    )
     chosen = readiness.preset
     session = ChatSession(chosen, chosen.generation.options(), chosen.chat.system_prompt)
     for path in image or ():
@@ -109,10 +112,11 @@ class _Chat:
     in_terminal: bool
 
     def run(self) -> LauncherError | None:
-        """Until ``exit`` or the end of input; what fails is told, and the chat goes on. Returns the first failure.
+        """Until ``exit`` or the end of input; what fails is told, and the chat goes on. Returns the first
+        failure.
 
-        In a terminal Ctrl-C ends an answer or empties the prompt. Through a pipe every line is a question or a command, answers
-        alone are on standard output, and Ctrl-C ends the program.
+        In a terminal Ctrl-C ends an answer or empties the prompt. Through a pipe every line is a question or
+        a command, answers alone are on standard output, and Ctrl-C ends the program.
         """
         first: LauncherError | None = None
         for line in self._lines():
@@ -177,7 +181,8 @@ class _Chat:
 
 
 def _show(answer: Answer, *, stoppable: bool) -> tuple[str, Chunk]:
-    """Shows an answer as it comes; with ``stoppable`` Ctrl-C ends it, and nothing else. Returns its text and its last chunk.
+    """Shows an answer as it comes; with ``stoppable`` Ctrl-C ends it, and nothing else. Returns its text and
+    its last chunk.
 
     Raises:
         LauncherError: why there is no more of it; what came before has been shown.
@@ -211,7 +216,8 @@ class _Shown:
         self.last = chunk
 
     def end_line(self) -> None:
-        """What follows begins a line; before the first word of a stopped answer stands the terminal's own ^C."""
+        """What follows begins a line; before the first word of a stopped answer stands the terminal's own
+        ^C."""
         if not self.text.endswith("\n") and (self.text or self.last.finish == "cancelled"):
             render.line("")
 

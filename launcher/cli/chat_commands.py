@@ -1,7 +1,8 @@
-"""A line typed in ``launcher chat`` -> what it asks for. Pure: it reads no file, asks no model, prints nothing.
+"""A line typed in ``launcher chat`` -> what it asks for. Pure: it reads no file, asks no model, prints
+nothing.
 
-A line that begins with a slash is a command; everything else, and every text of several lines, is a question and stays as it was
-typed. ``exit`` alone ends the chat.
+A line that begins with a slash is a command; everything else, and every text of several lines, is a question
+and stays as it was typed. ``exit`` alone ends the chat.
 """
 
 from __future__ import annotations
@@ -134,7 +135,9 @@ def _unknown(name: str) -> RequestError:
     known = [usage.split()[0] for usage in HELP if usage.startswith("/")]
     near = difflib.get_close_matches(name, known, n=1)
     if near:
-        return RequestError("There is no command {command}", "Did you mean {near}?", command=name, near=near[0])
+        return RequestError(
+            "There is no command {command}", "Did you mean {near}?", command=name, near=near[0]
+        )
     return RequestError(
         "There is no command {command}",
         "Type /help for those there are. A question that begins with a slash needs a space before it.",
@@ -143,7 +146,8 @@ def _unknown(name: str) -> RequestError:
 
 
 def _path(command: str, rest: str) -> str:
-    """A path as typed, or as terminals write one that is dropped on them: in quotes, or with backslashes before spaces."""
+    """A path as typed, or as terminals write one that is dropped on them: in quotes, or with backslashes
+    before spaces."""
     if not rest:
         raise RequestError("{command} needs a path", "Type: {command} PATH", command=command)
     if len(rest) > 1 and rest[0] == rest[-1] and rest[0] in _QUOTES:
@@ -175,7 +179,10 @@ def changed(options: GenerationOptions, setting: SetOption) -> GenerationOptions
         return replace(options, seed=_seed(setting.value))
     if setting.name not in GenerationSettings.model_fields:
         raise RequestError(
-            "There is no option {name}", "These can be set: {names}", name=setting.name, names=", ".join(option_names())
+            "There is no option {name}",
+            "These can be set: {names}",
+            name=setting.name,
+            names=", ".join(option_names()),
         )
     try:
         settings = GenerationSettings.model_validate_strings({setting.name: setting.value}, strict=False)
@@ -194,7 +201,9 @@ def _seed(value: str) -> int | None:
     if value == _NO_SEED:
         return None
     if not (value.isascii() and value.isdigit()) or len(value) > _SEED_DIGITS:
-        raise RequestError("seed cannot be {value}", "It is a whole number of at most 18 digits, or none.", value=value)
+        raise RequestError(
+            "seed cannot be {value}", "It is a whole number of at most 18 digits, or none.", value=value
+        )
     return int(value)
 
 

@@ -1,4 +1,5 @@
-"""Where ``launcher chat`` gets its lines: a terminal with line editing and a history that outlives the program, or a pipe."""
+"""Where ``launcher chat`` gets its lines: a terminal with line editing and a history that outlives the
+program, or a pipe."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ _PATH_COMMANDS = ("/image ", "/save ")
 
 
 def history_file() -> Path:
-    """Where what was typed is kept: ``$XDG_STATE_HOME/launcher/chat_history`` (``~/.local/state/launcher/chat_history``)."""
+    """Where what was typed is kept: ``$XDG_STATE_HOME/launcher/chat_history``
+    (``~/.local/state/launcher/chat_history``)."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "launcher" / "chat_history"
 
@@ -37,7 +39,8 @@ def piped_lines() -> Iterator[str | RequestError]:
 
 
 class Keyboard:
-    """A prompt in a terminal: line editing, history, completion of commands and paths; pasted text keeps its lines.
+    """A prompt in a terminal: line editing, history, completion of commands and paths; pasted text keeps its
+    lines.
 
     Args:
         label: what stands before the prompt's mark, asked at each prompt.
@@ -116,6 +119,8 @@ def _completer() -> Completer:
                 if text.startswith(command):
                     path = Document(text.removeprefix(command))
                     return paths.get_completions(path, complete_event)
-            return (options if text.startswith("/set ") else commands).get_completions(document, complete_event)
+            return (options if text.startswith("/set ") else commands).get_completions(
+                document, complete_event
+            )
 
     return _CommandCompleter()

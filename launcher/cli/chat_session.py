@@ -1,4 +1,5 @@
-"""One conversation in the terminal: its messages, pictures, options and counts. It asks no model and reads no keyboard."""
+"""One conversation in the terminal: its messages, pictures, options and counts. It asks no model and reads no
+keyboard."""
 
 from __future__ import annotations
 
@@ -53,7 +54,8 @@ class ChatSession:
         return ChatRequest((*system_message(self.system_prompt), *self.turns, message), self.options)
 
     def answered(self, request: ChatRequest, text: str, last: Chunk) -> None:
-        """Keeps a question and its answer, whole or stopped; one that was stopped before its first word is not kept."""
+        """Keeps a question and its answer, whole or stopped; one that was stopped before its first word is
+        not kept."""
         if last.usage is not None:
             self.last = last.usage
             self.totals.add(last.usage)
@@ -67,7 +69,9 @@ class ChatSession:
 
     def settings(self) -> list[str]:
         """The options as ``/set`` takes them, and the system prompt."""
-        options = [f"{name} {'none' if value is None else value}" for name, value in asdict(self.options).items()]
+        options = [
+            f"{name} {'none' if value is None else value}" for name, value in asdict(self.options).items()
+        ]
         return [*options, f"system prompt: {self.system_prompt or 'none'}"]
 
     def stats(self) -> list[str]:
@@ -76,9 +80,11 @@ class ChatSession:
             return ["No answer has been completed yet."]
         last, all_of = self.last, self.totals
         return [
-            f"last answer: {last.prompt_tokens} tokens in ({last.picture_tokens} of pictures), {last.new_tokens} out, "
+            f"last answer: {last.prompt_tokens} tokens in ({last.picture_tokens} of pictures),"
+            f" {last.new_tokens} out, "
             f"first after {last.first_token_s:.2f} s, all after {last.total_s:.2f} s{_speed(last)}",
-            f"this chat: {all_of.answers} answers, {all_of.prompt_tokens} tokens in, {all_of.new_tokens} out, "
+            f"this chat: {all_of.answers} answers, {all_of.prompt_tokens} tokens in, {all_of.new_tokens}"
+            f" out, "
             f"{all_of.total_s:.2f} s",
         ]
 
@@ -96,7 +102,9 @@ class ChatSession:
             raise RequestError("There is a file {file} already", _NEW_FILE_HINT, file=path.name) from error
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise RequestError("{file} cannot be written: {reason}", _NEW_FILE_HINT, file=path.name, reason=reason) from error
+            raise RequestError(
+                "{file} cannot be written: {reason}", _NEW_FILE_HINT, file=path.name, reason=reason
+            ) from error
 
     def _as_markdown(self) -> str:
         system = system_message(self.system_prompt)
@@ -106,7 +114,11 @@ class ChatSession:
 
 def _speed(usage: Usage) -> str:
     decoding_s = usage.total_s - usage.first_token_s
-    return f", {(usage.new_tokens - 1) / decoding_s:.0f} tokens/s" if usage.new_tokens > 1 and decoding_s > 0 else ""
+    return (
+        f", {(usage.new_tokens - 1) / decoding_s:.0f} tokens/s"
+        if usage.new_tokens > 1 and decoding_s > 0
+        else ""
+    )
 
 
 def _as_markdown(message: Message) -> str:

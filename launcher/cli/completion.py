@@ -1,4 +1,5 @@
-"""What the shell completes beside commands and options; it must never fail, and says nothing when it cannot help."""
+"""What the shell completes beside commands and options; it must never fail, and says nothing when it cannot
+help."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """``launcher doctor``: what is right with this machine, what is not, and what mends it.
 
-The exit code is 0 where ``launcher serve`` with the same options would show a page on which at least one model answers; else it
-is the first fault's, by the same table as every command's. Warnings change nothing about it.
+The exit code is 0 where ``launcher serve`` with the same options would show a page on which at least one
+model answers; else it is the first fault's, by the same table as every command's. Warnings change nothing
+about it.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def doctor(
     host: Annotated[str, typer.Option(help="Address that the page would listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65535, help="Port that the page would listen on.")] = 6006,
 ) -> None:
-    """Check this machine: exit code 0 says that the page would work here; each fault comes with what mends it."""
+    """Check this machine: exit code 0 says that the page would work here; each fault comes with what mends
+    it."""
     from launcher.cli import doctor_view
     from launcher.cli.doctor_facts import gather
     from launcher.diagnosis import diagnose, exit_code  # 0.03 s that --help need not cost

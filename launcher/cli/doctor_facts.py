@@ -1,4 +1,5 @@
-"""Gathers what ``launcher.diagnosis`` judges. Heavy packages are imported in processes of their own, which may hang or die."""
+"""Gathers what ``launcher.diagnosis`` judges. Heavy packages are imported in processes of their own, which
+may hang or die."""
 
 from __future__ import annotations
 
@@ -101,10 +102,20 @@ def _readiness(presets: Iterable[Preset], devices: Devices | DeviceError) -> tup
 
 
 def _modules(devices: Devices | DeviceError) -> list[str]:
-    """What has to be importable here: LMDeploy only where there is a GPU for it, and of all only what is installed."""
+    """What has to be importable here: LMDeploy only where there is a GPU for it, and of all only what is
+    installed."""
     has_gpu = isinstance(devices, Devices) and bool(devices.gpus)
-    engines = [module for engine, needed in ENGINE_MODULES.items() if has_gpu or engine == "transformers" for module in needed]
-    return [name for name in dict.fromkeys([PAGE_MODULE, *engines]) if importlib.util.find_spec(name.partition(".")[0])]
+    engines = [
+        module
+        for engine, needed in ENGINE_MODULES.items()
+        if has_gpu or engine == "transformers"
+        for module in needed
+    ]
+    return [
+        name
+        for name in dict.fromkeys([PAGE_MODULE, *engines])
+        if importlib.util.find_spec(name.partition(".")[0])
+    ]
 
 
 def probe_imports(modules: Sequence[str], limit_s: float = IMPORT_LIMIT_S) -> Mapping[str, Probe]:
@@ -115,7 +126,9 @@ def probe_imports(modules: Sequence[str], limit_s: float = IMPORT_LIMIT_S) -> Ma
 
 def _start_import(module: str) -> subprocess.Popen[str]:
     pipe = subprocess.PIPE
-    return subprocess.Popen([sys.executable, "-c", _PROBE, module], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", _PROBE, module], stdin=subprocess.DEVNULL, stdout=pipe, stderr=pipe, text=True
+    )
 
 
 def _imported(process: subprocess.Popen[str], limit_s: float) -> Probe:
@@ -128,7 +141,9 @@ def _imported(process: subprocess.Popen[str], limit_s: float) -> Probe:
     if process.returncode < 0:
         return Probe(reason=f"the process died of {signal.Signals(-process.returncode).name}")
     if process.returncode:
-        return Probe(reason=next((line for line in reversed(errors.splitlines()) if line.strip()), "it says nothing"))
+        return Probe(
+            reason=next((line for line in reversed(errors.splitlines()) if line.strip()), "it says nothing")
+        )
     return Probe(cuda=json.loads(output.splitlines()[-1])["cuda"])
 
 
@@ -147,7 +162,9 @@ def _disks() -> Iterable[Disk]:
 
 def _free(folder: Path) -> int:
     """Of the disk that the folder is on, or would be on."""
-    return shutil.disk_usage(next(each for each in (folder, *folder.absolute().parents) if each.is_dir())).free
+    return shutil.disk_usage(
+        next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
+    ).free
 
 
 def _port_error(address: Address) -> LauncherError | None:
@@ -161,7 +178,9 @@ def _port_error(address: Address) -> LauncherError | None:
 def _logs(folder: Path) -> tuple[Log, ...]:
     """The newest logs of models' processes, the newest first; an empty one says nothing."""
     found = [(path.stat(), path) for path in folder.glob("*.log") if path.is_file()]
-    newest = sorted((each for each in found if each[0].st_size), key=lambda each: each[0].st_mtime, reverse=True)
+    newest = sorted(
+        (each for each in found if each[0].st_size), key=lambda each: each[0].st_mtime, reverse=True
+    )
     return tuple(Log(path, _when(facts.st_mtime), _last_lines(path)) for facts, path in newest[:MAX_LOGS])
 
 

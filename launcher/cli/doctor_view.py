@@ -22,13 +22,18 @@ def show(findings: Sequence[Finding], code: int) -> None:
         console.print(level.append(f"{finding.subject}: {finding.text}", style="default"))
         if finding.mend and finding.level is not Level.OK:
             console.print(" " * _MARGIN + finding.mend, markup=False)
-    verdict = "launcher serve would work here." if code == 0 else "launcher serve would not work here: mend the faults first."
+    verdict = (
+        "launcher serve would work here."
+        if code == 0
+        else "launcher serve would not work here: mend the faults first."
+    )
     console.print(f"\n{verdict}", markup=False)
 
 
 def data(findings: Sequence[Finding], code: int) -> None:
     """The same for programs."""
     lines = [
-        {"subject": each.subject, "level": each.level.value, "text": each.text, "mend": each.mend or None} for each in findings
+        {"subject": each.subject, "level": each.level.value, "text": each.text, "mend": each.mend or None}
+        for each in findings
     ]
     render.data({"serve_works": code == 0, "exit_code": code, "findings": lines})

@@ -1,4 +1,5 @@
-"""Pictures as a person names them -> checked files: paths, and addresses where the person allowed it. It decodes nothing."""
+"""Pictures as a person names them -> checked files: paths, and addresses where the person allowed it. It
+decodes nothing."""
 
 from __future__ import annotations
 
@@ -38,12 +39,16 @@ class PictureFiles:
     _fetched: dict[str, Path] = field(default_factory=dict)
 
     def find(self, names: Sequence[str], base: Path) -> tuple[Path, ...]:
-        """Absolute paths of pictures that passed ``launcher.images.check_upload``; relative ones are taken from ``base``.
+        """Absolute paths of pictures that passed ``launcher.images.check_upload``; relative ones are taken
+        from ``base``.
 
         Raises:
-            PictureError: one is no picture, outside the limits, or an address that may not or cannot be fetched.
+            PictureError: one is no picture, outside the limits, or an address that may not or cannot be
+                fetched.
         """
-        paths = tuple(self._fetch(name) if _ADDRESS.match(name) else _on_this_machine(name, base) for name in names)
+        paths = tuple(
+            self._fetch(name) if _ADDRESS.match(name) else _on_this_machine(name, base) for name in names
+        )
         for path in paths:
             check_upload(path)
         return paths
@@ -78,7 +83,9 @@ def _on_this_machine(name: str, base: Path) -> Path:
     try:
         return (base / Path(name).expanduser()).resolve()
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, ~nobody, a NUL
-        raise PictureError("{name} is not a file that can be read", "Give the picture file itself.", name=name) from error
+        raise PictureError(
+            "{name} is not a file that can be read", "Give the picture file itself.", name=name
+        ) from error
 
 
 def _check_address(address: str) -> None:
@@ -88,7 +95,9 @@ def _check_address(address: str) -> None:
         scheme = ""
     if scheme not in ("http", "https"):
         raise PictureError(
-            "{address} cannot be fetched: only http and https addresses can", "Check the address.", address=_shown(address)
+            "{address} cannot be fetched: only http and https addresses can",
+            "Check the address.",
+            address=_shown(address),
         )
 
 

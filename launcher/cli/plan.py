@@ -1,4 +1,5 @@
-"""``launcher plan``: what each preset would take on a GPU, part by part, before anything is loaded or even downloaded."""
+"""``launcher plan``: what each preset would take on a GPU, part by part, before anything is loaded or even
+downloaded."""
 
 from __future__ import annotations
 
@@ -35,13 +36,18 @@ class Planned:
 def plan(
     names: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[PRESET]...", help="Which presets; without, all for a GPU.", autocompletion=preset_names),
+        typer.Argument(
+            metavar="[PRESET]...", help="Which presets; without, all for a GPU.", autocompletion=preset_names
+        ),
     ] = None,
     *,
     gpu_gib: Annotated[
         float | None,
         typer.Option(
-            "--gpu-gib", min=0.5, max=1024, help="Plan for a card with this much free; without, for this machine's, else 8."
+            "--gpu-gib",
+            min=0.5,
+            max=1024,
+            help="Plan for a card with this much free; without, for this machine's, else 8.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
@@ -49,7 +55,11 @@ def plan(
 ) -> None:
     """Show what models would take on the GPU, and what the plan changes to make them fit."""
     catalog = read_catalog(presets)
-    chosen = [catalog.find(name) for name in names] if names else [each for each in catalog.presets if _for_gpu(each)]
+    chosen = (
+        [catalog.find(name) for name in names]
+        if names
+        else [each for each in catalog.presets if _for_gpu(each)]
+    )
     card, capability = _card(gpu_gib)
     planned = [_planned(preset, card, capability) for preset in chosen]
     if as_json:

@@ -1,4 +1,5 @@
-"""How ``launcher plan`` looks: for each preset a table of its parts with bars, what follows from them, what was changed."""
+"""How ``launcher plan`` looks: for each preset a table of its parts with bars, what follows from them, what
+was changed."""
 
 from __future__ import annotations
 
@@ -44,14 +45,21 @@ def _table(plan: MemoryPlan) -> Table:
     table.add_column("", no_wrap=True)
     start_bytes = 0
     for part in plan.parts:
-        table.add_row(_LABELS[part.name], f"{part.size_bytes / GIB:.2f}", _bar(start_bytes, part.size_bytes, plan.budget_bytes))
+        table.add_row(
+            _LABELS[part.name],
+            f"{part.size_bytes / GIB:.2f}",
+            _bar(start_bytes, part.size_bytes, plan.budget_bytes),
+        )
         start_bytes += part.size_bytes
-    table.add_row("together", f"{plan.total_bytes / GIB:.2f}", _bar(0, plan.total_bytes, plan.budget_bytes, filled="="))
+    table.add_row(
+        "together", f"{plan.total_bytes / GIB:.2f}", _bar(0, plan.total_bytes, plan.budget_bytes, filled="=")
+    )
     return table
 
 
 def _bar(start_bytes: int, size_bytes: int, whole_bytes: int, filled: str = "#") -> str:
-    """The part's own stretch of the budget, so that the parts stand under each other like one bar taken apart."""
+    """The part's own stretch of the budget, so that the parts stand under each other like one bar taken
+    apart."""
     start = min(BAR_CELLS - 1, round(BAR_CELLS * start_bytes / whole_bytes))
     end = max(start + 1, round(BAR_CELLS * (start_bytes + size_bytes) / whole_bytes))
     return "|" + "." * start + filled * (end - start) + "." * (BAR_CELLS - end) + "|"
@@ -64,7 +72,8 @@ def _consequences(plan: MemoryPlan) -> str:
         tiles = f"{plan.max_tiles} tile{'s' if plan.max_tiles > 1 else ''}{thumbnail}"
         picture = f"; largest picture {tiles}: {plan.picture_tokens:,} tokens"
     return (
-        f"KV cache: {plan.kv_bits} bits, {plan.cache_ratio:.3g} of the memory left by the weights, {plan.cache_tokens:,} tokens"
+        f"KV cache: {plan.kv_bits} bits, {plan.cache_ratio:.3g} of the memory left by the weights,"
+        f" {plan.cache_tokens:,} tokens"
         f"\nsession: {plan.session_tokens:,} tokens, question and answer{picture}"
         f"\nat once: {plan.max_batch} askers; prompts are read {plan.max_prefill_tokens:,} tokens at a time"
         f"; asleep: {plan.asleep_bytes / GIB:.2f} GiB; most while loading: {plan.loading_bytes / GIB:.2f} GiB"

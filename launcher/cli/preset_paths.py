@@ -11,7 +11,8 @@ from launcher.cli import render
 from launcher.presets import Catalog, read_presets
 
 PresetPaths = Annotated[
-    list[Path] | None, typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own.")
+    list[Path] | None,
+    typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own."),
 ]
 
 

@@ -1,4 +1,5 @@
-"""``launcher presets``: what there is and where it stands; ``--check``: are files right; ``--schema``: for editors."""
+"""``launcher presets``: what there is and where it stands; ``--check``: are files right; ``--schema``: for
+editors."""
 
 from __future__ import annotations
 
@@ -17,12 +18,16 @@ from launcher.readiness import assess, installed_engines
 def presets(
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Preset files or folders of them; without, the launcher's own."),
+        typer.Argument(
+            metavar="[PATH]...", help="Preset files or folders of them; without, the launcher's own."
+        ),
     ] = None,
     *,
     check: Annotated[bool, typer.Option("--check", help="Only check that the files are right.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON schema of preset files, for editors.")] = False,
+    schema: Annotated[
+        bool, typer.Option("--schema", help="Print the JSON schema of preset files, for editors.")
+    ] = False,
 ) -> None:
     """List the presets and whether they can run here."""
     if schema:

@@ -25,12 +25,20 @@ if TYPE_CHECKING:
 
 def pull(
     preset: Annotated[
-        str, typer.Argument(metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names)
+        str,
+        typer.Argument(
+            metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names
+        ),
     ],
     *,
-    hub: Annotated[Hub | None, typer.Option("--from", help="Which hub; without, the first that the preset names.")] = None,
+    hub: Annotated[
+        Hub | None, typer.Option("--from", help="Which hub; without, the first that the preset names.")
+    ] = None,
     to: Annotated[
-        Path | None, typer.Option("--to", metavar="FOLDER", help="The checkpoint's own folder; without, the hub's usual cache.")
+        Path | None,
+        typer.Option(
+            "--to", metavar="FOLDER", help="The checkpoint's own folder; without, the hub's usual cache."
+        ),
     ] = None,
     presets: PresetPaths = None,
 ) -> None:
@@ -67,20 +75,27 @@ def _hub_and_commands(preset: Preset, wanted: Hub | None, options: Sequence[str]
     hubs = _hubs(preset)
     if not hubs:
         raise CheckpointError(
-            "{name} names no hub to download from", "Add a line such as hf:org/model to its sources.", name=preset.name
+            "{name} names no hub to download from",
+            "Add a line such as hf:org/model to its sources.",
+            name=preset.name,
         )
     hub = wanted or next(iter(hubs))
     typed = ["launcher", "pull", preset.name, *options]
     others = [shlex.join([*typed, "--from", other]) for other in hubs if other != hub]
     if hub not in hubs:
-        raise CheckpointError("{name} is not on {hub}", "Type: {other}", name=preset.name, hub=hub, other=others[0])
+        raise CheckpointError(
+            "{name} is not on {hub}", "Type: {other}", name=preset.name, hub=hub, other=others[0]
+        )
     again = shlex.join([*typed, "--from", hub] if wanted else typed)
     return hub, again, others[0] if others else ""
 
 
 def _options(to: Path | None, presets: Sequence[Path]) -> list[str]:
     """The options that a command has to have again."""
-    return [*(["--to", str(to)] if to else []), *(word for path in presets for word in ("--presets", str(path)))]
+    return [
+        *(["--to", str(to)] if to else []),
+        *(word for path in presets for word in ("--presets", str(path))),
+    ]
 
 
 def _hubs(preset: Preset) -> dict[Hub, str]:
@@ -97,7 +112,12 @@ def _hubs(preset: Preset) -> dict[Hub, str]:
 
 def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, options: Sequence[str]) -> Path:
     from launcher.cli import pull_view
-    from launcher.downloads import Source, find_repository, new_client, plan_download  # 0.06 s that --help need not cost
+    from launcher.downloads import (
+        Source,
+        find_repository,
+        new_client,
+        plan_download,
+    )  # 0.06 s that --help need not cost
 
     hub, again, instead = _hub_and_commands(preset, wanted, options)
     with new_client() as client:
@@ -108,7 +128,8 @@ def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, options: Sequenc
 
 
 def _destination(preset: Preset, repository: Repository, to: Path | None) -> Destination:
-    """Where the launcher will look first: a broken folder is mended in place, the user's own models' folder comes next."""
+    """Where the launcher will look first: a broken folder is mended in place, the user's own models' folder
+    comes next."""
     from launcher.downloads import FolderDestination, HubCacheDestination, modelscope_cache_folder
 
     if to is not None:
@@ -130,8 +151,10 @@ def _what_next(preset: Preset, folder: Path) -> str:
         return f'To ask it, type: launcher ask {preset.name} "…"'
     so_far = f"The launcher takes {found.folder} so far.\n" if isinstance(found, Located) else ""
     if parent := _models_folder(preset, folder):
-        return f"{so_far}So that the launcher finds this one, type: export {MODELS_VARIABLE}={shlex.quote(str(parent))}"
-    return f"{so_far}So that the launcher finds this one, put a line first among the sources of {preset.name}:\n  - {folder}"
+        export = f"export {MODELS_VARIABLE}={shlex.quote(str(parent))}"
+        return f"{so_far}So that the launcher finds this one, type: {export}"
+    line = f"put a line first among the sources of {preset.name}:\n  - {folder}"
+    return f"{so_far}So that the launcher finds this one, {line}"
 
 
 def _models_folder(preset: Preset, folder: Path) -> Path | None:

@@ -20,11 +20,20 @@ def progress(download: Download) -> Iterator[Report]:
     """What a download reports to."""
     whole_bytes = sum(file.size_bytes for file in download.files)
     source = download.repository.source
-    render.note(f"{source.name} from {source.hub}: {decimal(whole_bytes)}, of which {decimal(download.missing_bytes)} to fetch")
+    render.note(
+        f"{source.name} from {source.hub}: {decimal(whole_bytes)}, of which"
+        f" {decimal(download.missing_bytes)} to fetch"
+    )
     if not sys.stderr.isatty():
         yield _line
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
     with Bar(*columns, console=Console(stderr=True), transient=True) as bar:
         yield _OnBar(bar, whole_bytes)
 

@@ -1,4 +1,5 @@
-"""A question as a person gives it -> a request: what `ask`, `ask --batch` and `chat` refuse alike before any model is asked."""
+"""A question as a person gives it -> a request: what `ask`, `ask --batch` and `chat` refuse alike before any
+model is asked."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -
 def check_takes_pictures(preset: Preset) -> None:
     """Raises RequestError for a text model."""
     if preset.kind == "text":
-        raise RequestError("{name} takes no pictures", "See launcher presets for models that do.", name=preset.name)
+        raise RequestError(
+            "{name} takes no pictures", "See launcher presets for models that do.", name=preset.name
+        )
 
 
 def single(preset: Preset, question: Message, options: GenerationOptions) -> ChatRequest:

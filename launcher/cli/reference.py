@@ -1,6 +1,8 @@
-"""The generated reference: ``python -m launcher.cli.reference [--check]`` writes it, or says what is out of date.
+"""The generated reference: ``python -m launcher.cli.reference [--check]`` writes it, or says what is out of
+date.
 
-Owns docs/reference/commands.md (from the parser), docs/reference/presets.md and presets/preset.schema.json (from the schema).
+Owns docs/reference/commands.md (from the parser), docs/reference/presets.md and presets/preset.schema.json
+(from the schema).
 """
 
 from __future__ import annotations
@@ -34,20 +36,26 @@ def documents() -> dict[Path, str]:
 def commands() -> str:
     """The commands and their options, from the parser."""
     command = typer.main.get_command(app)
-    return get_docs_for_click(obj=command, ctx=typer.Context(command), name="launcher", title="Commands").strip() + "\n"
+    return (
+        get_docs_for_click(obj=command, ctx=typer.Context(command), name="launcher", title="Commands").strip()
+        + "\n"
+    )
 
 
 def preset_keys() -> str:
     """The keys of a preset file, from the schema."""
     schema = json_schema()
     rows = [
-        f"| `{key}` | {_values(node)} | {_default(node)} | {node.get('description', '')} |" for key, node in _keys(schema, schema)
+        f"| `{key}` | {_values(node)} | {_default(node)} | {node.get('description', '')} |"
+        for key, node in _keys(schema, schema)
     ]
     head = ["# Preset keys", "", "| key | values | default | what it is |", "| --- | --- | --- | --- |"]
     return "\n".join([*head, *rows]) + "\n"
 
 
-def _keys(schema: dict[str, Any], node: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
+def _keys(
+    schema: dict[str, Any], node: dict[str, Any], prefix: str = ""
+) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, child in node.get("properties", {}).items():
         target = _resolved(schema, child)
         if "properties" in target:
@@ -80,12 +88,18 @@ _TYPES = {"integer": "whole number", "number": "number", "array": "list", "objec
 def _default(node: dict[str, Any]) -> str:
     if "default" not in node:
         return "required"
-    return f"`{json.dumps(node['default'], ensure_ascii=False)}`" if node["default"] not in ("", []) else "none"
+    return (
+        f"`{json.dumps(node['default'], ensure_ascii=False)}`" if node["default"] not in ("", []) else "none"
+    )
 
 
 def main() -> None:
     """Writes what changed; with ``--check`` writes nothing and exits with 1 when something would change."""
-    stale = [path for path, text in documents().items() if not path.is_file() or path.read_text(encoding="utf-8") != text]
+    stale = [
+        path
+        for path, text in documents().items()
+        if not path.is_file() or path.read_text(encoding="utf-8") != text
+    ]
     if "--check" in sys.argv[1:]:
         for path in stale:
             render.note(f"{path.relative_to(ROOT)} is out of date. Type: make reference")

@@ -1,4 +1,5 @@
-"""Results and errors -> text or JSON on standard output, and everything else on standard error. The only code that prints."""
+"""Results and errors -> text or JSON on standard output, and everything else on standard error. The only code
+that prints."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ _STEERING = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd
 """Control characters, but for tab and line feed."""
 
 _TABLE_COLUMNS = 160
-"""A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are long."""
+"""A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are
+long."""
 
 
 def never_fail_on_letters() -> None:
@@ -46,7 +48,8 @@ def line(text: str) -> None:
 
 
 def piece(text: str) -> None:
-    """A piece of an answer, shown at once; in a terminal without what would steer it: a model may say anything."""
+    """A piece of an answer, shown at once; in a terminal without what would steer it: a model may say
+    anything."""
     print(text.translate(_STEERING) if sys.stdout.isatty() else text, end="", flush=True)  # noqa: T201
 
 
@@ -102,7 +105,9 @@ def readiness_table(found: Sequence[Readiness]) -> None:
         table.add_column(heading, no_wrap=True)
     for each in found:
         takes = "pictures" if each.preset.kind == "vision" else "text"
-        table.add_row(each.preset.name, takes, Text(each.state.value, style=_COLOURS[each.state]), _runs_on(each))
+        table.add_row(
+            each.preset.name, takes, Text(each.state.value, style=_COLOURS[each.state]), _runs_on(each)
+        )
     console = Console(soft_wrap=True, highlight=False, width=_TABLE_COLUMNS)
     console.print(table)
     for each in found:

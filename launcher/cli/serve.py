@@ -1,6 +1,7 @@
 """``launcher serve``: the page, from the first check of its port to the end of every process it started.
 
-Ctrl-C and SIGTERM end it with exit code 0; a second one changes nothing, since every wait on the way out is bounded.
+Ctrl-C and SIGTERM end it with exit code 0; a second one changes nothing, since every wait on the way out is
+bounded.
 """
 
 from __future__ import annotations
@@ -45,8 +46,12 @@ class Address:
 
 
 def serve(
-    presets: Annotated[list[Path] | None, typer.Option(help="Preset file or folder; may be given more than once.")] = None,
-    host: Annotated[str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")] = "127.0.0.1",
+    presets: Annotated[
+        list[Path] | None, typer.Option(help="Preset file or folder; may be given more than once.")
+    ] = None,
+    host: Annotated[
+        str, typer.Option(help="Address to listen on; 0.0.0.0 lets other machines in.")
+    ] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=_HIGHEST_PORT, help="Port to listen on.")] = 6006,
     preload: Annotated[
         list[str] | None,
@@ -66,8 +71,11 @@ def serve(
             _serve_page(build_page(models, manager, errors), address, told_to_stop)
 
 
-def manager_of(models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None) -> Manager:
-    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes later."""
+def manager_of(
+    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
+) -> Manager:
+    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
+    later."""
     free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
     return Manager(
         runnable_models(models, free_bytes),
@@ -146,7 +154,9 @@ def _private_cache() -> Iterator[None]:
 
     The page asks itself once whether it answers; a proxy from the environment must not stand between.
     """
-    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(filter(None, (os.environ.get("NO_PROXY"), _LOCAL)))
+    os.environ["NO_PROXY"] = os.environ["no_proxy"] = ",".join(
+        filter(None, (os.environ.get("NO_PROXY"), _LOCAL))
+    )
     with tempfile.TemporaryDirectory(prefix="launcher-", ignore_cleanup_errors=True) as folder:
         os.environ["GRADIO_TEMP_DIR"] = folder
         yield
@@ -166,13 +176,17 @@ def check_free(address: Address) -> None:
             probe.bind(place)
     except PermissionError as error:
         raise RequestError(
-            "Port {port} is for administrators alone", hint="Type: launcher serve --port 6006", port=address.port
+            "Port {port} is for administrators alone",
+            hint="Type: launcher serve --port 6006",
+            port=address.port,
         ) from error
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
             raise _in_use(address) from error
         raise RequestError(
-            "This machine has no address {host}", hint="Type: launcher serve --host 127.0.0.1", host=address.host
+            "This machine has no address {host}",
+            hint="Type: launcher serve --host 127.0.0.1",
+            host=address.host,
         ) from error
 
 

@@ -1,8 +1,8 @@
 """tiny-chat's world: short conversations with known answers, in English and Chinese.
 
-It greets, adds and subtracts numbers up to 20, reverses a short word, counts letters, and remembers a name told earlier in the
-conversation; to everything else it says what it can do. ``draw_conversation(seed)`` gives the turns with their right answers;
-seeds from ``HELD_OUT_START`` on are never trained on. It knows no model.
+It greets, adds and subtracts numbers up to 20, reverses a short word, counts letters, and remembers a name
+told earlier in the conversation; to everything else it says what it can do. ``draw_conversation(seed)`` gives
+the turns with their right answers; seeds from ``HELD_OUT_START`` on are never trained on. It knows no model.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ from launcher.demo.chat_wordings import (
 )
 from launcher.demo.wordings import LANGUAGES, Language
 
-ChatKind = Literal["greet", "add", "subtract", "reverse", "count_letters", "count_letter", "tell_name", "recall", "outside"]
+ChatKind = Literal[
+    "greet", "add", "subtract", "reverse", "count_letters", "count_letter", "tell_name", "recall", "outside"
+]
 CHAT_KINDS: tuple[ChatKind, ...] = (
     "greet",
     "add",
@@ -43,7 +45,10 @@ FALLBACK: dict[Language, str] = {
     "en": "I only know greetings, small sums, short words and names.",
     "zh": "我只会问候、小算术、短单词和名字。",
 }
-UNKNOWN_NAME: dict[Language, str] = {"en": "You have not told me your name.", "zh": "你还没有告诉我你的名字。"}
+UNKNOWN_NAME: dict[Language, str] = {
+    "en": "You have not told me your name.",
+    "zh": "你还没有告诉我你的名字。",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,9 @@ class ChatTurn:
     answer: str
 
 
-def draw_conversation(seed: int, language: Language | None = None, kind: ChatKind | None = None) -> tuple[ChatTurn, ...]:
+def draw_conversation(
+    seed: int, language: Language | None = None, kind: ChatKind | None = None
+) -> tuple[ChatTurn, ...]:
     """A conversation of 1 to 6 turns.
 
     Args:
@@ -75,7 +82,9 @@ def draw_conversation(seed: int, language: Language | None = None, kind: ChatKin
     while len(turns) < count:
         last = len(turns) == count - 1
         now = spoken if language or rng.random() < 0.9 else rng.choice(LANGUAGES)
-        chosen = kind if kind and last else rng.choices(CHAT_KINDS, (0.5, 1, 1, 1.5, 1, 2.5, 0.5, 1.5, 0.6))[0]
+        chosen = (
+            kind if kind and last else rng.choices(CHAT_KINDS, (0.5, 1, 1, 1.5, 1, 2.5, 0.5, 1.5, 0.6))[0]
+        )
         name = _name_in(turns)
         turns.append(_recall(name, now, rng) if chosen == "recall" else _TURNS[chosen](now, rng))
     return tuple(turns)
@@ -115,7 +124,12 @@ def _say(kind: str, language: Language, rng: random.Random, **values: object) ->
 
 
 def _greet(language: Language, rng: random.Random) -> ChatTurn:
-    return ChatTurn("greet", language, _vary(_say("greet", language, rng), language, rng, keep_case=False), GREETING[language])
+    return ChatTurn(
+        "greet",
+        language,
+        _vary(_say("greet", language, rng), language, rng, keep_case=False),
+        GREETING[language],
+    )
 
 
 def _sum(kind: Literal["add", "subtract"]) -> Callable[[Language, random.Random], ChatTurn]:
@@ -184,7 +198,9 @@ def _recall(name: str | None, language: Language, rng: random.Random) -> ChatTur
     text = _vary(_say("recall", language, rng), language, rng, keep_case=False)
     if name is None:
         return ChatTurn("recall", language, text, UNKNOWN_NAME[language])
-    return ChatTurn("recall", language, text, f"Your name is {name}." if language == "en" else f"你叫{name}。")
+    return ChatTurn(
+        "recall", language, text, f"Your name is {name}." if language == "en" else f"你叫{name}。"
+    )
 
 
 def _outside(language: Language, rng: random.Random) -> ChatTurn:

@@ -1,6 +1,7 @@
 """Draws the pictures that presets offer as examples: ``python -m launcher.demo.example_pictures``.
 
-They are held-out pictures, never trained on: the first clean, mid-sized ones in which every question has an answer.
+They are held-out pictures, never trained on: the first clean, mid-sized ones in which every question has an
+answer.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ def example_scenes() -> Iterator[tuple[str, Scene]]:
 def _shows_well(scene: Scene, count: int) -> bool:
     kinds = {shape.kind for shape in scene.shapes}
     colours = {shape.colour for shape in scene.shapes}
-    clean = scene.blur_px == scene.noise == 0 and 320 <= scene.short_side_px <= 480 and scene.width_px / scene.height_px > 1.2
+    clean = (
+        scene.blur_px == scene.noise == 0
+        and 320 <= scene.short_side_px <= 480
+        and scene.width_px / scene.height_px > 1.2
+    )
     placed = all(place_of(shape, scene) is not None for shape in scene.shapes)
     return clean and placed and "star" in kinds and len(kinds) == len(colours) == len(scene.shapes) == count
 

@@ -1,7 +1,9 @@
-"""Whether an answer about a Shapes picture is right: case, spaces, spelling and final marks do not matter, what is said does.
+"""Whether an answer about a Shapes picture is right: case, spaces, spelling and final marks do not matter,
+what is said does.
 
-The describe question counts as right when exactly the shapes of the known answer are named, each with its colour and place, in
-any order. An answer is judged by its language's words alone; anything it says besides makes it wrong.
+The describe question counts as right when exactly the shapes of the known answer are named, each with its
+colour and place, in any order. An answer is judged by its language's words alone; anything it says besides
+makes it wrong.
 """
 
 from __future__ import annotations

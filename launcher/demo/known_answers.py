@@ -1,6 +1,8 @@
-"""Known answers on pictures never seen in training: what tests, benchmarks and every engine are held to; torch-free.
+"""Known answers on pictures never seen in training: what tests, benchmarks and every engine are held to;
+torch-free.
 
-A picture's seed decides its part: seeds below ``HELD_OUT_START`` are for training, seeds from there on are never trained on.
+A picture's seed decides its part: seeds below ``HELD_OUT_START`` are for training, seeds from there on are
+never trained on.
 """
 
 from __future__ import annotations
@@ -18,7 +20,8 @@ HELD_OUT_START = 1 << 40
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One picture (``launcher.demo.pictures.encode`` gives its file), one question about it, and the right answer."""
+    """One picture (``launcher.demo.pictures.encode`` gives its file), one question about it, and the right
+    answer."""
 
     scene: Scene
     question: Question

@@ -1,7 +1,9 @@
-"""The Shapes world's pictures: a seed becomes a scene, a scene a picture, a picture the bytes of a PNG or JPEG file.
+"""The Shapes world's pictures: a seed becomes a scene, a scene a picture, a picture the bytes of a PNG or
+JPEG file.
 
-Owns what may be in a picture and how it is drawn (shared rules: 1 to 4 flat shapes, 12 to 35 % of the short side wide, whole, not
-overlapping, on a plain background). It knows nothing of questions, tiles or models, and needs Pillow and NumPy alone.
+Owns what may be in a picture and how it is drawn (shared rules: 1 to 4 flat shapes, 12 to 35 % of the short
+side wide, whole, not overlapping, on a plain background). It knows nothing of questions, tiles or models, and
+needs Pillow and NumPy alone.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ MIN_CONTRAST = 60
 """Largest channel difference, of 255, that every shape keeps to its background."""
 SUPERSAMPLING = 4
 
-# Hue in degrees, saturation and value: the ranges a person would give that name, with the usual palettes' colours inside.
+# Hue in degrees, saturation and value: the ranges a person would give that name, with the usual palettes'
+# colours inside.
 _HUES: dict[Colour, tuple[tuple[float, float], tuple[float, float], tuple[float, float]]] = {
     "red": ((-8, 8), (0.75, 1), (0.75, 1)),
     "orange": ((24, 39), (0.8, 1), (0.9, 1)),
@@ -48,7 +51,8 @@ _HUES: dict[Colour, tuple[tuple[float, float], tuple[float, float], tuple[float,
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """One shape. ``left``, ``top``, ``width_px`` and ``height_px`` are its tight box in pixels; circles have no corners."""
+    """One shape. ``left``, ``top``, ``width_px`` and ``height_px`` are its tight box in pixels; circles have
+    no corners."""
 
     kind: Kind
     colour: Colour
@@ -74,7 +78,8 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """All that is needed to draw one picture, the same every time. ``noise`` is a standard deviation in grey levels."""
+    """All that is needed to draw one picture, the same every time. ``noise`` is a standard deviation in grey
+    levels."""
 
     seed: int
     width_px: int
@@ -135,7 +140,8 @@ def encode(scene: Scene) -> bytes:
 
 
 def as_opened(scene: Scene) -> Image.Image:
-    """The picture as a reader of its file sees it; PNG loses nothing, so only JPEG takes the way through bytes."""
+    """The picture as a reader of its file sees it; PNG loses nothing, so only JPEG takes the way through
+    bytes."""
     if scene.file_format == "PNG":
         return render(scene)
     with Image.open(io.BytesIO(encode(scene))) as picture:
@@ -189,7 +195,8 @@ def _boxes_meet(a: Shape, b: Shape, gap: float) -> bool:
 
 
 def _unit_outline(rng: random.Random, kind: Kind) -> tuple[tuple[Point, ...], float]:
-    """Corners in a box of width 1 whose top left is the origin, and the box's height; a circle has no corners."""
+    """Corners in a box of width 1 whose top left is the origin, and the box's height; a circle has no
+    corners."""
     if kind == "circle":
         return (), 1.0
     if kind == "square":
@@ -207,7 +214,8 @@ def _draw_turn(rng: random.Random) -> float:
 
 
 def _star(inner_share: float) -> list[Point]:
-    """A five-pointed star, one point up; ``inner_share`` is the inner corners' radius over the outer ones'."""
+    """A five-pointed star, one point up; ``inner_share`` is the inner corners' radius over the outer
+    ones'."""
     radii = (1.0, inner_share)
     turns = [math.pi * step / 5 for step in range(10)]
     return [(radii[i % 2] * math.sin(turn), -radii[i % 2] * math.cos(turn)) for i, turn in enumerate(turns)]
@@ -281,15 +289,23 @@ def _paint(picture: Image.Image, shape: Shape) -> None:
     mask = Image.new("L", (width * SUPERSAMPLING, height * SUPERSAMPLING))
     pen = ImageDraw.Draw(mask)
     if shape.corners:
-        pen.polygon([((x - x0) * SUPERSAMPLING, (y - y0) * SUPERSAMPLING) for x, y in shape.corners], fill=255)
+        pen.polygon(
+            [((x - x0) * SUPERSAMPLING, (y - y0) * SUPERSAMPLING) for x, y in shape.corners], fill=255
+        )
     else:
-        box = (shape.left - x0, shape.top - y0, shape.left - x0 + shape.width_px, shape.top - y0 + shape.height_px)
+        box = (
+            shape.left - x0,
+            shape.top - y0,
+            shape.left - x0 + shape.width_px,
+            shape.top - y0 + shape.height_px,
+        )
         pen.ellipse(tuple(v * SUPERSAMPLING for v in box), fill=255)
     picture.paste(shape.rgb, (x0, y0), mask.resize((width, height), Image.Resampling.BOX))
 
 
 def _add_noise(picture: Image.Image, scene: Scene) -> Image.Image:
-    """Gaussian noise from one 256-pixel patch, repeated: drawing a million numbers a picture would cost more than the rest."""
+    """Gaussian noise from one 256-pixel patch, repeated: drawing a million numbers a picture would cost more
+    than the rest."""
     patch = np.random.default_rng(scene.seed).normal(0, scene.noise, (256, 256, 3)).round().astype(np.int16)
     repeats = (-(-scene.height_px // 256), -(-scene.width_px // 256), 1)
     noise = np.tile(patch, repeats)[: scene.height_px, : scene.width_px]

@@ -1,14 +1,15 @@
 """The Shapes world's questions and their right answers, in English and Chinese.
 
-``ask(scene, kind, language, rng)`` words one question that has exactly one right answer for that scene, or says that there is
-none. Two rules keep questions unambiguous:
+``ask(scene, kind, language, rng)`` words one question that has exactly one right answer for that scene, or
+says that there is none. Two rules keep questions unambiguous:
 
 - "the star" is asked for only when the picture has one star, "the red object" only when one shape is red;
-- a place is asked for only when it is beyond doubt: the middle of the shape's box and its centre of mass lie in the same third,
+- a place is asked for only when it is beyond doubt: the middle of the shape's box and its centre of mass lie
+  in the same third,
   both at least ``PLACE_MARGIN`` of the side away from the lines between thirds.
 
-"Describe" lists shapes in reading order of their places (top row first, each row from the left), then in the order of
-``COLOURS`` and of ``KINDS``; so the words alone fix the order, and no fine measure does.
+"Describe" lists shapes in reading order of their places (top row first, each row from the left), then in the
+order of ``COLOURS`` and of ``KINDS``; so the words alone fix the order, and no fine measure does.
 
 It draws nothing and knows no model; ``launcher.demo.judging`` decides whether an answer is right.
 """
@@ -32,7 +33,15 @@ from launcher.demo.wordings import (
 PLACE_MARGIN = 0.02
 """Share of a side around a line between thirds where a place is not asked for: no eye could tell."""
 
-PICTURE_KINDS: tuple[QuestionKind, ...] = ("colour", "shape", "count", "count_of", "where", "exists", "describe")
+PICTURE_KINDS: tuple[QuestionKind, ...] = (
+    "colour",
+    "shape",
+    "count",
+    "count_of",
+    "where",
+    "exists",
+    "describe",
+)
 """The kinds that known answers are listed for; the others are "absent", "outside" and "no_picture"."""
 
 SHAPE_NAMES: dict[Language, dict[Kind, tuple[str, ...]]] = {
@@ -57,7 +66,17 @@ NUMBERS: dict[Language, tuple[str, ...]] = {
 }
 
 PLACES: dict[Language, tuple[str, ...]] = {
-    "en": ("top left", "top", "top right", "left", "centre", "right", "bottom left", "bottom", "bottom right"),
+    "en": (
+        "top left",
+        "top",
+        "top right",
+        "left",
+        "centre",
+        "right",
+        "bottom left",
+        "bottom",
+        "bottom right",
+    ),
     "zh": ("左上", "上方", "右上", "左边", "中间", "右边", "左下", "下方", "右下"),
 }
 """By thirds, in reading order: index = 3 x row + column."""
@@ -68,7 +87,8 @@ NO_PICTURE_ANSWER: dict[Language, str] = {"en": "Please give me a picture.", "zh
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and its right answer. ``place`` indexes of shapes are not kept: the answer's words say all."""
+    """A question and its right answer. ``place`` indexes of shapes are not kept: the answer's words say
+    all."""
 
     kind: QuestionKind
     language: Language
@@ -89,7 +109,9 @@ def _place_at(x: float, y: float) -> int | None:
     return 3 * min(int(y * 3), 2) + min(int(x * 3), 2)
 
 
-def ask(scene: Scene, kind: QuestionKind, language: Language, rng: random.Random, *, reword: bool = True) -> Question | None:
+def ask(
+    scene: Scene, kind: QuestionKind, language: Language, rng: random.Random, *, reword: bool = True
+) -> Question | None:
     """A question of that kind with one right answer, or None when the scene has none.
 
     Args:
@@ -139,7 +161,9 @@ def _coloured(colour: Colour, noun: str, language: Language, rng: random.Random,
 
 def _only_coloured(colour: Colour, language: Language, rng: random.Random, reword: bool) -> str:
     """ "red object", "红色的": something named by its colour alone."""
-    nouns = {"en": ("object", "shape", "thing", "one", "figure"), "zh": ("", "图形", "物体", "东西")}[language]
+    nouns = {"en": ("object", "shape", "thing", "one", "figure"), "zh": ("", "图形", "物体", "东西")}[
+        language
+    ]
     noun = rng.choice(nouns) if reword and rng.random() < 0.6 else nouns[0]
     if not noun and language == "zh":
         return COLOUR_NAMES["zh"][colour] + "的"
@@ -170,7 +194,9 @@ def _ask_shape(scene: Scene, language: Language, rng: random.Random, reword: boo
 
 
 def _number(count: int, language: Language) -> str:
-    return _sentence(NUMBERS[language][count] if language == "en" else f"{NUMBERS[language][count]}个", language)
+    return _sentence(
+        NUMBERS[language][count] if language == "en" else f"{NUMBERS[language][count]}个", language
+    )
 
 
 def _ask_count(scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
@@ -178,7 +204,8 @@ def _ask_count(scene: Scene, language: Language, rng: random.Random, reword: boo
 
 
 def _ask_count_of(scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
-    """Counts a kind; reworded, sometimes a colour or both. Shapes that are there are asked for twice as often as others."""
+    """Counts a kind; reworded, sometimes a colour or both. Shapes that are there are asked for twice as often
+    as others."""
     kinds = [shape.kind for shape in scene.shapes]
     kind = rng.choice(kinds) if rng.random() < 0.65 else rng.choice(KINDS)
     count = kinds.count(kind)
@@ -199,7 +226,11 @@ def _ask_where(scene: Scene, language: Language, rng: random.Random, reword: boo
     """Asks for a shape by kind; reworded, sometimes by colour or both."""
     manner = rng.choice(("kind", "kind", "kind", "colour", "both")) if reword else "kind"
     names = {shape: _where_key(shape, manner) for shape in scene.shapes}
-    single = [s for s in scene.shapes if list(names.values()).count(names[s]) == 1 and place_of(s, scene) is not None]
+    single = [
+        s
+        for s in scene.shapes
+        if list(names.values()).count(names[s]) == 1 and place_of(s, scene) is not None
+    ]
     if not single:
         return None
     shape = rng.choice(single)
@@ -249,7 +280,9 @@ def _ask_exists_part(scene: Scene, language: Language, rng: random.Random, wante
             return None
         it = _shape_name(rng.choice(kinds), language, rng, reword=True)
     else:
-        colours = [colour for colour in COLOURS if (colour in {shape.colour for shape in scene.shapes}) == wanted]
+        colours = [
+            colour for colour in COLOURS if (colour in {shape.colour for shape in scene.shapes}) == wanted
+        ]
         it = _only_coloured(rng.choice(colours), language, rng, reword=True)
     return _wording("exists", language, rng, True, it), _yes_or_no(wanted, language)
 
@@ -259,7 +292,10 @@ def _yes_or_no(yes: bool, language: Language) -> str:
 
 
 def _ask_describe(scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
-    placed = [(place_of(shape, scene), COLOURS.index(shape.colour), KINDS.index(shape.kind)) for shape in scene.shapes]
+    placed = [
+        (place_of(shape, scene), COLOURS.index(shape.colour), KINDS.index(shape.kind))
+        for shape in scene.shapes
+    ]
     known = [(place, colour, kind) for place, colour, kind in placed if place is not None]
     if len(known) < len(placed):
         return None
@@ -268,7 +304,9 @@ def _ask_describe(scene: Scene, language: Language, rng: random.Random, reword: 
 
 
 def _part(place: str, colour: Colour, kind: Kind, language: Language) -> str:
-    shape = f"{COLOUR_NAMES[language][colour]}{' ' if language == 'en' else ''}{SHAPE_NAMES[language][kind][0]}"
+    shape = (
+        f"{COLOUR_NAMES[language][colour]}{' ' if language == 'en' else ''}{SHAPE_NAMES[language][kind][0]}"
+    )
     if language == "zh":
         return f"{place}有一个{shape}"
     return f"{'an' if shape[0] == 'o' else 'a'} {shape} at the {place}"

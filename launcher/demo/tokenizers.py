@@ -1,10 +1,12 @@
-"""The built-in models' small tokenizers: SentencePiece BPE models with InternLM2's settings, and their special tokens.
+"""The built-in models' small tokenizers: SentencePiece BPE models with InternLM2's settings, and their
+special tokens.
 
-Owns the training of ``tokenizer.model``, the content of ``tokenizer_config.json`` and a plain encoder for the training program.
-At run time the checkpoints are read by ``launcher.models.internlm2_tokenizer`` like any other; a test holds both to the same ids.
+Owns the training of ``tokenizer.model``, the content of ``tokenizer_config.json`` and a plain encoder for the
+training program. At run time the checkpoints are read by ``launcher.models.internlm2_tokenizer`` like any
+other; a test holds both to the same ids.
 
-The last six pieces are the ``[UNUSED_TOKEN_141..146]`` that InternLM2 renames ``<|plugin|>`` to ``<|im_start|>``; InternVL2 adds
-nine tokens after them. Newlines and rare characters are byte pieces.
+The last six pieces are the ``[UNUSED_TOKEN_141..146]`` that InternLM2 renames ``<|plugin|>`` to
+``<|im_start|>``; InternVL2 adds nine tokens after them. Newlines and rare characters are byte pieces.
 """
 
 from __future__ import annotations
@@ -22,23 +24,42 @@ from launcher.demo.pictures import draw_scene
 from launcher.demo.questions import COLOUR_NAMES, OUTSIDE_ANSWER, PICTURE_KINDS, ask
 from launcher.demo.wordings import LANGUAGES, OUTSIDE_QUESTIONS, QuestionKind
 
-CHAT_TOKENS = ("<|plugin|>", "<|interpreter|>", "<|action_end|>", "<|action_start|>", "<|im_end|>", "<|im_start|>")
+CHAT_TOKENS = (
+    "<|plugin|>",
+    "<|interpreter|>",
+    "<|action_end|>",
+    "<|action_start|>",
+    "<|im_end|>",
+    "<|im_start|>",
+)
 """In the order of their ids: the vocabulary's last six pieces."""
-PICTURE_TOKENS = ("<img>", "</img>", "<IMG_CONTEXT>", "<quad>", "</quad>", "<ref>", "</ref>", "<box>", "</box>")
+PICTURE_TOKENS = (
+    "<img>",
+    "</img>",
+    "<IMG_CONTEXT>",
+    "<quad>",
+    "</quad>",
+    "<ref>",
+    "</ref>",
+    "<box>",
+    "</box>",
+)
 """What InternVL2 appends, in the order of their ids."""
 _LAST_UNUSED = 146
 _UNUSED = tuple(f"[UNUSED_TOKEN_{_LAST_UNUSED - len(CHAT_TOKENS) + 1 + n}]" for n in range(len(CHAT_TOKENS)))
 _CONTROL = ("<unk>", "<s>", "</s>")
 CHAT_TEMPLATE = (
-    "{{ bos_token }}{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + "
-    "'<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"
+    "{{ bos_token }}{% for message in messages %}{{'<|im_start|>' + message['role'] + '\\n'"
+    " + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{"
+    " '<|im_start|>assistant\\n' }}{% endif %}"
 )
 
 
 def train_tokenizer(lines: Iterable[str], pieces: int) -> bytes:
     """Content of a ``tokenizer.model`` of exactly that many pieces, the six chat tokens included.
 
-    Text that does not give so many pieces is made up for with more unused ones, so that the vocabulary's size stays round.
+    Text that does not give so many pieces is made up for with more unused ones, so that the vocabulary's size
+    stays round.
     """
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
@@ -95,7 +116,8 @@ def shapes_corpus() -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Encoder:
-    """Text with special tokens to ids, as the fast tokenizer does it, and back; cheap enough for the training's workers."""
+    """Text with special tokens to ids, as the fast tokenizer does it, and back; cheap enough for the
+    training's workers."""
 
     processor: Any
     special_ids: dict[str, int]

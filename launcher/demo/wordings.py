@@ -1,7 +1,7 @@
 """How the Shapes world's questions may be worded, in English and Chinese: data alone.
 
-In every tuple the first wording is the one that known answers are listed under. ``{it}`` is what is asked for: "star",
-"red object", "red star"; in the counting questions its plural.
+In every tuple the first wording is the one that known answers are listed under. ``{it}`` is what is asked
+for: "star", "red object", "red star"; in the counting questions its plural.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import Literal
 
 Language = Literal["en", "zh"]
-QuestionKind = Literal["colour", "shape", "count", "count_of", "where", "exists", "describe", "absent", "outside", "no_picture"]
+QuestionKind = Literal[
+    "colour", "shape", "count", "count_of", "where", "exists", "describe", "absent", "outside", "no_picture"
+]
 
 LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
@@ -513,9 +515,52 @@ OUTSIDE_QUESTIONS: dict[Language, tuple[str, ...]] = {
 
 OUTSIDE_NOUNS: dict[Language, tuple[str, ...]] = {
     "en": (
-        *("cat", "dog", "house", "car", "tree", "man", "woman", "child", "bird", "fish", "horse", "flower", "boat", "plane"),
-        *("train", "bicycle", "apple", "banana", "bottle", "cup", "chair", "table", "book", "phone", "computer", "clock", "shoe"),
-        *("hat", "shirt", "mountain", "river", "sea", "beach", "street", "bridge", "cloud", "sun", "moon", "person", "cow"),
+        *(
+            "cat",
+            "dog",
+            "house",
+            "car",
+            "tree",
+            "man",
+            "woman",
+            "child",
+            "bird",
+            "fish",
+            "horse",
+            "flower",
+            "boat",
+            "plane",
+        ),
+        *(
+            "train",
+            "bicycle",
+            "apple",
+            "banana",
+            "bottle",
+            "cup",
+            "chair",
+            "table",
+            "book",
+            "phone",
+            "computer",
+            "clock",
+            "shoe",
+        ),
+        *(
+            "hat",
+            "shirt",
+            "mountain",
+            "river",
+            "sea",
+            "beach",
+            "street",
+            "bridge",
+            "cloud",
+            "sun",
+            "moon",
+            "person",
+            "cow",
+        ),
         *(
             "bear",
             "lamp",
@@ -534,9 +579,61 @@ OUTSIDE_NOUNS: dict[Language, tuple[str, ...]] = {
         ),
     ),
     "zh": (
-        *("猫", "狗", "房子", "汽车", "树", "男人", "女人", "孩子", "鸟", "鱼", "马", "花", "船", "飞机", "火车", "苹果"),
-        *("香蕉", "瓶子", "杯子", "椅子", "桌子", "书", "手机", "电脑", "钟", "鞋子", "帽子", "衬衫", "山", "河", "大海", "沙滩"),
-        *("街道", "桥", "云", "太阳", "月亮", "人", "牛", "熊", "灯", "门", "窗户", "沙发", "床", "蛋糕", "披萨", "球", "机器人"),
+        *(
+            "猫",
+            "狗",
+            "房子",
+            "汽车",
+            "树",
+            "男人",
+            "女人",
+            "孩子",
+            "鸟",
+            "鱼",
+            "马",
+            "花",
+            "船",
+            "飞机",
+            "火车",
+            "苹果",
+        ),
+        *(
+            "香蕉",
+            "瓶子",
+            "杯子",
+            "椅子",
+            "桌子",
+            "书",
+            "手机",
+            "电脑",
+            "钟",
+            "鞋子",
+            "帽子",
+            "衬衫",
+            "山",
+            "河",
+            "大海",
+            "沙滩",
+        ),
+        *(
+            "街道",
+            "桥",
+            "云",
+            "太阳",
+            "月亮",
+            "人",
+            "牛",
+            "熊",
+            "灯",
+            "门",
+            "窗户",
+            "沙发",
+            "床",
+            "蛋糕",
+            "披萨",
+            "球",
+            "机器人",
+        ),
         *("标志", "自行车", "羊", "猴子", "背景"),
     ),
 }

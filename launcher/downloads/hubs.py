@@ -1,8 +1,9 @@
-"""What a model's repository on a hub holds: names, sizes, hashes and addresses of its files. Asks; fetches no file.
+"""What a model's repository on a hub holds: names, sizes, hashes and addresses of its files. Asks; fetches no
+file.
 
-Both hubs are asked through their plain HTTP interface: Hugging Face's ``/api/models`` (address, mirror, token and cache are
-huggingface_hub's, with its environment variables), ModelScope's ``/api/v1/models`` (its address from MODELSCOPE_DOMAIN, as its
-own package has it).
+Both hubs are asked through their plain HTTP interface: Hugging Face's ``/api/models`` (address, mirror, token
+and cache are huggingface_hub's, with its environment variables), ModelScope's ``/api/v1/models`` (its address
+from MODELSCOPE_DOMAIN, as its own package has it).
 """
 
 from __future__ import annotations
@@ -34,7 +35,8 @@ _Form = TypeVar("_Form", bound=BaseModel)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Whom to ask for which model. ``again`` is what was typed, ``instead`` what takes another hub, "" for none."""
+    """Whom to ask for which model. ``again`` is what was typed, ``instead`` what takes another hub, "" for
+    none."""
 
     hub: Hub
     name: str
@@ -44,7 +46,8 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file of a repository. At most one of the hashes is "": Git LFS gives sha256, plain git its blob's sha1."""
+    """One file of a repository. At most one of the hashes is "": Git LFS gives sha256, plain git its blob's
+    sha1."""
 
     name: str
     size_bytes: int
@@ -55,7 +58,8 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class Repository:
-    """A model's repository as it is now. ``revision`` is the commit, or the branch where the hub does not tell commits."""
+    """A model's repository as it is now. ``revision`` is the commit, or the branch where the hub does not
+    tell commits."""
 
     source: Source
     revision: str
@@ -100,14 +104,17 @@ def new_client() -> httpx.Client:
         MissingPart: the environment names a SOCKS proxy, for which a package is missing.
     """
     try:
-        # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot be resumed.
+        # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot
+        # be resumed.
         return httpx.Client(
             headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
             follow_redirects=True,
             timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
         )
     except ImportError as error:
-        raise MissingPart("A SOCKS proxy is set, and the package for it is not installed", "Type: pip install socksio") from error
+        raise MissingPart(
+            "A SOCKS proxy is set, and the package for it is not installed", "Type: pip install socksio"
+        ) from error
 
 
 def find_repository(client: httpx.Client, source: Source) -> Repository:
@@ -130,7 +137,9 @@ def _on_hugging_face(client: httpx.Client, source: Source) -> Repository:
         )
     token, endpoint = get_token(), constants.ENDPOINT
     if token:
-        client.headers["Authorization"] = f"Bearer {token}"  # httpx takes it off where it is led to another host
+        client.headers["Authorization"] = (
+            f"Bearer {token}"  # httpx takes it off where it is led to another host
+        )
     found = _asked(client, source, endpoint, f"/api/models/{source.name}?blobs=true", _HfModel)
     files = (
         RemoteFile(
@@ -149,10 +158,17 @@ def _on_modelscope(client: httpx.Client, source: Source) -> Repository:
     domain = os.environ.get("MODELSCOPE_DOMAIN") or _MODELSCOPE
     endpoint = domain.rstrip("/") if "://" in domain else f"https://{domain}"
     path = f"/api/v1/models/{source.name}/repo"
-    found = _asked(client, source, endpoint, f"{path}/files?Revision=master&Recursive=true", _ModelScopeAnswer)
+    found = _asked(
+        client, source, endpoint, f"{path}/files?Revision=master&Recursive=true", _ModelScopeAnswer
+    )
     base = endpoint + path
     files = (
-        RemoteFile(each.Path, each.Size, f"{base}?Revision=master&FilePath={quote(each.Path, safe='')}", each.Sha256 or "")
+        RemoteFile(
+            each.Path,
+            each.Size,
+            f"{base}?Revision=master&FilePath={quote(each.Path, safe='')}",
+            each.Sha256 or "",
+        )
         for each in found.Data.Files
         if each.Type == "blob"
     )
@@ -199,7 +215,9 @@ def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointE
     if not source.instead:
         hint = "Check the connection, and type again: {again}"
     elif source.hub == "hf":
-        hint = "Check the connection; a mirror's address goes into HF_ENDPOINT. Or take the other hub: {instead}"
+        hint = (
+            "Check the connection; a mirror's address goes into HF_ENDPOINT. Or take the other hub: {instead}"
+        )
     else:
         hint = "Check the connection, or take the other hub: {instead}"
     return CheckpointError(
@@ -221,7 +239,9 @@ def _refused(source: Source, endpoint: str, response: httpx.Response) -> NoRetur
             **facts,
         )
     if response.status_code in _NOT_FOUND:
-        hint = "Check the spelling in the preset's sources" + (", or take the other hub: {instead}" if source.instead else ".")
+        hint = "Check the spelling in the preset's sources" + (
+            ", or take the other hub: {instead}" if source.instead else "."
+        )
         raise CheckpointError("{endpoint} knows no model {name}, or it is private", hint, **facts)
     raise CheckpointError(
         "{endpoint} does not give {name}: HTTP {status}",

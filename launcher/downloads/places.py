@@ -1,6 +1,8 @@
-"""Where a checkpoint's files go: a plain folder, or Hugging Face's cache in the layout that all its programs share.
+"""Where a checkpoint's files go: a plain folder, or Hugging Face's cache in the layout that all its programs
+share.
 
-A file is written beside its place under a name of its own, bound to its content's hash, and moved there when it is whole.
+A file is written beside its place under a name of its own, bound to its content's hash, and moved there when
+it is whole.
 """
 
 from __future__ import annotations
@@ -54,7 +56,8 @@ class FolderDestination(Destination):
         return self._folder
 
     def place(self, file: RemoteFile) -> Place:
-        """Beside each other; the unfinished one's name carries the hash, so that never two versions are mixed."""
+        """Beside each other; the unfinished one's name carries the hash, so that never two versions are
+        mixed."""
         mark = (file.sha256 or file.git_sha1 or str(file.size_bytes))[:12]
         return Place(self._folder / file.name, self._folder / f"{file.name}.{mark}.part")
 
@@ -63,9 +66,11 @@ class FolderDestination(Destination):
 
 
 class HubCacheDestination(Destination):
-    """Hugging Face's cache: blobs by hash, a snapshot of links to them for each commit, and what ``main`` is now.
+    """Hugging Face's cache: blobs by hash, a snapshot of links to them for each commit, and what ``main`` is
+    now.
 
-    The layout is documented by Hugging Face ("Understand caching"), and its own programs find what lies there.
+    The layout is documented by Hugging Face ("Understand caching"), and its own programs find what lies
+    there.
     """
 
     def __init__(self, repository: Repository) -> None:
@@ -85,7 +90,8 @@ class HubCacheDestination(Destination):
         return Place(blob, blob.with_name(f"{blob.name}.incomplete"))
 
     def settle(self, files: tuple[RemoteFile, ...]) -> None:
-        """Links the snapshot, then lets ``main`` be this commit: until then an older download stays the one in use."""
+        """Links the snapshot, then lets ``main`` be this commit: until then an older download stays the one
+        in use."""
         self.folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             self._link(file)
@@ -108,7 +114,8 @@ class HubCacheDestination(Destination):
 
 
 def modelscope_cache_folder(name: str) -> Path:
-    """Where ModelScope's own package puts a model today; a dot in a name is written as three underscores there."""
+    """Where ModelScope's own package puts a model today; a dot in a name is written as three underscores
+    there."""
     home = os.environ.get("MODELSCOPE_CACHE")
     models = Path(home) / "models" if home else Path.home() / ".cache" / "modelscope" / "hub" / "models"
     return models / name.replace(".", "___")

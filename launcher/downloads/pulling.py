@@ -23,7 +23,8 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What will be fetched, in order, and where to. ``missing_bytes`` are still to come: not what is there already."""
+    """What will be fetched, in order, and where to. ``missing_bytes`` are still to come: not what is there
+    already."""
 
     repository: Repository
     destination: Destination
@@ -31,7 +32,8 @@ class Download:
     missing_bytes: int
 
     def run(self, client: httpx.Client, report: Report) -> Path:
-        """Fetches everything; what has come stays, whatever happens, and is not fetched again by the next run.
+        """Fetches everything; what has come stays, whatever happens, and is not fetched again by the next
+        run.
 
         Returns:
             The folder that a model is loaded from.

@@ -1,4 +1,5 @@
-"""Which files of a repository a model needs: configs, tokenizer, weights; never code, never the same weights twice."""
+"""Which files of a repository a model needs: configs, tokenizer, weights; never code, never the same weights
+twice."""
 
 from __future__ import annotations
 
@@ -20,12 +21,17 @@ _SMALL = (
     "chat_template.jinja",
     *TOKENIZERS,
 )
-_WEIGHTS = (("model*.safetensors", INDEXES[0]), ("*.safetensors", INDEXES[0]), ("pytorch_model*.bin", INDEXES[1]))
+_WEIGHTS = (
+    ("model*.safetensors", INDEXES[0]),
+    ("*.safetensors", INDEXES[0]),
+    ("pytorch_model*.bin", INDEXES[1]),
+)
 """Patterns in the order of preference, each with the index that goes with it."""
 
 
 def needed_files(repository: Repository) -> tuple[RemoteFile, ...]:
-    """The needed files in the order to fetch them: config.json comes last, so that a folder counts only once it is whole.
+    """The needed files in the order to fetch them: config.json comes last, so that a folder counts only once
+    it is whole.
 
     Only files at the top of the repository are taken: no name leads out of the folder they go to.
 
@@ -46,7 +52,10 @@ def _weights(files: Sequence[RemoteFile]) -> list[RemoteFile]:
     for pattern, index in _WEIGHTS:
         found = [file for file in files if fnmatchcase(file.name, pattern)]
         if found:
-            return [*(file for file in files if file.name == index), *sorted(found, key=lambda file: file.name)]
+            return [
+                *(file for file in files if file.name == index),
+                *sorted(found, key=lambda file: file.name),
+            ]
     return []
 
 

@@ -1,4 +1,5 @@
-"""One file from a hub to its place: resumed where it was cut, never longer than announced, moved there once its hash is right."""
+"""One file from a hub to its place: resumed where it was cut, never longer than announced, moved there once
+its hash is right."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from launcher.downloads.places import Place
 from launcher.errors import CheckpointError
 
 TRIES = 4
-"""A connection is taken up again for as long as it brings something; this many times in a row without is the end."""
+"""A connection is taken up again for as long as it brings something; this many times in a row without is the
+end."""
 PAUSE_S = 1.0
 """Between tries that brought nothing: a router that starts again, a mirror that fetches the file itself."""
 
@@ -48,7 +50,8 @@ class _WrongContentError(Exception):
 
 
 def bring(client: httpx.Client, file: RemoteFile, place: Place, report: Report) -> None:
-    """Makes sure that the file is in its place, whole and right; what is there and right is not fetched again.
+    """Makes sure that the file is in its place, whole and right; what is there and right is not fetched
+    again.
 
     Raises:
         CheckpointError: the hub stops answering, or what it sends is not what it announced.
@@ -72,13 +75,16 @@ def _held(partial: Path) -> Iterator[BinaryIO]:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             raise CheckpointError(
-                "{file} is being downloaded by another program", "Wait for it, or stop it first.", file=partial
+                "{file} is being downloaded by another program",
+                "Wait for it, or stop it first.",
+                file=partial,
             ) from error
         yield opened
 
 
 def _fill(client: httpx.Client, file: RemoteFile, opened: BinaryIO, place: Place, report: Report) -> None:
-    """Completes the file. A part kept from before may be what is wrong: then all is fetched once more, from the start."""
+    """Completes the file. A part kept from before may be what is wrong: then all is fetched once more, from
+    the start."""
     kept = opened.seek(0, os.SEEK_END) > 0
     try:
         _transfer(client, file, opened, report)
@@ -94,7 +100,8 @@ def _fill(client: httpx.Client, file: RemoteFile, opened: BinaryIO, place: Place
 def _spoilt(file: RemoteFile) -> CheckpointError:
     return CheckpointError(
         "What came as {file} is not what the hub announced: its size or hash is wrong",
-        "A proxy or mirror spoils it: leave it out (unset HF_ENDPOINT), take the other hub (--from), or try again later.",
+        "A proxy or mirror spoils it: leave it out (unset HF_ENDPOINT), take the other hub (--from),"
+        " or try again later.",
         file=file.name,
     )
 
@@ -124,7 +131,8 @@ def _transfer(client: httpx.Client, file: RemoteFile, opened: BinaryIO, report: 
 
 
 def _ask_once(client: httpx.Client, file: RemoteFile, opened: BinaryIO, report: Report) -> str:
-    """One request for the rest of the file, as far as it comes; returns why nothing came, "" for no reason known."""
+    """One request for the rest of the file, as far as it comes; returns why nothing came, "" for no reason
+    known."""
     had = opened.seek(0, os.SEEK_END)
     asked = {"Range": f"bytes={had}-"} if had else {}
     with client.stream("GET", file.url, headers=asked) as response:
@@ -171,13 +179,18 @@ def _is_right(path: Path, file: RemoteFile, report: Report) -> bool:
 
 
 def _check(file: RemoteFile, path: Path, report: Report) -> None:
-    """Size and hash of the bytes as they are on the disk; a file without a hash is known by its size alone."""
+    """Size and hash of the bytes as they are on the disk; a file without a hash is known by its size
+    alone."""
     if path.stat().st_size != file.size_bytes:
         raise _WrongContentError
     expected = file.sha256 or file.git_sha1
     if not expected:
         return
-    found = hashlib.sha256() if file.sha256 else hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
+    found = (
+        hashlib.sha256()
+        if file.sha256
+        else hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
+    )
     done_bytes = 0
     with path.open("rb") as opened:
         while piece := opened.read(_PIECE_BYTES):

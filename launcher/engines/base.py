@@ -1,8 +1,9 @@
 """The Engine protocol: all that a worker knows of an engine.
 
-An engine is built in the worker process with a spec, prepares once, loads, answers any number of requests side by side and is
-closed once. One whose facts say that it sleeps may be put to sleep when it answers nobody, and is woken by loading it again.
-Failures are raised as ``launcher.errors`` exceptions; anything else that escapes is a defect and is reported as such.
+An engine is built in the worker process with a spec, prepares once, loads, answers any number of requests
+side by side and is closed once. One whose facts say that it sleeps may be put to sleep when it answers
+nobody, and is woken by loading it again. Failures are raised as ``launcher.errors`` exceptions; anything else
+that escapes is a defect and is reported as such.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ Progress = Callable[[str, float], None]
 class EngineSpec:
     """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".
 
-    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``makes_room`` says that other models may
-    want its place, so that it is worth keeping what makes sleeping and waking fast.
+    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``makes_room`` says that
+    other models may want its place, so that it is worth keeping what makes sleeping and waking fast.
     """
 
     engine: str
@@ -40,7 +41,8 @@ class EngineSpec:
 class EngineFacts:
     """What a loaded engine says of itself.
 
-    ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles; ``sleeps`` says that it has ``sleep``.
+    ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles; ``sleeps`` says that it
+    has ``sleep``.
     """
 
     engine: str
@@ -52,7 +54,8 @@ class EngineFacts:
 
 
 class Engine(Protocol):
-    """One loaded model. All methods run on the worker's event loop and must not block it for longer than a token."""
+    """One loaded model. All methods run on the worker's event loop and must not block it for longer than a
+    token."""
 
     def __init__(self, spec: EngineSpec) -> None: ...
 
@@ -84,7 +87,8 @@ class Engine(Protocol):
         ...
 
     async def sleep(self) -> None:
-        """Gives the device back, and keeps in this process what makes the next load fast. Nobody is being answered meanwhile.
+        """Gives the device back, and keeps in this process what makes the next load fast. Nobody is being
+        answered meanwhile.
 
         Raises:
             EngineError: it cannot; the process has to end.

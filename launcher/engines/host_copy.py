@@ -1,7 +1,9 @@
-"""A model's weights in page-locked host memory, from where they reach the GPU at the bus's speed. Knows no engine.
+"""A model's weights in page-locked host memory, from where they reach the GPU at the bus's speed. Knows no
+engine.
 
-Page-locking takes longer than copying (0.4 s a GiB) and holds the GPU's driver up, so it is done once, tensor by tensor, while
-nobody waits for an answer; and it takes RAM away from all other programs, so it is not done where there is little.
+Page-locking takes longer than copying (0.4 s a GiB) and holds the GPU's driver up, so it is done once, tensor
+by tensor, while nobody waits for an answer; and it takes RAM away from all other programs, so it is not done
+where there is little.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from torch import Tensor
 from launcher.devices import read_devices
 
 SPARE_RAM_BYTES = 4 << 30
-"""What must stay free beside the copy: for the page, the other models' processes, and the files' pages that they read."""
+"""What must stay free beside the copy: for the page, the other models' processes, and the files' pages that
+they read."""
 
 
 def has_room(size_bytes: int) -> bool:
@@ -22,7 +25,9 @@ def has_room(size_bytes: int) -> bool:
     return read_devices().ram_free_bytes >= size_bytes + SPARE_RAM_BYTES
 
 
-def host_copy(tensors: Iterable[tuple[str, Tensor]], wait_for_turn: Callable[[], object]) -> Mapping[str, Tensor]:
+def host_copy(
+    tensors: Iterable[tuple[str, Tensor]], wait_for_turn: Callable[[], object]
+) -> Mapping[str, Tensor]:
     """The same tensors, on the host and page-locked; ``wait_for_turn`` is called before each.
 
     Raises:

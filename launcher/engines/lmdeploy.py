@@ -1,9 +1,10 @@
-"""The LMDeploy engine, TurboMind and PyTorch: one pipeline, fitted to the memory plan, streaming to any number of askers.
+"""The LMDeploy engine, TurboMind and PyTorch: one pipeline, fitted to the memory plan, streaming to any
+number of askers.
 
-Built through ``lmdeploy.pipeline``; requests run on the pipeline's own event loop, since its queues belong to that loop, and
-their pieces are handed over to the worker's. Settings and wording are beside this file (``lmdeploy_settings``,
-``lmdeploy_failures``), and so are what happens to one request (``lmdeploy_request``) and how the GPU is given back and taken
-again (``lmdeploy_sleep``).
+Built through ``lmdeploy.pipeline``; requests run on the pipeline's own event loop, since its queues belong to
+that loop, and their pieces are handed over to the worker's. Settings and wording are beside this file
+(``lmdeploy_settings``, ``lmdeploy_failures``), and so are what happens to one request (``lmdeploy_request``)
+and how the GPU is given back and taken again (``lmdeploy_sleep``).
 """
 
 from __future__ import annotations
@@ -36,17 +37,19 @@ if TYPE_CHECKING:
     from launcher.engines.lmdeploy_sleep import Sleeper
 
 LOAD_LIMIT_S = {"turbomind": 240.0, "pytorch": 420.0}
-"""From the first byte to the first answer. Measured 5-15 s and 35-60 s; a cold network disk at 50 MB/s adds 90 s. What takes
-longer is TurboMind's warm-up spinning, and the process is lost."""
+"""From the first byte to the first answer. Measured 5-15 s and 35-60 s; a cold network disk at 50 MB/s adds
+90 s. What takes longer is TurboMind's warm-up spinning, and the process is lost."""
 
 CPU_THREADS = 4
-"""For cutting pictures into tiles; a thread for every core of a busy machine made that take a second instead of 0.05 s."""
+"""For cutting pictures into tiles; a thread for every core of a busy machine made that take a second instead
+of 0.05 s."""
 
 CLOSE_LIMIT_S = 4.0
 """Less than the worker's own patience; closing takes 0.3 s."""
 
 MAX_CACHE_RATIO = 0.95
-"""LMDeploy takes a share below 1; the rest keeps the activations alive on a card that has nothing else free."""
+"""LMDeploy takes a share below 1; the rest keeps the activations alive on a card that has nothing else
+free."""
 
 _IMPORTED_LATE = {
     "turbomind": ("lmdeploy.turbomind.turbomind", "lmdeploy.turbomind.converter"),
@@ -69,11 +72,14 @@ _TEMPLATE_BY_ARCHITECTURE = {
 
 
 class LmdeployEngine:
-    """See ``launcher.engines.base.Engine``. ``spec.engine`` is "turbomind" or "pytorch"; the plan is required."""
+    """See ``launcher.engines.base.Engine``. ``spec.engine`` is "turbomind" or "pytorch"; the plan is
+    required."""
 
     def __init__(self, spec: EngineSpec) -> None:
         if spec.plan is None:
-            raise EngineError("{engine} needs a memory plan; {model} has none.", engine=spec.engine, model=spec.preset.name)
+            raise EngineError(
+                "{engine} needs a memory plan; {model} has none.", engine=spec.engine, model=spec.preset.name
+            )
         self._spec = spec
         self._plan: MemoryPlan = spec.plan
         self._pipe: Pipeline | None = None
@@ -85,7 +91,8 @@ class LmdeployEngine:
         self._idle.set()
 
     async def prepare(self) -> None:
-        """Imports LMDeploy with all that a pipeline needs, and reads the tokenizer, which stays in this process.
+        """Imports LMDeploy with all that a pipeline needs, and reads the tokenizer, which stays in this
+        process.
 
         Raises:
             MissingPart: LMDeploy is not installed, or not whole.
@@ -94,10 +101,12 @@ class LmdeployEngine:
         await _in_thread(self._import)
 
     def _import(self) -> None:
-        os.environ.setdefault("LMDEPLOY_ENABLE_CHECK_ENV", "0")  # spawns a process that imports everything anew: 12 s
+        os.environ.setdefault(
+            "LMDEPLOY_ENABLE_CHECK_ENV", "0"
+        )  # spawns a process that imports everything anew: 12 s
         os.environ.setdefault("OMP_NUM_THREADS", str(min(CPU_THREADS, os.cpu_count() or 1)))
-        # PyTorch's compiler moves Triton's cache to a folder of its own, but only where it compiles: the next start would look
-        # for the kernels elsewhere and compile them once more.
+        # PyTorch's compiler moves Triton's cache to a folder of its own, but only where it compiles: the next
+        # start would look for the kernels elsewhere and compile them once more.
         os.environ.setdefault("TRITON_CACHE_DIR", str(Path.home() / ".triton" / "cache"))
         _lmdeploy_pipeline()
         from transformers import AutoTokenizer
@@ -112,7 +121,8 @@ class LmdeployEngine:
         AutoTokenizer.from_pretrained(self._spec.folder, trust_remote_code=False)
 
     async def load(self, progress: Progress) -> EngineFacts:
-        """Builds the pipeline and asks it once with the largest picture, so that what later requests need is taken by then.
+        """Builds the pipeline and asks it once with the largest picture, so that what later requests need is
+        taken by then.
 
         A pipeline that sleeps is woken.
 
@@ -130,7 +140,8 @@ class LmdeployEngine:
         except asyncio.TimeoutError as error:
             raise EngineError(
                 "{model} did not load within {limit_s:.0f} s.",
-                hint="The model's log says how far it came. Lower memory.session_tokens or free GPU memory, then try again.",
+                hint="The model's log says how far it came. Lower memory.session_tokens or free GPU"
+                " memory, then try again.",
                 model=self._spec.preset.name,
                 limit_s=limit_s,
             ) from error
@@ -241,7 +252,8 @@ class LmdeployEngine:
                 pass
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
-        """See ``Engine.stream``. An engine that failed for good raises EngineError on every request from then on."""
+        """See ``Engine.stream``. An engine that failed for good raises EngineError on every request from then
+        on."""
         handle = self._begin(request)
         self._count_answers(+1)
         try:
@@ -272,14 +284,16 @@ class LmdeployEngine:
         await self._sleeper.sleep()
 
     async def close(self) -> None:
-        """Ends LMDeploy's threads and gives the GPU back, as far as it does within the limit: the process ends anyway."""
+        """Ends LMDeploy's threads and gives the GPU back, as far as it does within the limit: the process
+        ends anyway."""
         if self._pipe is not None:
             pipe, self._pipe, self._requests = self._pipe, None, None
             await asyncio.wait([asyncio.ensure_future(_in_thread(pipe.close))], timeout=CLOSE_LIMIT_S)
 
 
 async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
-    """Like ``asyncio.to_thread``, in a daemon thread: one that never returns must not hold up the end of the process."""
+    """Like ``asyncio.to_thread``, in a daemon thread: one that never returns must not hold up the end of the
+    process."""
     result: Future[None] = Future()
 
     def run() -> None:
@@ -325,9 +339,12 @@ def _choose_gpu(device: str) -> None:
 
 
 def _largest_picture(plan: MemoryPlan, folder: Path) -> Path:
-    """A blank picture that is cut into exactly as many tiles as the plan admits, in a grid as square as can be."""
+    """A blank picture that is cut into exactly as many tiles as the plan admits, in a grid as square as can
+    be."""
     assert plan.vision is not None
-    columns = max(n for n in range(1, plan.max_tiles + 1) if plan.max_tiles % n == 0 and n * n <= plan.max_tiles)
+    columns = max(
+        n for n in range(1, plan.max_tiles + 1) if plan.max_tiles % n == 0 and n * n <= plan.max_tiles
+    )
     side = plan.vision.image_size
     path = folder / "blank.png"
     Image.new("RGB", (plan.max_tiles // columns * side, columns * side), "white").save(path)

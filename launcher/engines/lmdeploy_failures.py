@@ -8,7 +8,9 @@ from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher.errors import EngineError, LauncherError, RequestError
 
-RESTART_HINT = "The model is started again for the next question; the model's log (launcher doctor) has the details."
+RESTART_HINT = (
+    "The model is started again for the next question; the model's log (launcher doctor) has the details."
+)
 
 
 class StatusError(LmdeployRequestError):  # type: ignore[misc]  # LMDeploy is untyped
@@ -31,14 +33,16 @@ _CODES = {
     ResponseType.INTERNAL_ENGINE_ERROR: ErrorCode.INTERNAL_ERROR,
     ResponseType.OUT_OF_MEMORY: ErrorCode.INTERNAL_ERROR,
 }
-"""Every ResponseType that is an end, but for the good ones (SUCCESS, FINISH, CANCEL), with LMDeploy's own code for it."""
+"""Every ResponseType that is an end, but for the good ones (SUCCESS, FINISH, CANCEL), with LMDeploy's own
+code for it."""
 
 
 def too_long(prompt_tokens: int, picture_tokens: int, session_tokens: int) -> RequestError:
     """The conversation leaves no room for an answer."""
     if picture_tokens:
         return RequestError(
-            "The conversation takes {total} tokens, {pictures} of them for pictures; this model's session holds {session},"
+            "The conversation takes {total} tokens, {pictures} of them for pictures; this model's"
+            " session holds {session},"
             " the answer included.",
             hint="Clear the conversation, send fewer or smaller pictures, or shorten the question.",
             total=prompt_tokens,
@@ -64,7 +68,8 @@ def silent_end() -> EngineError:
 
 
 def translate(error: Exception) -> LauncherError:
-    """An exception of LMDeploy as one of ours; errors of ours pass. What is too long is ``too_long``'s, with its counts."""
+    """An exception of LMDeploy as one of ours; errors of ours pass. What is too long is ``too_long``'s, with
+    its counts."""
     if isinstance(error, LauncherError):
         return error
     if isinstance(error, StatusError) and error.status is ResponseType.OUT_OF_MEMORY:
@@ -75,23 +80,34 @@ def translate(error: Exception) -> LauncherError:
     if isinstance(error, LmdeployRequestError):
         return _by_code(error.code, error.message)
     return EngineError(
-        "LMDeploy failed: {kind}: {reason}", hint=RESTART_HINT, kind=type(error).__name__, reason=str(error) or "no reason given"
+        "LMDeploy failed: {kind}: {reason}",
+        hint=RESTART_HINT,
+        kind=type(error).__name__,
+        reason=str(error) or "no reason given",
     )
 
 
 def _by_code(code: ErrorCode, reason: str) -> LauncherError:
     match code:
         case ErrorCode.CONTEXT_LENGTH_EXCEEDED:
-            return RequestError("The conversation is too long for this model's session.", hint="Clear the conversation.")
+            return RequestError(
+                "The conversation is too long for this model's session.", hint="Clear the conversation."
+            )
         case ErrorCode.UNSUPPORTED_FEATURE | ErrorCode.INVALID_REQUEST:
             return RequestError(
-                "LMDeploy refuses the question: {reason}", hint="Change the question or its options.", reason=reason
+                "LMDeploy refuses the question: {reason}",
+                hint="Change the question or its options.",
+                reason=reason,
             )
         case ErrorCode.PREPROCESS_FAILED:
-            return RequestError("LMDeploy could not prepare the question or its pictures.", hint="Try another picture.")
+            return RequestError(
+                "LMDeploy could not prepare the question or its pictures.", hint="Try another picture."
+            )
         case ErrorCode.REQUEST_CONFLICT:
             return EngineError("LMDeploy confused this question with another one.", hint="Ask again.")
         case ErrorCode.ENGINE_UNAVAILABLE:
             return EngineError("The engine has stopped.", hint=RESTART_HINT)
         case _:
-            return EngineError("The engine failed while answering: {reason}", hint=RESTART_HINT, reason=reason)
+            return EngineError(
+                "The engine failed while answering: {reason}", hint=RESTART_HINT, reason=reason
+            )

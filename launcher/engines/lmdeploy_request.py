@@ -1,4 +1,5 @@
-"""One request to LMDeploy: prepared, run on the pipeline's event loop, handed over piece by piece, cancelled, accounted for."""
+"""One request to LMDeploy: prepared, run on the pipeline's event loop, handed over piece by piece, cancelled,
+accounted for."""
 
 from __future__ import annotations
 
@@ -59,8 +60,12 @@ class RequestMaker:
         self.template = template
         self.chat = chat
         self.tokenizer = pipe.async_engine.tokenizer.model.model  # transformers' own
-        self.stop_token_ids = [self.tokenizer.convert_tokens_to_ids(template.turn_end), self.tokenizer.eos_token_id]
-        # LMDeploy turns a bad status into an error without it; the instance's own attribute comes before the class's.
+        self.stop_token_ids = [
+            self.tokenizer.convert_tokens_to_ids(template.turn_end),
+            self.tokenizer.eos_token_id,
+        ]
+        # LMDeploy turns a bad status into an error without it; the instance's own attribute comes before the
+        # class's.
         pipe.async_engine._request_error_from_status = StatusError
 
     def __call__(self, request: ChatRequest) -> Request:
@@ -71,7 +76,11 @@ class RequestMaker:
         """Tokens of the whole prompt, as LMDeploy counts them."""
         prompt = build_prompt(request.messages, self.template, self.chat.system_prompt)
         pieces = split_at_pictures(prompt, self.template)
-        return 1 + picture_tokens + sum(len(self.tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
+        return (
+            1
+            + picture_tokens
+            + sum(len(self.tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
+        )
 
     def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
         """Tokens that the pictures of LMDeploy's messages take."""
@@ -97,7 +106,9 @@ class Request:
 
     async def pieces(self) -> AsyncGenerator[GenOut, None]:
         """LMDeploy's outputs as they come. Raises what ``translate`` makes of LMDeploy's errors."""
-        self._run_future = asyncio.run_coroutine_threadsafe(self._run(), self._maker.pipe.internal_thread.loop)
+        self._run_future = asyncio.run_coroutine_threadsafe(
+            self._run(), self._maker.pipe.internal_thread.loop
+        )
         while not isinstance(piece := await self._pieces.get(), _End):
             if isinstance(piece, _Prepared):
                 self._prepared = piece
@@ -110,7 +121,8 @@ class Request:
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer: text as it comes, then one chunk with the finish and the usage.
 
-        The text is made from the token ids by the same code as the transformers engine's, stop texts included.
+        The text is made from the token ids by the same code as the transformers engine's, stop texts
+        included.
         """
         started, first_token_s, said = time.perf_counter(), 0.0, False
         stream = TextStream(self._maker.tokenizer, self._maker.chat.stop)
@@ -172,7 +184,9 @@ class Request:
 
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
-        messages = await asyncio.to_thread(messages_for, self._request.messages, maker.template, maker.chat, maker.plan)
+        messages = await asyncio.to_thread(
+            messages_for, self._request.messages, maker.template, maker.chat, maker.plan
+        )
         picture_tokens = maker.picture_tokens(messages)
         session = maker.pipe.session()
         try:

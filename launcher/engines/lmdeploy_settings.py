@@ -18,7 +18,8 @@ from launcher.models.prompts import ChatTemplate, build_prompt
 from launcher.presets import ChatSettings
 
 PYTORCH_RUNTIME_RATIO = 0.8
-"""The PyTorch engine's blocks are counted by the plan; the ratio then only has to pass its own check of scratch memory."""
+"""The PyTorch engine's blocks are counted by the plan; the ratio then only has to pass its own check of
+scratch memory."""
 
 
 def quant_policy(kv_bits: int) -> int:
@@ -27,7 +28,8 @@ def quant_policy(kv_bits: int) -> int:
 
 
 def turbomind_config(plan: MemoryPlan, cache_ratio: float) -> TurbomindEngineConfig:
-    """The plan for TurboMind. ``cache_ratio``: the cache's share of what is free once the weights are on the GPU."""
+    """The plan for TurboMind. ``cache_ratio``: the cache's share of what is free once the weights are on the
+    GPU."""
     return TurbomindEngineConfig(
         dtype=plan.dtype,
         session_len=plan.session_tokens,
@@ -59,12 +61,14 @@ def pytorch_config(plan: MemoryPlan) -> PytorchEngineConfig:
 
 
 def chat_template_config(template: ChatTemplate) -> ChatTemplateConfig:
-    """Prompts come written out (``messages_for``), so LMDeploy's template adds nothing but the token that ends a turn."""
+    """Prompts come written out (``messages_for``), so LMDeploy's template adds nothing but the token that
+    ends a turn."""
     return ChatTemplateConfig(model_name="base", meta_instruction="", stop_words=[template.turn_end])
 
 
 def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int]) -> GenerationConfig:
-    """How an answer is drawn. LMDeploy drops the repetition penalty of plain greedy decoding: there, draw from the top 1."""
+    """How an answer is drawn. LMDeploy drops the repetition penalty of plain greedy decoding: there, draw
+    from the top 1."""
     sampled = options.temperature > 0
     return GenerationConfig(
         max_new_tokens=options.max_new_tokens,
@@ -82,7 +86,8 @@ def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int])
 def messages_for(
     conversation: Sequence[Message], template: ChatTemplate, chat: ChatSettings, plan: MemoryPlan
 ) -> list[dict[str, Any]]:
-    """One message whose content is the whole prompt, its pictures in their places; for ``do_preprocess=False``.
+    """One message whose content is the whole prompt, its pictures in their places; for
+    ``do_preprocess=False``.
 
     LMDeploy itself writes a picture's opening, tokens and closing, so the prompt is cut around all three.
 

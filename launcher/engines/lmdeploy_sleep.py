@@ -1,7 +1,9 @@
-"""How a pipeline of LMDeploy gives its GPU back and takes it again in the same process: one class for each of its two engines.
+"""How a pipeline of LMDeploy gives its GPU back and takes it again in the same process: one class for each of
+its two engines.
 
-TurboMind 0.18 has no working sleep: its engine is taken apart, and built again from the same Python objects. The PyTorch engine
-has one that copies weights to pageable memory and back; here they never change, so they are copied once, to locked memory.
+TurboMind 0.18 has no working sleep: its engine is taken apart, and built again from the same Python objects.
+The PyTorch engine has one that copies weights to pageable memory and back; here they never change, so they
+are copied once, to locked memory.
 
 Every name of LMDeploy that is touched here is checked by tests/engines/test_lmdeploy_sleep_contract.py.
 """
@@ -47,9 +49,11 @@ class Sleeper(Protocol):
 
 
 class TurbomindSleeper:
-    """Takes TurboMind apart and builds it again: weights, cache and C++ engine; tokenizer, templates and pipeline stay.
+    """Takes TurboMind apart and builds it again: weights, cache and C++ engine; tokenizer, templates and
+    pipeline stay.
 
-    Where there can be no host copy, the weights are read from the checkpoint's files again, which the page cache may still hold.
+    Where there can be no host copy, the weights are read from the checkpoint's files again, which the page
+    cache may still hold.
 
     Args:
         pipe: a pipeline on TurboMind.
@@ -154,9 +158,11 @@ def checkpoint_of(weights: Mapping[str, Tensor]) -> Any:
 
 @contextmanager
 def gemm_records() -> Iterator[None]:
-    """While a pipeline is built within: TurboMind keeps what its warm-up measured, and measures nothing when built again later.
+    """While a pipeline is built within: TurboMind keeps what its warm-up measured, and measures nothing when
+    built again later.
 
-    Its measuring leaks a buffer as large as the GPU's L2 cache each time (``gemm::CacheFlushing``). The records live in memory.
+    Its measuring leaks a buffer as large as the GPU's L2 cache each time (``gemm::CacheFlushing``). The
+    records live in memory.
     """
     if sys.platform != "linux":
         yield
@@ -171,7 +177,8 @@ def gemm_records() -> Iterator[None]:
 
 
 class PytorchSleeper:
-    """LMDeploy's own sleep and wake-up, with the weights already on the host, and with the prefix cache forgotten.
+    """LMDeploy's own sleep and wake-up, with the weights already on the host, and with the prefix cache
+    forgotten.
 
     LMDeploy 0.18 frees the KV cache in its sleep and keeps the index of what was in it.
     """

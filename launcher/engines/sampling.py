@@ -1,4 +1,5 @@
-"""How the next token is drawn: generation options as transformers' own logits processors, with a random source per answer."""
+"""How the next token is drawn: generation options as transformers' own logits processors, with a random
+source per answer."""
 
 from __future__ import annotations
 
@@ -19,13 +20,16 @@ _GREEDY_BELOW = 1e-4
 
 
 class Sampler:
-    """Draws the tokens of one answer. The same options with a seed draw the same tokens, whatever else runs beside it."""
+    """Draws the tokens of one answer. The same options with a seed draw the same tokens, whatever else runs
+    beside it."""
 
     def __init__(self, options: GenerationOptions, device: torch.device) -> None:
         self._greedy = options.temperature < _GREEDY_BELOW
         self._processors = LogitsProcessorList()
         if options.repetition_penalty != 1.0:
-            self._processors.append(RepetitionPenaltyLogitsProcessor(penalty=float(options.repetition_penalty)))
+            self._processors.append(
+                RepetitionPenaltyLogitsProcessor(penalty=float(options.repetition_penalty))
+            )
         if not self._greedy:
             self._processors += _warpers(options)
         self._random = torch.Generator(device)
@@ -35,7 +39,8 @@ class Sampler:
             self._random.manual_seed(options.seed)
 
     def choose(self, ids: Tensor, logits: Tensor) -> int:
-        """The next token, from all tokens so far, int64 (1, n), and the logits of the next, (1, vocabulary)."""
+        """The next token, from all tokens so far, int64 (1, n), and the logits of the next, (1,
+        vocabulary)."""
         scores: Tensor = self._processors(ids, logits.float())
         if self._greedy:
             return int(scores.argmax(dim=-1))

@@ -1,8 +1,10 @@
-"""An engine that plays a script instead of running a model: for tests alone, and it says so when asked to serve anywhere else.
+"""An engine that plays a script instead of running a model: for tests alone, and it says so when asked to
+serve anywhere else.
 
-A script is text with a command on each line that begins with a slash; any other line is echoed word by word. The last message
-is the script of an answer, the preset's system prompt that of loading. Waiting is for events: a gate is a FIFO in the spec's
-folder, made by the test, that opens once the test opens it for writing.
+A script is text with a command on each line that begins with a slash; any other line is echoed word by word.
+The last message is the script of an answer, the preset's system prompt that of loading. Waiting is for
+events: a gate is a FIFO in the spec's folder, made by the test, that opens once the test opens it for
+writing.
 
     /name               says the preset's name              /fail TEXT      raises EngineError
     /say N              says the numbers 0 to N - 1         /raise TEXT     raises RuntimeError
@@ -10,12 +12,12 @@ folder, made by the test, that opens once the test opens it for writing.
     /wait GATE          goes on once the gate opens         /kill           the process gets SIGKILL
     /open GATE          opens a gate on which a test waits  /hang           blocks the event loop for good
     /progress STAGE F   reports progress (loading alone)    /stall          is silent for good, the loop alive
-    /sleep GATE         asleep only once the gate opens     /sleepless      cannot sleep (these three: loading alone)
+    /sleep GATE         asleep only once the gate opens     /sleepless      cannot sleep (these: loading)
     /insomnia           fails when it is put to sleep       /held           says how often it has been loaded
     /grump              fails when it is woken (loading alone)
-    /print N            prints N lines of 1 KiB             /mute           ends the answer without a last chunk
+    /print N            prints N lines of 1 KiB             /mute           ends without a last chunk
     /full MARK          raises OutOfMemory the first time, which leaves the file MARK
-    /spawn              says the id of a process of its own /block GATE     blocks the event loop until the gate opens
+    /spawn              says the id of a process of its own /block GATE     blocks the loop until it opens
 """
 
 from __future__ import annotations
@@ -41,7 +43,8 @@ _SESSION_TOKENS = 1 << 20
 
 
 ENDLESS_PAUSE_S = 0.01
-"""Between the words of an answer without end: a hundred a second, as a model says them. Faster ones choke whoever shows them."""
+"""Between the words of an answer without end: a hundred a second, as a model says them. Faster ones choke
+whoever shows them."""
 
 
 _ABOUT_SLEEP = ("/sleep", "/sleepless", "/insomnia", "/grump")
@@ -57,7 +60,8 @@ class ScriptedEngine:
     def __init__(self, spec: EngineSpec) -> None:
         if os.environ.get(ALLOWED_BY) != "1":
             raise EngineError(
-                "{model} asks for the scripted engine, which is no model: it plays scripts for the launcher's own tests.",
+                "{model} asks for the scripted engine, which is no model: it plays scripts for the"
+                " launcher's own tests.",
                 hint="Write `engine: auto` in the preset.",
                 model=spec.preset.name,
             )
@@ -77,7 +81,9 @@ class ScriptedEngine:
         async for _ in self._play(self._spec.preset.chat.system_prompt):
             pass
         load_s = time.monotonic() - begun_s
-        return EngineFacts("scripted", self._spec.device, _SESSION_TOKENS, None, load_s, self._bedtime != "/sleepless")
+        return EngineFacts(
+            "scripted", self._spec.device, _SESSION_TOKENS, None, load_s, self._bedtime != "/sleepless"
+        )
 
     async def sleep(self) -> None:
         """Falls asleep in the way that the loading script asked for."""
@@ -105,7 +111,9 @@ class ScriptedEngine:
             if said == request.options.max_new_tokens:
                 finish = "length"
                 break
-        usage = Usage(len(question.text.split()), len(question.pictures), said, first_s, time.monotonic() - begun_s)
+        usage = Usage(
+            len(question.text.split()), len(question.pictures), said, first_s, time.monotonic() - begun_s
+        )
         yield Chunk("", finish, usage)
 
     async def close(self) -> None:
@@ -128,7 +136,9 @@ class ScriptedEngine:
             elif command == "/held":
                 yield str(self._loads)
             elif command == "/spawn":
-                yield str(subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid)
+                yield str(
+                    subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid
+                )
             elif command == "/mute":
                 yield None
             elif command.startswith("/"):
@@ -142,7 +152,9 @@ class ScriptedEngine:
         if line != "/grump":
             self._bedtime = line
         elif self._loads > 1:
-            raise EngineError("The script failed: {text}", hint="Ask something else.", text="it is not to be woken")
+            raise EngineError(
+                "The script failed: {text}", hint="Ask something else.", text="it is not to be woken"
+            )
 
     async def _act(self, command: str, argument: str) -> None:
         match command:
@@ -187,7 +199,8 @@ async def _pass_gate(gate: Path, command: str) -> None:
 
 
 async def _in_thread(wait: Callable[[], None]) -> None:
-    """Waits in a daemon thread: asyncio's own pool would be too small for many waiters, and would hold up the process's end."""
+    """Waits in a daemon thread: asyncio's own pool would be too small for many waiters, and would hold up the
+    process's end."""
     done = asyncio.Event()
     loop = asyncio.get_running_loop()
 

@@ -1,4 +1,5 @@
-"""An answer's tokens -> its text as it comes: whole characters, up to the preset's stop text that is complete first."""
+"""An answer's tokens -> its text as it comes: whole characters, up to the preset's stop text that is complete
+first."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from launcher.models.internlm2_tokenizer import StreamDecoder
 
 
 class TextStream:
-    """The text of one answer. Holds back half characters, and the end of the text while it may become a stop text."""
+    """The text of one answer. Holds back half characters, and the end of the text while it may become a stop
+    text."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str] = ()) -> None:
         self._tokenizer = tokenizer
@@ -47,4 +49,6 @@ class TextStream:
         """How many characters at the end of the held text begin a stop text."""
         longest = max((len(stop) for stop in self._stops), default=1) - 1
         candidates = range(min(longest, len(self._held)), 0, -1)
-        return next((n for n in candidates if any(stop.startswith(self._held[-n:]) for stop in self._stops)), 0)
+        return next(
+            (n for n in candidates if any(stop.startswith(self._held[-n:]) for stop in self._stops)), 0
+        )

@@ -1,7 +1,9 @@
-"""The engine that runs anywhere transformers does: CPU, Apple GPUs, NVIDIA GPUs; no batching, no planned memory.
+"""The engine that runs anywhere transformers does: CPU, Apple GPUs, NVIDIA GPUs; no batching, no planned
+memory.
 
-One thread owns the model. Each answer asks it for one token at a time, and the thread's queue hands the tokens round: answers
-run side by side without sharing anything but the weights, and one that nobody reads any more simply stops asking.
+One thread owns the model. Each answer asks it for one token at a time, and the thread's queue hands the
+tokens round: answers run side by side without sharing anything but the weights, and one that nobody reads any
+more simply stops asking.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from launcher.messages import ChatRequest, Chunk, FinishReason, GenerationOption
 from launcher.models import register
 from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
 
-# Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in turn.
+# Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in
+# turn.
 _MAX_ANSWERS = 8
 
 Result = TypeVar("Result")
@@ -58,7 +61,11 @@ class _Generation:
     @torch.inference_mode()
     def next_token(self) -> int:
         """Reads what the model has not read yet, and draws the next token."""
-        pictures = {} if self._pixels is None else {"pixel_values": self._pixels.to(self._model.device, self._model.dtype)}
+        pictures = (
+            {}
+            if self._pixels is None
+            else {"pixel_values": self._pixels.to(self._model.device, self._model.dtype)}
+        )
         self._pixels = None
         logits = self._model(
             input_ids=self._unread, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **pictures
@@ -70,7 +77,8 @@ class _Generation:
 
 
 class TransformersEngine:
-    """Answers with InternVL2, InternLM2 and XComposer2 checkpoints of any size; see ``launcher.engines.base``."""
+    """Answers with InternVL2, InternLM2 and XComposer2 checkpoints of any size; see
+    ``launcher.engines.base``."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
@@ -100,7 +108,9 @@ class TransformersEngine:
         except (torch.OutOfMemoryError, MemoryError) as error:
             raise self._out_of_memory() from error
         max_tiles = ready.loaded.pictures.max_tiles if ready.loaded.pictures else None
-        return EngineFacts("transformers", self._spec.device, ready.session_tokens, max_tiles, time.monotonic() - begun_s)
+        return EngineFacts(
+            "transformers", self._spec.device, ready.session_tokens, max_tiles, time.monotonic() - begun_s
+        )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Answers one request; see ``Engine.stream``."""
@@ -124,11 +134,14 @@ class TransformersEngine:
                 if text.stopped:
                     finish = "stop"
                     break
-            usage = Usage(len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s)
+            usage = Usage(
+                len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s
+            )
             yield Chunk(text.finish(), finish, usage)
 
     async def sleep(self) -> None:
-        """Raises NotImplementedError: its facts say that it does not sleep, as none of its models has to leave for another."""
+        """Raises NotImplementedError: its facts say that it does not sleep, as none of its models has to
+        leave for another."""
         raise NotImplementedError
 
     async def close(self) -> None:
@@ -174,11 +187,14 @@ class _Ready:
         """The request as the model reads it; opens the pictures.
 
         Raises:
-            RequestError: nothing is asked, a text model is shown a picture, or there is no room left for an answer.
+            RequestError: nothing is asked, a text model is shown a picture, or there is no room left for an
+                answer.
             PictureError: a picture cannot be read.
         """
         _check_asked(request)
-        pieces = split_at_pictures(build_prompt(request.messages, self.loaded.template, self.system_prompt), self.loaded.template)
+        pieces = split_at_pictures(
+            build_prompt(request.messages, self.loaded.template, self.system_prompt), self.loaded.template
+        )
         texts = [self._encode(piece) for piece in pieces]
         text_tokens = 1 + sum(map(len, texts))
         pictures, counts = [], list[int]()
@@ -191,11 +207,14 @@ class _Ready:
         for count, piece in zip(counts, texts[1:], strict=True):
             ids += [self._picture_id()] * count + piece
         reader = self.loaded.pictures
-        pixels = torch.cat([reader.to_pixels(picture) for picture in pictures]) if reader and pictures else None
+        pixels = (
+            torch.cat([reader.to_pixels(picture) for picture in pictures]) if reader and pictures else None
+        )
         return _Prompt(ids, sum(counts), pixels)
 
     def _encode(self, text: str) -> list[int]:
-        # The backend's own method: transformers' sets truncation and padding on it, which two threads may not do at once.
+        # The backend's own method: transformers' sets truncation and padding on it, which two threads may not
+        # do at once.
         return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
 
     def _open(self, request: ChatRequest) -> Iterator[tuple[Image.Image, int]]:
@@ -214,7 +233,8 @@ class _Ready:
             return
         if picture_tokens:
             raise RequestError(
-                "The conversation takes {total} tokens, {pictures} of them for pictures; this model's session holds {session},"
+                "The conversation takes {total} tokens, {pictures} of them for pictures; this model's"
+                " session holds {session},"
                 " the answer included.",
                 hint="Clear the conversation, send fewer or smaller pictures, or shorten the question.",
                 total=total,
@@ -222,7 +242,8 @@ class _Ready:
                 session=self.session_tokens,
             )
         raise RequestError(
-            "The conversation takes {total} tokens; this model's session holds {session}, the answer included.",
+            "The conversation takes {total} tokens; this model's session holds {session}, the answer"
+            " included.",
             hint="Clear the conversation or shorten the question.",
             total=total,
             session=self.session_tokens,
@@ -244,7 +265,9 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     memory, chat = spec.preset.memory, spec.preset.chat
     max_tiles = None if memory.max_tiles == "auto" else memory.max_tiles
     dtype = _dtype(spec.device, config.dtype)
-    loaded = LOADERS[config.architectures[0]](LoadRequest(spec.folder, tokenizer, dtype, spec.device, max_tiles))
+    loaded = LOADERS[config.architectures[0]](
+        LoadRequest(spec.folder, tokenizer, dtype, spec.device, max_tiles)
+    )
     template = loaded.template if chat.template == "auto" else TEMPLATES[chat.template]
     report("warm-up", 0.9)
     _Generation(loaded.model, _Prompt([tokenizer.bos_token_id], 0, None), GenerationOptions()).next_token()
@@ -252,7 +275,9 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     return _Ready(
         LoadedModel(loaded.model, template, loaded.max_tokens, loaded.pictures),
         tokenizer,
-        loaded.max_tokens if memory.session_tokens == "auto" else min(memory.session_tokens, loaded.max_tokens),
+        loaded.max_tokens
+        if memory.session_tokens == "auto"
+        else min(memory.session_tokens, loaded.max_tokens),
         _stop_ids(spec.folder, tokenizer, template.turn_end),
         chat.stop,
         chat.system_prompt,
@@ -260,9 +285,12 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
 
 
 def _dtype(device: str, published: torch.dtype | None) -> torch.dtype:
-    """16 bits on GPUs, bfloat16 where it is the checkpoint's own and computed in hardware; CPUs are fast in float32 alone."""
+    """16 bits on GPUs, bfloat16 where it is the checkpoint's own and computed in hardware; CPUs are fast in
+    float32 alone."""
     if device.startswith("cuda"):
-        own_bfloat16 = published is not torch.float16 and torch.cuda.is_bf16_supported(including_emulation=False)
+        own_bfloat16 = published is not torch.float16 and torch.cuda.is_bf16_supported(
+            including_emulation=False
+        )
         return torch.bfloat16 if own_bfloat16 else torch.float16
     return torch.float16 if device == "mps" else torch.float32
 

@@ -1,4 +1,5 @@
-"""What the transformers engine needs of each architecture: how it loads, its chat template, and how it reads pictures."""
+"""What the transformers engine needs of each architecture: how it loads, its chat template, and how it reads
+pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +32,8 @@ class PictureReader:
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model that can answer. ``max_tokens`` is what its positions reach; ``pictures`` is None for a text model."""
+    """A model that can answer. ``max_tokens`` is what its positions reach; ``pictures`` is None for a text
+    model."""
 
     model: Any
     template: ChatTemplate
@@ -66,7 +68,9 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
     reader = PictureReader(
         token_id,
         rule.max_tiles,
-        count_tokens=lambda picture: count_tiles(picture.width, picture.height, rule) * config.tokens_per_tile,
+        count_tokens=lambda picture: (
+            count_tiles(picture.width, picture.height, rule) * config.tokens_per_tile
+        ),
         to_pixels=lambda picture: to_pixels(cut_tiles(picture, rule)),
     )
     return LoadedModel(model, template, config.llm_config.max_position_embeddings, reader)
@@ -111,7 +115,8 @@ def read_config(folder: Path) -> Any:
     architecture = (config.architectures or ["none"])[0]
     if architecture not in LOADERS:
         raise CheckpointError(
-            "{folder}: the transformers engine does not know the architecture {architecture}; it knows {known}",
+            "{folder}: the transformers engine does not know the architecture {architecture}; it knows"
+            " {known}",
             hint="Use one of these models, or another engine.",
             folder=folder,
             architecture=architecture,

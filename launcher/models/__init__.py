@@ -1,4 +1,5 @@
-"""What transformers and LMDeploy lack for these checkpoints: configs, tokenizers, tensor names, tiles and prompts.
+"""What transformers and LMDeploy lack for these checkpoints: configs, tokenizers, tensor names, tiles and
+prompts.
 
 Importing this package imports neither torch nor transformers; ``register`` does, and the model files do.
 """
@@ -7,7 +8,8 @@ from __future__ import annotations
 
 
 def register() -> None:
-    """Makes transformers' AutoConfig and AutoTokenizer read the checkpoints with ``trust_remote_code=False``; idempotent."""
+    """Makes transformers' AutoConfig and AutoTokenizer read the checkpoints with ``trust_remote_code=False``;
+    idempotent."""
     from transformers import AutoConfig, AutoTokenizer
 
     from launcher.models.internlm2 import InternLM2Config

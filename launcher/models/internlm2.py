@@ -1,8 +1,9 @@
 """InternLM2 as transformers' Llama: its config, its tensor names and its grouped wqkv, both ways.
 
-InternLM2 (arXiv 2403.17297) is Llama with other names and one packed attention weight: the rows of ``wqkv`` are grouped by KV
-head, for each of them its query heads, then one key and one value head ("h g d" with g = heads / kv_heads + 2; compare
-``turbomind/models/internlm2.py`` in LMDeploy). Owns nothing of the tokenizer or the prompt.
+InternLM2 (arXiv 2403.17297) is Llama with other names and one packed attention weight: the rows of ``wqkv``
+are grouped by KV head, for each of them its query heads, then one key and one value head ("h g d" with g =
+heads / kv_heads + 2; compare ``turbomind/models/internlm2.py`` in LMDeploy). Owns nothing of the tokenizer or
+the prompt.
 """
 
 from __future__ import annotations
@@ -82,7 +83,8 @@ def llama_config(config: InternLM2Config) -> LlamaConfig:
 
 
 def split_wqkv(wqkv: Tensor, heads: int, kv_heads: int) -> tuple[Tensor, Tensor, Tensor]:
-    """(kv_heads * g * head_dim, ...) -> q (heads * head_dim, ...), k and v (kv_heads * head_dim, ...); also for a bias."""
+    """(kv_heads * g * head_dim, ...) -> q (heads * head_dim, ...), k and v (kv_heads * head_dim, ...); also
+    for a bias."""
     queries = heads // kv_heads
     grouped = wqkv.reshape(kv_heads, queries + 2, -1, *wqkv.shape[1:])  # h g d ...
     return (
@@ -96,12 +98,17 @@ def join_wqkv(parts: Sequence[Tensor], heads: int, kv_heads: int) -> Tensor:
     """The inverse of ``split_wqkv``."""
     q, k, v = parts
     queries = heads // kv_heads
-    grouped = [part.reshape(kv_heads, count, -1, *part.shape[1:]) for part, count in ((q, queries), (k, 1), (v, 1))]
+    grouped = [
+        part.reshape(kv_heads, count, -1, *part.shape[1:]) for part, count in ((q, queries), (k, 1), (v, 1))
+    ]
     return torch.cat(grouped, dim=1).flatten(0, 2)
 
 
-def language_maps(config: LlamaConfig, source: str = "", target: str = "model.", head: str = "lm_head.") -> list[TensorMap]:
-    """Every tensor of an InternLM2 checkpoint under ``source`` and where Llama keeps it under ``target`` and ``head``."""
+def language_maps(
+    config: LlamaConfig, source: str = "", target: str = "model.", head: str = "lm_head."
+) -> list[TensorMap]:
+    """Every tensor of an InternLM2 checkpoint under ``source`` and where Llama keeps it under ``target`` and
+    ``head``."""
     maps = [
         TensorMap(f"{source}model.tok_embeddings.weight", (f"{target}embed_tokens.weight",)),
         TensorMap(f"{source}model.norm.weight", (f"{target}norm.weight",)),
@@ -136,7 +143,8 @@ def build_model(config: InternLM2Config) -> LlamaForCausalLM:
 
 
 def published_tensors(model: LlamaForCausalLM) -> dict[str, Tensor]:
-    """The model's weights as an InternLM2 checkpoint names and packs them: the exact inverse of ``load_model``."""
+    """The model's weights as an InternLM2 checkpoint names and packs them: the exact inverse of
+    ``load_model``."""
     return published(model, language_maps(model.config))
 
 
@@ -169,5 +177,6 @@ def refuse_quantised(folder: Path, config: PreTrainedConfig) -> None:
 
 
 def renew_rotary(llama: nn.Module, device: str) -> None:
-    """Computes the rotary frequencies of a model built on the meta device: no checkpoint holds these buffers."""
+    """Computes the rotary frequencies of a model built on the meta device: no checkpoint holds these
+    buffers."""
     llama.rotary_emb = LlamaRotaryEmbedding(llama.config).to(device)

@@ -1,8 +1,9 @@
 """InternVL2 as transformers' InternVLForConditionalGeneration: its config and its tensor names, both ways.
 
-An InternVLChatModel checkpoint is an InternViT tower (``vision_model``), a pixel shuffle (``ps_version`` v2), a projector
-(``mlp1``) and an InternLM2 language model (``language_model``); see arXiv 2404.16821 and ``pytorch/models/internvl.py`` in
-LMDeploy. The tower's packed ``attn.qkv`` becomes three projections. Owns no picture preprocessing: that is ``tiles``.
+An InternVLChatModel checkpoint is an InternViT tower (``vision_model``), a pixel shuffle (``ps_version`` v2),
+a projector (``mlp1``) and an InternLM2 language model (``language_model``); see arXiv 2404.16821 and
+``pytorch/models/internvl.py`` in LMDeploy. The tower's packed ``attn.qkv`` becomes three projections. Owns no
+picture preprocessing: that is ``tiles``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,21 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
-from transformers import InternVLConfig, InternVLForConditionalGeneration, InternVLVisionConfig, PreTrainedConfig
+from transformers import (
+    InternVLConfig,
+    InternVLForConditionalGeneration,
+    InternVLVisionConfig,
+    PreTrainedConfig,
+)
 
 from launcher.errors import CheckpointError
-from launcher.models.internlm2 import InternLM2Config, language_maps, llama_config, refuse_quantised, renew_rotary
+from launcher.models.internlm2 import (
+    InternLM2Config,
+    language_maps,
+    llama_config,
+    refuse_quantised,
+    renew_rotary,
+)
 from launcher.models.weights import CheckpointTensors, TensorMap, fill, published
 
 
@@ -43,7 +55,8 @@ class InternVisionConfig(PreTrainedConfig):
 
 
 class InternVLChatConfig(PreTrainedConfig):
-    """``config.json`` of an InternVLChatModel checkpoint; ``vision_config`` and ``llm_config`` may be given as dicts.
+    """``config.json`` of an InternVLChatModel checkpoint; ``vision_config`` and ``llm_config`` may be given
+    as dicts.
 
     ``max_dynamic_patch`` bounds one picture's tiles, without the thumbnail.
 
@@ -81,7 +94,9 @@ class InternVLChatConfig(PreTrainedConfig):
     @property
     def tokens_per_tile(self) -> int:
         """How many tokens one tile takes in the prompt."""
-        return int((self.vision_config.image_size // self.vision_config.patch_size) ** 2 * self.downsample_ratio**2)
+        return int(
+            (self.vision_config.image_size // self.vision_config.patch_size) ** 2 * self.downsample_ratio**2
+        )
 
 
 def _internlm2_only(llm_config: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +114,8 @@ def _internlm2_only(llm_config: dict[str, Any]) -> dict[str, Any]:
 def internvl_config(config: InternVLChatConfig) -> InternVLConfig:
     """The same network described to transformers' InternVL classes.
 
-    ``image_token_id`` is not in the published config: whoever has the tokenizer sets it on the model's config.
+    ``image_token_id`` is not in the published config: whoever has the tokenizer sets it on the model's
+    config.
 
     Raises:
         CheckpointError: the pixel order or the feature layer is one that transformers' classes do not have.
@@ -145,8 +161,8 @@ def internvl_config(config: InternVLChatConfig) -> InternVLConfig:
 def build_model(config: InternVLChatConfig) -> InternVLForConditionalGeneration:
     """A model of the config's sizes with random weights, float32 on the current torch device.
 
-    transformers starts the class token and the position table at zero, InternViT at random: without that, a tower trained from
-    scratch sees a bag of patches until the table has grown.
+    transformers starts the class token and the position table at zero, InternViT at random: without that, a
+    tower trained from scratch sees a bag of patches until the table has grown.
     """
     model = InternVLForConditionalGeneration(internvl_config(config))
     embeddings = model.model.vision_tower.embeddings
@@ -179,14 +195,19 @@ def tensor_maps(config: InternVLConfig) -> list[TensorMap]:
     ]
     for kind in ("weight", "bias"):
         maps += [
-            TensorMap(f"vision_model.embeddings.patch_embedding.{kind}", (f"{tower}patch_embeddings.projection.{kind}",)),
+            TensorMap(
+                f"vision_model.embeddings.patch_embedding.{kind}",
+                (f"{tower}patch_embeddings.projection.{kind}",),
+            ),
             TensorMap(f"mlp1.0.{kind}", (f"{projector}layer_norm.{kind}",)),
             TensorMap(f"mlp1.1.{kind}", (f"{projector}linear_1.{kind}",)),
             TensorMap(f"mlp1.3.{kind}", (f"{projector}linear_2.{kind}",)),
         ]
     for n in range(config.vision_config.num_hidden_layers):
         maps += _vision_layer_maps(
-            config.vision_config, f"vision_model.encoder.layers.{n}.", f"model.vision_tower.encoder.layer.{n}."
+            config.vision_config,
+            f"vision_model.encoder.layers.{n}.",
+            f"model.vision_tower.encoder.layer.{n}.",
         )
     return maps + language_maps(config.text_config, "language_model.", "model.language_model.")
 
@@ -213,7 +234,8 @@ def _vision_layer_maps(config: InternVLVisionConfig, source: str, target: str) -
 
 
 def published_tensors(model: InternVLForConditionalGeneration) -> dict[str, Tensor]:
-    """The model's weights as an InternVLChatModel checkpoint names and packs them: the exact inverse of ``load_model``."""
+    """The model's weights as an InternVLChatModel checkpoint names and packs them: the exact inverse of
+    ``load_model``."""
     return published(model, tensor_maps(model.config))
 
 

@@ -1,9 +1,11 @@
 """Partial LoRA: a linear layer whose low-rank part is applied to the rows of picture tokens only.
 
-Owns the layer and the turning of a picture mask into row numbers; knows nothing of a model. The rows are handed down as an
-argument, never kept in a module or a global, so that threads can share one model and recomputation sees what the first pass saw.
+Owns the layer and the turning of a picture mask into row numbers; knows nothing of a model. The rows are
+handed down as an argument, never kept in a module or a global, so that threads can share one model and
+recomputation sees what the first pass saw.
 
-Source: the InternLM-XComposer2 report (arXiv 2401.16420), section 3.2, and the tensor names of its checkpoints.
+Source: the InternLM-XComposer2 report (arXiv 2401.16420), section 3.2, and the tensor names of its
+    checkpoints.
 """
 
 from __future__ import annotations
@@ -12,7 +14,8 @@ from torch import Tensor, nn
 
 
 def picture_rows_of(picture_mask: Tensor) -> Tensor | None:
-    """Row numbers of the picture tokens in the flattened batch; None where there are none, so that text pays nothing.
+    """Row numbers of the picture tokens in the flattened batch; None where there are none, so that text pays
+    nothing.
 
     Args:
         picture_mask: bool, any shape; True where the token is a picture's.

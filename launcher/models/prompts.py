@@ -1,11 +1,14 @@
-"""Conversation -> prompt text with a place for each picture, per chat template; torch-free, so that any process can count it.
+"""Conversation -> prompt text with a place for each picture, per chat template; torch-free, so that any
+process can count it.
 
-The three templates are the published ones and what LMDeploy's chat template makes of the same settings. The text has no BOS:
-the tokenizer adds it. Each picture is one picture token; the engine puts as many in its place as the picture has.
+The three templates are the published ones and what LMDeploy's chat template makes of the same settings. The
+text has no BOS: the tokenizer adds it. Each picture is one picture token; the engine puts as many in its
+place as the picture has.
 
-Text that people (or earlier answers) wrote must not forge turns or pictures, and a tokenizer cannot tell it from ours once
-both are in one string. ``defuse`` therefore breaks every such token in it with a zero-width space, which leaves the words
-readable for the model and for people. LMDeploy takes strings, so its path has to use the same function.
+Text that people (or earlier answers) wrote must not forge turns or pictures, and a tokenizer cannot tell it
+from ours once both are in one string. ``defuse`` therefore breaks every such token in it with a zero-width
+space, which leaves the words readable for the model and for people. LMDeploy takes strings, so its path has
+to use the same function.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ from dataclasses import dataclass
 from launcher.errors import RequestError
 from launcher.messages import Message
 
-# What can open or close a turn, a picture place or the text itself, in any of the three vocabularies and in LMDeploy
-# (<IMAGE_TOKEN>). <ref>, <box> and <quad> are InternVL2's grounding marks: people type them, and they forge nothing.
+# What can open or close a turn, a picture place or the text itself, in any of the three vocabularies and in
+# LMDeploy (<IMAGE_TOKEN>). <ref>, <box> and <quad> are InternVL2's grounding marks: people type them, and
+# they forge nothing.
 _MARKUP = re.compile(
     r"<\|(?:im_start|im_end|action_start|action_end|interpreter|plugin)\|>"
     r"|</?(?:s|img)>|<(?:unk|IMG_CONTEXT|IMAGE_TOKEN|ImageHere)>|\[UNUSED_TOKEN_\d+\]"
@@ -46,12 +50,14 @@ TEMPLATES = {
 
 
 def defuse(text: str) -> str:
-    """The text with every piece of markup in it broken by a zero-width space, so that it reads the same and does nothing."""
+    """The text with every piece of markup in it broken by a zero-width space, so that it reads the same and
+    does nothing."""
     return _MARKUP.sub(lambda match: match[0][0] + _ZERO_WIDTH_SPACE + match[0][1:], text)
 
 
 def build_prompt(messages: Sequence[Message], template: ChatTemplate, system_prompt: str = "") -> str:
-    """The conversation up to where the assistant speaks. ``system_prompt`` stands in when the conversation has none.
+    """The conversation up to where the assistant speaks. ``system_prompt`` stands in when the conversation
+    has none.
 
     Raises:
         RequestError: there are pictures, and the template has no place for them.

@@ -1,8 +1,9 @@
 """Picture -> InternVL tiles -> pixels, with Pillow and torch alone.
 
-The same arithmetic as LMDeploy's ``vl/model/internvl.py`` (its ``dynamic_preprocess`` and torchvision transform): the grid
-nearest to the picture's aspect ratio, one bicubic resize, tiles row by row, and a thumbnail when there is more than one tile.
-Owns neither opening files (``launcher.images``) nor the vision tower.
+The same arithmetic as LMDeploy's ``vl/model/internvl.py`` (its ``dynamic_preprocess`` and torchvision
+transform): the grid nearest to the picture's aspect ratio, one bicubic resize, tiles row by row, and a
+thumbnail when there is more than one tile. Owns neither opening files (``launcher.images``) nor the vision
+tower.
 """
 
 from __future__ import annotations
@@ -33,9 +34,19 @@ class TileRule:
 
     @classmethod
     def of(cls, config: InternVLChatConfig, max_tiles: int | None = None) -> TileRule:
-        """The checkpoint's own rule, ``max_tiles`` in place of its max_dynamic_patch where given (LMDeploy's option)."""
-        rule = cls(config.vision_config.image_size, config.min_dynamic_patch, config.max_dynamic_patch, config.use_thumbnail)
-        return rule if max_tiles is None else replace(rule, max_tiles=max_tiles, min_tiles=min(rule.min_tiles, max_tiles))
+        """The checkpoint's own rule, ``max_tiles`` in place of its max_dynamic_patch where given (LMDeploy's
+        option)."""
+        rule = cls(
+            config.vision_config.image_size,
+            config.min_dynamic_patch,
+            config.max_dynamic_patch,
+            config.use_thumbnail,
+        )
+        return (
+            rule
+            if max_tiles is None
+            else replace(rule, max_tiles=max_tiles, min_tiles=min(rule.min_tiles, max_tiles))
+        )
 
 
 def choose_grid(width_px: int, height_px: int, rule: TileRule) -> tuple[int, int]:
@@ -68,7 +79,8 @@ def count_tiles(width_px: int, height_px: int, rule: TileRule) -> int:
 
 
 def cut_tiles(picture: Image.Image, rule: TileRule) -> list[Image.Image]:
-    """The picture's tiles, left to right and top to bottom, then the thumbnail; each ``size_px`` square, RGB."""
+    """The picture's tiles, left to right and top to bottom, then the thumbnail; each ``size_px`` square,
+    RGB."""
     picture = picture.convert("RGB")
     size = rule.size_px
     columns, rows = choose_grid(picture.width, picture.height, rule)

@@ -1,7 +1,9 @@
-"""Reads a checkpoint folder's tensors and moves them between their published names and a transformers model's parameters.
+"""Reads a checkpoint folder's tensors and moves them between their published names and a transformers model's
+parameters.
 
-Owns the files (safetensors, single or sharded, and ``pytorch_model*.bin``) and the account that no tensor is missing, left
-over or of another shape. It does not know any architecture: that is the list of ``TensorMap`` a model file gives.
+Owns the files (safetensors, single or sharded, and ``pytorch_model*.bin``) and the account that no tensor is
+missing, left over or of another shape. It does not know any architecture: that is the list of ``TensorMap`` a
+model file gives.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ from torch import Tensor, nn
 
 from launcher.errors import CheckpointError
 
-# In the order in which they are looked for: (index of a sharded checkpoint, the one file of an unsharded one).
+# In the order in which they are looked for: (index of a sharded checkpoint, the one file of an unsharded
+# one).
 _LAYOUTS = (
     ("model.safetensors.index.json", "model.safetensors"),
     ("pytorch_model.bin.index.json", "pytorch_model.bin"),
@@ -38,7 +41,8 @@ def _alone(tensor: Tensor) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TensorMap:
-    """One published tensor and the model parameters that hold it; ``split`` and ``join`` are each other's inverse."""
+    """One published tensor and the model parameters that hold it; ``split`` and ``join`` are each other's
+    inverse."""
 
     published: str
     parameters: tuple[str, ...]
@@ -124,32 +128,52 @@ class CheckpointTensors:
         )
 
 
-def fill(model: nn.Module, maps: Iterable[TensorMap], tensors: CheckpointTensors, dtype: torch.dtype, device: str) -> None:
+def fill(
+    model: nn.Module, maps: Iterable[TensorMap], tensors: CheckpointTensors, dtype: torch.dtype, device: str
+) -> None:
     """Puts a checkpoint's tensors into a model built on the meta device, as ``dtype`` on ``device``.
 
     Raises:
-        CheckpointError: a tensor is missing, left over, of the wrong shape, or would leave a parameter unfilled.
+        CheckpointError: a tensor is missing, left over, of the wrong shape, or would leave a parameter
+            unfilled.
     """
     maps = tuple(maps)
     wanted = {entry.published for entry in maps}
-    _refuse(tensors.folder, "lacks {count} tensors that its config.json asks for: {names}", wanted - tensors.names())
-    _refuse(tensors.folder, "holds {count} tensors that its config.json has no place for: {names}", tensors.names() - wanted)
+    _refuse(
+        tensors.folder,
+        "lacks {count} tensors that its config.json asks for: {names}",
+        wanted - tensors.names(),
+    )
+    _refuse(
+        tensors.folder,
+        "holds {count} tensors that its config.json has no place for: {names}",
+        tensors.names() - wanted,
+    )
     parameters = dict(model.named_parameters())
     filled: dict[str, Tensor] = {}
     for entry in maps:
         tensor = tensors.read(entry.published)
-        _check_shape(tensors.folder, entry, tensor, entry.join([parameters[name] for name in entry.parameters]).shape)
+        _check_shape(
+            tensors.folder, entry, tensor, entry.join([parameters[name] for name in entry.parameters]).shape
+        )
         for name, part in zip(entry.parameters, entry.split(tensor), strict=True):
             filled[name] = part.to(device=device, dtype=dtype).contiguous()
-    _refuse(tensors.folder, "leaves {count} parameters of the model unfilled: {names}", set(parameters) - set(filled))
+    _refuse(
+        tensors.folder,
+        "leaves {count} parameters of the model unfilled: {names}",
+        set(parameters) - set(filled),
+    )
     model.load_state_dict(filled, strict=False, assign=True)
 
 
 def published(model: nn.Module, maps: Iterable[TensorMap]) -> dict[str, Tensor]:
-    """A model's parameters under their published names: the inverse of ``fill``; nothing shares memory with the model."""
+    """A model's parameters under their published names: the inverse of ``fill``; nothing shares memory with
+    the model."""
     parameters = dict(model.named_parameters())
     return {
-        entry.published: entry.join([parameters[name].detach() for name in entry.parameters]).clone().contiguous()
+        entry.published: entry.join([parameters[name].detach() for name in entry.parameters])
+        .clone()
+        .contiguous()
         for entry in maps
     }
 
@@ -171,7 +195,8 @@ def _refuse(folder: Path, complaint: str, names: set[str]) -> None:
         shown = sorted(names)[:_NAMES_SHOWN]
         raise CheckpointError(
             "{folder} " + complaint,
-            hint="Weights and config.json are not of the same model, or a file is missing; download both again.",
+            hint="Weights and config.json are not of the same model, or a file is missing; download both"
+            " again.",
             folder=folder,
             count=len(names),
             names=", ".join(shown) + (", …" if len(names) > _NAMES_SHOWN else ""),

@@ -1,10 +1,12 @@
 """InternLM-XComposer2-VL on transformers' Llama and CLIP parts: configuration, model, weights.
 
-Modules are named as the tensors of the published checkpoints (``model.tok_embeddings``, ``model.layers.N.attention.wqkv``,
-``vit.vision_tower.vision_model``, ``vision_proj``, ``output``), so that loading and exporting are no mapping at all. The grouped
+Modules are named as the tensors of the published checkpoints (``model.tok_embeddings``,
+``model.layers.N.attention.wqkv``, ``vit.vision_tower.vision_model``, ``vision_proj``, ``output``), so that
+loading and exporting are no mapping at all. The grouped
 ``wqkv`` and its Plora_B stay whole: heads are taken apart after the product.
 
-Does not own: prompts (launcher.models.prompts), tokenizers, files to RGB pictures (launcher.images), LMDeploy (the plug-in).
+Does not own: prompts (launcher.models.prompts), tokenizers, files to RGB pictures (launcher.images), LMDeploy
+    (the plug-in).
 Source: arXiv 2401.16420; LMDeploy 0.7.3's converter for the tensor names.
 """
 
@@ -22,7 +24,14 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import Cache, CLIPVisionConfig, CLIPVisionModel, GenerationMixin, LlamaConfig, PreTrainedModel
+from transformers import (
+    Cache,
+    CLIPVisionConfig,
+    CLIPVisionModel,
+    GenerationMixin,
+    LlamaConfig,
+    PreTrainedModel,
+)
 from transformers.activations import ACT2FN
 from transformers.modeling_layers import GradientCheckpointingLayer
 from transformers.modeling_outputs import CausalLMOutputWithPast
@@ -64,7 +73,8 @@ class XComposer2Config(LlamaConfig):
 
     Args:
         img_size: side of the square picture, pixels.
-        image_token_id: marks a picture's places in ``input_ids``; ``<unk>``, which SentencePiece's byte fallback never gives.
+        image_token_id: marks a picture's places in ``input_ids``; ``<unk>``, which SentencePiece's byte
+            fallback never gives.
         plora_rank: r of every Plora_A and Plora_B.
         plora_scale: alpha / r. 0 switches PLoRA off.
         vit_config: keyword arguments of CLIPVisionConfig where the tower is not CLIP ViT-L/14.
@@ -114,14 +124,19 @@ class XComposer2Attention(nn.Module):
         rows = (config.num_attention_heads + 2 * self.kv_heads) * self.head_dim
         self.wqkv = PartialLoraLinear(config.hidden_size, rows, config.plora_rank, config.plora_scale)
         self.wo = PartialLoraLinear(
-            config.num_attention_heads * self.head_dim, config.hidden_size, config.plora_rank, config.plora_scale
+            config.num_attention_heads * self.head_dim,
+            config.hidden_size,
+            config.plora_rank,
+            config.plora_scale,
         )
 
     def _heads(self, x: Tensor, picture_rows: Tensor | None) -> tuple[Tensor, Tensor, Tensor]:
         """[b, s, hidden] -> query [b, heads, s, d], key and value [b, kv_heads, s, d]."""
         batch, length, _ = x.shape
         # "h g d": for each KV head its query heads, then one key, then one value head
-        grouped = self.wqkv(x, picture_rows).view(batch, length, self.kv_heads, self.num_key_value_groups + 2, self.head_dim)
+        grouped = self.wqkv(x, picture_rows).view(
+            batch, length, self.kv_heads, self.num_key_value_groups + 2, self.head_dim
+        )
         query = grouped[..., :-2, :].flatten(2, 3)
         return query.transpose(1, 2), grouped[..., -2, :].transpose(1, 2), grouped[..., -1, :].transpose(1, 2)
 
@@ -142,7 +157,9 @@ class XComposer2Attention(nn.Module):
         attend: Callable[..., tuple[Tensor, Tensor | None]] = ALL_ATTENTION_FUNCTIONS.get_interface(
             self.config._attn_implementation, eager_attention_forward
         )
-        mixed, _ = attend(self, query, key, value, attention_mask, dropout=0.0, scaling=self.scaling, **kwargs)
+        mixed, _ = attend(
+            self, query, key, value, attention_mask, dropout=0.0, scaling=self.scaling, **kwargs
+        )
         out: Tensor = self.wo(mixed.reshape(*x.shape[:-1], -1).contiguous(), picture_rows)
         return out
 
@@ -183,9 +200,15 @@ class XComposer2DecoderLayer(GradientCheckpointingLayer):
         picture_rows: Tensor | None = None,
         **kwargs: Any,
     ) -> Tensor:
-        """[b, s, hidden] -> [b, s, hidden]; the arguments are those LlamaModel gives its layers, and ``picture_rows``."""
+        """[b, s, hidden] -> [b, s, hidden]; the arguments are those LlamaModel gives its layers, and
+        ``picture_rows``."""
         attended = self.attention(
-            self.attention_norm(hidden_states), position_embeddings, attention_mask, past_key_values, picture_rows, **kwargs
+            self.attention_norm(hidden_states),
+            position_embeddings,
+            attention_mask,
+            past_key_values,
+            picture_rows,
+            **kwargs,
         )
         hidden_states = hidden_states + attended
         fed: Tensor = self.feed_forward(self.ffn_norm(hidden_states), picture_rows)
@@ -199,11 +222,20 @@ class XComposer2LanguageModel(LlamaModel):
     _can_record_outputs = {"hidden_states": XComposer2DecoderLayer}  # noqa: RUF012 - transformers' own spelling
 
     def __init__(self, config: XComposer2Config) -> None:
-        # LlamaModel builds a table and layers of its own: have it build none worth mention, and put ours in their place
-        nothing = {"num_hidden_layers": 0, "vocab_size": 1, "pad_token_id": None, "bos_token_id": None, "eos_token_id": None}
+        # LlamaModel builds a table and layers of its own: have it build none worth mention, and put ours in
+        # their place
+        nothing = {
+            "num_hidden_layers": 0,
+            "vocab_size": 1,
+            "pad_token_id": None,
+            "bos_token_id": None,
+            "eos_token_id": None,
+        }
         super().__init__(LlamaConfig(**(config.to_dict() | nothing)))
         self.config = config
-        self.layers = nn.ModuleList(XComposer2DecoderLayer(config, i) for i in range(config.num_hidden_layers))
+        self.layers = nn.ModuleList(
+            XComposer2DecoderLayer(config, i) for i in range(config.num_hidden_layers)
+        )
         del self.embed_tokens
         self.tok_embeddings = nn.Embedding(config.vocab_size, config.hidden_size, config.pad_token_id)
 
@@ -221,7 +253,8 @@ class XComposer2Vision(nn.Module):
         self.vision_tower.vision_model = CLIPVisionModel(config)
 
     def forward(self, pixel_values: Tensor) -> Tensor:
-        """[n, 3, s, s] -> [n, tokens, width]: the last hidden state, neither normed nor with the class token."""
+        """[n, 3, s, s] -> [n, tokens, width]: the last hidden state, neither normed nor with the class
+        token."""
         states: Tensor = self.vision_tower.vision_model(pixel_values).last_hidden_state
         return states[:, 1:]
 
@@ -235,7 +268,9 @@ class XComposer2Vision(nn.Module):
 def build_projector(config: XComposer2Config) -> nn.Sequential:
     """Two layers from the tower's width to the language model's, GELU between."""
     width: int = config.clip_config().hidden_size
-    return nn.Sequential(nn.Linear(width, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size))
+    return nn.Sequential(
+        nn.Linear(width, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size)
+    )
 
 
 def build_tower(config: XComposer2Config, dtype: torch.dtype, device: torch.device | str) -> XComposer2Vision:
@@ -292,9 +327,13 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         places = 0 if rows is None else len(rows)
         if rows is None or places != len(pictures):
             raise RequestError(
-                "the prompt has {places} picture tokens but its pictures need {needed}", places=places, needed=len(pictures)
+                "the prompt has {places} picture tokens but its pictures need {needed}",
+                places=places,
+                needed=len(pictures),
             )
-        return embeddings.flatten(0, 1).index_copy(0, rows, pictures.to(embeddings.dtype)).view_as(embeddings), rows
+        return embeddings.flatten(0, 1).index_copy(0, rows, pictures.to(embeddings.dtype)).view_as(
+            embeddings
+        ), rows
 
     def forward(
         self,
@@ -312,8 +351,10 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         """One forward pass.
 
         Args:
-            input_ids: [b, s]; ``config.image_token_id`` at the places of the pictures, ``config.picture_tokens`` for each.
-            pixel_values: [n_pictures, 3, img_size, img_size] in reading order over the batch; None: the ids are all text.
+            input_ids: [b, s]; ``config.image_token_id`` at the places of the pictures,
+                ``config.picture_tokens`` for each.
+            pixel_values: [n_pictures, 3, img_size, img_size] in reading order over the batch; None: the ids
+                are all text.
             attention_mask: [b, past + s], 1 where a token counts.
             position_ids: [b, s]; None counts up.
             past_key_values: the cache of the tokens before ``input_ids``.
@@ -343,15 +384,27 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         if labels is not None:
             loss = self.loss_function(logits=logits, labels=labels, vocab_size=self.config.vocab_size)
         return CausalLMOutputWithPast(
-            loss=loss, logits=logits, past_key_values=outputs.past_key_values, hidden_states=outputs.hidden_states
+            loss=loss,
+            logits=logits,
+            past_key_values=outputs.past_key_values,
+            hidden_states=outputs.hidden_states,
         )
 
     def prepare_inputs_for_generation(
-        self, input_ids: Tensor, pixel_values: Tensor | None = None, is_first_iteration: bool = False, **kwargs: Any
+        self,
+        input_ids: Tensor,
+        pixel_values: Tensor | None = None,
+        is_first_iteration: bool = False,
+        **kwargs: Any,
     ) -> dict[str, Any]:
-        """Hands the pictures to the first pass only: later tokens are text, and the pictures are in the cache."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(input_ids, is_first_iteration=is_first_iteration, **kwargs)
-        inputs["pixel_values"] = pixel_values if is_first_iteration or not kwargs.get("use_cache", True) else None
+        """Hands the pictures to the first pass only: later tokens are text, and the pictures are in the
+        cache."""
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            input_ids, is_first_iteration=is_first_iteration, **kwargs
+        )
+        inputs["pixel_values"] = (
+            pixel_values if is_first_iteration or not kwargs.get("use_cache", True) else None
+        )
         return inputs
 
 
@@ -361,8 +414,11 @@ def build_model(config: XComposer2Config) -> XComposer2ForCausalLM:
 
 
 def picture_pixels(pictures: Sequence[Image.Image], img_size: int) -> Tensor:
-    """RGB pictures to ``pixel_values`` [n, 3, img_size, img_size], float32: squeezed bicubically to a square, nothing cropped."""
-    resized = [np.asarray(p.convert("RGB").resize((img_size, img_size), Image.Resampling.BICUBIC)) for p in pictures]
+    """RGB pictures to ``pixel_values`` [n, 3, img_size, img_size], float32: squeezed bicubically to a square,
+    nothing cropped."""
+    resized = [
+        np.asarray(p.convert("RGB").resize((img_size, img_size), Image.Resampling.BICUBIC)) for p in pictures
+    ]
     scaled = torch.from_numpy(np.stack(resized)).permute(0, 3, 1, 2).float() / 255
     return (scaled - torch.tensor(MEAN).view(3, 1, 1)) / torch.tensor(STD).view(3, 1, 1)
 
@@ -375,7 +431,11 @@ def read_sizes(config: XComposer2Config, tensors: CheckpointTensors) -> None:
     """
     hidden, _, patch, _ = _shape(tensors, VISION_PREFIX + "embeddings.patch_embedding.weight")
     layer_prefix = VISION_PREFIX + "encoder.layers."
-    layers = {name.removeprefix(layer_prefix).split(".")[0] for name in tensors.names() if name.startswith(layer_prefix)}
+    layers = {
+        name.removeprefix(layer_prefix).split(".")[0]
+        for name in tensors.names()
+        if name.startswith(layer_prefix)
+    }
     tower = {
         "num_attention_heads": max(1, hidden // CLIP_HEAD_SIZE),
         **(config.vit_config or {}),
@@ -418,7 +478,8 @@ def published_shapes(config: XComposer2Config) -> dict[str, torch.Size]:
 
 
 def resized_positions(table: Tensor, side: int) -> Tensor:
-    """A position table [1 + n * n, width] stretched bicubically to [1 + side * side, width]; the class token's row stays."""
+    """A position table [1 + n * n, width] stretched bicubically to [1 + side * side, width]; the class
+    token's row stays."""
     old = math.isqrt(len(table) - 1)
     if old == side:
         return table
@@ -436,7 +497,8 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> XComposer2ForCa
         device: torch device name.
 
     Raises:
-        CheckpointError: weights are missing, or a tensor is missing, unknown or of the wrong shape; each is named.
+        CheckpointError: weights are missing, or a tensor is missing, unknown or of the wrong shape; each is
+            named.
     """
     tensors = CheckpointTensors(folder)
     config = XComposer2Config.from_pretrained(folder)

@@ -1,11 +1,14 @@
-"""XComposer2 for LMDeploy's PyTorch engine: what LMDeploy 0.18 lacks, plugged in from outside by one call of ``register``.
+"""XComposer2 for LMDeploy's PyTorch engine: what LMDeploy 0.18 lacks, plugged in from outside by one call of
+``register``.
 
-LMDeploy's own InternLM2 does the work (paged KV cache, continuous batching, CUDA graphs in decoding). Added to it: the picture
-tower and projector, and PLoRA, which stands where LMDeploy keeps the LoRA adapters of a linear layer. Prefill tells the adapters
-which stretches of the flattened batch are pictures; decoding has none, so its CUDA graphs hold no trace of PLoRA.
+LMDeploy's own InternLM2 does the work (paged KV cache, continuous batching, CUDA graphs in decoding). Added
+to it: the picture tower and projector, and PLoRA, which stands where LMDeploy keeps the LoRA adapters of a
+linear layer. Prefill tells the adapters which stretches of the flattened batch are pictures; decoding has
+none, so its CUDA graphs hold no trace of PLoRA.
 
-Pictures are found by their places in each sequence, not by their token id: a text may hold that id. One GPU only.
-Every name of LMDeploy that is touched is listed and checked in tests/models/test_xcomposer2_lmdeploy_contract.py.
+Pictures are found by their places in each sequence, not by their token id: a text may hold that id. One GPU
+only. Every name of LMDeploy that is touched is listed and checked in
+tests/models/test_xcomposer2_lmdeploy_contract.py.
 """
 
 from __future__ import annotations
@@ -56,19 +59,23 @@ ADAPTER = "partial_lora"
 
 
 class PictureStretches:
-    """Where the pictures of the forward pass under way are in the flattened batch; empty in decoding. One per model."""
+    """Where the pictures of the forward pass under way are in the flattened batch; empty in decoding. One per
+    model."""
 
     def __init__(self) -> None:
         self.now: tuple[slice, ...] = ()
 
 
 class PartialLora(nn.Module):
-    """``out[pictures] += scale * B (A x[pictures])``, called by LMDeploy's linear layers as one of their LoRA adapters.
+    """``out[pictures] += scale * B (A x[pictures])``, called by LMDeploy's linear layers as one of their LoRA
+    adapters.
 
     A fused layer (gate and up) has one A [rank * parts, in] and a B [out, rank] for each of its parts.
     """
 
-    def __init__(self, parts: Sequence[int], in_features: int, rank: int, scale: float, pictures: PictureStretches) -> None:
+    def __init__(
+        self, parts: Sequence[int], in_features: int, rank: int, scale: float, pictures: PictureStretches
+    ) -> None:
         super().__init__()
         self.A = nn.Parameter(torch.empty(rank * len(parts), in_features), requires_grad=False)
         self.B = nn.ParameterList(nn.Parameter(torch.empty(out, rank), requires_grad=False) for out in parts)
@@ -89,10 +96,14 @@ class PartialLora(nn.Module):
 class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
     """LMDeploy's InternLM2 with pictures and PLoRA. Built by LMDeploy from the module map."""
 
-    def __init__(self, config: XComposer2Config, ctx_mgr: Any, dtype: torch.dtype, device: torch.device) -> None:
+    def __init__(
+        self, config: XComposer2Config, ctx_mgr: Any, dtype: torch.dtype, device: torch.device
+    ) -> None:
         if get_tp_world_rank()[0] != 1:
             raise EngineError(
-                "XComposer2 runs on one GPU; LMDeploy was given tp={tp}", hint="Use tp=1.", tp=get_tp_world_rank()[0]
+                "XComposer2 runs on one GPU; LMDeploy was given tp={tp}",
+                hint="Use tp=1.",
+                tp=get_tp_world_rank()[0],
             )
         super().__init__(config, ctx_mgr, dtype=dtype, device=device)
         self.pictures = PictureStretches()
@@ -119,7 +130,9 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
         self, past_key_values: list[list[Tensor]], inputs_embeds: Tensor | None = None, context: Any = None
     ) -> dict[str, Any]:
         """LMDeploy's InternLM2 inputs, and the batch's pictures with their places."""
-        inputs: dict[str, Any] = super().prepare_inputs_for_generation(past_key_values, inputs_embeds, context)
+        inputs: dict[str, Any] = super().prepare_inputs_for_generation(
+            past_key_values, inputs_embeds, context
+        )
         stretches, pictures = picture_stretches(context)
         inputs["pixel_values"] = torch.cat(pictures) if pictures else None
         inputs["stretches"] = stretches
@@ -136,17 +149,26 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
         stretches: tuple[slice, ...] = (),
         **kwargs: Any,
     ) -> Tensor:
-        """input_ids [1, tokens], pixel_values [n, 3, s, s], a stretch of tokens for each -> hidden states [1, tokens, hidden]."""
+        """input_ids [1, tokens], pixel_values [n, 3, s, s], a stretch of tokens for each -> hidden states [1,
+        tokens, hidden]."""
         if pixel_values is not None:
             inputs_embeds = self._with_pictures(input_ids, inputs_embeds, pixel_values, stretches)
         self.pictures.now = stretches
-        hidden: Tensor = super().forward(input_ids, position_ids, past_key_values, attn_metadata, inputs_embeds, **kwargs)
+        hidden: Tensor = super().forward(
+            input_ids, position_ids, past_key_values, attn_metadata, inputs_embeds, **kwargs
+        )
         return hidden
 
     def _with_pictures(
-        self, input_ids: Tensor, inputs_embeds: Tensor | None, pixel_values: Tensor, stretches: tuple[slice, ...]
+        self,
+        input_ids: Tensor,
+        inputs_embeds: Tensor | None,
+        pixel_values: Tensor,
+        stretches: tuple[slice, ...],
     ) -> Tensor:
-        embeddings: Tensor = self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        embeddings: Tensor = (
+            self.get_input_embeddings()(input_ids) if inputs_embeds is None else inputs_embeds
+        )
         for stretch, picture in zip(stretches, self.vision_proj(self.vit(pixel_values)), strict=True):
             embeddings[0, stretch] = picture.to(embeddings.dtype)
         return embeddings
@@ -174,7 +196,9 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
             self._account(name, tensor)
             if ".Plora_" in name:
                 self._load_partial_lora(name, tensor)
-            elif name == TOKEN_TABLE:  # LMDeploy's own loading would blank the padding token's row, which is </s>
+            elif (
+                name == TOKEN_TABLE
+            ):  # LMDeploy's own loading would blank the padding token's row, which is </s>
                 parameters[name].data.copy_(tensor)
             elif name.startswith(("vit.", "vision_proj.")):
                 load_weight(parameters[name], tensor)
@@ -202,7 +226,9 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
             adapter.A.data.chunk(len(adapter.B))[part].copy_(tensor)
             return
         if kind == "wqkv":  # the rows of LMDeploy's wqkv are not grouped by KV head
-            tensor = torch.cat(split_wqkv(tensor, self.config.num_attention_heads, self.config.num_key_value_heads))
+            tensor = torch.cat(
+                split_wqkv(tensor, self.config.num_attention_heads, self.config.num_key_value_heads)
+            )
         adapter.B[part].data.copy_(tensor)
 
     def update_weights(self) -> None:
@@ -222,10 +248,12 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
 
 
 def picture_stretches(context: Any) -> tuple[tuple[slice, ...], list[Tensor]]:
-    """Where the pictures of a prefill stand in the flattened batch, and their pixels [1, 3, s, s], in that order.
+    """Where the pictures of a prefill stand in the flattened batch, and their pixels [1, 3, s, s], in that
+    order.
 
-    A sequence's tokens begin at ``q_start_loc``; what is already in the KV cache (an earlier chunk, a cached prefix, an earlier
-    turn) is not among them, while a picture's ``start`` counts from the beginning of the sequence.
+    A sequence's tokens begin at ``q_start_loc``; what is already in the KV cache (an earlier chunk, a cached
+    prefix, an earlier turn) is not among them, while a picture's ``start`` counts from the beginning of the
+    sequence.
     """
     pictures_by_sequence = [found.get("image", []) for found in context.input_multimodals or ()]
     if not any(pictures_by_sequence):
@@ -233,12 +261,15 @@ def picture_stretches(context: Any) -> tuple[tuple[slice, ...], list[Tensor]]:
     # one wait for the GPU per prefill with pictures, before anything of it is launched
     offsets = (context.q_start_loc - (context.kv_seqlens - context.q_seqlens)).tolist()
     pairs = zip(offsets, pictures_by_sequence, strict=True)
-    placed = [(slice(offset + p.start, offset + p.end), p.data) for offset, pictures in pairs for p in pictures]
+    placed = [
+        (slice(offset + p.start, offset + p.end), p.data) for offset, pictures in pairs for p in pictures
+    ]
     return tuple(stretch for stretch, _ in placed), [pixels for _, pixels in placed]
 
 
 class XComposer2InputProcessor(BaseModelInputProcessor):
-    """A request's pictures as LMDeploy's multimodal data, which also keys its prefix cache by their content."""
+    """A request's pictures as LMDeploy's multimodal data, which also keys its prefix cache by their
+    content."""
 
     def preprocess_input(
         self, input_ids: list[int], input_mms: list[dict[str, Any]] | None = None, **_: Any
@@ -253,13 +284,16 @@ class XComposer2InputProcessor(BaseModelInputProcessor):
             )
             for found in input_mms or ()
         ]
-        return PreprocessInputResult(input_ids=input_ids, input_multimodals={"image": pictures} if pictures else None)
+        return PreprocessInputResult(
+            input_ids=input_ids, input_multimodals={"image": pictures} if pictures else None
+        )
 
 
 class XComposer2VisionModel(VisionModel):
     """What LMDeploy runs before the engine: pictures to pixels, the prompt to token ids with places for them.
 
-    LMDeploy knows its newer way of doing this by the parameters of ``preprocess``, and keeps its prefix cache for that one alone.
+    LMDeploy knows its newer way of doing this by the parameters of ``preprocess``, and keeps its prefix cache
+    for that one alone.
     """
 
     _arch = ARCHITECTURE
@@ -287,7 +321,8 @@ class XComposer2VisionModel(VisionModel):
         input_prompt: str,
         mm_processor_kwargs: dict[str, Any] | None = None,  # noqa: ARG002 - LMDeploy's signature
     ) -> dict[str, Any]:
-        """The prompt's token ids, with a BOS before them and ``image_tokens`` places for each picture, and the pictures' pixels.
+        """The prompt's token ids, with a BOS before them and ``image_tokens`` places for each picture, and
+        the pictures' pixels.
 
         Raises:
             RequestError: the prompt has more or fewer places than there are pictures.
@@ -296,7 +331,9 @@ class XComposer2VisionModel(VisionModel):
         first, *others = input_prompt.split(PLACE)
         if len(others) != len(pictures):
             raise RequestError(
-                "the prompt has {places} picture tokens but its pictures need {needed}", places=len(others), needed=len(pictures)
+                "the prompt has {places} picture tokens but its pictures need {needed}",
+                places=len(others),
+                needed=len(pictures),
             )
         input_ids: list[int] = [self._tokenizer.bos_token_id, *self._encode(first)]
         found = []
@@ -311,7 +348,9 @@ class XComposer2VisionModel(VisionModel):
     def _found(self, picture: Image.Image, offset: int) -> dict[str, Any]:
         """What the input processor reads of a picture whose places begin at ``offset``."""
         return {
-            "pixel_values": picture_pixels([picture], self.hf_config.img_size).to(self.mm_feature_dtype or torch.float32),
+            "pixel_values": picture_pixels([picture], self.hf_config.img_size).to(
+                self.mm_feature_dtype or torch.float32
+            ),
             "offset": offset,
             "image_tokens": self.hf_config.picture_tokens,
             "image_token_id": self.image_token_id,
@@ -319,14 +358,16 @@ class XComposer2VisionModel(VisionModel):
 
 
 def _as_text(content: str | list[dict[str, Any]]) -> str:
-    """LMDeploy's content as text. A place that somebody typed is no picture's: prompts come defused, others are defused here."""
+    """LMDeploy's content as text. A place that somebody typed is no picture's: prompts come defused, others
+    are defused here."""
     if isinstance(content, str):
         return content.replace(PLACE, defuse(PLACE))
     return "".join(_as_text(item["text"]) if item["type"] == "text" else PLACE for item in content)
 
 
 class XComposer2ModelConfigBuilder(AutoModelConfigBuilder):
-    """LMDeploy's view of the configuration. LMDeploy registers it as it is defined; it answers to this architecture alone."""
+    """LMDeploy's view of the configuration. LMDeploy registers it as it is defined; it answers to this
+    architecture alone."""
 
     @classmethod
     def condition(cls, hf_config: Any) -> bool:
@@ -342,7 +383,8 @@ class XComposer2ModelConfigBuilder(AutoModelConfigBuilder):
 
 
 def register() -> None:
-    """Makes LMDeploy's PyTorch engine in this process take XComposer2; idempotent. ``launcher.models.register`` comes first."""
+    """Makes LMDeploy's PyTorch engine in this process take XComposer2; idempotent.
+    ``launcher.models.register`` comes first."""
     MODULE_MAP[ARCHITECTURE] = f"{__name__}.{InternLMXComposer2ForCausalLM.__name__}"
     VISION_MODELS.register_module(module=XComposer2VisionModel, force=True)
     if not hasattr(archs.check_vl_llm, "__wrapped__"):

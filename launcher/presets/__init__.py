@@ -1,6 +1,7 @@
 """Preset files: YAML in, frozen ``Preset`` out; owns the schema and every message about a wrong file.
 
-``schema`` says what a preset is, ``reading`` finds and reads files, ``yaml_tree`` and ``sentences`` word what is wrong.
+``schema`` says what a preset is, ``reading`` finds and reads files, ``yaml_tree`` and ``sentences`` word what
+is wrong.
 """
 
 from launcher.presets.reading import Catalog, default_folder, read_presets

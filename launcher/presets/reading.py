@@ -1,4 +1,5 @@
-"""Preset files -> presets, with every fault named as ``file:line: key.path: sentence``; a wrong file never spoils the others."""
+"""Preset files -> presets, with every fault named as ``file:line: key.path: sentence``; a wrong file never
+spoils the others."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ BUILTIN_PICTURES = _PACKAGE / "demo" / "pictures"
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """What a set of preset files holds: the presets, in the files' order, and one error for each thing wrong."""
+    """What a set of preset files holds: the presets, in the files' order, and one error for each thing
+    wrong."""
 
     presets: tuple[Preset, ...]
     errors: tuple[PresetError, ...]
@@ -46,18 +48,26 @@ class Catalog:
         if near:
             raise PresetError("There is no preset {name}", "Did you mean {near}?", name=name, near=near[0])
         if names:
-            raise PresetError("There is no preset {name}", "These can be used: {names}", name=name, names=", ".join(names))
-        raise PresetError("There is no preset {name}: no preset file could be read", "Type: launcher presets --check", name=name)
+            raise PresetError(
+                "There is no preset {name}", "These can be used: {names}", name=name, names=", ".join(names)
+            )
+        raise PresetError(
+            "There is no preset {name}: no preset file could be read",
+            "Type: launcher presets --check",
+            name=name,
+        )
 
 
 def default_folder() -> Path:
-    """The folder of presets that comes with the launcher: beside the package in a clone, else where pip installs data files."""
+    """The folder of presets that comes with the launcher: beside the package in a clone, else where pip
+    installs data files."""
     beside = _PACKAGE.parent / "presets"
     return beside if beside.is_dir() else Path(sysconfig.get_path("data")) / "share" / "launcher" / "presets"
 
 
 def read_presets(paths: Sequence[Path] = ()) -> Catalog:
-    """Reads preset files, and all ``*.yaml`` and ``*.yml`` in folders, in order; without paths the launcher's own.
+    """Reads preset files, and all ``*.yaml`` and ``*.yml`` in folders, in order; without paths the launcher's
+    own.
 
     Of two presets of one name the first stays. Never raises for what a file holds: see ``Catalog.errors``.
     """
@@ -98,7 +108,9 @@ def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[Path]:
 
 def _files_of(folder: Path) -> list[Path]:
     try:
-        return sorted((f for f in folder.iterdir() if f.suffix in (".yaml", ".yml")), key=lambda f: (f.stem, f.suffix))
+        return sorted(
+            (f for f in folder.iterdir() if f.suffix in (".yaml", ".yml")), key=lambda f: (f.stem, f.suffix)
+        )
     except OSError:
         return []
 
@@ -109,7 +121,8 @@ def _read_file(file: Path) -> tuple[Preset, int]:
     if tree.data is None:
         raise _fault(file, 1, "the file is empty; it must hold a preset, beginning with its name:")
     try:
-        # The file's data is JSON's data: strict JSON mode takes lists for tuples and texts for paths, and nothing else.
+        # The file's data is JSON's data: strict JSON mode takes lists for tuples and texts for paths, and
+        # nothing else.
         preset = Preset.model_validate_json(json.dumps(tree.data))
     except ValidationError as error:
         found = [_error(file, each.line, each.template, each.values) for each in sentences(error, tree)]
@@ -130,21 +143,31 @@ def _tree(file: Path) -> YamlTree:
 
 def _content(file: Path) -> bytes:
     try:
-        number = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))  # a pipe must not hold up the start
+        number = os.open(
+            file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+        )  # a pipe must not hold up the start
         with os.fdopen(number, "rb") as opened:
             facts = os.fstat(number)
             if not stat.S_ISREG(facts.st_mode):
                 raise _WrongFileError(PresetError("{file}: is not a file", file=_shown(file)))
             content = opened.read(MAX_FILE_BYTES + 1)
     except FileNotFoundError as error:
-        raise _WrongFileError(PresetError("{file}: there is no such file or folder", file=_shown(file))) from error
+        raise _WrongFileError(
+            PresetError("{file}: there is no such file or folder", file=_shown(file))
+        ) from error
     except (OSError, ValueError) as error:
         raise _WrongFileError(
             PresetError("{file}: cannot be read: {reason}", file=_shown(file), reason=_reason(error))
         ) from error
     if len(content) > MAX_FILE_BYTES:
         size = max(facts.st_size, len(content))
-        raise _fault(file, 1, "the file has {size} bytes; a preset has at most {limit}", size=size, limit=MAX_FILE_BYTES)
+        raise _fault(
+            file,
+            1,
+            "the file has {size} bytes; a preset has at most {limit}",
+            size=size,
+            limit=MAX_FILE_BYTES,
+        )
     return content
 
 
@@ -153,11 +176,13 @@ def _reason(error: OSError | ValueError) -> str:
 
 
 def _check_unique(preset: Preset, place: str, homes: dict[str, str]) -> None:
-    """Names count as the same when their pages' addresses would be: ``a-b`` and ``a.b`` both answer at ``/chat_a_b``."""
+    """Names count as the same when their pages' addresses would be: ``a-b`` and ``a.b`` both answer at
+    ``/chat_a_b``."""
     if preset.api_name in homes:
         raise _WrongFileError(
             PresetError(
-                "{place}: name: {name} is taken already, in {first} (names that differ only in '-', '_' and '.' count as one)",
+                "{place}: name: {name} is taken already, in {first} (names that differ only in '-', '_'"
+                " and '.' count as one)",
                 place=place,
                 name=preset.name,
                 first=homes[preset.api_name],
@@ -167,10 +192,13 @@ def _check_unique(preset: Preset, place: str, homes: dict[str, str]) -> None:
 
 
 def _with_places(preset: Preset, file: Path, tree: YamlTree) -> Preset:
-    """Turns what the file gives relative to itself into absolute paths, and checks that the pictures are there."""
+    """Turns what the file gives relative to itself into absolute paths, and checks that the pictures are
+    there."""
     folder = file.resolve().parent
     sources = tuple(str(folder / source) if source.startswith(".") else source for source in preset.sources)
-    examples = tuple(_example(example, position, file, tree) for position, example in enumerate(preset.examples))
+    examples = tuple(
+        _example(example, position, file, tree) for position, example in enumerate(preset.examples)
+    )
     return preset.model_copy(update={"sources": sources, "examples": examples})
 
 
@@ -180,7 +208,13 @@ def _example(example: Example, position: int, file: Path, tree: YamlTree) -> Exa
         found = _picture(picture, file.resolve().parent)
         if not found.is_file():
             key = ("examples", position, "pictures", index)
-            raise _fault(file, tree.lines[key], "{key}: there is no file {picture}", key=yaml_tree.shown(key), picture=found)
+            raise _fault(
+                file,
+                tree.lines[key],
+                "{key}: there is no file {picture}",
+                key=yaml_tree.shown(key),
+                picture=found,
+            )
         pictures.append(found)
     return example.model_copy(update={"pictures": tuple(pictures)})
 

@@ -1,7 +1,8 @@
-"""What a preset is: the one schema that reading, the editors' JSON schema and the reference are made from. Reads no files.
+"""What a preset is: the one schema that reading, the editors' JSON schema and the reference are made from.
+Reads no files.
 
-A ``description`` here is shown by editors and printed in the reference; a ``patternErrorMessage`` is what editors and
-``launcher presets --check`` say when a text has the wrong form.
+A ``description`` here is shown by editors and printed in the reference; a ``patternErrorMessage`` is what
+editors and ``launcher presets --check`` say when a text has the wrong form.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ Source = Annotated[
     Field(
         pattern=r"^(hf:[\w.-]+/[\w.-]+|modelscope:[\w.-]+/[\w.-]+|builtin:[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
         json_schema_extra={
-            "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, or a folder (it begins with /, ~, . or $)"
+            "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, or a folder (it begins"
+            " with /, ~, . or $)"
         },
     ),
 ]
@@ -63,11 +65,13 @@ class MemorySettings(_Section):
     )
     session_tokens: Annotated[int, Field(ge=64, le=1_048_576)] | Auto = Field(
         default="auto",
-        description="Longest conversation, question and answer together, in tokens; auto: as long as the KV cache holds.",
+        description="Longest conversation, question and answer together, in tokens; auto: as long as the"
+        " KV cache holds.",
     )
     max_tiles: Annotated[int, Field(ge=1, le=64)] | Auto = Field(
         default="auto",
-        description="Most tiles a picture is cut into; auto: the model's own limit, or fewer where memory asks for it.",
+        description="Most tiles a picture is cut into; auto: the model's own limit, or fewer where memory"
+        " asks for it.",
     )
 
 
@@ -77,14 +81,20 @@ class ChatSettings(_Section):
     template: Literal["auto", "internlm2", "internvl2", "xcomposer2"] = Field(
         default="auto", description="Form of the prompt; auto: the architecture's own."
     )
-    system_prompt: str = Field(default="", description="What the model is told before every conversation; empty: nothing.")
-    stop: tuple[Text, ...] = Field(default=(), description="Texts that end an answer, beside the model's own end token.")
+    system_prompt: str = Field(
+        default="", description="What the model is told before every conversation; empty: nothing."
+    )
+    stop: tuple[Text, ...] = Field(
+        default=(), description="Texts that end an answer, beside the model's own end token."
+    )
 
 
 class GenerationSettings(_Section):
     """Defaults for drawing answers; the page's sliders start here."""
 
-    max_new_tokens: Annotated[int, Field(ge=1, le=32768)] = Field(default=512, description="Longest answer, in tokens.")
+    max_new_tokens: Annotated[int, Field(ge=1, le=32768)] = Field(
+        default=512, description="Longest answer, in tokens."
+    )
     temperature: Annotated[float, Field(ge=0, le=2)] = Field(
         default=0.0, description="0: always the likeliest token; higher: more varied answers."
     )
@@ -104,11 +114,14 @@ class GenerationSettings(_Section):
 
 
 class Example(_Section):
-    """A question to try. Pictures lie next to the preset file, or ship with the launcher (``builtin:shapes-1.png``)."""
+    """A question to try. Pictures lie next to the preset file, or ship with the launcher
+    (``builtin:shapes-1.png``)."""
 
     question: BilingualText = Field(description="What is asked.")
     pictures: tuple[Path, ...] = Field(
-        default=(), description="Files, relative to the preset file, or builtin:name for a picture that ships with the launcher."
+        default=(),
+        description="Files, relative to the preset file, or builtin:name for a picture that ships with the"
+        " launcher.",
     )
 
 
@@ -121,7 +134,8 @@ class Preset(_Section):
             pattern=r"^[a-z0-9][a-z0-9._-]*$",
             max_length=64,
             json_schema_extra={
-                "patternErrorMessage": "a name of lower-case letters, digits, '.', '_' and '-' that begins with a letter or digit"
+                "patternErrorMessage": "a name of lower-case letters, digits, '.', '_' and '-' that begins"
+                " with a letter or digit"
             },
         ),
     ] = Field(description="What the model is called in commands and addresses; unique.")
@@ -130,13 +144,20 @@ class Preset(_Section):
     sources: Annotated[tuple[Source, ...], Field(min_length=1)] = Field(
         description="Where the checkpoint may be, in order; the first that exists on this machine wins."
     )
-    engine: EngineName = Field(default="auto", description="What runs the model; auto: the fastest that can on this machine.")
-    memory: MemorySettings = Field(default=MemorySettings(), description="How much of the GPU the model may take.")
+    engine: EngineName = Field(
+        default="auto", description="What runs the model; auto: the fastest that can on this machine."
+    )
+    memory: MemorySettings = Field(
+        default=MemorySettings(), description="How much of the GPU the model may take."
+    )
     keep_alive_s: Annotated[int, Field(ge=1, le=604_800)] | Literal["never"] = Field(
         default="never",
-        description="Seconds without a question until it leaves memory; never: it leaves when another model needs its place.",
+        description="Seconds without a question until it leaves memory; never: it leaves when another"
+        " model needs its place.",
     )
-    chat: ChatSettings = Field(default=ChatSettings(), description="How a conversation is written down for the model.")
+    chat: ChatSettings = Field(
+        default=ChatSettings(), description="How a conversation is written down for the model."
+    )
     generation: GenerationSettings = Field(default=GenerationSettings(), description="How answers are drawn.")
     examples: tuple[Example, ...] = Field(default=(), description="Questions to try, shown in the tab.")
 

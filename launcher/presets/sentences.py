@@ -1,4 +1,5 @@
-"""What pydantic found wrong -> one plain sentence each, worded from the JSON schema of the place it was found at."""
+"""What pydantic found wrong -> one plain sentence each, worded from the JSON schema of the place it was found
+at."""
 
 from __future__ import annotations
 
@@ -45,7 +46,11 @@ class _Words:
     def at(self, path: Path) -> list[dict[str, Any]]:
         nodes = self.options(self.schema)
         for step in path:
-            inner = [n["items"] if isinstance(step, int) else n.get("properties", {}).get(step) for n in nodes if _leads(n, step)]
+            inner = [
+                n["items"] if isinstance(step, int) else n.get("properties", {}).get(step)
+                for n in nodes
+                if _leads(n, step)
+            ]
             nodes = [option for each in inner if each for option in self.options(each)]
         return nodes
 
@@ -120,7 +125,9 @@ def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
             found[path + rest] = _missing(path, str(rest[-1]), tree)
         elif fault["type"] == "extra_forbidden":
             found[path] = _unknown(path, tree)
-        elif fault["type"] != "too_short" or not _value(tree, path):  # a list also counts as short when its items are wrong
+        elif fault["type"] != "too_short" or not _value(
+            tree, path
+        ):  # a list also counts as short when its items are wrong
             found.setdefault(path, _wrong(path, tree))
     in_order = sorted(found.values(), key=lambda sentence: sentence.line)
     if len(in_order) <= MAX_SENTENCES and len(faults) <= 2 * MAX_SENTENCES:
@@ -130,7 +137,8 @@ def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
 
 
 def _split(loc: Path, tree: YamlTree) -> tuple[Path, Path]:
-    """The part of pydantic's location that stands in the file, and the rest: a missing key, or a union's branch."""
+    """The part of pydantic's location that stands in the file, and the rest: a missing key, or a union's
+    branch."""
     length = max(n for n in range(len(loc) + 1) if loc[:n] in tree.lines)
     return loc[:length], loc[length:]
 
@@ -155,7 +163,9 @@ def _unknown(path: Path, tree: YamlTree) -> Sentence:
     near = _WORDS.homes(key) or get_close_matches(key, valid, n=1)
     values = {"key": shown(path), "valid": ", ".join(valid)}
     if near:
-        return Sentence(tree.lines[path], "{key}: is an unknown key; did you mean {near}?", {**values, "near": near[0]})
+        return Sentence(
+            tree.lines[path], "{key}: is an unknown key; did you mean {near}?", {**values, "near": near[0]}
+        )
     return Sentence(tree.lines[path], "{key}: is an unknown key; valid here are {valid}", values)
 
 
@@ -166,9 +176,13 @@ def _wrong(path: Path, tree: YamlTree) -> Sentence:
         return Sentence(tree.lines[path], "{key}: has no value; it takes {expected}", values)
     if not path:
         return Sentence(
-            tree.lines[path], "the file holds {value}, not a preset with keys such as name:", {"value": _shown_value(value)}
+            tree.lines[path],
+            "the file holds {value}, not a preset with keys such as name:",
+            {"value": _shown_value(value)},
         )
-    return Sentence(tree.lines[path], "{key}: {value} is not {expected}", {**values, "value": _shown_value(value)})
+    return Sentence(
+        tree.lines[path], "{key}: {value} is not {expected}", {**values, "value": _shown_value(value)}
+    )
 
 
 def _shown_value(value: Data) -> str:

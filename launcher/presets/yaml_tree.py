@@ -1,7 +1,9 @@
-"""YAML text -> plain data plus the line of every value; owns what YAML a preset file may hold, and nothing about presets.
+"""YAML text -> plain data plus the line of every value; owns what YAML a preset file may hold, and nothing
+about presets.
 
-Plain words are read by YAML 1.2's core rules, as editors do: ``no`` and ``on`` are texts, ``010`` is ten. Anchors, aliases,
-tags and several documents are refused, and so is deep nesting, before anything is built from the text.
+Plain words are read by YAML 1.2's core rules, as editors do: ``no`` and ``on`` are texts, ``010`` is ten.
+Anchors, aliases, tags and several documents are refused, and so is deep nesting, before anything is built
+from the text.
 """
 
 from __future__ import annotations
@@ -38,7 +40,8 @@ class YamlError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class YamlTree:
-    """A parsed file. ``lines`` has the line (from 1) of every value by its path; a key's value counts where the key stands."""
+    """A parsed file. ``lines`` has the line (from 1) of every value by its path; a key's value counts where
+    the key stands."""
 
     data: Data
     lines: dict[Path, int]
@@ -84,7 +87,9 @@ def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     written = all_lines[min(line, len(all_lines)) - 1]
     if "\t" in written[: len(written) - len(written.lstrip())] or "'\\t'" in (error.problem or ""):
         return YamlError(line, "a tab stands where YAML wants spaces")
-    return YamlError(line, "this is not YAML: {problem}", problem=error.problem or error.context or "cannot be parsed")
+    return YamlError(
+        line, "this is not YAML: {problem}", problem=error.problem or error.context or "cannot be parsed"
+    )
 
 
 def _line(node: yaml.Node) -> int:

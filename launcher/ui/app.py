@@ -25,10 +25,12 @@ from launcher.ui.watching import watch
 from launcher.workers.manager import Manager
 
 MAX_UPLOAD_BYTES = 32_000_000
-"""Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one that is seen."""
+"""Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one
+that is seen."""
 
 _EVENTS_AT_ONCE = 4096
-"""Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the 41st wait. It is a
+"""Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the
+41st wait. It is a
 bound, not a pool: none of them holds a thread."""
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
@@ -49,12 +51,17 @@ class Page:
     texts: gr.I18n
 
 
-def build_page(models: Sequence[Readiness], manager: Manager, preset_errors: Sequence[PresetError] = ()) -> Page:
+def build_page(
+    models: Sequence[Readiness], manager: Manager, preset_errors: Sequence[PresetError] = ()
+) -> Page:
     """The page with its tabs in the given order; nothing is served yet. ``launch_page`` serves it."""
     texts = gr.I18n(**_translations(models, preset_errors))
     tabs: list[ChatTab] = []
     with gr.Blocks(
-        title="launcher", analytics_enabled=False, delete_cache=(_CACHE_CHECK_S, _CACHE_AGE_S), fill_width=True
+        title="launcher",
+        analytics_enabled=False,
+        delete_cache=(_CACHE_CHECK_S, _CACHE_AGE_S),
+        fill_width=True,
     ) as blocks:
         gr.HTML(texts("head"), padding=False)
         if preset_errors:
@@ -101,7 +108,9 @@ def close_page(page: Page) -> None:
     """Ends the page's server within seconds, whoever is still connected."""
     if page.blocks.server is not None:
         page.blocks.server.config.timeout_graceful_shutdown = _LAST_WORDS_S
-        logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # it reports each connection that it cuts as an error
+        logging.getLogger("uvicorn.error").setLevel(
+            logging.CRITICAL
+        )  # it reports each connection that it cuts as an error
     page.blocks.close(verbose=False)
 
 
@@ -119,8 +128,11 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
         return [replace(chat, used=(*chat.used, tab.select))]
 
 
-def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness], manager: Manager) -> None:
-    """When the page opens: the first tab's model wakes, every tab follows its own, and a Chinese reader gets Chinese examples.
+def _wire_opening(
+    blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness], manager: Manager
+) -> None:
+    """When the page opens: the first tab's model wakes, every tab follows its own, and a Chinese reader gets
+    Chinese examples.
 
     The tabs stop following on a page that is left alone, and go on once a person uses it.
     """
@@ -136,7 +148,9 @@ def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[R
     async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
         async with aclosing(watch(manager, language_of(request.headers.get("accept-language")))) as changes:
             async for lines in changes:
-                yield {tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines} or gr.skip()
+                yield {
+                    tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines
+                } or gr.skip()
 
     used = [event for tab in tabs for event in tab.used]
     gr.on([blocks.load, *used], follow, None, [tab.status for tab in tabs], trigger_mode="once", **_QUIET)
@@ -149,12 +163,16 @@ def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[R
     blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **_QUIET)
 
 
-def _translations(models: Sequence[Readiness], preset_errors: Sequence[PresetError]) -> dict[str, dict[str, str]]:
+def _translations(
+    models: Sequence[Readiness], preset_errors: Sequence[PresetError]
+) -> dict[str, dict[str, str]]:
     english, chinese = (_own_texts(models, preset_errors, language) for language in ("en", "zh"))
     return translations(english, chinese)
 
 
-def _own_texts(models: Sequence[Readiness], preset_errors: Sequence[PresetError], language: Language) -> dict[str, str]:
+def _own_texts(
+    models: Sequence[Readiness], preset_errors: Sequence[PresetError], language: Language
+) -> dict[str, str]:
     intro = say("Small vision-language models on this machine. Pictures and questions stay here.", language)
     texts = {
         "head": f'<div class="head"><h1>launcher</h1><p>{html.escape(intro)}</p></div>',
@@ -169,7 +187,10 @@ def _own_texts(models: Sequence[Readiness], preset_errors: Sequence[PresetError]
 
 def _facts(model: Readiness, language: Language) -> str:
     """What a model runs on."""
-    parts = [model.preset.name, say("{engine} on {device}", language, {"engine": model.engine, "device": model.device})]
+    parts = [
+        model.preset.name,
+        say("{engine} on {device}", language, {"engine": model.engine, "device": model.device}),
+    ]
     parts += [say(model.note, language)] if model.note else []
     return f'<p class="facts">{html.escape(" · ".join(parts))}</p>'
 
@@ -184,7 +205,11 @@ def _missing(model: Readiness, language: Language) -> str:
     if command:
         marked = [sentence.replace(command, f"<code>{command}</code>") for sentence in sentences]
         sentences = marked if marked != sentences else [*sentences, f"<code>{command}</code>"]
-    return f'<div class="missing"><h2>{heading}</h2>' + "".join(f"<p>{sentence}</p>" for sentence in sentences) + "</div>"
+    return (
+        f'<div class="missing"><h2>{heading}</h2>'
+        + "".join(f"<p>{sentence}</p>" for sentence in sentences)
+        + "</div>"
+    )
 
 
 def _errors_note(errors: Sequence[PresetError], language: Language) -> str:

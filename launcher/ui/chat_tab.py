@@ -1,4 +1,5 @@
-"""One preset's tab: its components, then what happens when a person acts. What happens is in ``launcher.ui.handlers``."""
+"""One preset's tab: its components, then what happens when a person acts. What happens is in
+``launcher.ui.handlers``."""
 
 from __future__ import annotations
 
@@ -29,10 +30,12 @@ _FORMULAS: list[dict[str, str | bool]] = [
 """No single dollars: a price is no formula."""
 
 _NEVER_A_FILE = 1_000_000
-"""Characters that may be pasted as text; Gradio would make a file of a longer text, and a file must be a picture here."""
+"""Characters that may be pasted as text; Gradio would make a file of a longer text, and a file must be a
+picture here."""
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-"""For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own endpoint."""
+"""For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own
+endpoint."""
 
 _NO_SEED = -1
 """Gradio shows an empty number as 0, which is a seed."""
@@ -46,7 +49,8 @@ Translate = Callable[[str], Any]
 
 @dataclass(frozen=True)
 class ChatTab:
-    """What the page needs of a finished tab: to show how its model stands, and its examples in the reader's language.
+    """What the page needs of a finished tab: to show how its model stands, and its examples in the reader's
+    language.
 
     ``used`` are the events that tell that a person is using the tab.
     """
@@ -82,7 +86,8 @@ class _Parts:
 
 
 def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Translate) -> ChatTab:
-    """Builds the tab's content in the current ``gr.Tab`` and wires it; ``facts`` says what the model runs on, as HTML."""
+    """Builds the tab's content in the current ``gr.Tab`` and wires it; ``facts`` says what the model runs on,
+    as HTML."""
     handlers = ChatHandlers(preset, manager)
     with gr.Row(elem_classes="standing"):
         status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
@@ -143,13 +148,26 @@ def _question_box(preset: Preset, translate: Translate) -> gr.MultimodalTextbox:
 
 def _settings(preset: Preset, translate: Translate) -> list[Any]:
     own = preset.generation
-    system_prompt = gr.Textbox(preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8)
+    system_prompt = gr.Textbox(
+        preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8
+    )
     with gr.Row():
-        longest = gr.Slider(1, max(4096, own.max_new_tokens), own.max_new_tokens, step=1, label=translate("max_new_tokens"))
-        heat = gr.Slider(0, 2, own.temperature, step=0.05, label=translate("temperature"), info=translate("temperature_info"))
+        longest = gr.Slider(
+            1, max(4096, own.max_new_tokens), own.max_new_tokens, step=1, label=translate("max_new_tokens")
+        )
+        heat = gr.Slider(
+            0,
+            2,
+            own.temperature,
+            step=0.05,
+            label=translate("temperature"),
+            info=translate("temperature_info"),
+        )
     with gr.Row():
         top_p = gr.Slider(0.01, 1, own.top_p, step=0.01, label=translate("top_p"))
-        top_k = gr.Slider(0, max(200, own.top_k), own.top_k, step=1, label=translate("top_k"), info=translate("top_k_info"))
+        top_k = gr.Slider(
+            0, max(200, own.top_k), own.top_k, step=1, label=translate("top_k"), info=translate("top_k_info")
+        )
     with gr.Row():
         penalty = gr.Slider(0.5, 2, own.repetition_penalty, step=0.01, label=translate("repetition_penalty"))
         seed = gr.Number(_NO_SEED, precision=0, label=translate("seed"), info=translate("seed_info"))
@@ -159,19 +177,25 @@ def _settings(preset: Preset, translate: Translate) -> list[Any]:
 def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
     chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.cost]
 
-    async def ask(request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
+    async def ask(
+        request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any
+    ) -> AsyncGenerator[Update, None]:
         language = _language(request)
         updates = handlers.ask(_session(request), _typed(message), bubbles, _to_settings(settings), language)
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
 
-    async def ask_example(request: gr.Request, event: gr.SelectData, *settings: Any) -> AsyncGenerator[Update, None]:
+    async def ask_example(
+        request: gr.Request, event: gr.SelectData, *settings: Any
+    ) -> AsyncGenerator[Update, None]:
         async with aclosing(ask(request, _example(event.value), [], *settings)) as changes:
             async for change in changes:
                 yield change
 
-    async def ask_again(request: gr.Request, bubbles: Bubbles, *settings: Any) -> AsyncGenerator[Update, None]:
+    async def ask_again(
+        request: gr.Request, bubbles: Bubbles, *settings: Any
+    ) -> AsyncGenerator[Update, None]:
         language = _language(request)
         updates = handlers.ask_again(_session(request), bubbles, _to_settings(settings), language)
         async with aclosing(_in_page(updates, parts, language)) as changes:
@@ -204,7 +228,8 @@ def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
 
 
 def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
-    """The endpoint for programs: the same question and settings in, the answer's text out, no conversation kept."""
+    """The endpoint for programs: the same question and settings in, the answer's text out, no conversation
+    kept."""
 
     async def chat(  # noqa: PLR0917 - their names are the endpoint's parameters
         message: Any, system_prompt: str, max_new_tokens: int, temperature: float, top_p: float, top_k: int,
@@ -216,7 +241,9 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
                 async for text in texts:
                     yield text
         except LauncherError as error:
-            raise gr.Error("\n".join(filter(None, say_error(error, _language(request)))), print_exception=False) from error
+            raise gr.Error(
+                "\n".join(filter(None, say_error(error, _language(request)))), print_exception=False
+            ) from error
 
     never_clicked = gr.Button(visible=False)
     answer = gr.Textbox(visible=False, label="answer")
@@ -225,12 +252,15 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
         [parts.box, *parts.settings],
         answer,
         api_name=handlers.preset.api_name,
-        api_description=f"Ask {handlers.preset.name} one question. Streams the text so far; the last is the whole answer.",
+        api_description=f"Ask {handlers.preset.name} one question. Streams the text so far; the last is the"
+        f" whole answer.",
         concurrency_limit=None,
     )
 
 
-async def _in_page(updates: AsyncGenerator[PageUpdate, None], parts: _Parts, language: Language) -> AsyncGenerator[Update, None]:
+async def _in_page(
+    updates: AsyncGenerator[PageUpdate, None], parts: _Parts, language: Language
+) -> AsyncGenerator[Update, None]:
     """Page updates for Gradio; failures as one ``gr.Error`` in the reader's language."""
     try:
         async with aclosing(updates):
@@ -248,7 +278,8 @@ async def _in_page(updates: AsyncGenerator[PageUpdate, None], parts: _Parts, lan
 
 
 def _shown_error(error: LauncherError, language: Language) -> gr.Error:
-    """An error as the page's message: its text is HTML there, so what a file is named or a model says is escaped."""
+    """An error as the page's message: its text is HTML there, so what a file is named or a model says is
+    escaped."""
     text = "<br>".join(html_lines(part) for part in say_error(error, language) if part)
     return gr.Error(text, duration=_ERROR_SHOWN_S, print_exception=False)
 

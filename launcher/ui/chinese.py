@@ -1,4 +1,4 @@
-"""English sentence or error template -> Chinese, with the same placeholders. A test finds templates that are missing here."""
+"""English sentence or error template -> Chinese, with the same placeholders; a test finds what is missing."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ ZH = {
     "Conversation": "对话",
     "Ask about a picture, or try an example.": "针对一张图片提问，或试试下面的例子。",
     "Ask a question, or try an example.": "提一个问题，或试试下面的例子。",
-    "Add a picture (button, drop or paste), type a question, press Enter": "添加图片（点按钮、拖放或粘贴），输入问题，按回车发送",
+    "Add a picture (button, drop or paste), type a question, press Enter": (
+        "添加图片（点按钮、拖放或粘贴），输入问题，按回车发送"
+    ),
     "Type a question, press Enter": "输入问题，按回车发送",
     "Advanced": "高级设置",
     "System prompt": "系统提示词",
@@ -53,7 +55,9 @@ ZH = {
     ),
     # words that fill a sentence
     "cpu": "CPU",
-    "There is no GPU for this model: it runs on the CPU and answers slowly.": "没有可用的 GPU：这个模型在 CPU 上运行，回答较慢。",
+    "There is no GPU for this model: it runs on the CPU and answers slowly.": (
+        "没有可用的 GPU：这个模型在 CPU 上运行，回答较慢。"
+    ),
     "libraries": "载入程序库",
     "weights": "读取权重",
     "first answer": "试答",
@@ -62,7 +66,9 @@ ZH = {
     "There is no question yet.": "还没有输入问题。",
     "Type one and press Enter.": "请输入问题后按回车。",
     "{model} reads text alone; it cannot look at pictures.": "{model} 只处理文字，不能看图片。",
-    "Take the picture out, or ask in the tab of a model for pictures.": "请去掉图片，或到支持图片的模型的标签页提问。",
+    "Take the picture out, or ask in the tab of a model for pictures.": (
+        "请去掉图片，或到支持图片的模型的标签页提问。"
+    ),
     "Something went wrong on the server.": "服务器内部出错。",
     "The terminal that runs the page says more. The question is still here; ask again.": (
         "详细信息见运行本页面的终端。问题仍然保留，可以再问一次。"

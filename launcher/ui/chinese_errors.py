@@ -1,4 +1,4 @@
-"""Error template -> Chinese, by the module that raises it, with the same placeholders; see ``launcher.ui.chinese``."""
+"""Error template -> Chinese, by the module that raises it, with the same placeholders (``ui.chinese``)."""
 
 from __future__ import annotations
 
@@ -27,7 +27,9 @@ CHECKPOINTS = {
     "{folder} holds no weights (*.safetensors or pytorch_model*.bin)": (
         "{folder} 中没有权重（*.safetensors 或 pytorch_model*.bin）"
     ),
-    "Download the model again; files that are whole are not fetched twice.": "请重新下载模型；已完整的文件不会重复下载。",
+    "Download the model again; files that are whole are not fetched twice.": (
+        "请重新下载模型；已完整的文件不会重复下载。"
+    ),
     "There is no folder {folder}": "没有文件夹 {folder}",
     "Check the preset's sources.": "请检查预设中的 sources。",
     "{folder} holds no tokenizer ({names})": "{folder} 中没有分词器（{names}）",
@@ -39,10 +41,14 @@ CHECKPOINTS = {
         "{folder} 中的 {file} 缺少 {tensor}，而索引说它应在其中"
     ),
     "{file} holds numbers of a type that is not known: {dtype}": "{file} 中有未知的数据类型：{dtype}",
-    "{file} does not hold a JSON object of at most {limit} bytes": "{file} 不是不超过 {limit} 字节的 JSON 对象",
+    "{file} does not hold a JSON object of at most {limit} bytes": (
+        "{file} 不是不超过 {limit} 字节的 JSON 对象"
+    ),
     "{file} is a Git LFS pointer, not the file itself": "{file} 只是 Git LFS 指针，不是文件本身",
     "Type: git lfs pull": "请运行：git lfs pull",
-    "{file} is broken: {name} is not the name of a file beside it": "{file} 已损坏：{name} 不是同一文件夹中的文件名",
+    "{file} is broken: {name} is not the name of a file beside it": (
+        "{file} 已损坏：{name} 不是同一文件夹中的文件名"
+    ),
     "{file} is broken or cut short: {reason}": "{file} 已损坏或不完整：{reason}",
     "{folder} holds no {name}": "{folder} 中没有 {name}",
     "{file} cannot be read: {reason}": "无法读取 {file}：{reason}",
@@ -95,7 +101,9 @@ MACHINE = {
         "请把 memory.session_tokens 设为 auto，或设为 {needed} 以上。"
     ),
     "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with its answer"
-    " takes {cache:.2f} GiB.": ("KV 缓存太小：比例 {ratio:.3g} 只有 {share:.2f} GiB，一问一答需要 {cache:.2f} GiB。"),
+    " takes {cache:.2f} GiB.": (
+        "KV 缓存太小：比例 {ratio:.3g} 只有 {share:.2f} GiB，一问一答需要 {cache:.2f} GiB。"
+    ),
     "Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a shorter memory.session_tokens.": (
         "请提高 memory.kv_cache_ratio，或改用 AWQ 预设，或加大 memory.gpu_budget_gib，或减小 memory.session_tokens。"
     ),
@@ -105,7 +113,9 @@ READINESS = {
     "{name} is not on this machine, and without an NVIDIA GPU it will be slow. Looked for it at {places}": (
         "{name} 不在这台机器上，而且没有 NVIDIA GPU，运行会很慢。找过这些地方：{places}"
     ),
-    "{name} is not on this machine. Looked for it at {places}": "{name} 不在这台机器上。找过这些地方：{places}",
+    "{name} is not on this machine. Looked for it at {places}": (
+        "{name} 不在这台机器上。找过这些地方：{places}"
+    ),
     "To download it, type: {command}": "要下载它，请运行：{command}",
     "Put it there.": "请把它放到那里。",
     "{name} needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint": (
@@ -124,12 +134,16 @@ READINESS = {
     "Type: pip install 'lmdeploy>=0.18,<0.19'": "请运行：pip install 'lmdeploy>=0.18,<0.19'",
     "LMDeploy cannot run {architecture} yet": "LMDeploy 暂时不能运行 {architecture}",
     "Set engine: transformers in the preset.": "请在预设中设置 engine: transformers。",
-    "{name} needs PyTorch and transformers, which are not installed": "{name} 需要 PyTorch 和 transformers，但没有安装",
+    "{name} needs PyTorch and transformers, which are not installed": (
+        "{name} 需要 PyTorch 和 transformers，但没有安装"
+    ),
     "Type: pip install torch transformers": "请运行：pip install torch transformers",
     "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free": (
         "{name} 在 CPU 上运行约需 {needed:.1f} GiB 内存；{total:.1f} GiB 中空闲 {free:.1f} GiB"
     ),
-    "Close other programs, or start the launcher on a machine with a GPU.": "请关闭其他程序，或在有 GPU 的机器上启动。",
+    "Close other programs, or start the launcher on a machine with a GPU.": (
+        "请关闭其他程序，或在有 GPU 的机器上启动。"
+    ),
 }
 
 ENGINES = {
@@ -138,7 +152,9 @@ ENGINES = {
     "Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.": (
         "请用 nvidia-smi 检查。要在 CPU 上运行，请在预设中设置 engine: transformers。"
     ),
-    "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.": "GPU 空闲 {free:.2f} GiB，规划需要 {needed:.2f} GiB。",
+    "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.": (
+        "GPU 空闲 {free:.2f} GiB，规划需要 {needed:.2f} GiB。"
+    ),
     "{model} ran out of memory while loading: {error}": "{model} 加载时内存不足：{error}",
     "See who holds GPU memory with: nvidia-smi": "请用 nvidia-smi 查看谁占用了显存",
     "{model} is not loaded.": "{model} 没有加载。",
@@ -160,11 +176,15 @@ ENGINES = {
     ),
     "LMDeploy failed: {kind}: {reason}": "LMDeploy 失败：{kind}：{reason}",
     "The conversation takes {total} tokens, {pictures} of them for pictures; this model's session holds {session}, the answer"
-    " included.": "对话需要 {total} 个 token，其中图片 {pictures} 个；这个模型的会话连同回答只能容纳 {session} 个。",
+    " included.": (
+        "对话需要 {total} 个 token，其中图片 {pictures} 个；这个模型的会话连同回答只能容纳 {session} 个。"
+    ),
     "Clear the conversation, send fewer or smaller pictures, or shorten the question.": (
         "请清空对话，减少或缩小图片，或缩短问题。"
     ),
-    "The KV cache has no room left for this conversation beside the others.": "KV 缓存中除了其他对话，已容不下这个对话。",
+    "The KV cache has no room left for this conversation beside the others.": (
+        "KV 缓存中除了其他对话，已容不下这个对话。"
+    ),
     "Wait for the other answers, or clear the conversation.": "请等其他回答结束，或清空对话。",
     "The conversation is too long for this model's session.": "对话超出了这个模型的会话长度。",
     "Clear the conversation.": "请清空对话。",
@@ -199,7 +219,9 @@ MODELS = {
     ),
     "Use one of these models, or another engine.": "请使用这些模型之一，或换用其他引擎。",
     "{folder}: the tokenizer has no token {token}": "{folder}：分词器没有 token {token}",
-    "Download tokenizer.model and tokenizer_config.json again.": "请重新下载 tokenizer.model 和 tokenizer_config.json。",
+    "Download tokenizer.model and tokenizer_config.json again.": (
+        "请重新下载 tokenizer.model 和 tokenizer_config.json。"
+    ),
     "{folder}: config.json cannot be used: {reason}": "{folder}：config.json 无法使用：{reason}",
     "Download the model again.": "请重新下载模型。",
     "{folder} holds quantised weights ({method}), which the transformers engine cannot run": (
@@ -239,7 +261,9 @@ MODELS = {
     "Weights and config.json are not of the same model, or a file is missing; download both again.": (
         "权重与 config.json 不属于同一个模型，或缺少文件，请重新下载二者。"
     ),
-    "{folder} is incomplete: {file}, which {index} names, is missing": "{folder} 不完整：缺少 {index} 中列出的 {file}",
+    "{folder} is incomplete: {file}, which {index} names, is missing": (
+        "{folder} 不完整：缺少 {index} 中列出的 {file}"
+    ),
     "Download the missing file, or the whole model again.": "请下载缺少的文件，或重新下载整个模型。",
     "{folder} has no tensor {name}: it is no InternLM-XComposer2-VL checkpoint, or not a whole one": (
         "{folder} 中没有张量 {name}：它不是 InternLM-XComposer2-VL 模型，或不完整"
@@ -248,9 +272,13 @@ MODELS = {
     "the prompt has {places} picture tokens but its pictures need {needed}": (
         "提示词中有 {places} 个图片 token，而图片需要 {needed} 个"
     ),
-    "XComposer2 runs on one GPU; LMDeploy was given tp={tp}": "XComposer2 只在一块 GPU 上运行，而 LMDeploy 的设置是 tp={tp}",
+    "XComposer2 runs on one GPU; LMDeploy was given tp={tp}": (
+        "XComposer2 只在一块 GPU 上运行，而 LMDeploy 的设置是 tp={tp}"
+    ),
     "Use tp=1.": "请用 tp=1。",
-    "tensor {name} is {found}; its config.json asks for {expected}": "张量 {name} 是 {found}，而 config.json 要求 {expected}",
+    "tensor {name} is {found}; its config.json asks for {expected}": (
+        "张量 {name} 是 {found}，而 config.json 要求 {expected}"
+    ),
     "the checkpoint lacks {count} tensors that its config.json asks for: {names}": (
         "模型缺少 config.json 要求的 {count} 个张量：{names}"
     ),
@@ -260,12 +288,18 @@ MODELS = {
     "{folder} holds {count} tensors that its config.json has no place for: {names}": (
         "{folder} 中有 {count} 个张量在 config.json 中没有位置：{names}"
     ),
-    "{folder} leaves {count} parameters of the model unfilled: {names}": "{folder} 没有填满模型的 {count} 个参数：{names}",
-    "A file is missing or not of this model; download the checkpoint again.": "缺少文件，或文件不属于这个模型，请重新下载。",
+    "{folder} leaves {count} parameters of the model unfilled: {names}": (
+        "{folder} 没有填满模型的 {count} 个参数：{names}"
+    ),
+    "A file is missing or not of this model; download the checkpoint again.": (
+        "缺少文件，或文件不属于这个模型，请重新下载。"
+    ),
 }
 
 WORKERS = {
-    "The answer grew beyond what is kept for a reader who does not read it.": "回答无人读取，超出了保留的上限。",
+    "The answer grew beyond what is kept for a reader who does not read it.": (
+        "回答无人读取，超出了保留的上限。"
+    ),
     "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
     "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (
         "请再问一次，它会重新启动。日志 {log} 的末尾：\n{last_lines}"
@@ -289,7 +323,9 @@ WORKERS = {
     "The launcher lost {model}'s process: {reason}": "与 {model} 的进程失去联系：{reason}",
     "Try again. This is a defect of the launcher; please report it.": "请重试。这是本程序的缺陷，请报告。",
     "There is no model named {name}.": "没有名为 {name} 的模型。",
-    "These are offered: {names}. `launcher presets` says more of each.": "可用的有：{names}。`launcher presets` 有更多说明。",
+    "These are offered: {names}. `launcher presets` says more of each.": (
+        "可用的有：{names}。`launcher presets` 有更多说明。"
+    ),
     "{model} was stopped before it was loaded.": "{model} 在加载完之前被停止了。",
     "Try again.": "请重试。",
     "The launcher is closing.": "程序正在关闭。",

@@ -1,6 +1,8 @@
-"""A chat bubble list as Gradio keeps it <-> messages for an engine. The page holds the conversation; the server keeps none.
+"""A chat bubble list as Gradio keeps it <-> messages for an engine. The page holds the conversation; the
+server keeps none.
 
-A bubble's text is shown text (``launcher.ui.shown_text``); a picture is a path in Gradio's cache, never pixels.
+A bubble's text is shown text (``launcher.ui.shown_text``); a picture is a path in Gradio's cache, never
+pixels.
 """
 
 from __future__ import annotations
@@ -15,7 +17,8 @@ from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.ui.shown_text import answer_as_given, answer_as_shown, typed_as_given, typed_as_shown
 
 Bubbles = list[dict[str, Any]]
-"""The value of a ``gr.Chatbot``: ``{"role": ..., "content": [{"type": "text" | "file", ...}]}`` for each bubble."""
+"""The value of a ``gr.Chatbot``: ``{"role": ..., "content": [{"type": "text" | "file", ...}]}`` for each
+bubble."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def answered(bubbles: Bubbles, text: str) -> Bubbles:
 
 
 def last_question(bubbles: Bubbles) -> tuple[Bubbles, Typed]:
-    """The bubbles before the last question, and that question; nothing and an empty one when there is none."""
+    """The bubbles before the last question, and that question; nothing and an empty one when there is
+    none."""
     for index in range(len(bubbles) - 1, -1, -1):
         if bubbles[index]["role"] == "user":
             return bubbles[:index], _typed(bubbles[index])
@@ -67,7 +71,8 @@ def merged(first: Typed, second: Typed) -> Typed:
 
 
 def to_request(bubbles: Bubbles, typed: Typed, settings: Settings) -> ChatRequest:
-    """The conversation so far and the question, for an engine. Questions that were never answered are left out."""
+    """The conversation so far and the question, for an engine. Questions that were never answered are left
+    out."""
     messages = [Message("system", settings.system_prompt)] if settings.system_prompt.strip() else []
     messages += _turns(bubbles)
     messages.append(Message("user", typed.text, typed.pictures))
@@ -75,7 +80,8 @@ def to_request(bubbles: Bubbles, typed: Typed, settings: Settings) -> ChatReques
 
 
 def _picture(path: Path) -> dict[str, Any]:
-    """A bubble's picture. Without a picture's media type the browser would show a file's name; it finds out which by itself."""
+    """A bubble's picture. Without a picture's media type the browser would show a file's name; it finds out
+    which by itself."""
     media_type = mimetypes.guess_type(path.name)[0] or ""
     known = media_type if media_type.startswith("image/") else "image/png"
     return {"file": {"path": str(path), "mime_type": known}, "type": "file"}

@@ -1,8 +1,9 @@
 """What the page does when a person acts, as generators of ``PageUpdate``; knows neither Gradio nor engines.
 
-Failures are raised as ``launcher.errors`` exceptions, after the page has been put back to where nothing typed is lost. Closing a
-generator, or cancelling the task that drives it, stops the engine: that is how a closed page and the server's end arrive here.
-The stop button and the clear button end the answer instead, so that all updates of a chat come from one generator, in order.
+Failures are raised as ``launcher.errors`` exceptions, after the page has been put back to where nothing typed
+is lost. Closing a generator, or cancelling the task that drives it, stops the engine: that is how a closed
+page and the server's end arrive here. The stop button and the clear button end the answer instead, so that
+all updates of a chat come from one generator, in order.
 """
 
 from __future__ import annotations
@@ -17,7 +18,17 @@ from launcher.images import check_upload
 from launcher.messages import ChatRequest
 from launcher.presets import Preset
 from launcher.ui import status_line
-from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked, is_unanswered, last_question, merged, to_request
+from launcher.ui.conversation import (
+    Bubbles,
+    Settings,
+    Typed,
+    answered,
+    asked,
+    is_unanswered,
+    last_question,
+    merged,
+    to_request,
+)
 from launcher.ui.pacing import paced
 from launcher.ui.texts import Language
 from launcher.workers.answers import Answer
@@ -53,10 +64,12 @@ class ChatHandlers:
     async def ask(
         self, session: str, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
     ) -> AsyncGenerator[PageUpdate, None]:
-        """Answers the question in the box: it moves to the chat at once, the answer follows as it comes. `end` follows.
+        """Answers the question in the box: it moves to the chat at once, the answer follows as it comes.
+        `end` follows.
 
         Raises:
-            LauncherError: the question was not answered; it is the last bubble, or still in the box if it was refused at once.
+            LauncherError: the question was not answered; it is the last bubble, or still in the box if it was
+                refused at once.
         """
         await self._check(typed)
         question = asked(bubbles, typed)
@@ -71,7 +84,9 @@ class ChatHandlers:
             raise
         yield PageUpdate(answering=False)
 
-    async def _shown(self, opened: _Open, question: Bubbles, language: Language) -> AsyncGenerator[PageUpdate, None]:
+    async def _shown(
+        self, opened: _Open, question: Bubbles, language: Language
+    ) -> AsyncGenerator[PageUpdate, None]:
         text = ""
         async with aclosing(paced(aiter(opened.answer))) as pieces:
             async for piece in pieces:
@@ -90,7 +105,8 @@ class ChatHandlers:
             opened.answer.cancel()
 
     def clear(self, session: str) -> None:
-        """Ends the answer that this page is shown, if there is one, and takes away all that it had put there."""
+        """Ends the answer that this page is shown, if there is one, and takes away all that it had put
+        there."""
         if opened := self._open.get(session):
             opened.cleared = True
             opened.answer.cancel()
@@ -114,7 +130,11 @@ class ChatHandlers:
         before, typed = last_question(bubbles)
         async with aclosing(self.ask(session, typed, before, settings, language)) as updates:
             async for update in updates:
-                yield update if update.typed is None else PageUpdate(update.bubbles, None, update.answering, update.cost)
+                yield (
+                    update
+                    if update.typed is None
+                    else PageUpdate(update.bubbles, None, update.answering, update.cost)
+                )
 
     def end(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
         """After every question: one that has no answer goes back to the box, before what was typed since."""
@@ -146,7 +166,9 @@ class ChatHandlers:
 
     @contextmanager
     def _asked(self, session: str, request: ChatRequest) -> Iterator[_Open]:
-        self.manager.wake(self.preset.name)  # a model that has failed is tried again, because a person asks again
+        self.manager.wake(
+            self.preset.name
+        )  # a model that has failed is tried again, because a person asks again
         with self.manager.ask(self.preset.name, request) as answer:
             opened = self._open[session] = _Open(answer)
             try:

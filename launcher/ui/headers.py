@@ -1,4 +1,5 @@
-"""Response headers that keep the page to itself: a browser loads nothing from elsewhere, whatever an answer says. Pure ASGI."""
+"""Response headers that keep the page to itself: a browser loads nothing from elsewhere, whatever an answer
+says. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _POLICY = (
     "default-src 'self' data: blob:; "
-    # Gradio's page carries its configuration in inline scripts, and its styles inline; it builds functions from strings.
+    # Gradio's page carries its configuration in inline scripts, and its styles inline; it builds functions
+    # from strings.
     "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "object-src 'none'; base-uri 'self'; form-action 'self'"
 )

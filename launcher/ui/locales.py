@@ -1,7 +1,8 @@
 """Gives every Chinese reader the Chinese page; pure ASGI.
 
-Gradio's browser side knows zh-CN and zh-TW, and takes zh, zh-HK or zh-Hans-SG for English. A line at the head of the page, run
-before Gradio's own, names the nearer of the two as the browser's language. Languages that are not Chinese stay as they are.
+Gradio's browser side knows zh-CN and zh-TW, and takes zh, zh-HK or zh-Hans-SG for English. A line at the head
+of the page, run before Gradio's own, names the nearer of the two as the browser's language. Languages that
+are not Chinese stay as they are.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def _with_script(send: Send) -> Send:
             start = held.pop()
             if not message.get("more_body"):
                 body = message.get("body", b"").replace(_HEAD, _HEAD + _SCRIPT, 1)
-                others = [(name, value) for name, value in start["headers"] if name.lower() != b"content-length"]
+                others = [
+                    (name, value) for name, value in start["headers"] if name.lower() != b"content-length"
+                ]
                 start = {**start, "headers": [*others, (b"content-length", str(len(body)).encode())]}
                 message = {**message, "body": body}
             await send(start)

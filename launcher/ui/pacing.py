@@ -1,4 +1,5 @@
-"""Turns an answer into few updates: the first piece at once, then at most one each interval. Knows no page and no engine."""
+"""Turns an answer into few updates: the first piece at once, then at most one each interval. Knows no page
+and no engine."""
 
 from __future__ import annotations
 
@@ -8,18 +9,22 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from launcher.messages import Chunk
 
 UPDATE_INTERVAL_S = 0.05
-"""At most 20 updates a second: each costs the server a pass over the whole history and the browser a render."""
+"""At most 20 updates a second: each costs the server a pass over the whole history and the browser a
+render."""
 
 IDLE_S = 0.5
-"""How often a caller hears that nothing has come yet, so that it can say why, and so that a closed page is noticed."""
+"""How often a caller hears that nothing has come yet, so that it can say why, and so that a closed page is
+noticed."""
 
 
 async def paced(
     chunks: AsyncIterator[Chunk], interval_s: float = UPDATE_INTERVAL_S, idle_s: float = IDLE_S
 ) -> AsyncGenerator[Chunk | None, None]:
-    """Reads a chunk, then rests: ``chunks`` joins what comes meanwhile, as ``workers.answers.Answer`` does. None each idle time.
+    """Reads a chunk, then rests: ``chunks`` joins what comes meanwhile, as ``workers.answers.Answer`` does.
+    None each idle time.
 
-    Closing the generator, or cancelling the task that drives it, stops waiting for the next chunk. The caller owns ``chunks``.
+    Closing the generator, or cancelling the task that drives it, stops waiting for the next chunk. The caller
+    owns ``chunks``.
     """
     coming = asyncio.ensure_future(anext(chunks, None))
     try:

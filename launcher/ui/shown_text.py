@@ -1,9 +1,9 @@
 """What a chat bubble is given so that text is shown and never obeyed, and the way back to the text itself.
 
-Gradio renders a bubble as Markdown with HTML in it. A person's text is shown exactly as typed: every character that could mean
-something is written as an HTML entity. A model's answer keeps its Markdown (lists, tables, code, formulas) but no HTML tag and no
-picture from elsewhere. Both are exact inverses of each other, so that the page's history is the conversation
-and the server keeps none. All functions are pure.
+Gradio renders a bubble as Markdown with HTML in it. A person's text is shown exactly as typed: every
+character that could mean something is written as an HTML entity. A model's answer keeps its Markdown (lists,
+tables, code, formulas) but no HTML tag and no picture from elsewhere. Both are exact inverses of each other,
+so that the page's history is the conversation and the server keeps none. All functions are pure.
 """
 
 from __future__ import annotations
@@ -15,18 +15,22 @@ _NOT_PLAIN = re.compile(r"[^\w ,;:?\n]|_|^ +|(?<= ) | $", re.MULTILINE)
 """What may mean something: punctuation that Markdown or HTML reads, and spaces that HTML would drop."""
 
 _HARD_SPACE = "160"
-"""The entity for a space that must be seen. A hard space that was typed is written ``&#xa0;``, so that both find back."""
+"""The entity for a space that must be seen. A hard space that was typed is written ``&#xa0;``, so that both
+find back."""
 
-_RISKY = re.compile(r"<(?=[A-Za-z/!?]|\Z)|(?<=!)\[|&(?=lt;|#91;|#46;|amp;)|(?<=\d)\.(?=[ \t]*$)", re.MULTILINE)
-"""In an answer: the start of a tag, of a picture, of an entity that ``answer_as_given`` would turn back; the mark after a number
-at a line's end, for "12." alone would be an empty item of a list."""
+_RISKY = re.compile(
+    r"<(?=[A-Za-z/!?]|\Z)|(?<=!)\[|&(?=lt;|#91;|#46;|amp;)|(?<=\d)\.(?=[ \t]*$)", re.MULTILINE
+)
+"""In an answer: the start of a tag, of a picture, of an entity that ``answer_as_given`` would turn back; the
+mark after a number at a line's end, for "12." alone would be an empty item of a list."""
 
 _ENTITIES = {"<": "&lt;", "[": "&#91;", "&": "&amp;", ".": "&#46;"}
 _BACK = re.compile("&lt;|&#91;|&#46;|&amp;")
 _CHARACTERS = {entity: character for character, entity in _ENTITIES.items()}
 
 _CODE = re.compile(
-    r"(^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\2[`~]*[ \t]*$|\Z))|((?<!`)(`+)(?!`)[^\n]*?(?<!`)\4(?!`))", re.M | re.S
+    r"(^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\2[`~]*[ \t]*$|\Z))|((?<!`)(`+)(?!`)[^\n]*?(?<!`)\4(?!`))",
+    re.M | re.S,
 )
 """Fenced blocks (an unclosed one runs to the end, as while streaming), and code spans on one line."""
 
@@ -42,7 +46,8 @@ def typed_as_given(shown: str) -> str:
 
 
 def answer_as_shown(text: str) -> str:
-    """A model's answer for a bubble: its Markdown without HTML and without pictures; code is left as it is."""
+    """A model's answer for a bubble: its Markdown without HTML and without pictures; code is left as it
+    is."""
     parts, end = [], 0
     for code in _CODE.finditer(text):
         parts += [_harmless(text[end : code.start()]), code[0]]

@@ -1,4 +1,5 @@
-"""A model's state as one line of HTML: asleep, loading with stage and seconds, ready, failed with why and what to type. Pure.
+"""A model's state as one line of HTML: asleep, loading with stage and seconds, ready, failed with why and
+what to type. Pure.
 
 Beside it stand what all models hold of the GPU, and what the last answer cost.
 """
@@ -50,9 +51,13 @@ def _sentence(status: ModelStatus, language: Language) -> str:
         case ModelState.ASLEEP if status.process in _CLOSE_AT_HAND:
             return say(_CLOSE_AT_HAND[status.process], language)
         case ModelState.LOADING:
-            facts = [say("Loading: {stage}" if status.stage else "Loading", language, {"stage": status.stage})]
+            facts = [
+                say("Loading: {stage}" if status.stage else "Loading", language, {"stage": status.stage})
+            ]
         case ModelState.WAITING if status.waits_for:
-            facts = [say("Waiting for the answers of {models}", language, {"models": ", ".join(status.waits_for)})]
+            facts = [
+                say("Waiting for the answers of {models}", language, {"models": ", ".join(status.waits_for)})
+            ]
         case ModelState.WAITING:
             facts = [say(_SENTENCE[status.state], language)]
         case _:
@@ -70,7 +75,9 @@ def _held(use: DeviceUse, language: Language) -> str:
         "budget": use.budget_bytes / _GIB,
     }
     line = say("GPU {number}: {held:.1f} of {budget:.1f} GiB", language, values)
-    models = ", ".join(f"{name} {held_bytes / _GIB:.1f}" for name, held_bytes in use.held_bytes.items() if held_bytes)
+    models = ", ".join(
+        f"{name} {held_bytes / _GIB:.1f}" for name, held_bytes in use.held_bytes.items() if held_bytes
+    )
     return f"{line} ({models})" if models else line
 
 
@@ -87,4 +94,8 @@ def _cost(last: Chunk, language: Language) -> str:
     cost = say("{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.", language, values)
     if last.finish != "length":
         return cost
-    return cost + " " + say("The answer reached its limit of {tokens} tokens: raise it under Advanced.", language, values)
+    return (
+        cost
+        + " "
+        + say("The answer reached its limit of {tokens} tokens: raise it under Advanced.", language, values)
+    )

@@ -1,8 +1,9 @@
-"""The page's words in English and Chinese; owns every sentence a reader sees, and which language a reader has.
+"""The page's words in English and Chinese; owns every sentence a reader sees, and which language a reader
+has.
 
-The English sentence is the key: error templates stay where they are raised, their Chinese is in ``launcher.ui.chinese``. Texts of
-components go to Gradio's own translation by the browser's language; what the server says follows the same language, from the
-request's Accept-Language.
+The English sentence is the key: error templates stay where they are raised, their Chinese is in
+    ``launcher.ui.chinese``. Texts of components go to Gradio's own translation by the browser's language;
+    what the server says follows the same language, from the request's Accept-Language.
 """
 
 from __future__ import annotations
@@ -40,17 +41,21 @@ COMPONENTS = {
 
 
 def language_of(accept_language: str | None) -> Language:
-    """The language of the first entry of an Accept-Language header, as the browser's own language decides in the page."""
+    """The language of the first entry of an Accept-Language header, as the browser's own language decides in
+    the page."""
     first = (accept_language or "").split(",")[0].strip().lower()
     return "zh" if first == "zh" or first.startswith("zh-") else "en"
 
 
 def say(template: str, language: Language, values: Mapping[str, object] | None = None) -> str:
-    """A sentence in the reader's language, filled in; English where there is no Chinese. Values that are words are translated."""
+    """A sentence in the reader's language, filled in; English where there is no Chinese. Values that are
+    words are translated."""
     known = values or {}
     if language == "zh":
         template = ZH.get(template, template)
-        known = {name: ZH.get(value, value) if isinstance(value, str) else value for name, value in known.items()}
+        known = {
+            name: ZH.get(value, value) if isinstance(value, str) else value for name, value in known.items()
+        }
     return template.format(**known) if known else template
 
 
@@ -60,7 +65,8 @@ def say_error(error: LauncherError, language: Language) -> tuple[str, str]:
 
 
 def translations(english: Mapping[str, str], chinese: Mapping[str, str]) -> dict[str, dict[str, str]]:
-    """Tables for ``gr.I18n``, the page's own texts added. Gradio has no plain ``zh``: both of its Chinese locales get the same.
+    """Tables for ``gr.I18n``, the page's own texts added. Gradio has no plain ``zh``: both of its Chinese
+    locales get the same.
 
     Gradio shows them as they are: braces and apostrophes mean nothing, as no values are handed over.
     """

@@ -1,10 +1,19 @@
-"""How the page looks: a calm theme on system fonts (nothing is fetched), and the few styles Gradio has no setting for."""
+"""How the page looks: a calm theme on system fonts (nothing is fetched), and the few styles Gradio has no
+setting for."""
 
 from __future__ import annotations
 
 import gradio as gr
 
-_SANS = ["system-ui", "-apple-system", "Segoe UI", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif"]
+_SANS = [
+    "system-ui",
+    "-apple-system",
+    "Segoe UI",
+    "PingFang SC",
+    "Microsoft YaHei",
+    "Noto Sans CJK SC",
+    "sans-serif",
+]
 _MONO = ["ui-monospace", "SFMono-Regular", "Menlo", "Consolas", "monospace"]
 
 
@@ -28,20 +37,26 @@ def page_theme() -> gr.themes.Base:
 
 
 PAGE_CSS = """
-.gradio-container > .main { max-width: 920px !important; width: 100%; margin: 0 auto; padding: 14px 16px !important; }
-.gradio-container main.contain { max-width: none !important; width: 100%; margin: 0 !important; padding: 0 !important; }
+.gradio-container > .main {
+  max-width: 920px !important; width: 100%; margin: 0 auto; padding: 14px 16px !important;
+}
+.gradio-container main.contain {
+  max-width: none !important; width: 100%; margin: 0 !important; padding: 0 !important;
+}
 .gradio-container .column { gap: 10px; }
 .gradio-container .html-container { padding: 0 2px !important; }
 .head { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; }
 .head h1 { font-size: 1.3rem; font-weight: 650; margin: 0; letter-spacing: -0.01em; }
 .head p { margin: 0; color: var(--body-text-color-subdued); font-size: 0.92rem; }
-.note { border-left: 3px solid #d97706; padding: 6px 12px; background: var(--background-fill-secondary); font-size: 0.92rem; }
+.note { border-left: 3px solid #d97706; padding: 6px 12px; font-size: 0.92rem;
+  background: var(--background-fill-secondary); }
 .note summary { cursor: pointer; font-weight: 600; }
 .note ul { margin: 6px 0 0; padding-left: 18px; overflow-wrap: anywhere; }
 .missing { padding: 14px 2px; }
 .missing h2 { font-size: 1.1rem; margin: 0 0 8px; }
 .missing p { margin: 0 0 10px; line-height: 1.7; overflow-wrap: anywhere; }
-.missing code, .status code, .note code { font-family: var(--font-mono); background: var(--background-fill-secondary);
+.missing code, .status code, .note code {
+  font-family: var(--font-mono); background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
@@ -52,7 +67,8 @@ PAGE_CSS = """
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
 .standing .unload { display: none; margin-left: auto; padding: 0 10px; }
 .standing:has(.ready, .loading, .waiting) .unload { display: block; }
-.status::before { content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 8px;
+.status::before {
+  content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 8px;
   background: var(--neutral-400); vertical-align: 1px; }
 .status.ready::before { background: #16a34a; }
 .status.loading::before, .status.waiting::before, .status.stopping::before {

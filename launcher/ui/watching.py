@@ -1,7 +1,10 @@
-"""Follows all models of a page while something happens: which status lines changed, when they did. Knows no Gradio.
+"""Follows all models of a page while something happens: which status lines changed, when they did. Knows no
+Gradio.
 
-A page that nothing happens to costs one waiting coroutine: no thread, no request, and an empty update each HEARTBEAT_S. After
-QUIET_LIMIT_S it costs nothing: a browser has six connections to a server, so pages left open must not keep theirs.
+A page that nothing happens to costs one waiting coroutine: no thread, no request, and an empty update each
+HEARTBEAT_S. After
+QUIET_LIMIT_S it costs nothing: a browser has six connections to a server, so pages left open must not keep
+    theirs.
 """
 
 from __future__ import annotations
@@ -15,13 +18,15 @@ from launcher.workers.manager import Manager
 from launcher.workers.states import ModelState
 
 HEARTBEAT_S = 15.0
-"""A page that was closed is noticed at the next update, so there is one now and then, though nothing changed."""
+"""A page that was closed is noticed at the next update, so there is one now and then, though nothing
+changed."""
 
 QUIET_LIMIT_S = 60.0
 """Without a change for that long, the watch ends, until a person comes back to the page."""
 
 REST_S = 0.5
-"""Between two looks: many questions change something many times a second, and a reader sees no more than this."""
+"""Between two looks: many questions change something many times a second, and a reader sees no more than
+this."""
 
 _TICK_S = 0.5
 """After the rest, while a line counts seconds."""
@@ -32,7 +37,8 @@ _COUNTING = (ModelState.WAITING, ModelState.LOADING)
 async def watch(
     manager: Manager, language: Language, quiet_limit_s: float = QUIET_LIMIT_S
 ) -> AsyncGenerator[dict[str, str], None]:
-    """Model -> status line as HTML: all at first, then those that changed; ends ``quiet_limit_s`` after the last change."""
+    """Model -> status line as HTML: all at first, then those that changed; ends ``quiet_limit_s`` after the
+    last change."""
     shown: dict[str, str] = {}
     version, heartbeat_at_s = -1, 0.0
     clock_s = asyncio.get_running_loop().time

@@ -9,7 +9,8 @@ from launcher.errors import LauncherError
 
 @dataclass(frozen=True, slots=True)
 class Prepare:
-    """Spawn a process that stands by for the model: it imports what loading needs and leaves the GPU alone."""
+    """Spawn a process that stands by for the model: it imports what loading needs and leaves the GPU
+    alone."""
 
     name: str
 

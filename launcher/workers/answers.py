@@ -1,7 +1,8 @@
-"""An answer as its reader holds it: pieces arrive from a supervisor's thread and are read by a loop, an async loop or nobody.
+"""An answer as its reader holds it: pieces arrive from a supervisor's thread and are read by a loop, an async
+loop or nobody.
 
-A reader who is slow never holds up the engine: unread pieces are joined into one, so what waits is bounded by the answer's own
-length, and by UNREAD_CHARACTERS should an engine never end.
+A reader who is slow never holds up the engine: unread pieces are joined into one, so what waits is bounded by
+the answer's own length, and by UNREAD_CHARACTERS should an engine never end.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ UNREAD_CHARACTERS = 4 << 20
 class Answer:
     """One answer, read once, by one reader: ``for chunk in answer`` or ``async for chunk in answer``.
 
-    The last chunk has ``finish``; after `cancel` it comes at once, has finish "cancelled", all text not read yet and no usage.
-    As a context manager it cancels what was left before its end.
+    The last chunk has ``finish``; after `cancel` it comes at once, has finish "cancelled", all text not read
+    yet and no usage. As a context manager it cancels what was left before its end.
 
     Raises (from iteration, after the text that came before):
         LauncherError: why there is no answer or no more of it; ``WorkerDied`` when the model's process ended.
@@ -41,12 +42,14 @@ class Answer:
         self._wake_reader: Callable[[], None] | None = None
 
     def cancel(self) -> None:
-        """Ends the answer now, from any thread; does nothing when it has ended already. The engine stops within one token."""
+        """Ends the answer now, from any thread; does nothing when it has ended already. The engine stops
+        within one token."""
         if self.finish(Chunk("", finish="cancelled")):
             self._on_cancel()
 
     def push(self, chunk: Chunk) -> bool:
-        """For the manager: adds a piece that is not the last; False when too much waits for a reader who does not read."""
+        """For the manager: adds a piece that is not the last; False when too much waits for a reader who does
+        not read."""
         with self._changed:
             if self._end is None and chunk.text:
                 self._unread.append(chunk.text)
@@ -55,7 +58,8 @@ class Answer:
             return self._unread_characters <= UNREAD_CHARACTERS
 
     def finish(self, end: Chunk | LauncherError) -> bool:
-        """For the manager: ends the answer with its last chunk or an error; False when it had ended already."""
+        """For the manager: ends the answer with its last chunk or an error; False when it had ended
+        already."""
         with self._changed:
             if self._end is not None:
                 return False
@@ -87,13 +91,17 @@ class Answer:
     def __enter__(self) -> Answer:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.cancel()
 
     async def __aenter__(self) -> Answer:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.cancel()
 
     def _notify(self) -> None:
@@ -140,4 +148,6 @@ def _waker(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> Callable[[],
 
 def unread_error() -> EngineError:
     """What ends an answer that nobody reads."""
-    return EngineError("The answer grew beyond what is kept for a reader who does not read it.", hint="Ask again.")
+    return EngineError(
+        "The answer grew beyond what is kept for a reader who does not read it.", hint="Ask again."
+    )

@@ -86,7 +86,8 @@ class Failures:
 
 
 def exit_in_words(exit_code: int | None) -> str:
-    """An exit code as people name it, e.g. "exit code 3" or "signal SIGKILL"; None is a process that even SIGKILL left there."""
+    """An exit code as people name it, e.g. "exit code 3" or "signal SIGKILL"; None is a process that even
+    SIGKILL left there."""
     if exit_code is None:
         return "nothing, it cannot be killed"
     if exit_code >= 0:

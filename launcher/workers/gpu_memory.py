@@ -1,4 +1,5 @@
-"""What models' processes hold of a GPU, as NVML tells it: the manager's ``measure`` on a machine with GPUs."""
+"""What models' processes hold of a GPU, as NVML tells it: the manager's ``measure`` on a machine with
+GPUs."""
 
 from __future__ import annotations
 
@@ -10,7 +11,8 @@ from launcher.workers.states import Seen
 
 
 def seen_on(device: str, pids: Mapping[str, int]) -> Seen | None:
-    """What is free of the device, and what each of the processes holds; None where NVML does not know such a device.
+    """What is free of the device, and what each of the processes holds; None where NVML does not know such a
+    device.
 
     A process that NVML does not list, or under another id (in some containers), is left out.
     """

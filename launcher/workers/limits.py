@@ -1,4 +1,5 @@
-"""How long the launcher waits for a model's process, and how often that says it lives: every bound in one place, in seconds."""
+"""How long the launcher waits for a model's process, and how often that says it lives: every bound in one
+place, in seconds."""
 
 from __future__ import annotations
 
@@ -8,32 +9,38 @@ HEARTBEAT_S = 1.0
 """Between two signs of life; short against HANG_S, so that one late beat means nothing."""
 
 HANG_S = 30.0
-"""Without a sign of life from a loaded worker's event loop. A loop may be held up for a token or an allocation, or starve on a
-busy machine, for seconds; never for half a minute."""
+"""Without a sign of life from a loaded worker's event loop. A loop may be held up for a token or an
+allocation, or starve on a busy machine, for seconds; never for half a minute."""
 
 LOAD_SILENCE_S = 900.0
-"""Without progress while loading. Engines say little while a library imports or 5 GB come from a cold network disk."""
+"""Without progress while loading. Engines say little while a library imports or 5 GB come from a cold network
+disk."""
 
 ANSWER_SILENCE_S = 180.0
-"""Without a word on any answer while a GPU has some to give: beyond any prefill, queue or kernel compilation."""
+"""Without a word on any answer while a GPU has some to give: beyond any prefill, queue or kernel
+compilation."""
 
 CPU_ANSWER_SILENCE_S = 1800.0
-"""The same on a CPU, where the prefill of twelve picture tiles by a 2B model can honestly take many minutes."""
+"""The same on a CPU, where the prefill of twelve picture tiles by a 2B model can honestly take many
+minutes."""
 
 SLEEP_S = 15.0
-"""For a worker to give its GPU back. Measured 0.03 to 0.3 s, and 2 s while the host copy of its weights is still being made."""
+"""For a worker to give its GPU back. Measured 0.03 to 0.3 s, and 2 s while the host copy of its weights is
+still being made."""
 
 CLOSE_S = 5.0
 """For a worker that was asked to stop to end its answers and close its engine."""
 
 TERMINATE_S = 2.0
-"""From SIGTERM, which a worker does not handle, to its end; only a process stopped or deep in a driver takes longer."""
+"""From SIGTERM, which a worker does not handle, to its end; only a process stopped or deep in a driver takes
+longer."""
 
 KILL_S = 10.0
 """From SIGKILL to its end: the driver gives back the memory of a GPU before the process is gone."""
 
 TICK_S = 0.25
-"""Between two looks at the clocks. A step counts for at most STEP_S, so that a suspended launcher finds no hang on waking."""
+"""Between two looks at the clocks. A step counts for at most STEP_S, so that a suspended launcher finds no
+hang on waking."""
 
 STEP_S = 1.0
 """The most that one look at the clock may add to a silence."""

@@ -1,4 +1,5 @@
-"""What a model's process prints: kept in a file of bounded size, and its last lines in memory. Nothing reaches the terminal."""
+"""What a model's process prints: kept in a file of bounded size, and its last lines in memory. Nothing
+reaches the terminal."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
 def default_log_folder() -> Path:
-    """Where logs go unless told otherwise: ``$XDG_STATE_HOME/launcher/logs`` (``~/.local/state/launcher/logs``)."""
+    """Where logs go unless told otherwise: ``$XDG_STATE_HOME/launcher/logs``
+    (``~/.local/state/launcher/logs``)."""
     state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
     return Path(state) / "launcher" / "logs"
 
@@ -32,7 +34,8 @@ class BoundedLog:
         self._file: BinaryIO | None = None
 
     def follow(self, source: BinaryIO) -> None:
-        """Copies all that ``source`` (the read end of a pipe) gives until it ends; blocks, so runs in a thread of its own."""
+        """Copies all that ``source`` (the read end of a pipe) gives until it ends; blocks, so runs in a
+        thread of its own."""
         self._file = self._open()
         try:
             while piece := os.read(source.fileno(), _READ_BYTES):
@@ -43,7 +46,8 @@ class BoundedLog:
                 self._file.close()
 
     def last_lines(self, count: int = 12) -> tuple[str, ...]:
-        """The last lines that say something, without colours; a progress bar's redrawn states are lines of their own."""
+        """The last lines that say something, without colours; a progress bar's redrawn states are lines of
+        their own."""
         text = _COLOURS.sub("", self._tail.decode("utf-8", errors="replace")).replace("\r", "\n")
         return tuple(line.rstrip() for line in text.splitlines() if line.strip())[-count:]
 

@@ -1,7 +1,9 @@
-"""All models of a launcher behind one door: ask, wake, unload, statuses, close. For the page and the terminal alike.
+"""All models of a launcher behind one door: ask, wake, unload, statuses, close. For the page and the terminal
+alike.
 
-The manager carries out what the scheduler decides: it owns the lock, the clock, the answers and the supervisors. Every method may
-be called from any thread; none blocks but `ensure_ready`, `wait_for_change` and `close`.
+The manager carries out what the scheduler decides: it owns the lock, the clock, the answers and the
+supervisors. Every method may be called from any thread; none blocks but `ensure_ready`, `wait_for_change` and
+`close`.
 """
 
 from __future__ import annotations
@@ -25,7 +27,17 @@ from launcher.workers.answers import Answer, unread_error
 from launcher.workers.limits import Limits, limits_for
 from launcher.workers.logs import BoundedLog, default_log_folder
 from launcher.workers.model_record import ModelNeeds
-from launcher.workers.protocol import Ask, Cancel, Failed, FromWorker, Progressed, Ready, Said, Slept, StandingBy
+from launcher.workers.protocol import (
+    Ask,
+    Cancel,
+    Failed,
+    FromWorker,
+    Progressed,
+    Ready,
+    Said,
+    Slept,
+    StandingBy,
+)
 from launcher.workers.scheduler import Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
 from launcher.workers.supervisor import Ended, Supervisor
@@ -60,10 +72,10 @@ class Manager:
 
     Args:
         models: what the launcher offers; names are unique.
-        gpu_budget_bytes: for each device, what models with a memory plan may hold together; where a device is not named, the
-            largest GPU budget among its presets.
-        measure: reads what a device holds, given its name and each model's process id; None where that cannot be told. It is
-            asked whenever a model has come, slept or gone.
+        gpu_budget_bytes: for each device, what models with a memory plan may hold together; where a device is
+            not named, the largest GPU budget among its presets.
+        measure: reads what a device holds, given its name and each model's process id; None where that cannot
+            be told. It is asked whenever a model has come, slept or gone.
         standby: whether processes stand by for models that share a device.
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.
@@ -79,7 +91,9 @@ class Manager:
         limits: Limits | None = None,
         log_folder: Path | None = None,
     ) -> None:
-        self._specs = {model.name: model.spec for model in models if not isinstance(model.spec, LauncherError)}
+        self._specs = {
+            model.name: model.spec for model in models if not isinstance(model.spec, LauncherError)
+        }
         self._names = [model.name for model in models]
         self._log_folder = log_folder or default_log_folder()
         self._limits = limits
@@ -104,7 +118,8 @@ class Manager:
             return self._scheduler.statuses(time.monotonic())
 
     def wait_for_change(self, version: int, timeout_s: float) -> int:
-        """Blocks until something changed since ``version`` (0 at first) or time is up; returns the version to wait for next."""
+        """Blocks until something changed since ``version`` (0 at first) or time is up; returns the version to
+        wait for next."""
         with self._changed:
             self._changed.wait_for(lambda: self._version != version, timeout_s)
             return self._version
@@ -133,7 +148,8 @@ class Manager:
         return self._log_folder / f"{name}.log"
 
     def wake(self, name: str) -> None:
-        """Begins to load the model and returns; one that has FAILED is tried again. Raises RequestError for an unknown name."""
+        """Begins to load the model and returns; one that has FAILED is tried again. Raises RequestError for
+        an unknown name."""
         self._check(name)
         with self._lock:
             self._do(self._scheduler.wake(name, time.monotonic()))
@@ -152,9 +168,11 @@ class Manager:
         ready.result()
 
     def ask(self, name: str, request: ChatRequest) -> Answer:
-        """Asks the model, which is loaded first where need be. What goes wrong is raised from reading the answer.
+        """Asks the model, which is loaded first where need be. What goes wrong is raised from reading the
+        answer.
 
-        A model that has FAILED says why instead of trying again; a person who asks again should `wake` it first.
+        A model that has FAILED says why instead of trying again; a person who asks again should `wake` it
+        first.
 
         Raises:
             RequestError: no model of that name is offered.
@@ -168,13 +186,15 @@ class Manager:
         return answer
 
     def unload(self, name: str) -> None:
-        """Ends the model's process, asleep or not, once the answers it has begun are finished; returns at once."""
+        """Ends the model's process, asleep or not, once the answers it has begun are finished; returns at
+        once."""
         self._check(name)
         with self._lock:
             self._do(self._scheduler.unload(name, time.monotonic()))
 
     def close(self) -> None:
-        """Stops every process, within bounds, and ends every open answer with an error. May be called more than once."""
+        """Stops every process, within bounds, and ends every open answer with an error. May be called more
+        than once."""
         with self._lock:
             self._closed = True
             supervisors = list(self._supervisors.values())
@@ -186,7 +206,9 @@ class Manager:
     def __enter__(self) -> Manager:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
     def _check(self, name: str) -> None:
@@ -208,7 +230,11 @@ class Manager:
         if isinstance(message, Said) and message.chunk.finish is None:
             self._said(name, message)
             return
-        seen = self._look(name, gone=isinstance(message, Ended)) if isinstance(message, Ready | Slept | Ended) else None
+        seen = (
+            self._look(name, gone=isinstance(message, Ended))
+            if isinstance(message, Ready | Slept | Ended)
+            else None
+        )
         now_s = time.monotonic()
         with self._lock:
             match message:
@@ -229,7 +255,11 @@ class Manager:
                     self._do(self._scheduler.finished(name, answer_id, now_s))
                 case Ended(error, retry, while_loading):
                     del self._supervisors[name]
-                    self._do(self._scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=now_s, seen=seen))
+                    self._do(
+                        self._scheduler.ended(
+                            name, error, retry=retry, while_loading=while_loading, now_s=now_s, seen=seen
+                        )
+                    )
 
     def _look(self, name: str, *, gone: bool) -> Seen | None:
         """What the model's device holds now; without the lock, as the driver may take its time."""
@@ -238,7 +268,9 @@ class Manager:
         pids = {other: supervisor.pid for other, supervisor in self._supervisors.copy().items()}
         if gone:
             del pids[name]
-        return self._measure(self._specs[name].device, {other: pid for other, pid in pids.items() if pid is not None})
+        return self._measure(
+            self._specs[name].device, {other: pid for other, pid in pids.items() if pid is not None}
+        )
 
     def _said(self, name: str, said: Said) -> None:
         """Without the lock: words come far more often than decisions."""
@@ -292,7 +324,9 @@ class Manager:
         elif status.error is not None:
             self._resolve_ready_waits(status.name, status.error)
         elif status.state is ModelState.ASLEEP:
-            stopped = EngineError("{model} was stopped before it was loaded.", hint="Try again.", model=status.name)
+            stopped = EngineError(
+                "{model} was stopped before it was loaded.", hint="Try again.", model=status.name
+            )
             self._resolve_ready_waits(status.name, stopped)
 
     def _resolve_ready_waits(self, name: str, error: LauncherError | None) -> None:

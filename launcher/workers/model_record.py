@@ -20,7 +20,8 @@ class ModelNeeds:
         loading_bytes: the most that it ever holds there, by its memory plan; None where nothing is planned.
         ready_bytes: what it holds at work; ``loading_bytes`` if None.
         asleep_bytes: what it holds asleep, until that is measured.
-        keep_alive_s: how long it stays loaded while nobody uses it; None is until another model needs its place.
+        keep_alive_s: how long it stays loaded while nobody uses it; None is until another model needs its
+            place.
         unavailable: why it cannot run here.
     """
 
@@ -51,7 +52,8 @@ class ModelRecord:
         sleeps: its engine can give the device back and keep the process; known once it has loaded.
         measured_bytes: what its process was seen to hold since it entered this state.
         last_try: memory ran out while it loaded: it is tried once more, with nothing idle beside it.
-        shunned: its process died while it stood by or slept, so none stands by for it until it has loaded again.
+        shunned: its process died while it stood by or slept, so none stands by for it until it has loaded
+            again.
     """
 
     needs: ModelNeeds
@@ -95,7 +97,9 @@ class ModelRecord:
     def leaves_at_s(self) -> float | None:
         """When it has been loaded or asleep, and nobody's, for as long as it may."""
         unused = self.idle or (self.asleep and self.state is ModelState.ASLEEP)
-        return self.used_s + self.needs.keep_alive_s if unused and self.needs.keep_alive_s is not None else None
+        return (
+            self.used_s + self.needs.keep_alive_s if unused and self.needs.keep_alive_s is not None else None
+        )
 
     @property
     def held_bytes(self) -> int:
@@ -114,10 +118,13 @@ class ModelRecord:
         return self.needs.ready_bytes
 
     def resident(self) -> Resident:
-        """Its place on the device, for deciding who must leave: what it may come to hold, not only what it holds now."""
+        """Its place on the device, for deciding who must leave: what it may come to hold, not only what it
+        holds now."""
         return Resident(
             name=self.needs.name,
-            held_bytes=self.held_bytes if self.process is ProcessState.SLEEPING else max(self.held_bytes, self._planned_bytes),
+            held_bytes=self.held_bytes
+            if self.process is ProcessState.SLEEPING
+            else max(self.held_bytes, self._planned_bytes),
             idle=self.idle or self.asleep,
             used_s=self.used_s,
             asleep_bytes=self.needs.asleep_bytes if self.sleeps else None,

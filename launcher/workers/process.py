@@ -1,7 +1,8 @@
-"""One child process: how it is spawned, how it is ended. Knows nothing of models or of what goes over the pipe.
+"""One child process: how it is spawned, how it is ended. Knows nothing of models or of what goes over the
+pipe.
 
-The child is a fresh interpreter in a session of its own: Ctrl-C in the terminal does not reach it, and ending it takes what it
-spawned along. Linux and macOS: the pipe is an inherited file descriptor.
+The child is a fresh interpreter in a session of its own: Ctrl-C in the terminal does not reach it, and ending
+it takes what it spawned along. Linux and macOS: the pipe is an inherited file descriptor.
 """
 
 from __future__ import annotations
@@ -17,9 +18,12 @@ from threading import Thread
 from launcher.workers.limits import Limits
 from launcher.workers.logs import BoundedLog
 
-# Not ``-m``: that would put the working directory first on the path, and would make engines which spawn processes import the
-# worker once more as their main module.
-_BOOT = "import sys; sys.path[:] = {path!r}; from launcher.workers.worker import main; main({fd}, {heartbeat_s}, {parent})"
+# Not ``-m``: that would put the working directory first on the path, and would make engines which spawn
+# processes import the worker once more as their main module.
+_BOOT = (
+    "import sys; sys.path[:] = {path!r};"
+    " from launcher.workers.worker import main; main({fd}, {heartbeat_s}, {parent})"
+)
 
 _LOG_DRAIN_S = 1.0
 """For the last printed lines to arrive once the process is gone."""
@@ -36,7 +40,9 @@ class ChildProcess:
         self._limits = limits
         self.pipe, child_end = Pipe()
         try:
-            boot = _BOOT.format(path=sys.path, fd=child_end.fileno(), heartbeat_s=limits.heartbeat_s, parent=os.getpid())
+            boot = _BOOT.format(
+                path=sys.path, fd=child_end.fileno(), heartbeat_s=limits.heartbeat_s, parent=os.getpid()
+            )
             self._process = subprocess.Popen(
                 [sys.executable, "-u", "-c", boot, name],
                 stdin=subprocess.DEVNULL,
@@ -51,7 +57,9 @@ class ChildProcess:
         finally:
             child_end.close()
         assert self._process.stdout is not None
-        self._log_thread = Thread(target=log.follow, args=(self._process.stdout,), name=f"log of {name}", daemon=True)
+        self._log_thread = Thread(
+            target=log.follow, args=(self._process.stdout,), name=f"log of {name}", daemon=True
+        )
         self._log_thread.start()
 
     @property
@@ -60,9 +68,11 @@ class ChildProcess:
         return self._process.pid
 
     def end(self, grace_s: float) -> int | None:
-        """Waits ``grace_s`` for the process to go, then terminates, then kills it, and takes along what it had spawned.
+        """Waits ``grace_s`` for the process to go, then terminates, then kills it, and takes along what it
+        had spawned.
 
-        Returns its exit code, negative for a signal, or None if even SIGKILL did not end it within ``kill_s``.
+        Returns its exit code, negative for a signal, or None if even SIGKILL did not end it within
+        ``kill_s``.
         """
         if not self._gone_within(grace_s):
             self._process.terminate()

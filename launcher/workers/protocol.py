@@ -1,8 +1,10 @@
-"""What the launcher and a model's process say to each other over their pipe: frozen, picklable; no behaviour but `sendable`.
+"""What the launcher and a model's process say to each other over their pipe: frozen, picklable; no behaviour
+but `sendable`.
 
-The launcher says Prepare first, which the worker answers with StandingBy. Load is answered with any number of Progressed and one
-Ready or LoadFailed; then come Ask and Cancel, and maybe Sleep, which is answered with Slept and may be followed by another Load;
-Shutdown may come at any time. Each Ask is answered with any number of Said of which the last has ``finish``, or with one Failed.
+The launcher says Prepare first, which the worker answers with StandingBy. Load is answered with any number of
+Progressed and one Ready or LoadFailed; then come Ask and Cancel, and maybe Sleep, which is answered with
+Slept and may be followed by another Load; Shutdown may come at any time. Each Ask is answered with any number
+of Said of which the last has ``finish``, or with one Failed.
 """
 
 from __future__ import annotations
@@ -117,7 +119,8 @@ _PLAIN = (str, int, float, bool, type(None))
 def sendable(error: LauncherError) -> LauncherError:
     """The same error with plain values and a class of ``launcher.errors``.
 
-    Unpickling must not import an engine's library into the launcher process, which a torch exception among the values would.
+    Unpickling must not import an engine's library into the launcher process, which a torch exception among
+    the values would.
     """
     kind = next((base for base in type(error).__mro__ if base.__module__ == errors.__name__), EngineError)
     values = {key: value if type(value) in _PLAIN else str(value) for key, value in error.values.items()}

@@ -1,7 +1,8 @@
-"""Who gives up what on a device so that another model fits: pure, over measured or planned sizes; no clock, no process.
+"""Who gives up what on a device so that another model fits: pure, over measured or planned sizes; no clock,
+no process.
 
-A model that leaves may sleep, which is quick to undo and keeps a little of the device, or end its process, which gives everything
-back and is slow to undo.
+A model that leaves may sleep, which is quick to undo and keeps a little of the device, or end its process,
+which gives everything back and is slow to undo.
 """
 
 from __future__ import annotations
@@ -53,8 +54,9 @@ def fits(wanted_bytes: int, budget_bytes: int, residents: Sequence[Resident]) ->
 def to_release(wanted_bytes: int, budget_bytes: int, residents: Sequence[Resident]) -> dict[str, Leaving]:
     """Who must leave, and how, before ``wanted_bytes`` fit, beside those that are leaving already.
 
-    Idle models go to sleep first; where that is not enough, sleepers and idle ones end; only then busy ones leave, in the same
-    two ways. Among equals the least recently used goes first, and none gives up what is not needed.
+    Idle models go to sleep first; where that is not enough, sleepers and idle ones end; only then busy ones
+    leave, in the same two ways. Among equals the least recently used goes first, and none gives up what is
+    not needed.
     """
     given: dict[str, Leaving | None] = {one.name: one.leaving for one in residents}
     plan = dict(given)

@@ -12,11 +12,12 @@ MAX_RESTARTS = 5
 """Within WINDOW_S: a model that dies more often will not be helped by another start."""
 
 MAX_LOADS = 2
-"""Deaths in a row while loading. The second try meets what the first may have missed (memory just freed); a third is hopeless
-and keeps a person waiting."""
+"""Deaths in a row while loading. The second try meets what the first may have missed (memory just freed); a
+third is hopeless and keeps a person waiting."""
 
 FIRST_PAUSE_S = 0.5
-"""Before the second restart; the first is at once, as the person at the page is about to ask again. Doubles each time."""
+"""Before the second restart; the first is at once, as the person at the page is about to ask again. Doubles
+each time."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,5 @@
-"""Presets on this machine -> models for the manager: the one place where readiness becomes an engine's spec."""
+"""Presets on this machine -> models for the manager: the one place where readiness becomes an engine's
+spec."""
 
 from __future__ import annotations
 
@@ -10,19 +11,27 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.workers.manager import RunnableModel
 
 
-def runnable_models(readiness: Iterable[Readiness], free_bytes: Mapping[str, int] | None = None) -> tuple[RunnableModel, ...]:
+def runnable_models(
+    readiness: Iterable[Readiness], free_bytes: Mapping[str, int] | None = None
+) -> tuple[RunnableModel, ...]:
     """One model for each preset, in order; those that cannot run here carry the reason.
 
     Args:
         readiness: the presets.
-        free_bytes: what is free of each device; where that holds all its models together, none will have to make room.
+        free_bytes: what is free of each device; where that holds all its models together, none will have to
+            make room.
     """
     models = tuple(readiness)
-    return tuple(RunnableModel(one.preset.name, _spec(one, _is_crowded(one.device, models, free_bytes or {}))) for one in models)
+    return tuple(
+        RunnableModel(one.preset.name, _spec(one, _is_crowded(one.device, models, free_bytes or {})))
+        for one in models
+    )
 
 
 def _is_crowded(device: str, models: Iterable[Readiness], free_bytes: Mapping[str, int]) -> bool:
-    planned_bytes = [model.plan.peak_bytes for model in models if model.device == device and model.plan is not None]
+    planned_bytes = [
+        model.plan.peak_bytes for model in models if model.device == device and model.plan is not None
+    ]
     return len(planned_bytes) > 1 and sum(planned_bytes) > free_bytes.get(device, 0)
 
 
@@ -31,4 +40,6 @@ def _spec(readiness: Readiness, makes_room: bool) -> EngineSpec | LauncherError:
         return readiness.reason
     assert readiness.state is ReadyState.READY
     assert readiness.folder is not None
-    return EngineSpec(readiness.engine, readiness.preset, readiness.folder, readiness.device, readiness.plan, makes_room)
+    return EngineSpec(
+        readiness.engine, readiness.preset, readiness.folder, readiness.device, readiness.plan, makes_room
+    )

@@ -1,17 +1,20 @@
-"""Which model starts, sleeps, stops and gets which question: the one owner of every model's state. Pure: no clock, no process.
+"""Which model starts, sleeps, stops and gets which question: the one owner of every model's state. Pure: no
+clock, no process.
 
-Each method tells it of something that happened at ``now_s`` and returns what must be done, in order. All state of all models is
-here, so that what is decided for one model is decided knowing the others.
+Each method tells it of something that happened at ``now_s`` and returns what must be done, in order. All
+state of all models is here, so that what is decided for one model is decided knowing the others.
 
-    UNAVAILABLE        ASLEEP ──wanted──> WAITING ──room──> LOADING ──ready──> READY ──has to go──> STOPPING ──> ASLEEP, or
-                                             ^                 │                 │                                WAITING again
-                                             └──restart pause──┴──────died───────┘──too often──> FAILED ──wake──> WAITING
+    UNAVAILABLE
+    ASLEEP ──wanted──> WAITING ──room──> LOADING ──ready──> READY ──has to go──> STOPPING ──> ASLEEP, or
+                          ^                 │                 │                                WAITING again
+                          └──restart pause──┴──────died───────┘──too often──> FAILED ──wake──> WAITING
 
-Room: models without a planned size always have it. Of those that share a device, the one that has waited longest is served first:
-idle models leave for it at once, busy ones finish the answers they have begun and, once it has waited PATIENCE_S, begin no more.
-Who leaves for another goes to sleep, where its engine can and that is enough; else, and where a person or its ``keep_alive_s``
-ends its stay, its process ends (``residency``). A model that finds less memory than planned is tried once more, alone: after all
-that is idle on its device has ended, and while nothing else loads there.
+Room: models without a planned size always have it. Of those that share a device, the one that has waited
+    longest is served first: idle models leave for it at once, busy ones finish the answers they have begun
+    and, once it has waited PATIENCE_S, begin no more. Who leaves for another goes to sleep, where its engine
+    can and that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process ends
+    (``residency``). A model that finds less memory than planned is tried once more, alone: after all that is
+    idle on its device has ended, and while nothing else loads there.
 
 While nothing loads, a process is made to stand by for each model that has none, one after the other.
 """
@@ -30,8 +33,9 @@ from launcher.workers.restarts import Death, pause_before_restart_s
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, ProcessState, Seen
 
 PATIENCE_S = 5.0
-"""A model in demand goes on taking questions for this long while another waits for its memory; so questions for one model are
-gathered rather than switched between, and nobody waits longer than this, the answers begun before, and the load."""
+"""A model in demand goes on taking questions for this long while another waits for its memory; so questions
+for one model are gathered rather than switched between, and nobody waits longer than this, the answers begun
+before, and the load."""
 
 MAX_OPEN_ANSWERS = 512
 """For each model; beyond, a question is refused rather than queued for minutes."""
@@ -47,11 +51,14 @@ class Scheduler:
 
     Args:
         models: all of them; names are unique.
-        budgets: what models with a planned size may hold of each device, in bytes; replaced by what is measured.
+        budgets: what models with a planned size may hold of each device, in bytes; replaced by what is
+            measured.
         standby: whether processes stand by for models with a planned size.
     """
 
-    def __init__(self, models: Iterable[ModelNeeds], budgets: Mapping[str, int], *, standby: bool = False) -> None:
+    def __init__(
+        self, models: Iterable[ModelNeeds], budgets: Mapping[str, int], *, standby: bool = False
+    ) -> None:
         self._models = {needs.name: ModelRecord(needs) for needs in models}
         self._budgets = dict(budgets)
         self._standby = standby
@@ -82,12 +89,17 @@ class Scheduler:
         """What is held of every device on which models have a plan."""
         devices = {model.needs.device: None for model in self._models.values() if model.needs.planned}
         return tuple(
-            DeviceUse(device, {one.needs.name: one.held_bytes for one in self._holders(device)}, self._budgets[device])
+            DeviceUse(
+                device,
+                {one.needs.name: one.held_bytes for one in self._holders(device)},
+                self._budgets[device],
+            )
             for device in devices
         )
 
     def next_due_s(self, now_s: float) -> float | None:
-        """When `settle` is worth calling though nothing has happened: a pause, a patience or a model's stay ends then."""
+        """When `settle` is worth calling though nothing has happened: a pause, a patience or a model's stay
+        ends then."""
         due_s = []
         for model in self._models.values():
             if model.state is ModelState.WAITING and (since_s := model.wanted_since_s) is not None:
@@ -113,7 +125,8 @@ class Scheduler:
         return self.settle(now_s)
 
     def ask(self, name: str, answer_id: int, now_s: float) -> list[Action]:
-        """A question for the model; it waits for the model to load. One that has failed refuses until it is woken."""
+        """A question for the model; it waits for the model to load. One that has failed refuses until it is
+        woken."""
         model = self._models[name]
         if self._closed:
             return [Refuse(answer_id, _closing())]
@@ -134,10 +147,15 @@ class Scheduler:
         return self.settle(now_s)
 
     def unload(self, name: str, now_s: float) -> list[Action]:
-        """A person wants the memory back: the model's process ends when the answers it has begun are finished."""
+        """A person wants the memory back: the model's process ends when the answers it has begun are
+        finished."""
         model = self._models[name]
         model.woken_s = None
-        if model.state in (ModelState.LOADING, ModelState.READY) or model.asleep or model.leaving is Leaving.SLEEP:
+        if (
+            model.state in (ModelState.LOADING, ModelState.READY)
+            or model.asleep
+            or model.leaving is Leaving.SLEEP
+        ):
             model.unloading = True
         return self.settle(now_s)
 
@@ -155,7 +173,9 @@ class Scheduler:
             model.has_process(ProcessState.STANDING_BY)
         return self.settle(now_s)
 
-    def ready(self, name: str, now_s: float, *, sleeps: bool = False, seen: Seen | None = None) -> list[Action]:
+    def ready(
+        self, name: str, now_s: float, *, sleeps: bool = False, seen: Seen | None = None
+    ) -> list[Action]:
         """The model is loaded. It answers all who waited for that before it may have to leave for another."""
         model = self._models[name]
         if model.state is not ModelState.LOADING:
@@ -165,7 +185,9 @@ class Scheduler:
         model.sleeps = sleeps
         model.last_try = model.shunned = False
         model.used_s = now_s
-        model.deaths = deque((death for death in model.deaths if not death.while_loading), model.deaths.maxlen)
+        model.deaths = deque(
+            (death for death in model.deaths if not death.while_loading), model.deaths.maxlen
+        )
         self._take(model.needs.device, seen)
         return _begin_answers(model) + self.settle(now_s)
 
@@ -208,7 +230,9 @@ class Scheduler:
             model.enter(ModelState.ASLEEP, now_s)
         self._take(model.needs.device, seen)
         if error is not None and on_device:
-            actions += self._after_failure(model, error, Death(now_s, while_loading) if retry else None, now_s)
+            actions += self._after_failure(
+                model, error, Death(now_s, while_loading) if retry else None, now_s
+            )
         elif error is not None:
             model.shunned = True
         return actions + self.settle(now_s)
@@ -218,7 +242,9 @@ class Scheduler:
         self._closed = True
         actions: list[Action] = []
         for model in self._models.values():
-            actions += [Refuse(answer_id, _closing()) for answer_id in (*model.waiting, *sorted(model.running))]
+            actions += [
+                Refuse(answer_id, _closing()) for answer_id in (*model.waiting, *sorted(model.running))
+            ]
             model.waiting.clear()
             model.running.clear()
             model.woken_s = None
@@ -233,19 +259,26 @@ class Scheduler:
         actions: list[Action] = []
         self._mark_wanted(now_s)
         for model in self._models.values():
-            model.yielding = Leaving.END if model.leaves_at_s is not None and now_s >= model.leaves_at_s else None
+            model.yielding = (
+                Leaving.END if model.leaves_at_s is not None and now_s >= model.leaves_at_s else None
+            )
         for device in {model.needs.device: None for model in self._models.values()}:
             actions += self._give_room(device, now_s)
         for model in self._models.values():
             way = Leaving.END if model.unloading else model.yielding
-            if (model.asleep or model.state in (ModelState.LOADING, ModelState.READY)) and way and not model.running:
+            if (
+                (model.asleep or model.state in (ModelState.LOADING, ModelState.READY))
+                and way
+                and not model.running
+            ):
                 actions.append(_leave(model, way, now_s))
             elif model.state is ModelState.READY and way is None:
                 actions += _begin_answers(model)
         return actions + self._stand_by()
 
     def _take(self, device: str, seen: Seen | None) -> None:
-        """Takes what was measured for what is held; where that tells of all, also for what all may hold together."""
+        """Takes what was measured for what is held; where that tells of all, also for what all may hold
+        together."""
         if seen is None:
             return
         holders = self._holders(device)
@@ -265,14 +298,17 @@ class Scheduler:
                 model.enter(ModelState.ASLEEP, now_s)
 
     def _give_room(self, device: str, now_s: float) -> list[Action]:
-        """Starts what fits, oldest wish first; where one does not fit, the younger wishes for memory wait behind it."""
+        """Starts what fits, oldest wish first; where one does not fit, the younger wishes for memory wait
+        behind it."""
         actions: list[Action] = []
         on_device = [model for model in self._models.values() if model.needs.device == device]
         blocked = any(model.last_try and model.state is ModelState.LOADING for model in on_device)
         wishes = [
             (since_s, model.needs.name, model)
             for model in on_device
-            if model.state is ModelState.WAITING and model.restart_at_s <= now_s and (since_s := model.wanted_since_s) is not None
+            if model.state is ModelState.WAITING
+            and model.restart_at_s <= now_s
+            and (since_s := model.wanted_since_s) is not None
         ]
         for since_s, name, model in sorted(wishes, key=lambda wish: wish[:2]):
             if model.unloading:
@@ -295,7 +331,9 @@ class Scheduler:
         """The next process to stand by, wanted models' first; loading goes undisturbed."""
         models = self._models.values()
         processes = [model.process for model in models]
-        busy = ProcessState.STARTING in processes or any(model.state is ModelState.LOADING for model in models)
+        busy = ProcessState.STARTING in processes or any(
+            model.state is ModelState.LOADING for model in models
+        )
         if not self._standby or busy or processes.count(ProcessState.STANDING_BY) >= MAX_STANDING_BY:
             return []
         candidates = [
@@ -320,30 +358,48 @@ class Scheduler:
     def _holders(self, device: str) -> list[ModelRecord]:
         """The models whose processes hold memory of the device."""
         holding = (ProcessState.ENGAGED, ProcessState.SLEEPING)
-        return [m for m in self._models.values() if m.needs.device == device and m.needs.planned and m.process in holding]
+        return [
+            m
+            for m in self._models.values()
+            if m.needs.device == device and m.needs.planned and m.process in holding
+        ]
 
     def _others(self, model: ModelRecord) -> list[Resident]:
         return [other.resident() for other in self._holders(model.needs.device) if other is not model]
 
     def _idle_beside(self, model: ModelRecord) -> list[ModelRecord]:
         """The others on its device whose memory can come back by itself: idle, asleep, or leaving already."""
-        others = (other for other in self._models.values() if other is not model and other.needs.device == model.needs.device)
-        return [other for other in others if other.idle or other.asleep or other.unloading or other.leaving is not None]
+        others = (
+            other
+            for other in self._models.values()
+            if other is not model and other.needs.device == model.needs.device
+        )
+        return [
+            other
+            for other in others
+            if other.idle or other.asleep or other.unloading or other.leaving is not None
+        ]
 
     def _fits(self, model: ModelRecord) -> bool:
         assert model.needs.loading_bytes is not None
-        return residency.fits(model.needs.loading_bytes, self._budgets[model.needs.device], self._others(model))
+        return residency.fits(
+            model.needs.loading_bytes, self._budgets[model.needs.device], self._others(model)
+        )
 
     def _ask_to_leave(self, model: ModelRecord, *, patient: bool) -> None:
         assert model.needs.loading_bytes is not None
         others = self._others(model)
         idle = {resident.name for resident in others if resident.idle}
-        for name, way in residency.to_release(model.needs.loading_bytes, self._budgets[model.needs.device], others).items():
+        for name, way in residency.to_release(
+            model.needs.loading_bytes, self._budgets[model.needs.device], others
+        ).items():
             other = self._models[name]
             if other.asleep or (other.state is ModelState.READY and (name in idle or not patient)):
                 other.yielding = way
 
-    def _after_failure(self, model: ModelRecord, error: LauncherError, death: Death | None, now_s: float) -> list[Action]:
+    def _after_failure(
+        self, model: ModelRecord, error: LauncherError, death: Death | None, now_s: float
+    ) -> list[Action]:
         """Restarts where that may help; else the model has FAILED and all who wait for it are told."""
         if isinstance(error, OutOfMemory) and not model.last_try and self._idle_beside(model):
             model.last_try = True
@@ -387,4 +443,6 @@ def _closing() -> EngineError:
 
 
 def _busy(name: str) -> EngineError:
-    return EngineError("{model} is busy: {count} questions are open.", "Ask again later.", model=name, count=MAX_OPEN_ANSWERS)
+    return EngineError(
+        "{model} is busy: {count} questions are open.", "Ask again later.", model=name, count=MAX_OPEN_ANSWERS
+    )

@@ -12,7 +12,8 @@ from launcher.errors import LauncherError
 class ModelState(Enum):
     """Life of one model. Only LOADING, READY and STOPPING keep a device busy.
 
-    WAITING is asked for but not begun: other models' answers finish first, or the pause before a restart runs.
+    WAITING is asked for but not begun: other models' answers finish first, or the pause before a restart
+        runs.
     """
 
     UNAVAILABLE = "unavailable"
@@ -27,8 +28,8 @@ class ModelState(Enum):
 class ProcessState(Enum):
     """What a model has of a process.
 
-    STANDING_BY has imported all that loading needs and never touched the device; ENGAGED loads, works or is about to leave;
-    SLEEPING has given the device back and kept what makes waking fast.
+    STANDING_BY has imported all that loading needs and never touched the device; ENGAGED loads, works or is
+    about to leave; SLEEPING has given the device back and kept what makes waking fast.
     """
 
     NONE = "none"

@@ -1,9 +1,11 @@
-"""One worker process from spawn to its end: passes messages, notices death, hang and silence, and stops it within bounds.
+"""One worker process from spawn to its end: passes messages, notices death, hang and silence, and stops it
+within bounds.
 
-A supervisor lives as long as its process and reports everything to one owner, `Ended` last and always. Whether another process
-follows is the owner's business; no engine is imported here.
+A supervisor lives as long as its process and reports everything to one owner, `Ended` last and always.
+Whether another process follows is the owner's business; no engine is imported here.
 
-    STANDING_BY ──load──> LOADING ──Ready──> LOADED ──sleep──> FALLING_ASLEEP ──Slept──> STANDING_BY, now with a model to wake
+    STANDING_BY ──load──> LOADING ──Ready──> LOADED ──sleep──> FALLING_ASLEEP ──Slept──> STANDING_BY, now with
+    a model to wake
 """
 
 from __future__ import annotations
@@ -64,7 +66,8 @@ Report = Callable[[FromWorker | Ended], None]
 
 @dataclass(frozen=True, slots=True)
 class _Over:
-    """Why watching ended; ``error`` None where the exit code tells. The process gets ``grace_s`` to go by itself."""
+    """Why watching ended; ``error`` None where the exit code tells. The process gets ``grace_s`` to go by
+    itself."""
 
     grace_s: float
     error: LauncherError | None = None
@@ -119,7 +122,8 @@ class Supervisor:
         self.send(Sleep())
 
     def send(self, message: ToWorker) -> None:
-        """Passes a message on. What is sent to a process that is ending is lost: its end is reported for all."""
+        """Passes a message on. What is sent to a process that is ending is lost: its end is reported for
+        all."""
         if isinstance(message, Ask):
             self._running.add(message.answer_id)
         self._outbox.put(pickle.dumps(message))
@@ -140,7 +144,9 @@ class Supervisor:
             self._report(Ended(self._failures.not_started(error), while_loading=True))
             return
         self.pid = child.pid
-        writer = Thread(target=self._write, args=(child,), name=f"writer to {self._spec.preset.name}", daemon=True)
+        writer = Thread(
+            target=self._write, args=(child,), name=f"writer to {self._spec.preset.name}", daemon=True
+        )
         writer.start()
         try:
             over = self._watch(child)
@@ -174,7 +180,9 @@ class Supervisor:
                     return _Over(self._limits.terminate_s)
                 silences.heard(message)
                 self._take(message)
-                if isinstance(message, LoadFailed):  # who could load once, and then not wake, may load again in a new process
+                if isinstance(
+                    message, LoadFailed
+                ):  # who could load once, and then not wake, may load again in a new process
                     return _Over(self._limits.close_s, message.error, retry=self._has_slept)
             silences.step(time.monotonic(), expecting=self._expecting(), stopping=self._stopping.is_set())
             if error := self._too_silent(silences):
@@ -197,7 +205,8 @@ class Supervisor:
         self._report(message)
 
     def _expecting(self) -> bool:
-        """Whether there must be news: an answer's words, or progress in what is neither loaded nor at rest."""
+        """Whether there must be news: an answer's words, or progress in what is neither loaded nor at
+        rest."""
         return bool(self._running) or self._phase not in (_Phase.LOADED, _Phase.STANDING_BY)
 
     def _too_silent(self, silences: Silences) -> LauncherError | None:
@@ -241,7 +250,8 @@ class Silences:
             self.no_news_s = 0.0
 
     def step(self, now_s: float, *, expecting: bool, stopping: bool) -> None:
-        """Lets the time since the last step pass, at most STEP_S: a launcher that was suspended has heard nothing meanwhile."""
+        """Lets the time since the last step pass, at most STEP_S: a launcher that was suspended has heard
+        nothing meanwhile."""
         passed_s = min(now_s - self._seen_s, STEP_S)
         self._seen_s = now_s
         self.no_beat_s += passed_s

@@ -1,4 +1,5 @@
-"""The main of a model's process: prepares and loads one engine, answers over the pipe, puts it to sleep and wakes it.
+"""The main of a model's process: prepares and loads one engine, answers over the pipe, puts it to sleep and
+wakes it.
 
 Knows nothing of other models or of restarts.
 
@@ -69,7 +70,8 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
 
 
 def _die_with(launcher_pid: int) -> None:
-    """Has the kernel end this process with the launcher, even while foreign code holds the interpreter. Elsewhere EOF must do."""
+    """Has the kernel end this process with the launcher, even while foreign code holds the interpreter.
+    Elsewhere EOF must do."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != launcher_pid:
@@ -150,7 +152,9 @@ class Worker:
                 await self._or_fail(self._prepare(spec))
                 self._send(StandingBy())
             case Load():
-                facts = await self._or_fail(self._loaded_engine().load(lambda *progress: self._send(Progressed(*progress))))
+                facts = await self._or_fail(
+                    self._loaded_engine().load(lambda *progress: self._send(Progressed(*progress)))
+                )
                 self._send(Ready(facts))
             case Sleep():
                 await self._loaded_engine().sleep()
@@ -189,7 +193,9 @@ class Worker:
                 self._send(Said(answer_id, chunk))
                 if chunk.finish is not None:
                     return
-        raise EngineError("The engine ended an answer without saying why.", hint="This is a defect; please report it.")
+        raise EngineError(
+            "The engine ended an answer without saying why.", hint="This is a defect; please report it."
+        )
 
     def _finished(self, answer_id: int, task: asyncio.Task[None]) -> None:
         del self._answers[answer_id]

@@ -1,4 +1,5 @@
-"""Headless Chromium, and pages that fail their test when they log an error or ask anything of another host."""
+"""Headless Chromium, and pages that fail their test when they log an error or ask anything of another
+host."""
 
 from __future__ import annotations
 
@@ -52,7 +53,9 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     example = draw(folder / "example.png")
     examples = ({"question": {"en": "An example", "zh": "一个例子"}, "pictures": (example,)},)
     missing = scripted("missing", folder).preset
-    reason = CheckpointError("There is no file {name}", hint="Type: {command}", name="${HOME}'s", command="hf download x")
+    reason = CheckpointError(
+        "There is no file {name}", hint="Type: {command}", name="${HOME}'s", command="hf download x"
+    )
     models = [
         scripted("pictures", folder, examples=examples, generation={"max_new_tokens": 32768}),
         scripted("words", folder, kind="text"),
@@ -67,7 +70,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def opened(chromium: Browser) -> Iterator[Open]:
-    """Opens an address in a fresh browser profile; afterwards there must have been no error and no request to elsewhere."""
+    """Opens an address in a fresh browser profile; afterwards there must have been no error and no request to
+    elsewhere."""
     faults: list[str] = []
     contexts = []
 

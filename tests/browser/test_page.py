@@ -76,13 +76,10 @@ def test_a_pasted_picture(page: Served, opened: Open) -> None:
     browser = ready(opened(page.url))
     box(browser).click()
     browser.evaluate(
-        """async () => {
-            const canvas = new OffscreenCanvas(40, 30);
-            canvas.getContext('2d').fillRect(0, 0, 40, 30);
-            const file = new File([await canvas.convertToBlob({type: 'image/png'})], 'pasted.png', {type: 'image/png'});
-            const data = new DataTransfer();
-            data.items.add(file);
-            const paste = new ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true});
+        """async () => { const canvas = new OffscreenCanvas(40, 30); canvas.getContext('2d').fillRect(0,
+            0, 40, 30); const file = new File([await canvas.convertToBlob({type: 'image/png'})], 'pasted.png',
+            {type: 'image/png'}); const data = new DataTransfer(); data.items.add(file); const paste = new
+            ClipboardEvent('paste', {clipboardData: data, bubbles: true, cancelable: true});
             document.activeElement.dispatchEvent(paste);
         }"""
     )
@@ -169,7 +166,9 @@ def test_an_example_is_asked_with_a_click(page: Served, opened: Open) -> None:
     expect(answers(browser)).to_contain_text("[example.png] An example")
 
 
-@pytest.mark.parametrize(("locale", "message"), [("en-US", "The script failed: broken <b>"), ("zh-CN", "broken <b>")])
+@pytest.mark.parametrize(
+    ("locale", "message"), [("en-US", "The script failed: broken <b>"), ("zh-CN", "broken <b>")]
+)
 def test_a_failure_is_told_once_and_the_question_kept(
     page: Served, opened: Open, tmp_path: Path, locale: str, message: str
 ) -> None:
@@ -195,8 +194,12 @@ def test_the_models_death_is_told_and_the_next_question_works(page: Served, open
     expect(answers(browser)).to_contain_text("works again")
 
 
-@pytest.mark.parametrize(("locale", "message"), [("en-US", "is not a picture"), ("zh-CN", "不是可以识别的图片")])
-def test_a_broken_picture_is_told_and_kept(page: Served, opened: Open, tmp_path: Path, locale: str, message: str) -> None:
+@pytest.mark.parametrize(
+    ("locale", "message"), [("en-US", "is not a picture"), ("zh-CN", "不是可以识别的图片")]
+)
+def test_a_broken_picture_is_told_and_kept(
+    page: Served, opened: Open, tmp_path: Path, locale: str, message: str
+) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture at all")
     browser = ready(opened(page.url, locale=locale))
@@ -207,7 +210,10 @@ def test_a_broken_picture_is_told_and_kept(page: Served, opened: Open, tmp_path:
 
 
 def test_what_is_typed_or_answered_is_never_obeyed(page: Served, opened: Open) -> None:
-    text = "<img src=x onerror=alert(1)> <b>b</b> [x](javascript:alert(1)) ![y](http://elsewhere.invalid/y.png) $$1$$"
+    text = (
+        "<img src=x onerror=alert(1)> <b>b</b> [x](javascript:alert(1))"
+        " ![y](http://elsewhere.invalid/y.png) $$1$$"
+    )
     browser = opened(page.url)
     dialogs: list[str] = []
     browser.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.dismiss()))
@@ -231,7 +237,9 @@ def test_tabs_wake_their_models(page: Served, opened: Open) -> None:
     expect(answers(browser)).to_have_count(0)
 
 
-@pytest.mark.parametrize(("locale", "unload", "asleep"), [("en-US", "Unload", "Asleep"), ("zh-CN", "卸载", "休眠")])
+@pytest.mark.parametrize(
+    ("locale", "unload", "asleep"), [("en-US", "Unload", "Asleep"), ("zh-CN", "卸载", "休眠")]
+)
 def test_an_unloaded_model_is_seen_asleep_on_every_page(
     page: Served, opened: Open, locale: str, unload: str, asleep: str
 ) -> None:
@@ -247,9 +255,14 @@ def test_an_unloaded_model_is_seen_asleep_on_every_page(
 
 @pytest.mark.parametrize(
     ("locale", "tab", "text"),
-    [("en-US", "missing in English", "There is no file ${HOME}'s"), ("zh-CN", "missing 中文", "没有文件 ${HOME}'s")],
+    [
+        ("en-US", "missing in English", "There is no file ${HOME}'s"),
+        ("zh-CN", "missing 中文", "没有文件 ${HOME}'s"),
+    ],
 )
-def test_a_model_that_cannot_run_says_what_to_type(page: Served, opened: Open, locale: str, tab: str, text: str) -> None:
+def test_a_model_that_cannot_run_says_what_to_type(
+    page: Served, opened: Open, locale: str, tab: str, text: str
+) -> None:
     browser = opened(page.url, locale=locale)
     browser.get_by_role("tab", name=tab).click()
     notice = browser.locator(".missing:visible")

@@ -46,7 +46,9 @@ def test_questions_about_a_picture(
     upload(browser, draw(tmp_path / "shapes.png"))
     for number, (question, answer) in enumerate(turns):
         ask(browser, question)
-        expect(answers(browser).nth(number)).to_have_text(re.compile(rf"^\s*{re.escape(answer)}\s*$"), timeout=30_000)
+        expect(answers(browser).nth(number)).to_have_text(
+            re.compile(rf"^\s*{re.escape(answer)}\s*$"), timeout=30_000
+        )
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])

@@ -28,7 +28,9 @@ LEAST_SHARE = 0.97
 def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     no_gpu = Devices(gpus=(), ram_total_bytes=2**34, ram_free_bytes=2**33)
     catalog = read_presets()
-    models = [assess(catalog.find(name), no_gpu, installed_engines()) for name in ("tiny-chat", "shapes-xcomposer2")]
+    models = [
+        assess(catalog.find(name), no_gpu, installed_engines()) for name in ("tiny-chat", "shapes-xcomposer2")
+    ]
     assert {model.state for model in models} == {ReadyState.READY}
     folder = tmp_path_factory.mktemp("tiny-chat")
     with pytest.MonkeyPatch.context() as patch:

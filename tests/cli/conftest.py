@@ -18,8 +18,13 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A bare machine: a home of its own, no GPU, no models, the scripted engine allowed, the launcher importable."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("LAUNCHER_", "HF_", "MODELSCOPE", "XDG_"))}
+    """A bare machine: a home of its own, no GPU, no models, the scripted engine allowed, the launcher
+    importable."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("LAUNCHER_", "HF_", "MODELSCOPE", "XDG_"))
+    }
     return {
         **kept,
         "HOME": str(tmp_path / "home"),
@@ -84,5 +89,8 @@ def children_of(pid: int) -> list[int]:
 def scripted(tmp_path: Path) -> Path:
     """A preset file of the scripted engine, which takes pictures."""
     file = tmp_path / "scripted.yaml"
-    file.write_text(f"name: scripted\ntitle: Script\nkind: vision\nsources: ['{tmp_path}']\nengine: scripted\n", encoding="utf-8")
+    file.write_text(
+        f"name: scripted\ntitle: Script\nkind: vision\nsources: ['{tmp_path}']\nengine: scripted\n",
+        encoding="utf-8",
+    )
     return file

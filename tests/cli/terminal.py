@@ -21,7 +21,8 @@ _COLUMNS, _LINES = 100, 40
 
 
 class Terminal:
-    """One command in a tmux session; once it ends, the screen says ``ended with`` and its exit code, and stays.
+    """One command in a tmux session; once it ends, the screen says ``ended with`` and its exit code, and
+    stays.
 
     Args:
         folder: for tmux's socket and as the working directory; its path must be short, as sockets' are.
@@ -39,7 +40,8 @@ class Terminal:
         # The shell gets every Ctrl-C that the program gets, and must outlive it.
         script = f"trap : INT; {shlex.join(command)}; echo ended with $?; exec cat"
         self._tmux(
-            "new-session", "-d", "-x", str(_COLUMNS), "-y", str(_LINES), "-c", str(folder), "sh", "-c", script,
+            "new-session", "-d", "-x", str(_COLUMNS), "-y", str(_LINES), "-c", str(folder),
+            "sh", "-c", script,
             environment=environment | {"LC_ALL": "C.UTF-8"},
         )  # fmt: skip
 
@@ -52,7 +54,8 @@ class Terminal:
         self._tmux("send-keys", *keys)
 
     def enter(self, text: str) -> None:
-        """Types a line at the prompt and presses Enter; what is typed before there is a prompt may be lost, as Ctrl-D is."""
+        """Types a line at the prompt and presses Enter; what is typed before there is a prompt may be lost,
+        as Ctrl-D is."""
         self.wait_for(at_prompt)
         self.type(text)
         self.press("Enter")

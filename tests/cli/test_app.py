@@ -22,7 +22,9 @@ def test_help_lists_the_commands(launch: Launch) -> None:
 
 def test_help_has_every_exit_code(launch: Launch) -> None:
     codes = {
-        kind.exit_code for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, errors.LauncherError)
+        kind.exit_code
+        for kind in vars(errors).values()
+        if isinstance(kind, type) and issubclass(kind, errors.LauncherError)
     }
     epilog = " ".join(launch("--help").stdout.partition("Exit codes:")[2].split())
     assert {int(each.split()[0]) for each in epilog.rstrip(".").split(",")} == codes | {0, 130, 143}
@@ -43,7 +45,14 @@ def test_version(launch: Launch) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [(), ("nonsense",), ("ask",), ("ask", "a"), ("ask", "a", "b", "--temperature", "7"), ("presets", "--nonsense")],
+    [
+        (),
+        ("nonsense",),
+        ("ask",),
+        ("ask", "a"),
+        ("ask", "a", "b", "--temperature", "7"),
+        ("presets", "--nonsense"),
+    ],
     ids=" ".join,
 )
 def test_wrong_arguments_exit_with_2_and_say_how(launch: Launch, arguments: tuple[str, ...]) -> None:
@@ -55,7 +64,9 @@ def test_wrong_arguments_exit_with_2_and_say_how(launch: Launch, arguments: tupl
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full")  # noqa: PTH110
 @pytest.mark.parametrize("debug", [False, True])
-def test_a_defect_is_worded_and_its_traceback_kept_for_debug(environment: dict[str, str], debug: bool) -> None:
+def test_a_defect_is_worded_and_its_traceback_kept_for_debug(
+    environment: dict[str, str], debug: bool
+) -> None:
     with open("/dev/full", "w") as full:  # noqa: PTH123
         arguments = ["--debug"] * debug + ["presets", "--schema"]
         done = subprocess.run(

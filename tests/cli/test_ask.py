@@ -1,4 +1,5 @@
-"""``launcher ask`` with the scripted engine in a real worker process: what goes where, and what is left behind."""
+"""``launcher ask`` with the scripted engine in a real worker process: what goes where, and what is left
+behind."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ def test_json_is_one_object(launch: Launch, scripted: Path) -> None:
     done = launch("ask", "scripted", "--presets", str(scripted), "--json", "一 二 three")
     answer = json.loads(done.stdout)
     assert list(answer) == [
-        "model", "text", "finish_reason", "prompt_tokens", "picture_tokens", "new_tokens", "first_token_s", "total_s",
+        "model", "text", "finish_reason", "prompt_tokens", "picture_tokens", "new_tokens",
+        "first_token_s", "total_s",
     ]  # fmt: skip
     assert (answer["model"], answer["text"], answer["finish_reason"]) == ("scripted", "一 二 three ", "stop")
     assert (answer["prompt_tokens"], answer["new_tokens"]) == (3, 3)
@@ -37,9 +39,13 @@ def test_json_is_one_object(launch: Launch, scripted: Path) -> None:
 
 
 def test_the_length_is_bounded_by_option_and_preset(launch: Launch, scripted: Path) -> None:
-    done = launch("ask", "scripted", "--presets", str(scripted), "--json", "--max-new-tokens", "3", "/endless")
+    done = launch(
+        "ask", "scripted", "--presets", str(scripted), "--json", "--max-new-tokens", "3", "/endless"
+    )
     assert (json.loads(done.stdout)["text"], json.loads(done.stdout)["finish_reason"]) == ("0 1 2 ", "length")
-    scripted.write_text(scripted.read_text(encoding="utf-8") + "generation: {max_new_tokens: 4}\n", encoding="utf-8")
+    scripted.write_text(
+        scripted.read_text(encoding="utf-8") + "generation: {max_new_tokens: 4}\n", encoding="utf-8"
+    )
     assert launch("ask", "scripted", "--presets", str(scripted), "/endless").stdout == "0 1 2 3 \n"
 
 
@@ -63,7 +69,9 @@ def test_pictures_go_along_in_order(launch: Launch, scripted: Path, picture: Pat
     ],
     ids=["no file", "no picture", "no question", "engine error", "engine dies"],
 )
-def test_what_fails_has_its_own_code(launch: Launch, scripted: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_what_fails_has_its_own_code(
+    launch: Launch, scripted: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
     done = launch("ask", "scripted", "--presets", str(scripted), *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert done.stderr.startswith("launcher: ")

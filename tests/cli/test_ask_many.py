@@ -27,7 +27,9 @@ LEAST_SHARE = 0.97
 def held_out_questions() -> Iterator[ChatTurn]:
     """Conversations of one turn that training never saw."""
     for kind, language in itertools.product(CHAT_KINDS, LANGUAGES):
-        drawn = (draw_conversation(HELD_OUT_START + 70_000 + index, language, kind) for index in itertools.count())
+        drawn = (
+            draw_conversation(HELD_OUT_START + 70_000 + index, language, kind) for index in itertools.count()
+        )
         yield from itertools.islice((turns[0] for turns in drawn if len(turns) == 1), FOR_EACH_KIND)
 
 
@@ -43,29 +45,41 @@ def read_lines(text: str) -> list[dict[str, Any]]:
 def test_tiny_chat_is_right_on_its_known_answers(launch: Launch, tmp_path: Path) -> None:
     turns = list(held_out_questions())
     assert len(turns) == FOR_EACH_KIND * len(CHAT_KINDS) * len(LANGUAGES)
-    file = write_lines(tmp_path / "q.jsonl", [{"id": number, "question": turn.text} for number, turn in enumerate(turns)])
+    file = write_lines(
+        tmp_path / "q.jsonl", [{"id": number, "question": turn.text} for number, turn in enumerate(turns)]
+    )
     done = launch("ask", "tiny-chat", "--batch", file)
     assert (done.returncode, done.stderr) == (0, "")
     answers = read_lines(done.stdout)
     assert [answer["id"] for answer in answers] == list(range(len(turns)))
-    wrong = [(turn.text, answer["text"]) for turn, answer in zip(turns, answers, strict=True) if not right(turn, answer["text"])]
+    wrong = [
+        (turn.text, answer["text"])
+        for turn, answer in zip(turns, answers, strict=True)
+        if not right(turn, answer["text"])
+    ]
     assert 1 - len(wrong) / len(turns) >= LEAST_SHARE, wrong
 
 
 def test_questions_are_answered_side_by_side(launch: Launch, scripted: Path, tmp_path: Path) -> None:
     """The first waits for the second: one after the other they would wait for ever."""
     os.mkfifo(tmp_path / "gate")
-    file = write_lines(tmp_path / "q.jsonl", [{"question": "/wait gate\nfirst"}, {"question": "/open gate\nsecond"}])
+    file = write_lines(
+        tmp_path / "q.jsonl", [{"question": "/wait gate\nfirst"}, {"question": "/open gate\nsecond"}]
+    )
     done = launch("ask", "scripted", "--presets", str(scripted), "--batch", file)
     assert [answer["text"].strip() for answer in read_lines(done.stdout)] == ["first", "second"]
 
 
-def test_many_more_than_are_open_at_once_stay_in_order(launch: Launch, scripted: Path, tmp_path: Path) -> None:
+def test_many_more_than_are_open_at_once_stay_in_order(
+    launch: Launch, scripted: Path, tmp_path: Path
+) -> None:
     count = 700
     file = write_lines(tmp_path / "q.jsonl", [{"question": f"n{number}"} for number in range(count)])
     done = launch("ask", "scripted", "--presets", str(scripted), "--batch", file)
     assert done.returncode == 0
-    assert [answer["text"].strip() for answer in read_lines(done.stdout)] == [f"n{number}" for number in range(count)]
+    assert [answer["text"].strip() for answer in read_lines(done.stdout)] == [
+        f"n{number}" for number in range(count)
+    ]
 
 
 def test_a_line_that_fails_has_an_error_in_its_place(launch: Launch, scripted: Path, tmp_path: Path) -> None:
@@ -103,11 +117,16 @@ def test_a_line_that_fails_has_an_error_in_its_place(launch: Launch, scripted: P
     assert answers[4]["id"] == "gone"
 
 
-def test_pictures_lie_beside_the_file_and_options_hold_for_all(launch: Launch, scripted: Path, tmp_path: Path) -> None:
+def test_pictures_lie_beside_the_file_and_options_hold_for_all(
+    launch: Launch, scripted: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "elsewhere"
     folder.mkdir()
     (folder / "a.png").write_bytes((BUILTIN_PICTURES / "2-shapes.png").read_bytes())
-    write_lines(folder / "q.jsonl", [{"question": "/say 9", "images": ["a.png", str(BUILTIN_PICTURES / "3-shapes.png")]}])
+    write_lines(
+        folder / "q.jsonl",
+        [{"question": "/say 9", "images": ["a.png", str(BUILTIN_PICTURES / "3-shapes.png")]}],
+    )
     arguments = ("--batch", "elsewhere/q.jsonl", "--max-new-tokens", "2")
     (answer,) = read_lines(launch("ask", "scripted", "--presets", str(scripted), *arguments).stdout)
     assert (answer["text"], answer["finish_reason"]) == ("[a.png] [3-shapes.png] 0 1 ", "length")
@@ -116,7 +135,10 @@ def test_pictures_lie_beside_the_file_and_options_hold_for_all(launch: Launch, s
 def test_standard_input_is_a_question_or_a_batch(launch: Launch, scripted: Path) -> None:
     preset = ("ask", "scripted", "--presets", str(scripted))
     assert launch(*preset, "-", typed="/say 2\n两 words\n").stdout == "0 1 两 words \n"
-    assert [answer["text"] for answer in read_lines(launch(*preset, "--batch", "-", typed='{"question": "a"}').stdout)] == ["a "]
+    assert [
+        answer["text"]
+        for answer in read_lines(launch(*preset, "--batch", "-", typed='{"question": "a"}').stdout)
+    ] == ["a "]
     done = launch(*preset, "-", typed="caf\udce9")
     assert (done.returncode, done.stderr.splitlines()[0]) == (7, "launcher: Standard input is not UTF-8 text")
     assert launch(*preset, "-", typed="\n").returncode == 7
@@ -132,7 +154,9 @@ def test_standard_input_is_a_question_or_a_batch(launch: Launch, scripted: Path)
     ],
     ids=["both", "pictures", "no file", "folder"],
 )
-def test_what_cannot_begin_says_why(launch: Launch, scripted: Path, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_what_cannot_begin_says_why(
+    launch: Launch, scripted: Path, arguments: tuple[str, ...], code: int, words: str
+) -> None:
     done = launch("ask", "scripted", "--presets", str(scripted), *arguments)
     assert (done.returncode, done.stdout) == (code, "")
     assert words in " ".join(done.stderr.split())

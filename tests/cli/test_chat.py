@@ -62,7 +62,9 @@ def test_what_fails_is_told_and_the_rest_is_answered(launch: Launch, tmp_path: P
 
 
 def test_a_system_prompt_is_sent_from_then_on(launch: Launch) -> None:
-    done = launch("chat", "tiny-chat", typed="Hello!\n/stats\n/clear\n/system Be brief.\nHello!\n/stats\n/set\n")
+    done = launch(
+        "chat", "tiny-chat", typed="Hello!\n/stats\n/clear\n/system Be brief.\nHello!\n/stats\n/set\n"
+    )
     told = [int(line.split()[2]) for line in done.stderr.splitlines() if line.startswith("last answer: ")]
     assert len(told) == 2
     assert told[0] < told[1]
@@ -72,7 +74,10 @@ def test_a_system_prompt_is_sent_from_then_on(launch: Launch) -> None:
 def test_pictures_go_with_the_question_after_them(launch: Launch, tmp_path: Path) -> None:
     two, three = BUILTIN_PICTURES / "2-shapes.png", BUILTIN_PICTURES / "3-shapes.png"
     (tmp_path / "a picture.png").write_bytes(three.read_bytes())
-    typed = "What colour is the star?\nHow many shapes are there?\n/clear\n/image 'a picture.png'\nHow many shapes are there?\n"
+    typed = (
+        "What colour is the star?\nHow many shapes are there?\n/clear\n"
+        "/image 'a picture.png'\nHow many shapes are there?\n"
+    )
     done = launch("chat", "shapes-xcomposer2", "--image", str(two), typed=typed)
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, ["Red.", "Two.", "Three."], "")
 
@@ -90,18 +95,26 @@ def test_text_that_is_no_text_is_refused_by_its_line(launch: Launch) -> None:
         (("internlm2-chat-1_8b",), 3, "internlm2-chat-1_8b is not on this machine"),
         (("tiny-chat", "--image", "a.png"), 7, "tiny-chat takes no pictures"),
         (("shapes-xcomposer2", "--image", "a.png"), 6, "There is no file a.png"),
-        (("shapes-xcomposer2", "--image", "https://a.invalid/b.png"), 6, "nothing is fetched from the network unasked"),
+        (
+            ("shapes-xcomposer2", "--image", "https://a.invalid/b.png"),
+            6,
+            "nothing is fetched from the network unasked",
+        ),
     ],
     ids=["no preset", "no weights", "text model", "no file", "address"],
 )
-def test_what_cannot_begin_says_why(launch: Launch, arguments: tuple[str, ...], code: int, words: str) -> None:
+def test_what_cannot_begin_says_why(
+    launch: Launch, arguments: tuple[str, ...], code: int, words: str
+) -> None:
     done = launch("chat", *arguments, typed="hi\n")
     assert (done.returncode, done.stdout) == (code, "")
     assert words in done.stderr
 
 
 def test_a_model_that_cannot_be_loaded_ends_it(launch: Launch, scripted: Path) -> None:
-    scripted.write_text(scripted.read_text(encoding="utf-8") + "chat: {system_prompt: '/fail on purpose'}\n", encoding="utf-8")
+    scripted.write_text(
+        scripted.read_text(encoding="utf-8") + "chat: {system_prompt: '/fail on purpose'}\n", encoding="utf-8"
+    )
     done = launch("chat", "scripted", "--presets", str(scripted), typed="one\n")
     assert (done.returncode, done.stdout) == (8, "")
     assert "The script failed: on purpose" in done.stderr

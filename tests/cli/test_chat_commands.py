@@ -1,4 +1,5 @@
-"""Reading a line of the chat: what is a question stays as typed, what is a command is that command, and nothing else happens."""
+"""Reading a line of the chat: what is a question stays as typed, what is a command is that command, and
+nothing else happens."""
 
 from __future__ import annotations
 
@@ -134,7 +135,11 @@ def test_an_option_is_set_and_the_others_stay(name: str, value: str, becomes: fl
         ("max_new_tokens", "0", "It is a whole number from 1 to 32768."),
         ("seed", "-1", "It is a whole number of at most 18 digits, or none."),
         ("seed", "9" * 19, "It is a whole number of at most 18 digits, or none."),
-        ("heat", "1", "These can be set: max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed"),
+        (
+            "heat",
+            "1",
+            "These can be set: max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed",
+        ),
     ],
 )
 def test_a_value_out_of_range_names_the_range(name: str, value: str, hint: str) -> None:
@@ -144,4 +149,6 @@ def test_a_value_out_of_range_names_the_range(name: str, value: str, hint: str) 
 
 
 def test_every_option_of_a_preset_can_be_set() -> None:
-    assert {*GenerationSettings.model_fields, "seed"} == set(option_names()) == set(GenerationOptions.__slots__)
+    assert (
+        {*GenerationSettings.model_fields, "seed"} == set(option_names()) == set(GenerationOptions.__slots__)
+    )

@@ -178,7 +178,9 @@ def test_being_terminated_leaves_the_terminal_usable_and_no_process(opened: Open
     assert not alive(worker)
     terminal.type("echoed")
     terminal.press("Enter")
-    terminal.wait_for_line("echoed", times=2)  # by the terminal, and by cat: line editing is the terminal's again
+    terminal.wait_for_line(
+        "echoed", times=2
+    )  # by the terminal, and by cat: line editing is the terminal's again
 
 
 def test_what_a_model_says_cannot_steer_the_terminal(opened: Open, scripted: Path) -> None:

@@ -19,7 +19,9 @@ from tests.cli.conftest import Launch
     ],
 )
 def test_commands_presets_and_options_are_offered(launch: Launch, words: str, offered: set[str]) -> None:
-    done = launch(_LAUNCHER_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1))
+    done = launch(
+        _LAUNCHER_COMPLETE="complete_bash", COMP_WORDS=words, COMP_CWORD=str(len(words.split()) - 1)
+    )
     assert (done.returncode, set(done.stdout.split())) == (0, offered)
 
 

@@ -27,7 +27,8 @@ def port() -> int:
 
 @pytest.fixture
 def stand_ins(tmp_path: Path) -> str:
-    """A PYTHONPATH on which the heavy packages are empty files: their import is not what most tests are about."""
+    """A PYTHONPATH on which the heavy packages are empty files: their import is not what most tests are
+    about."""
     folder = tmp_path / "stand_ins"
     folder.mkdir()
     for name in ("gradio", "torch", "transformers"):
@@ -36,7 +37,8 @@ def stand_ins(tmp_path: Path) -> str:
 
 
 def examined(launch: Launch, *arguments: str, code: int, **changes: str) -> dict[str, list[dict[str, Any]]]:
-    """The findings by subject, having made sure that all three verdicts agree and every line but a right one has a mend."""
+    """The findings by subject, having made sure that all three verdicts agree and every line but a right one
+    has a mend."""
     done = launch("doctor", "--json", *arguments, **NO_GPU, **changes)
     assert done.stderr == ""
     answer = json.loads(done.stdout)
@@ -54,7 +56,16 @@ def test_this_machine(launch: Launch, port: int) -> None:
     *lines, empty, verdict = done.stdout.splitlines()
     assert (empty, verdict) == ("", "launcher serve would work here.")
     assert all(line.startswith(("ok  ", "warning  ", "         ")) for line in lines)
-    for subject in ("python", "driver", "gradio", "torch", "transformers", "presets", "disk for models", "port"):
+    for subject in (
+        "python",
+        "driver",
+        "gradio",
+        "torch",
+        "transformers",
+        "presets",
+        "disk for models",
+        "port",
+    ):
         assert sum(f" {subject}: " in line for line in lines) == 1
     assert "ok       model shapes-internvl2: ready with transformers on cpu" in lines
 
@@ -64,7 +75,9 @@ def test_a_busy_port(launch: Launch, scripted: Path, stand_ins: str) -> None:
         holder.bind(("127.0.0.1", 0))
         holder.listen()
         port = holder.getsockname()[1]
-        (finding,) = examined(launch, "--presets", str(scripted), "--port", str(port), code=10, PYTHONPATH=stand_ins)["port"]
+        (finding,) = examined(
+            launch, "--presets", str(scripted), "--port", str(port), code=10, PYTHONPATH=stand_ins
+        )["port"]
     assert finding["text"] == f"Port {port} on 127.0.0.1 is used by another program"
     assert finding["mend"].endswith(f"launcher serve --port {port + 1 if port < 65535 else port - 1}")
 
@@ -76,23 +89,33 @@ def test_broken_presets(launch: Launch, scripted: Path, tmp_path: Path, port: in
     (wrong, none) = examined(launch, *arguments, code=2, PYTHONPATH=stand_ins)["presets"]
     assert wrong["text"].startswith("broken.yaml:1: ")
     assert none["level"] == "fault"
-    (wrong, right) = examined(launch, "--presets", str(scripted), *arguments, code=0, PYTHONPATH=stand_ins)["presets"]
+    (wrong, right) = examined(launch, "--presets", str(scripted), *arguments, code=0, PYTHONPATH=stand_ins)[
+        "presets"
+    ]
     assert (wrong["level"], right["text"]) == ("warning", "1 can be read")
 
 
 def test_no_model_that_can_answer(launch: Launch, tmp_path: Path, port: int, stand_ins: str) -> None:
     file = tmp_path / "absent.yaml"
     file.write_text("name: absent\ntitle: A\nkind: text\nsources: ['hf:org/absent']\n", encoding="utf-8")
-    (finding,) = examined(launch, "--presets", str(file), "--port", str(port), code=3, PYTHONPATH=stand_ins)["model absent"]
+    (finding,) = examined(launch, "--presets", str(file), "--port", str(port), code=3, PYTHONPATH=stand_ins)[
+        "model absent"
+    ]
     assert finding["mend"].endswith("launcher pull absent")
 
 
-def test_what_went_wrong_last(launch: Launch, scripted: Path, tmp_path: Path, port: int, stand_ins: str) -> None:
+def test_what_went_wrong_last(
+    launch: Launch, scripted: Path, tmp_path: Path, port: int, stand_ins: str
+) -> None:
     logs = tmp_path / "home" / ".local" / "state" / "launcher" / "logs"
     logs.mkdir(parents=True)
-    (logs / "a.log").write_text("Traceback (most recent call last)\nRuntimeError: CUDA error\n", encoding="utf-8")
+    (logs / "a.log").write_text(
+        "Traceback (most recent call last)\nRuntimeError: CUDA error\n", encoding="utf-8"
+    )
     (logs / "empty.log").touch()
-    (finding,) = examined(launch, "--presets", str(scripted), "--port", str(port), code=0, PYTHONPATH=stand_ins)["log"]
+    (finding,) = examined(
+        launch, "--presets", str(scripted), "--port", str(port), code=0, PYTHONPATH=stand_ins
+    )["log"]
     assert finding["text"].endswith(": RuntimeError: CUDA error")
     assert finding["mend"].endswith(f"less {logs}/a.log")
 
@@ -110,7 +133,9 @@ def test_an_engine_that_cannot_be_imported(
     (tmp_path / "stand_ins" / "transformers.py").write_text(program, encoding="utf-8")
     (finding,) = examined(launch, "--port", str(port), code=9, PYTHONPATH=stand_ins)["transformers"]
     assert (finding["level"], reason in finding["text"]) == ("fault", True)
-    (finding,) = examined(launch, "--presets", str(scripted), "--port", str(port), code=0, PYTHONPATH=stand_ins)["transformers"]
+    (finding,) = examined(
+        launch, "--presets", str(scripted), "--port", str(port), code=0, PYTHONPATH=stand_ins
+    )["transformers"]
     assert finding["level"] == "warning"
 
 
@@ -124,7 +149,10 @@ def test_its_own_process_loads_nothing_heavy(environment: dict[str, str], script
     program = (
         "import sys; from launcher.cli import run\n"
         f"code = run(['doctor', '--presets', {str(scripted)!r}, '--port', '{port}'])\n"
-        "print([name for name in ('torch', 'transformers', 'lmdeploy', 'gradio') if name in sys.modules], code)\n"
+        "print([name for name in ('torch', 'transformers', 'lmdeploy', 'gradio') if name in"
+        " sys.modules], code)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
+    )
     assert done.stdout.splitlines()[-1] == "[] 0", done.stderr

@@ -48,7 +48,10 @@ class _Host(BaseHTTPRequestHandler):
 
     def _send(self, content: bytes, status: int = 200, length: int | None = None, **headers: str) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(content) if length is None else length), **headers}.items():
+        for name, value in {
+            "Content-Length": str(len(content) if length is None else length),
+            **headers,
+        }.items():
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(content)
@@ -134,7 +137,9 @@ def test_what_a_host_may_do_wrong(host: str, files: PictureFiles, path: str, wor
     assert words in refused.value.message
 
 
-@pytest.mark.parametrize("address", ["file:///etc/passwd", "ftp://a.invalid/b.png", "gopher://a.invalid/", "http://[::1/a.png"])
+@pytest.mark.parametrize(
+    "address", ["file:///etc/passwd", "ftp://a.invalid/b.png", "gopher://a.invalid/", "http://[::1/a.png"]
+)
 def test_only_http_is_fetched(files: PictureFiles, address: str) -> None:
     with pytest.raises(PictureError, match="only http and https addresses can"):
         files.find([address], Path())

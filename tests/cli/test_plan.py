@@ -12,7 +12,15 @@ def test_the_table_shows_every_part_what_follows_and_what_changed(launch: Launch
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[0] == "internvl2-2b on TurboMind, bfloat16: 8 GiB free on the card, budget 8 GiB"
-    for part in ("language model", "picture tower", "projector", "CUDA context", "activations", "KV cache", "together"):
+    for part in (
+        "language model",
+        "picture tower",
+        "projector",
+        "CUDA context",
+        "activations",
+        "KV cache",
+        "together",
+    ):
         assert any(line.startswith(part) and "|" in line for line in lines)
     assert "12 tiles and a thumbnail: 3,328 tokens" in done.stdout
     assert any(line.startswith("changed: KV cache bits 16 -> 8") for line in lines)
@@ -22,7 +30,11 @@ def test_the_table_shows_every_part_what_follows_and_what_changed(launch: Launch
 def test_json_has_the_figures(launch: Launch) -> None:
     done = launch("plan", "internvl2-2b", "internvl2-2b-awq", "--gpu-gib", "8", "--json")
     first, awq = json.loads(done.stdout)
-    assert (first["name"], first["plan"]["engine"], first["plan"]["kv_bits"]) == ("internvl2-2b", "turbomind", 8)
+    assert (first["name"], first["plan"]["engine"], first["plan"]["kv_bits"]) == (
+        "internvl2-2b",
+        "turbomind",
+        8,
+    )
     assert sum(first["plan"]["parts"].values()) == first["plan"]["total_bytes"] <= 8 * 2**30
     assert awq["plan"]["parts"]["language_model"] < first["plan"]["parts"]["language_model"] / 2
 

@@ -22,7 +22,12 @@ def test_json_has_the_same_for_programs(launch: Launch) -> None:
     done = launch("presets", "--json", CUDA_VISIBLE_DEVICES="")
     found = {each["name"]: each for each in json.loads(done.stdout)}
     model = found["internvl2-2b"]
-    assert (model["state"], model["kind"], model["engine"], model["folder"]) == ("needs_download", "vision", None, None)
+    assert (model["state"], model["kind"], model["engine"], model["folder"]) == (
+        "needs_download",
+        "vision",
+        None,
+        None,
+    )
     assert model["command"].endswith("launcher pull internvl2-2b")
     assert "internvl2-2b is not on this machine" in model["reason"]
     assert model["title"]["zh"]
@@ -41,9 +46,12 @@ def test_check_passes_the_shipped_files(launch: Launch) -> None:
     assert launch("presets", "--check").stdout == done.stdout
 
 
-def test_check_names_each_fault_on_one_line_and_exits_with_2(launch: Launch, tmp_path: Path, scripted: Path) -> None:
+def test_check_names_each_fault_on_one_line_and_exits_with_2(
+    launch: Launch, tmp_path: Path, scripted: Path
+) -> None:
     (tmp_path / "x.yaml").write_text(
-        "name: x\ntitle: X\nkind: text\nsources: [/x]\nmemory:\n  kv_cache_ratio: 1.7\n  kv_bit: 8\n", encoding="utf-8"
+        "name: x\ntitle: X\nkind: text\nsources: [/x]\nmemory:\n  kv_cache_ratio: 1.7\n  kv_bit: 8\n",
+        encoding="utf-8",
     )
     done = launch("presets", "--check", ".")
     assert done.returncode == 2
@@ -64,4 +72,6 @@ def test_the_list_shows_the_others_beside_a_wrong_one(launch: Launch, tmp_path: 
 
 def test_the_schema(launch: Launch) -> None:
     assert json.loads(launch("presets", "--schema").stdout) == json_schema()
-    assert launch("presets", "--schema").stdout == (ROOT / "presets" / "preset.schema.json").read_text(encoding="utf-8")
+    assert launch("presets", "--schema").stdout == (ROOT / "presets" / "preset.schema.json").read_text(
+        encoding="utf-8"
+    )

@@ -1,4 +1,5 @@
-"""``launcher pull`` as a person runs it, against a server on this machine that plays the hubs, with every fault in turn."""
+"""``launcher pull`` as a person runs it, against a server on this machine that plays the hubs, with every
+fault in turn."""
 
 from __future__ import annotations
 
@@ -44,7 +45,8 @@ def preset(tmp_path: Path) -> Path:
     sources = ["${LAUNCHER_MODELS}/tiny", f"hf:{MODEL}", f"modelscope:{MODEL}"]
     file = tmp_path / "tiny.yaml"
     file.write_text(
-        f"name: tiny\ntitle: Tiny\nkind: text\nengine: transformers\nsources: {json.dumps(sources)}\n", encoding="utf-8"
+        f"name: tiny\ntitle: Tiny\nkind: text\nengine: transformers\nsources: {json.dumps(sources)}\n",
+        encoding="utf-8",
     )
     return file
 
@@ -77,7 +79,9 @@ def failed(done: subprocess.CompletedProcess[str], code: int = 3) -> str:
 
 
 @pytest.mark.parametrize("kind", HUBS)
-def test_what_is_needed_lands_where_the_launcher_finds_it(launch: Launch, hub: PlayedHub, tmp_path: Path, kind: str) -> None:
+def test_what_is_needed_lands_where_the_launcher_finds_it(
+    launch: Launch, hub: PlayedHub, tmp_path: Path, kind: str
+) -> None:
     assert state(launch) == "needs_download"
     done = pull(launch, "--from", kind)
     folder = folder_of(done)
@@ -95,16 +99,21 @@ def test_hugging_face_s_own_programs_find_it(launch: Launch, tmp_path: Path) -> 
     assert folder == cache / "models--org--tiny.1b" / "snapshots" / COMMIT
     program = (
         "import sys; from huggingface_hub import scan_cache_dir, snapshot_download\n"
-        f"assert snapshot_download({MODEL!r}, local_files_only=True, cache_dir=sys.argv[1]) == {str(folder)!r}\n"
+        f"assert snapshot_download({MODEL!r}, local_files_only=True, cache_dir=sys.argv[1]) =="
+        f" {str(folder)!r}\n"
         "found = scan_cache_dir(sys.argv[1]); assert not found.warnings, found.warnings\n"
         "((revision,),) = [repo.revisions for repo in found.repos]; assert revision.refs == {'main'}\n"
     )
-    done = subprocess.run([sys.executable, "-c", program, str(cache)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(cache)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("kind", HUBS)
-def test_a_connection_that_is_cut_is_taken_up_where_it_ended(launch: Launch, hub: PlayedHub, kind: str) -> None:
+def test_a_connection_that_is_cut_is_taken_up_where_it_ended(
+    launch: Launch, hub: PlayedHub, kind: str
+) -> None:
     hub.cuts[SHARD] = [1000, 2000, 0]
     folder = folder_of(pull(launch, "--from", kind))
     assert hub.ranges_of(SHARD) == ["", "bytes=1000-", "bytes=3000-", "bytes=3000-"]
@@ -117,10 +126,18 @@ def test_a_hub_without_ranges_begins_anew(launch: Launch, hub: PlayedHub) -> Non
     assert (folder / SHARD).read_bytes() == checkpoint_files()[SHARD]
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
 @pytest.mark.parametrize("kind", HUBS)
 def test_a_command_that_is_stopped_goes_on_the_next_time(
-    launch: Launch, environment: dict[str, str], tmp_path: Path, hub: PlayedHub, kind: str, number: int, code: int
+    launch: Launch,
+    environment: dict[str, str],
+    tmp_path: Path,
+    hub: PlayedHub,
+    kind: str,
+    number: int,
+    code: int,
 ) -> None:
     hub.held = SHARD
     with started(environment, tmp_path, "--from", kind) as process:
@@ -155,7 +172,9 @@ def started(environment: dict[str, str], tmp_path: Path, *arguments: str) -> sub
 
 @pytest.mark.parametrize("kind", HUBS)
 @pytest.mark.parametrize("file", [SHARD, "config.json"])
-def test_a_wrong_hash_is_refused(launch: Launch, hub: PlayedHub, tmp_path: Path, kind: str, file: str) -> None:
+def test_a_wrong_hash_is_refused(
+    launch: Launch, hub: PlayedHub, tmp_path: Path, kind: str, file: str
+) -> None:
     hub.spoilt = {file}
     assert f"What came as {file} is not what the hub announced" in failed(pull(launch, "--from", kind))
     assert state(launch) == "needs_download"
@@ -178,7 +197,9 @@ class _Longer(dict[str, bytes]):
         return super().__getitem__(name) + (b"more" if name == SHARD else b"")
 
 
-def test_a_part_from_before_that_is_wrong_is_fetched_anew(launch: Launch, hub: PlayedHub, tmp_path: Path) -> None:
+def test_a_part_from_before_that_is_wrong_is_fetched_anew(
+    launch: Launch, hub: PlayedHub, tmp_path: Path
+) -> None:
     hub.cuts[SHARD], hub.status = [4000], {"model-00002-of-00002.safetensors": 404}
     failed(pull(launch, "--to", "model"))
     shard = tmp_path / "model" / SHARD
@@ -201,7 +222,9 @@ def test_a_kept_part_whose_bytes_are_wrong(launch: Launch, hub: PlayedHub, tmp_p
     assert (tmp_path / "model" / SHARD).read_bytes() == checkpoint_files()[SHARD]
 
 
-def test_files_that_are_whole_are_not_fetched_twice_and_broken_ones_are(launch: Launch, hub: PlayedHub) -> None:
+def test_files_that_are_whole_are_not_fetched_twice_and_broken_ones_are(
+    launch: Launch, hub: PlayedHub
+) -> None:
     folder = folder_of(pull(launch))
     hub.fetched.clear()
     folder_of(pull(launch, "--from", "hf"))
@@ -269,7 +292,9 @@ def test_without_room_nothing_is_fetched(environment: dict[str, str], hub: Playe
 
 
 @pytest.mark.parametrize("kind", HUBS)
-def test_a_disk_that_fills_up_meanwhile(environment: dict[str, str], hub: PlayedHub, tmp_path: Path, kind: str) -> None:
+def test_a_disk_that_fills_up_meanwhile(
+    environment: dict[str, str], hub: PlayedHub, tmp_path: Path, kind: str
+) -> None:
     disk = tmp_path / "disk"
     with on_small_disk(environment, tmp_path, "512k", "--from", kind) as process:
         inside = Path(f"/proc/{process.pid}/root{disk}")
@@ -296,11 +321,15 @@ def why_not_mount() -> str:
     """ "" where a user may mount a file system in a namespace of its own."""
     if shutil.which("unshare") is None:
         return "there is no unshare"
-    tried = subprocess.run(["unshare", "--mount", "--map-root-user", "true"], capture_output=True, text=True, check=False)
+    tried = subprocess.run(
+        ["unshare", "--mount", "--map-root-user", "true"], capture_output=True, text=True, check=False
+    )
     return tried.stderr.strip()
 
 
-def on_small_disk(environment: dict[str, str], tmp_path: Path, size: str, *arguments: str) -> subprocess.Popen[bytes]:
+def on_small_disk(
+    environment: dict[str, str], tmp_path: Path, size: str, *arguments: str
+) -> subprocess.Popen[bytes]:
     """The command in a mount namespace of its own, where ``disk`` is a file system of the given size."""
     if why := why_not_mount():
         pytest.skip(f"no file system can be mounted here: {why}; see the test of a file size limit")
@@ -322,10 +351,14 @@ def on_small_disk(environment: dict[str, str], tmp_path: Path, size: str, *argum
         "launcher",
         *words,
     ]
-    return subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    return subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
 
 
-def test_a_disk_that_refuses_a_file_of_this_size(environment: dict[str, str], hub: PlayedHub, tmp_path: Path) -> None:
+def test_a_disk_that_refuses_a_file_of_this_size(
+    environment: dict[str, str], hub: PlayedHub, tmp_path: Path
+) -> None:
     """As FAT32 does from 4 GB on; here by the process's own limit."""
     limit = 50_000
     done = subprocess.run(
@@ -340,7 +373,9 @@ def test_a_disk_that_refuses_a_file_of_this_size(environment: dict[str, str], hu
     )
     said = failed(done)
     assert f"{tmp_path / 'model'} cannot be written: File too large" in said
-    assert said.endswith("Choose another folder with --to, then type again: launcher pull tiny --to model --presets tiny.yaml")
+    assert said.endswith(
+        "Choose another folder with --to, then type again: launcher pull tiny --to model --presets tiny.yaml"
+    )
     (part,) = unfinished(tmp_path)
     assert part.stat().st_size == limit
 
@@ -353,7 +388,10 @@ def test_a_place_that_is_a_file(launch: Launch, tmp_path: Path) -> None:
 def test_a_folder_of_one_s_own(launch: Launch, tmp_path: Path) -> None:
     done = pull(launch, "--to", "models/tiny")
     assert folder_of(done) == tmp_path / "models" / "tiny"
-    assert done.stderr.splitlines()[-1] == f"So that the launcher finds this one, type: export LAUNCHER_MODELS={tmp_path}/models"
+    assert (
+        done.stderr.splitlines()[-1]
+        == f"So that the launcher finds this one, type: export LAUNCHER_MODELS={tmp_path}/models"
+    )
     assert state(launch) == "needs_download"
     assert state(launch, LAUNCHER_MODELS=f"{tmp_path}/models") == "ready"
 
@@ -408,14 +446,21 @@ def test_a_token_stays_with_the_hub(launch: Launch, hub: PlayedHub) -> None:
 
 
 def test_a_preset_without_a_hub(launch: Launch, preset: Path) -> None:
-    preset.write_text(preset.read_text(encoding="utf-8").replace(f', "hf:{MODEL}", "modelscope:{MODEL}"', ""), encoding="utf-8")
+    preset.write_text(
+        preset.read_text(encoding="utf-8").replace(f', "hf:{MODEL}", "modelscope:{MODEL}"', ""),
+        encoding="utf-8",
+    )
     assert "tiny names no hub to download from" in failed(pull(launch))
 
 
 def test_a_hub_that_the_preset_does_not_name(launch: Launch, preset: Path) -> None:
-    preset.write_text(preset.read_text(encoding="utf-8").replace(f', "modelscope:{MODEL}"', ""), encoding="utf-8")
+    preset.write_text(
+        preset.read_text(encoding="utf-8").replace(f', "modelscope:{MODEL}"', ""), encoding="utf-8"
+    )
     said = failed(pull(launch, "--from", "modelscope"))
-    assert said == "launcher: tiny is not on modelscope\nType: launcher pull tiny --presets tiny.yaml --from hf"
+    assert (
+        said == "launcher: tiny is not on modelscope\nType: launcher pull tiny --presets tiny.yaml --from hf"
+    )
 
 
 def test_a_model_that_comes_with_the_launcher(launch: Launch) -> None:
@@ -429,7 +474,9 @@ def test_a_bar_in_a_terminal(environment: dict[str, str], hub: PlayedHub, tmp_pa
     hub.held = SHARD
     command = [sys.executable, "-m", "launcher", "pull", "tiny", "--presets", "tiny.yaml"]
     terminal = {**environment, "TERM": "xterm", "COLUMNS": "120"}
-    with subprocess.Popen(command, cwd=tmp_path, env=terminal, stdout=subprocess.PIPE, stderr=theirs) as process:
+    with subprocess.Popen(
+        command, cwd=tmp_path, env=terminal, stdout=subprocess.PIPE, stderr=theirs
+    ) as process:
         os.close(theirs)
         shown = b""
         with os.fdopen(ours, "rb", buffering=0) as screen:

@@ -1,4 +1,5 @@
-"""``launcher serve`` as a process of its own: what it prints, what it refuses, and that it leaves nothing behind."""
+"""``launcher serve`` as a process of its own: what it prints, what it refuses, and that it leaves nothing
+behind."""
 
 from __future__ import annotations
 
@@ -122,7 +123,9 @@ def test_a_name_to_preload_that_is_not_offered(presets: Path) -> None:
 
 
 def test_a_model_to_preload_that_cannot_run_here(presets: Path) -> None:
-    (presets / "one.yaml").write_text(PRESET.format(folder=presets / "absent").replace("scripted", "transformers"))
+    (presets / "one.yaml").write_text(
+        PRESET.format(folder=presets / "absent").replace("scripted", "transformers")
+    )
     code, said = refused(presets, "--port", str(free_port()), "--preload", "one")
     assert code == 3
     assert "absent" in said

@@ -1,4 +1,5 @@
-"""The shipped checkpoints load, decode with transformers' own ``generate`` and answer held-out questions as the judge wants."""
+"""The shipped checkpoints load, decode with transformers' own ``generate`` and answer held-out questions as
+the judge wants."""
 
 from __future__ import annotations
 
@@ -21,7 +22,8 @@ from launcher.models.prompts import TEMPLATES
 CHECKPOINTS = Path(launcher.demo.__file__).parent / "checkpoints"
 PICTURES = 12
 LEAST_SHARE = {"describe": 0.75}
-"""Of right answers, over both languages. The goal is 97 % (describe 85 %); so few questions need room for chance."""
+"""Of right answers, over both languages. The goal is 97 % (describe 85 %); so few questions need room for
+chance."""
 
 
 def _load(name: str) -> tuple[Family, Any]:
@@ -38,7 +40,13 @@ def _answer(family: Family, model: Any, prompt_ids: list[int], **pictures: torch
     ids = torch.tensor([prompt_ids])
     mask = torch.ones_like(ids)
     out = model.generate(
-        input_ids=ids, attention_mask=mask, max_new_tokens=120, do_sample=False, eos_token_id=end, pad_token_id=2, **pictures
+        input_ids=ids,
+        attention_mask=mask,
+        max_new_tokens=120,
+        do_sample=False,
+        eos_token_id=end,
+        pad_token_id=2,
+        **pictures,
     )
     return family.encoder.decode(out[0, len(prompt_ids) :].tolist())
 
@@ -73,7 +81,9 @@ def test_tiny_chat_answers_held_out_conversations() -> None:
         for kind in CHAT_KINDS:
             for language in ("en", "zh"):
                 turns = draw_conversation(HELD_OUT_START + 50_000 + index, language, kind)
-                conversation = writer.write([(t.text, t.answer, n == len(turns) - 1) for n, t in enumerate(turns)], [], [])
+                conversation = writer.write(
+                    [(t.text, t.answer, n == len(turns) - 1) for n, t in enumerate(turns)], [], []
+                )
                 prompt_ids = conversation.ids[conversation.marks == 0].tolist()
                 asked += 1
                 good += right(turns[-1], _answer(family, model, prompt_ids))

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from launcher.demo.conversations import CHAT_KINDS, FALLBACK, GREETING, UNKNOWN_NAME, ChatKind, ChatTurn, draw_conversation, right
+from launcher.demo.conversations import (
+    CHAT_KINDS,
+    FALLBACK,
+    GREETING,
+    UNKNOWN_NAME,
+    ChatKind,
+    ChatTurn,
+    draw_conversation,
+    right,
+)
 from launcher.demo.wordings import LANGUAGES, Language
 
 seeds = st.integers(min_value=0, max_value=2**48)
@@ -72,7 +81,8 @@ def test_the_same_seed_gives_the_same_conversation() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "same"), [("12.", True), (" 12 ", True), ("12!", True), ("13.", False), ("12. 13.", False), ("", False)]
+    ("answer", "same"),
+    [("12.", True), (" 12 ", True), ("12!", True), ("13.", False), ("12. 13.", False), ("", False)],
 )
 def test_right_overlooks_marks_and_spaces_only(answer: str, same: bool) -> None:
     assert right(ChatTurn("add", "en", "What is 7 + 5?", "12."), answer) is same

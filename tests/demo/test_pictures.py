@@ -10,7 +10,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from launcher.demo.pictures import COLOURS, GAP_SHARE, MIN_CONTRAST, Scene, as_opened, contrast, draw_scene, encode, render
+from launcher.demo.pictures import (
+    COLOURS,
+    GAP_SHARE,
+    MIN_CONTRAST,
+    Scene,
+    as_opened,
+    contrast,
+    draw_scene,
+    encode,
+    render,
+)
 
 seeds = st.integers(min_value=0, max_value=2**48)
 

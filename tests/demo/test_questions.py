@@ -1,4 +1,5 @@
-"""No question has two right answers, and the right answer is read off the scene by other means than the generator's."""
+"""No question has two right answers, and the right answer is read off the scene by other means than the
+generator's."""
 
 from __future__ import annotations
 
@@ -30,7 +31,9 @@ seeds = st.integers(min_value=0, max_value=2**48)
 languages = st.sampled_from(LANGUAGES)
 
 
-def _asked(seed: int, kind: QuestionKind, language: Language, reword: bool = False) -> tuple[Scene, Question | None]:
+def _asked(
+    seed: int, kind: QuestionKind, language: Language, reword: bool = False
+) -> tuple[Scene, Question | None]:
     scene = draw_scene(seed)
     return scene, ask(scene, kind, language, random.Random(seed), reword=reword)
 
@@ -77,7 +80,9 @@ def test_places_are_asked_only_when_beyond_doubt(seed: int) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(seeds, languages, st.booleans())
-def test_where_and_describe_are_not_asked_of_doubtful_places(seed: int, language: Language, reword: bool) -> None:
+def test_where_and_describe_are_not_asked_of_doubtful_places(
+    seed: int, language: Language, reword: bool
+) -> None:
     scene, question = _asked(seed, "describe", language, reword)
     doubtful = any(place_of(shape, scene) is None for shape in scene.shapes)
     assert (question is None) == doubtful
@@ -149,7 +154,9 @@ def test_the_listed_wordings_come_first(language: Language) -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(seeds, languages, st.sampled_from(PICTURE_KINDS))
-def test_judge_accepts_the_right_answer_and_slack_in_writing(seed: int, language: Language, kind: QuestionKind) -> None:
+def test_judge_accepts_the_right_answer_and_slack_in_writing(
+    seed: int, language: Language, kind: QuestionKind
+) -> None:
     _, question = _asked(seed, kind, language, reword=True)
     if question:
         assert judge(question, question.answer)
@@ -158,7 +165,9 @@ def test_judge_accepts_the_right_answer_and_slack_in_writing(seed: int, language
 
 @settings(max_examples=300, deadline=None)
 @given(seeds, seeds, languages, st.sampled_from(PICTURE_KINDS))
-def test_judge_rejects_another_scenes_answer(seed: int, other_seed: int, language: Language, kind: QuestionKind) -> None:
+def test_judge_rejects_another_scenes_answer(
+    seed: int, other_seed: int, language: Language, kind: QuestionKind
+) -> None:
     _, question = _asked(seed, kind, language)
     _, other = _asked(other_seed, kind, language)
     if question and other and question.answer != other.answer:
@@ -201,7 +210,14 @@ def test_judge_of_places(answer: str, right: bool) -> None:
 
 @pytest.mark.parametrize(
     ("answer", "right"),
-    [("Three.", True), ("3", True), ("three", True), ("Four.", False), ("33", False), ("Three or four.", False)],
+    [
+        ("Three.", True),
+        ("3", True),
+        ("three", True),
+        ("Four.", False),
+        ("33", False),
+        ("Three or four.", False),
+    ],
 )
 def test_judge_of_counts(answer: str, right: bool) -> None:
     assert judge(Question("count", "en", "How many shapes are there?", "Three."), answer) is right
@@ -217,7 +233,8 @@ def test_outside_questions_have_the_honest_answer() -> None:
 
 
 def test_held_out_pictures_are_none_of_the_training_parts() -> None:
-    # Training draws scenes of seeds below 2**39 + 2**39: see records.ShapesRecords and the program's SEEDS_A_RUN.
+    # Training draws scenes of seeds below 2**39 + 2**39: see records.ShapesRecords and the program's
+    # SEEDS_A_RUN.
     assert held_out_scene(0).seed == HELD_OUT_START == 2**40
     cases = list(held_out_cases(3))
     assert {case.scene.seed for case in cases} == {HELD_OUT_START, HELD_OUT_START + 1, HELD_OUT_START + 2}

@@ -1,4 +1,5 @@
-"""The training program writes exactly what an engine reads: the same ids, pixels, weights and greedy answers."""
+"""The training program writes exactly what an engine reads: the same ids, pixels, weights and greedy
+answers."""
 
 from __future__ import annotations
 
@@ -44,21 +45,35 @@ def exported(family: Family, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     return model, folder
 
 
-def test_the_fast_tokenizer_gives_the_trainings_ids(family: Family, exported: tuple[torch.nn.Module, Path]) -> None:
+def test_the_fast_tokenizer_gives_the_trainings_ids(
+    family: Family, exported: tuple[torch.nn.Module, Path]
+) -> None:
     fast = InternLM2Tokenizer.from_pretrained(exported[1])
     rng = random.Random(0)
-    texts = ["Anna 小明 🙂\tx  y", "<|im_start|>user\nReverse zebra.<|im_end|>\n<|im_start|>assistant\narbez.<|im_end|>\n"]
+    texts = [
+        "Anna 小明 🙂\tx  y",
+        "<|im_start|>user\nReverse zebra.<|im_end|>\n<|im_start|>assistant\narbez.<|im_end|>\n",
+    ]
     for seed in range(100):
-        question = ask(draw_scene(seed), rng.choice(("colour", "exists", "count", "outside")), rng.choice(("en", "zh")), rng)
+        question = ask(
+            draw_scene(seed),
+            rng.choice(("colour", "exists", "count", "outside")),
+            rng.choice(("en", "zh")),
+            rng,
+        )
         texts += [question.text, question.answer] if question else []
     if family.name == "shapes-xcomposer2":  # its tokenizer leaves the chat tokens' old names as they are
-        texts[1] = texts[1].replace("<|im_start|>", "[UNUSED_TOKEN_146]").replace("<|im_end|>", "[UNUSED_TOKEN_145]")
+        texts[1] = (
+            texts[1].replace("<|im_start|>", "[UNUSED_TOKEN_146]").replace("<|im_end|>", "[UNUSED_TOKEN_145]")
+        )
     for text in texts:
         assert fast.encode(text, add_special_tokens=False) == family.encoder.encode(text), text
     assert len(fast) == family.encoder.size
 
 
-def test_a_reloaded_checkpoint_is_the_model_rounded(family: Family, exported: tuple[torch.nn.Module, Path]) -> None:
+def test_a_reloaded_checkpoint_is_the_model_rounded(
+    family: Family, exported: tuple[torch.nn.Module, Path]
+) -> None:
     model, folder = exported
     loaded = family.with_picture_token(family.load(folder, torch.float32, "cpu"))
     rounded = {name: p.detach().to(torch.bfloat16).float() for name, p in model.named_parameters()}
@@ -68,7 +83,9 @@ def test_a_reloaded_checkpoint_is_the_model_rounded(family: Family, exported: tu
     assert (folder / "model.safetensors").stat().st_size < 5.3e6
 
 
-def test_a_run_goes_on_from_the_rounded_weights(family: Family, exported: tuple[torch.nn.Module, Path]) -> None:
+def test_a_run_goes_on_from_the_rounded_weights(
+    family: Family, exported: tuple[torch.nn.Module, Path]
+) -> None:
     model, folder = exported
     other = family.build()
     resume(family, other, folder)
@@ -116,7 +133,13 @@ def test_cells_name_the_shape_that_lies_under_them() -> None:
     labels = label_cells(scene, [(0.0, 0.0, 1.0, 1.0)], 16)
     assert labels.shape[0] == 256
     centres = Counter(labels[:, 1].tolist())
-    assert sum(count for label, count in centres.items() if label) in (2, 3, 4, 6, 8)  # a middle on an edge counts twice
+    assert sum(count for label, count in centres.items() if label) in (
+        2,
+        3,
+        4,
+        6,
+        8,
+    )  # a middle on an edge counts twice
     assert set(labels[:, 0].tolist()) - {0} == set(centres) - {0}
 
 
@@ -153,7 +176,9 @@ def test_training_learns_a_picture_by_heart_and_evaluation_sees_it() -> None:
         trainer = Trainer(family, model, store, settings, lambda text: None)
         trainer.train(workers)
     after = evaluate(family, model, store, [*KIND_NAMES])
-    assert all(share == 0 for kind in before.values() for title, share in kind.items() if "asked" not in title)
+    assert all(
+        share == 0 for kind in before.values() for title, share in kind.items() if "asked" not in title
+    )
     assert any(share == 1 for kind in after.values() for title, share in kind.items() if "asked" not in title)
 
 
@@ -177,7 +202,9 @@ def test_the_store_forgets_the_oldest_and_never_mixes_tiles() -> None:
             self.next = 0
 
         def tiles(self, batch: Batch) -> np.ndarray:
-            return np.concatenate([np.full((r.tile_count, 1, 1, 3), r.cells[0, 0], np.uint8) for r in batch.records])
+            return np.concatenate(
+                [np.full((r.tile_count, 1, 1, 3), r.cells[0, 0], np.uint8) for r in batch.records]
+            )
 
         def give_back(self, batch: Batch) -> None:
             pass

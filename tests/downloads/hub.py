@@ -1,4 +1,5 @@
-"""A server on 127.0.0.1 that plays both hubs: Hugging Face (with the redirect to a store of its own) and ModelScope.
+"""A server on 127.0.0.1 that plays both hubs: Hugging Face (with the redirect to a store of its own) and
+ModelScope.
 
 Faults are set as attributes; ``fetched`` records what was asked for, with the ``Range`` of each request.
 """
@@ -25,7 +26,8 @@ LFS_SUFFIXES = (".safetensors", ".model", ".bin")
 
 
 def checkpoint_files(weight_bytes: int = 300_000) -> dict[str, bytes]:
-    """A repository as they are published: a model in two shards, the same weights as .bin, code, papers, other folders."""
+    """A repository as they are published: a model in two shards, the same weights as .bin, code, papers,
+    other folders."""
     config = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "torch_dtype": "bfloat16"}
     rng = np.random.default_rng(7)
     shards = [save({name: rng.integers(0, 255, weight_bytes // 2, np.uint8)}) for name in ("a", "b")]
@@ -145,7 +147,9 @@ class _Handler(BaseHTTPRequestHandler):
         elif name not in self.played.models:
             self._answer(401, b'{"error": "Invalid username or password."}', error="RepoNotFound")
         else:
-            siblings = [_hugging_face_facts(file, content) for file, content in self.played.models[name].items()]
+            siblings = [
+                _hugging_face_facts(file, content) for file, content in self.played.models[name].items()
+            ]
             self._answer(200, json.dumps({"id": name, "sha": COMMIT, "siblings": siblings}).encode())
 
     def _modelscope_listing(self, name: str) -> None:
@@ -226,10 +230,20 @@ def _hugging_face_facts(name: str, content: bytes) -> dict[str, Any]:
     blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
     facts: dict[str, Any] = {"rfilename": name, "size": len(content), "blobId": blob}
     if name.endswith(LFS_SUFFIXES):
-        facts["lfs"] = {"sha256": hashlib.sha256(content).hexdigest(), "size": len(content), "pointerSize": 134}
+        facts["lfs"] = {
+            "sha256": hashlib.sha256(content).hexdigest(),
+            "size": len(content),
+            "pointerSize": 134,
+        }
     return facts
 
 
 def _modelscope_facts(name: str, content: bytes) -> dict[str, Any]:
     digest = hashlib.sha256(content).hexdigest()
-    return {"Name": name.rpartition("/")[2], "Path": name, "Type": "blob", "Size": len(content), "Sha256": digest}
+    return {
+        "Name": name.rpartition("/")[2],
+        "Path": name,
+        "Type": "blob",
+        "Size": len(content),
+        "Sha256": digest,
+    }

@@ -14,7 +14,10 @@ from launcher.errors import CheckpointError
 ENOUGH = ("config.json", "tokenizer.model", "model.safetensors")
 PLAIN = st.text("abc./\\_-~", min_size=1, max_size=12)
 HOSTILE = st.builds(
-    "{}{}{}".format, st.sampled_from(("", "../", "/", "a/", "..\\", "~/")), PLAIN, st.sampled_from((*ENOUGH, ".py", ""))
+    "{}{}{}".format,
+    st.sampled_from(("", "../", "/", "a/", "..\\", "~/")),
+    PLAIN,
+    st.sampled_from((*ENOUGH, ".py", "")),
 )
 
 
@@ -32,7 +35,11 @@ def test_no_code_no_name_that_leads_elsewhere_and_config_last(names: set[str]) -
     found = taken(*names - set(ENOUGH), *ENOUGH)
     assert set(ENOUGH) <= set(found)
     assert found[-1] == "config.json"
-    assert not [name for name in found if "/" in name or "\\" in name or not name.endswith((".json", ".model", ".safetensors"))]
+    assert not [
+        name
+        for name in found
+        if "/" in name or "\\" in name or not name.endswith((".json", ".model", ".safetensors"))
+    ]
 
 
 @pytest.mark.parametrize(
@@ -47,7 +54,11 @@ def test_no_code_no_name_that_leads_elsewhere_and_config_last(names: set[str]) -
                 "pytorch_model.bin.index.json",
                 "optimizer.bin",
             ],
-            ["pytorch_model.bin.index.json", "pytorch_model-00001-of-00002.bin", "pytorch_model-00002-of-00002.bin"],
+            [
+                "pytorch_model.bin.index.json",
+                "pytorch_model-00001-of-00002.bin",
+                "pytorch_model-00002-of-00002.bin",
+            ],
         ),
     ],
 )

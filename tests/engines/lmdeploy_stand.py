@@ -1,7 +1,8 @@
-"""LMDeploy's own front half (sessions, prompts, pictures, detokenising, errors) over a back half that plays a script.
+"""LMDeploy's own front half (sessions, prompts, pictures, detokenising, errors) over a back half that plays a
+script.
 
-What stands in for the GPU is below the seam at which LMDeploy itself swaps TurboMind and the PyTorch engine: a handle's
-``async_stream_infer``. Everything above it is the installed package.
+What stands in for the GPU is below the seam at which LMDeploy itself swaps TurboMind and the PyTorch engine:
+a handle's ``async_stream_infer``. Everything above it is the installed package.
 """
 
 from __future__ import annotations
@@ -97,12 +98,15 @@ class StandEngine(AsyncEngine):  # type: ignore[misc]
         self._script = script
         super().__init__(**rest)
 
-    def _build_turbomind(self, model_path: str, backend_config: TurbomindEngineConfig, **rest: Any) -> ScriptedEngine:
+    def _build_turbomind(
+        self, model_path: str, backend_config: TurbomindEngineConfig, **rest: Any
+    ) -> ScriptedEngine:
         return ScriptedEngine(backend_config, self._script)
 
 
 class VisionModel(InternVLVisionModel):  # type: ignore[misc]
-    """LMDeploy's own, but for torchvision's transform, which a CPU set does not have: ``tests/models`` holds ours equal to it."""
+    """LMDeploy's own, but for torchvision's transform, which a CPU set does not have: ``tests/models`` holds
+    ours equal to it."""
 
     def build_preprocessor(self, trust_remote_code: bool = False) -> None:
         self.config, self.vision_config = self.hf_config, self.hf_config.vision_config
@@ -130,7 +134,9 @@ class Stand:
         architecture, config = get_model_arch(str(folder))
         template = TEMPLATES["internvl2" if architecture == "InternVLChatModel" else "internlm2"]
         sizes = model_sizes(config.to_dict() | {"architectures": [architecture]})
-        self.plan: MemoryPlan = plan_memory(MemorySettings(**memory), sizes, "turbomind", Card(8 * GIB, 8 * GIB))
+        self.plan: MemoryPlan = plan_memory(
+            MemorySettings(**memory), sizes, "turbomind", Card(8 * GIB, 8 * GIB)
+        )
         self.script = script
         self.async_engine = StandEngine(
             script,
@@ -149,7 +155,9 @@ class Stand:
         model = VisionModel(str(folder), hf_config=config, backend="turbomind")
         model.build_preprocessor()
         engine = self.async_engine
-        return MultimodalProcessor(engine.tokenizer, engine.chat_template, vl_encoder=Encoder(model), backend="turbomind")
+        return MultimodalProcessor(
+            engine.tokenizer, engine.chat_template, vl_encoder=Encoder(model), backend="turbomind"
+        )
 
     def session(self) -> Any:
         return self.async_engine.session_mgr.get()

@@ -58,13 +58,29 @@ NAMES = {
     "lmdeploy.vl.model.internvl": ["InternVLVisionModel", "dynamic_preprocess"],
 }
 ATTRIBUTES = {
-    "lmdeploy.serve.core.async_engine:AsyncEngine": ["preprocess", "generate", "_request_error_from_status", "close"],
+    "lmdeploy.serve.core.async_engine:AsyncEngine": [
+        "preprocess",
+        "generate",
+        "_request_error_from_status",
+        "close",
+    ],
     "lmdeploy.pipeline:Pipeline": ["session", "close"],
     "lmdeploy.serve.managers.session_manager:Session": ["async_close"],
 }
 PARAMETERS = {
-    "lmdeploy.api:pipeline": ["model_path", "backend_config", "chat_template_config", "log_level", "trust_remote_code"],
-    "lmdeploy.serve.core.async_engine:AsyncEngine.preprocess": ["messages", "session_id", "gen_config", "do_preprocess"],
+    "lmdeploy.api:pipeline": [
+        "model_path",
+        "backend_config",
+        "chat_template_config",
+        "log_level",
+        "trust_remote_code",
+    ],
+    "lmdeploy.serve.core.async_engine:AsyncEngine.preprocess": [
+        "messages",
+        "session_id",
+        "gen_config",
+        "do_preprocess",
+    ],
     "lmdeploy.serve.core.async_engine:AsyncEngine.generate": ["request"],
 }
 FIELDS = {
@@ -124,8 +140,15 @@ def test_turbomind_takes_the_plan(plans: dict[EngineKind, MemoryPlan]) -> None:
     plan = plans["turbomind"]
     config = turbomind_config(plan, 0.1)
     assert isinstance(config, TurbomindEngineConfig)
-    assert (config.session_len, config.max_prefill_token_num) == (plan.session_tokens, plan.max_prefill_tokens)
-    assert (config.cache_max_entry_count, config.quant_policy, config.enable_prefix_caching) == (0.1, plan.kv_bits, True)
+    assert (config.session_len, config.max_prefill_token_num) == (
+        plan.session_tokens,
+        plan.max_prefill_tokens,
+    )
+    assert (config.cache_max_entry_count, config.quant_policy, config.enable_prefix_caching) == (
+        0.1,
+        plan.kv_bits,
+        True,
+    )
 
 
 def test_the_pytorch_engine_takes_the_plan(plans: dict[EngineKind, MemoryPlan]) -> None:
@@ -143,11 +166,19 @@ def test_greedy_stays_greedy_and_keeps_its_repetition_penalty() -> None:
     assert penalised.do_sample
     assert (penalised.top_k, penalised.repetition_penalty) == (1, 1.2)
     drawn = generation_config(GenerationOptions(temperature=0.7, top_p=0.9, top_k=40, seed=5), [2])
-    assert (drawn.do_sample, drawn.temperature, drawn.top_p, drawn.top_k, drawn.random_seed) == (True, 0.7, 0.9, 40, 5)
+    assert (drawn.do_sample, drawn.temperature, drawn.top_p, drawn.top_k, drawn.random_seed) == (
+        True,
+        0.7,
+        0.9,
+        40,
+        5,
+    )
 
 
 @pytest.mark.parametrize("write", [write_internlm2, write_internvl2])
-def test_lmdeploy_reads_our_configs_and_tokenizer_without_remote_code(write: typing.Any, tmp_path: Path) -> None:
+def test_lmdeploy_reads_our_configs_and_tokenizer_without_remote_code(
+    write: typing.Any, tmp_path: Path
+) -> None:
     register()
     folder = str(write(tmp_path / "model"))
     architecture, config = get_model_arch(folder, trust_remote_code=False)

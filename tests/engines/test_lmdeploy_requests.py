@@ -1,4 +1,5 @@
-"""What becomes of a question on its way through LMDeploy: prompt, stream, stop, every end. Runs without a GPU."""
+"""What becomes of a question on its way through LMDeploy: prompt, stream, stop, every end. Runs without a
+GPU."""
 
 from __future__ import annotations
 
@@ -45,7 +46,9 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def stand(folders: dict[str, Path]) -> Iterator[Maker]:
     made: list[Stand] = []
 
-    def make(kind: str = "text", chat: ChatSettings | None = None, script: Script | None = None, **memory: object) -> Stand:
+    def make(
+        kind: str = "text", chat: ChatSettings | None = None, script: Script | None = None, **memory: object
+    ) -> Stand:
         made.append(Stand(folders[kind], script or Script(), chat or ChatSettings(), **memory))
         return made[-1]
 
@@ -59,7 +62,9 @@ def user(text: str, *pictures: Path) -> tuple[Message, ...]:
 
 
 async def answer(stand: Stand, messages: tuple[Message, ...], **options: object) -> list[Chunk]:
-    return [chunk async for chunk in stand.requests(ChatRequest(messages, GenerationOptions(**options))).chunks()]  # type: ignore[arg-type]
+    return [
+        chunk async for chunk in stand.requests(ChatRequest(messages, GenerationOptions(**options))).chunks()
+    ]  # type: ignore[arg-type]
 
 
 async def said(stand: Stand, messages: tuple[Message, ...], **options: object) -> str:
@@ -90,7 +95,11 @@ async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
 async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, system: str) -> None:
     here = stand(chat=ChatSettings(system_prompt=system))
     here.script.tokens = [end_token(here) - 20, end_token(here)]
-    talk = (Message("user", "Hello <|im_end|> </s>"), Message("assistant", "你好世界"), Message("user", "again  and\nagain"))
+    talk = (
+        Message("user", "Hello <|im_end|> </s>"),
+        Message("assistant", "你好世界"),
+        Message("user", "again  and\nagain"),
+    )
     await answer(here, talk)
     ids = here.script.asked[0]["input_ids"]
     assert ids == here.tokenizer.encode(build_prompt(talk, TEMPLATES["internlm2"], system))
@@ -140,7 +149,9 @@ async def test_an_answer_never_passes_the_session(stand: Maker) -> None:
     assert len(here.script.asked[0]["input_ids"]) + config.max_new_tokens <= here.plan.session_tokens == 900
 
 
-async def test_a_conversation_that_outgrows_the_session_says_by_how_much(stand: Maker, tmp_path: Path) -> None:
+async def test_a_conversation_that_outgrows_the_session_says_by_how_much(
+    stand: Maker, tmp_path: Path
+) -> None:
     picture = tmp_path / "picture.png"
     Image.new("RGB", (900, 600), "red").save(picture)
     here = stand("vision", session_tokens=900)
@@ -154,7 +165,9 @@ async def test_a_conversation_that_outgrows_the_session_says_by_how_much(stand: 
 
 async def test_a_session_with_no_room_for_an_answer_is_full(stand: Maker) -> None:
     here = stand(session_tokens=800)
-    room_for_text = here.plan.session_tokens - len(here.tokenizer.encode(build_prompt(user(""), TEMPLATES["internlm2"])))
+    room_for_text = here.plan.session_tokens - len(
+        here.tokenizer.encode(build_prompt(user(""), TEMPLATES["internlm2"]))
+    )
     dog = here.tokenizer.decode(here.tokenizer.encode("dog", add_special_tokens=False)[:1])
     with pytest.raises(RequestError, match="session holds 800"):
         await answer(here, user(dog * (room_for_text - 10)), max_new_tokens=100)
@@ -176,7 +189,8 @@ async def test_stopping_takes_the_request_off_the_engine(stand: Maker) -> None:
 
 
 async def test_an_answer_that_ended_is_not_waited_for_again(stand: Maker) -> None:
-    """Its last piece comes a moment before LMDeploy's own task is done; stopping in between once waited out the whole limit."""
+    """Its last piece comes a moment before LMDeploy's own task is done; stopping in between once waited out
+    the whole limit."""
     here = stand()
     here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
 

@@ -48,11 +48,18 @@ def called(function: ast.FunctionDef) -> list[str]:
     """The names of all that a function calls, in the order of the source."""
     calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
     calls.sort(key=lambda call: (call.lineno, call.col_offset))
-    return [call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "") for call in calls]
+    return [
+        call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        for call in calls
+    ]
 
 
 def assigned(function: ast.FunctionDef) -> set[str]:
-    return {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)}
+    return {
+        node.attr
+        for node in ast.walk(function)
+        if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+    }
 
 
 @pytest.mark.parametrize("path", METHODS)
@@ -64,14 +71,21 @@ def test_every_method_we_call_exists(path: str) -> None:
 
 def test_turbomind_is_built_in_the_steps_that_waking_repeats() -> None:
     init = methods_of("turbomind/turbomind.py", "TurboMind")["__init__"]
-    steps = [name for name in called(init) if name in ("_from_hf", "export", "_process_weights", "_create_engine")]
+    steps = [
+        name for name in called(init) if name in ("_from_hf", "export", "_process_weights", "_create_engine")
+    ]
     assert steps == ["_from_hf", "export", "_process_weights", "_create_engine"]
     assert {"model_comm", "source_model", "devices"} <= assigned(init)
 
 
 def test_turbomind_reads_a_model_with_the_arguments_that_we_pass() -> None:
     from_hf = methods_of("turbomind/turbomind.py", "TurboMind")["_from_hf"]
-    assert [argument.arg for argument in from_hf.args.args] == ["self", "model_path", "engine_config", "trust_remote_code"]
+    assert [argument.arg for argument in from_hf.args.args] == [
+        "self",
+        "model_path",
+        "engine_config",
+        "trust_remote_code",
+    ]
     assert "engine_config" in assigned(from_hf)
 
 
@@ -93,7 +107,9 @@ def test_source_models_keep_the_engine_under_names_that_we_know(path: str, name:
 
 def test_the_loader_opens_the_checkpoint_by_the_name_that_we_replace() -> None:
     source = parsed("turbomind/model_loader.py")
-    imported = {alias.name for node in source.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    imported = {
+        alias.name for node in source.body if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
     assert "create_checkpoint" in imported
     assert "create_checkpoint" in called(methods_of("turbomind/model_loader.py", "ModelLoader")["export"])
 
@@ -119,4 +135,6 @@ def test_the_host_copy_is_a_whole_checkpoint() -> None:
 
 def test_lmdeploys_sleep_leaves_the_prefix_cache_to_us() -> None:
     """Should LMDeploy come to forget it by itself, this line of ours can go."""
-    assert "block_trie" not in inspect.getsource(importlib.import_module("lmdeploy.pytorch.engine.engine").Engine.sleep)
+    assert "block_trie" not in inspect.getsource(
+        importlib.import_module("lmdeploy.pytorch.engine.engine").Engine.sleep
+    )

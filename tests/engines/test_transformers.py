@@ -83,7 +83,9 @@ async def vision_engine(vision_folder: Path) -> AsyncIterator[TransformersEngine
 
 
 def ask(text: str, *pictures: Path, **options: float | int | None) -> ChatRequest:
-    return ChatRequest((Message("user", text, pictures),), GenerationOptions(**{"max_new_tokens": 12, **options}))  # type: ignore[arg-type]
+    return ChatRequest(
+        (Message("user", text, pictures),), GenerationOptions(**{"max_new_tokens": 12, **options})
+    )  # type: ignore[arg-type]
 
 
 async def answer(engine: TransformersEngine, request: ChatRequest) -> list[Chunk]:
@@ -95,12 +97,13 @@ def text_of(chunks: list[Chunk]) -> str:
 
 
 def prompt_of(question: str, picture_marks: str = "") -> str:
-    return (
-        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{picture_marks}{question}<|im_end|>\n<|im_start|>assistant\n"
-    )
+    turns = (f"system\n{SYSTEM}", f"user\n{picture_marks}{question}")
+    return "".join(f"<|im_start|>{turn}<|im_end|>\n" for turn in turns) + "<|im_start|>assistant\n"
 
 
-def greedy(model: torch.nn.Module, ids: list[int], count: int, pixels: torch.Tensor | None = None) -> list[int]:
+def greedy(
+    model: torch.nn.Module, ids: list[int], count: int, pixels: torch.Tensor | None = None
+) -> list[int]:
     """The plainest decoding: the whole text again for each token."""
     answer_ids: list[int] = []
     pictures = {} if pixels is None else {"pixel_values": pixels}
@@ -114,7 +117,9 @@ def greedy(model: torch.nn.Module, ids: list[int], count: int, pixels: torch.Ten
     return answer_ids
 
 
-async def test_greedy_text_is_that_of_a_plain_loop(text_engine: TransformersEngine, text_folder: Path) -> None:
+async def test_greedy_text_is_that_of_a_plain_loop(
+    text_engine: TransformersEngine, text_folder: Path
+) -> None:
     tokenizer = AutoTokenizer.from_pretrained(text_folder)
     ids = tokenizer.encode(prompt_of("What colour is the star?"))
     expected = greedy(internlm2.load_model(text_folder, torch.float32, "cpu"), ids, 12)
@@ -125,7 +130,11 @@ async def test_greedy_text_is_that_of_a_plain_loop(text_engine: TransformersEngi
     assert [chunk.finish for chunk in chunks[:-1]] == [None] * (len(chunks) - 1)
     assert last.finish == ("length" if len(expected) == 12 else "stop")
     assert last.usage is not None
-    assert (last.usage.prompt_tokens, last.usage.picture_tokens, last.usage.new_tokens) == (len(ids), 0, len(expected))
+    assert (last.usage.prompt_tokens, last.usage.picture_tokens, last.usage.new_tokens) == (
+        len(ids),
+        0,
+        len(expected),
+    )
     assert 0 < last.usage.first_token_s <= last.usage.total_s
 
 
@@ -147,7 +156,8 @@ async def test_pictures_of_all_turns_are_read_in_their_places(
     marks = [f"<img>{'<IMG_CONTEXT>' * 4 * len(each)}</img>\n" for each in tiles]
     ids = tokenizer.encode(
         f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{marks[0]}What is it?<|im_end|>\n"
-        f"<|im_start|>assistant\nA star.<|im_end|>\n<|im_start|>user\n{marks[1]}And this?<|im_end|>\n<|im_start|>assistant\n"
+        f"<|im_start|>assistant\nA star.<|im_end|>\n<|im_start|>user\n{marks[1]}And"
+        f" this?<|im_end|>\n<|im_start|>assistant\n"
     )
     assert ids.count(place) == 16
     expected = greedy(model, ids, 8, torch.cat([to_pixels(each) for each in tiles]))
@@ -168,7 +178,11 @@ async def test_xcomposer2_reads_a_picture_in_its_place(tmp_path: Path, picture: 
         "这是什么？[UNUSED_TOKEN_145]\n[UNUSED_TOKEN_146]assistant\n",
     )
     model = xcomposer2.load_model(folder, torch.float32, "cpu")
-    ids = [*tokenizer.encode(begin), *[model.config.image_token_id] * 9, *tokenizer.encode(question, add_special_tokens=False)]
+    ids = [
+        *tokenizer.encode(begin),
+        *[model.config.image_token_id] * 9,
+        *tokenizer.encode(question, add_special_tokens=False),
+    ]
     pixels = xcomposer2.picture_pixels([Image.open(picture)], 21)
     expected = greedy(model, ids, 8, pixels)
     chunks = await answer(engine, ask("这是什么？", picture, max_new_tokens=8))
@@ -179,14 +193,18 @@ async def test_xcomposer2_reads_a_picture_in_its_place(tmp_path: Path, picture: 
     await engine.close()
 
 
-async def test_a_vision_model_answers_text_alone(vision_engine: TransformersEngine, vision_folder: Path) -> None:
+async def test_a_vision_model_answers_text_alone(
+    vision_engine: TransformersEngine, vision_folder: Path
+) -> None:
     tokenizer = AutoTokenizer.from_pretrained(vision_folder)
     model = internvl2.load_model(vision_folder, torch.float32, "cpu")
     expected = greedy(model, tokenizer.encode(prompt_of("Hello")), 6)
     assert text_of(await answer(vision_engine, ask("Hello", max_new_tokens=6))) == tokenizer.decode(expected)
 
 
-async def test_answers_side_by_side_are_the_same_as_alone(vision_engine: TransformersEngine, picture: Path) -> None:
+async def test_answers_side_by_side_are_the_same_as_alone(
+    vision_engine: TransformersEngine, picture: Path
+) -> None:
     requests = [
         ask("What is it?", picture),
         ask("Hello"),
@@ -243,7 +261,9 @@ async def test_closing_the_stream_stops_the_model_within_a_token(text_engine: Tr
     await anext(stream)
     so_far = calls
     await stream.aclose()
-    await answer(text_engine, ask("Hello", max_new_tokens=1))  # the model's thread has done all that was asked before
+    await answer(
+        text_engine, ask("Hello", max_new_tokens=1)
+    )  # the model's thread has done all that was asked before
     assert calls <= so_far + 2
     hook.remove()
 
@@ -300,11 +320,15 @@ async def test_the_preset_limits_the_tiles(vision_folder: Path, picture: Path) -
     await engine.close()
 
 
-async def test_stop_texts_end_the_answer_and_are_not_shown(text_engine: TransformersEngine, text_folder: Path) -> None:
+async def test_stop_texts_end_the_answer_and_are_not_shown(
+    text_engine: TransformersEngine, text_folder: Path
+) -> None:
     whole = text_of(await answer(text_engine, ask("Hello", max_new_tokens=12)))
     assert len(whole) > 6
     stop = whole[4:6]
-    engine, _ = await loaded(text_folder, "text", chat=ChatSettings(system_prompt=SYSTEM, stop=(stop, "never")))
+    engine, _ = await loaded(
+        text_folder, "text", chat=ChatSettings(system_prompt=SYSTEM, stop=(stop, "never"))
+    )
     chunks = await answer(engine, ask("Hello", max_new_tokens=12))
     assert text_of(chunks) == whole[: whole.index(stop)]
     assert chunks[-1].finish == "stop"
@@ -318,8 +342,12 @@ async def test_markup_in_a_question_is_text(vision_engine: TransformersEngine) -
     assert chunks[-1].usage.picture_tokens == 0
 
 
-@pytest.mark.parametrize("messages", [(), (Message("user", "  "),), (Message("user", "Hi"), Message("assistant", "Hello"))])
-async def test_nothing_asked_is_refused(text_engine: TransformersEngine, messages: tuple[Message, ...]) -> None:
+@pytest.mark.parametrize(
+    "messages", [(), (Message("user", "  "),), (Message("user", "Hi"), Message("assistant", "Hello"))]
+)
+async def test_nothing_asked_is_refused(
+    text_engine: TransformersEngine, messages: tuple[Message, ...]
+) -> None:
     with pytest.raises(RequestError, match="Nothing is asked"):
         await answer(text_engine, ChatRequest(messages))
 

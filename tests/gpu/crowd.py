@@ -1,14 +1,17 @@
-"""Twenty people on three tabs that do not fit together, for minutes: is every answer whole, right and from the right model?
+"""Twenty people on three tabs that do not fit together, for minutes: is every answer whole, right and from
+the right model?
 
     python3 -m tests.gpu.crowd --engine scripted|lmdeploy --out DIR [--seconds 300] [--people 20] [--kills 0]
 
-scripted: the scripted engine in real worker processes, on any machine. lmdeploy: the built-in models on TurboMind and on the
-PyTorch engine, with a budget that holds one of them, on a GPU. Everyone asks without a pause, of a tab drawn anew each time, as
-the page does it: wake, ask, read to the end; each question has one right answer, known beforehand. With --kills the worker of one
-tab is killed that many times at random moments, while it is asked; then its answers may end in one clear error, the next question
-must work, and the other tabs must notice nothing.
+scripted: the scripted engine in real worker processes, on any machine. lmdeploy: the built-in models on
+    TurboMind and on the PyTorch engine, with a budget that holds one of them, on a GPU. Everyone asks without
+    a pause, of a tab drawn anew each time, as
+the page does it: wake, ask, read to the end; each question has one right answer, known beforehand. With
+    --kills the worker of one tab is killed that many times at random moments, while it is asked; then its
+    answers may end in one clear error, the next question must work, and the other tabs must notice nothing.
 
-Writes DIR/crowd-ENGINE-N-kills.json. Ends with 1 where an answer was lost, wrong, or waited for beyond the bound.
+Writes DIR/crowd-ENGINE-N-kills.json. Ends with 1 where an answer was lost, wrong, or waited for beyond the
+bound.
 """
 
 from __future__ import annotations
@@ -34,7 +37,8 @@ from launcher.workers.manager import Manager
 from launcher.workers.scheduler import PATIENCE_S
 
 LOAD_S, ANSWER_S = {"scripted": 4.0, "lmdeploy": 6.0}, {"scripted": 2.0, "lmdeploy": 4.0}
-"""Generous bounds for one wake (or, after a kill, one new start) and for the answers under way. PATIENCE_S comes on top."""
+"""Generous bounds for one wake (or, after a kill, one new start) and for the answers under way. PATIENCE_S
+comes on top."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +108,9 @@ def scripted(folder: Path) -> tuple[Manager, Callable[[], Question]]:
 
     stage = Stage(folder, [])
     names = ("first", "second", "third")
-    manager = stage.manager(*(stage.model(name, size_bytes=6) for name in names), budget_bytes=8, standby=True)
+    manager = stage.manager(
+        *(stage.model(name, size_bytes=6) for name in names), budget_bytes=8, standby=True
+    )
     numbers = iter(range(1, 1 << 40))
     lock = threading.Lock()
 
@@ -113,7 +119,9 @@ def scripted(folder: Path) -> tuple[Manager, Callable[[], Question]]:
             number = next(numbers)
         name, count = random.choice(names), random.randrange(1, 80)
         expected = name + "".join(f"{n} " for n in range(count)) + f"end of {number} "
-        request = ChatRequest((Message("user", f"/name\n/say {count}\nend of {number}"),), GenerationOptions(max_new_tokens=999))
+        request = ChatRequest(
+            (Message("user", f"/name\n/say {count}\nend of {number}"),), GenerationOptions(max_new_tokens=999)
+        )
         return Question(name, request, lambda text: text == expected)
 
     return manager, draw
@@ -135,7 +143,8 @@ def lmdeploy(folder: Path) -> tuple[Manager, Callable[[], Question]]:
 
 
 def first_loads(manager: Manager) -> dict[str, float]:
-    """How long each took to its first load, one after the other: as with ``launcher serve --preload`` of all three."""
+    """How long each took to its first load, one after the other: as with ``launcher serve --preload`` of all
+    three."""
     found = {}
     for status in manager.statuses():
         begun_s = time.monotonic()
@@ -148,9 +157,14 @@ def run(manager: Manager, draw: Callable[[], Question], args: argparse.Namespace
     tally, done, loaded_s = Tally(), Counter[str](), first_loads(manager)
     victim = manager.statuses()[0].name
     until_s = time.monotonic() + args.seconds
-    threads = [threading.Thread(target=person, args=(manager, draw, until_s, tally), daemon=True) for _ in range(args.people)]
+    threads = [
+        threading.Thread(target=person, args=(manager, draw, until_s, tally), daemon=True)
+        for _ in range(args.people)
+    ]
     if args.kills:
-        threads.append(threading.Thread(target=killer, args=(manager, victim, args.kills, until_s, done), daemon=True))
+        threads.append(
+            threading.Thread(target=killer, args=(manager, victim, args.kills, until_s, done), daemon=True)
+        )
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -167,7 +181,11 @@ def run(manager: Manager, draw: Callable[[], Question], args: argparse.Namespace
         "kills": done["kills"],
         "died": dict(tally.deaths),
         "answered_after_death": dict(tally.after_death),
-        "wait_s": {"median": middle(waits_s, 0.5), "95 %": middle(waits_s, 0.95), "longest": middle(waits_s, 1.0)},
+        "wait_s": {
+            "median": middle(waits_s, 0.5),
+            "95 %": middle(waits_s, 0.95),
+            "longest": middle(waits_s, 1.0),
+        },
         "bound_s": 2 * (PATIENCE_S + ANSWER_S[args.engine] + LOAD_S[args.engine]) + LOAD_S[args.engine],
         "still_waiting": sum(thread.is_alive() for thread in threads),
     }
@@ -179,7 +197,9 @@ def middle(sorted_s: Sequence[float], share: float) -> float:
 
 def verdict(result: dict[str, Any], victim: str) -> list[str]:
     total = sum(result["answers"].values())
-    allowed = 0 if result["engine"] == "scripted" else 0.04 * total  # the models themselves are right 97 % of the time and more
+    allowed = (
+        0 if result["engine"] == "scripted" else 0.04 * total
+    )  # the models themselves are right 97 % of the time and more
     failed = [f"{result['wrong']} of {total} wrong"] if result["wrong"] > allowed else []
     if result["wait_s"]["longest"] > result["bound_s"]:
         failed.append(f"waited {result['wait_s']['longest']} s, bound {result['bound_s']} s")
@@ -206,7 +226,9 @@ def main() -> int:
             victim = manager.statuses()[0].name
     result["failed"] = verdict(result, victim)
     print(json.dumps(result, indent=1, ensure_ascii=False))
-    (args.out / f"crowd-{args.engine}-{args.kills}-kills.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
+    (args.out / f"crowd-{args.engine}-{args.kills}-kills.json").write_text(
+        json.dumps(result, indent=1, ensure_ascii=False)
+    )
     return int(bool(result["failed"]))
 
 

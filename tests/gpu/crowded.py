@@ -1,4 +1,5 @@
-"""The built-in models on LMDeploy's engines, with a budget that holds one of them awake and the others asleep."""
+"""The built-in models on LMDeploy's engines, with a budget that holds one of them awake and the others
+asleep."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""Takes every figure that the memory plan and the LMDeploy engine are judged by, in one call on a machine with a large GPU.
+"""Takes every figure that the memory plan and the LMDeploy engine are judged by, in one call on a machine
+with a large GPU.
 
     python3 tests/gpu/measure.py --out DIR [--kit DIR] [--minutes 8.5] [--only NAME...] [--list]
 
-Each step is a process of its own (``measure_one.py``) with a bounded time and bounded output, so that a hang or a crash costs
-that step alone. A ballast process leaves only N GiB of the card free, so that it behaves like a card of N GiB. This process
-never touches the GPU but for NVML, with which it samples what the step takes.
+Each step is a process of its own (``measure_one.py``) with a bounded time and bounded output, so that a hang
+or a crash costs that step alone. A ballast process leaves only N GiB of the card free, so that it behaves
+like a card of N GiB. This process never touches the GPU but for NVML, with which it samples what the step
+takes.
 
 Writes DIR/measure.json (rewritten after every step), DIR/summary.txt and DIR/logs.txt.
 """
@@ -39,7 +41,8 @@ BUILTIN = ("shapes-internvl2", "tiny-chat", "shapes-xcomposer2")
 
 @dataclass
 class Step:
-    """One process to run. ``free_gib`` None: the whole card. Steps that share ``together`` run side by side."""
+    """One process to run. ``free_gib`` None: the whole card. Steps that share ``together`` run side by
+    side."""
 
     name: str
     model: str
@@ -66,13 +69,25 @@ def steps() -> list[Step]:
         Step("internlm2 turbomind 8", text, "turbomind", "full", 8, 60),
         Step("internvl2-2b pytorch 8", vl, "pytorch", "full", 8, 120),
         *(Step(f"internvl2-2b turbomind {gib}", vl, "turbomind", "card", gib, 45) for gib in (6, 12, 24, 80)),
-        Step("tutorial's settings, 8", vl, "turbomind", "card", 8, 45, settings={"memory": {"session_tokens": 8192}}),
+        Step(
+            "tutorial's settings, 8",
+            vl,
+            "turbomind",
+            "card",
+            8,
+            45,
+            settings={"memory": {"session_tokens": 8192}},
+        ),
         Step("plan for 8, only 5 free", vl, "turbomind", "card", 5, 40, settings={"card_gib": 8}),
         Step("no plan: the warm-up that spins", vl, "turbomind", "spin", 8, 60),
         Step("internlm2 pytorch 8", text, "pytorch", "full", 8, 100),
         Step("xcomposer2 pytorch 8", xcomposer, "pytorch", "full", 8, 100),
-        Step("prefill 1024", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_prefill_tokens": 1024}}),
-        Step("prefill 4096", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_prefill_tokens": 4096}}),
+        Step(
+            "prefill 1024", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_prefill_tokens": 1024}}
+        ),
+        Step(
+            "prefill 4096", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_prefill_tokens": 4096}}
+        ),
         Step("batch 1", vl, "turbomind", "card", 12, 40, settings={"plan": {"max_batch": 1}}),
         Step("kv 4 bits, 6", vl, "turbomind", "card", 6, 40, settings={"memory": {"kv_bits": 4}}),
         *(Step(f"internlm2 turbomind {gib}", text, "turbomind", "card", gib, 40) for gib in (6, 24)),
@@ -103,7 +118,8 @@ class Gpu:
 
 
 class Sampler:
-    """The most that the card's use rises above where it stood, and the least host memory available, while a step runs."""
+    """The most that the card's use rises above where it stood, and the least host memory available, while a
+    step runs."""
 
     def __init__(self, gpu: Gpu) -> None:
         self._gpu, self._stop = gpu, threading.Event()
@@ -196,25 +212,38 @@ def write_checkpoints(chosen: list[Step], kit: Path, folder: Path) -> dict[str, 
     """Those full-size random checkpoints that the steps need, written side by side."""
     running = {}
     for name in {step.model for step in chosen} & set(FULL_SIZE):
-        command = [sys.executable, str(kit / "random_checkpoint.py"), str(kit / "checkpoints" / name), str(folder / name)]
+        command = [
+            sys.executable,
+            str(kit / "random_checkpoint.py"),
+            str(kit / "checkpoints" / name),
+            str(folder / name),
+        ]
         running[name] = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT)
     return running
 
 
-def run_together(group: list[Step], folders: dict[str, Path], gpu: Gpu, deadline: float, logs: Path) -> list[dict[str, Any]]:
+def run_together(
+    group: list[Step], folders: dict[str, Path], gpu: Gpu, deadline: float, logs: Path
+) -> list[dict[str, Any]]:
     """Runs steps side by side; each ends by itself, or is killed at its limit."""
     sampler = Sampler(gpu)
     running = []
     for step in group:
         result_path = _result_path(step)
         result_path.unlink(missing_ok=True)
-        task = json.dumps({**asdict(step), "folder": str(folders[step.model]), "result_path": str(result_path)})
+        task = json.dumps(
+            {**asdict(step), "folder": str(folders[step.model]), "result_path": str(result_path)}
+        )
         process = subprocess.Popen(
             [sys.executable, "-u", str(HERE / "measure_one.py"), task],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}", "TM_LOG_LEVEL": _tm_log_level(step)},
+            env={
+                **os.environ,
+                "PYTHONPATH": f"{ROOT}:{os.environ.get('PYTHONPATH', '')}",
+                "TM_LOG_LEVEL": _tm_log_level(step),
+            },
         )
         running.append((step, process, Output(process), time.monotonic()))
     results = []
@@ -229,7 +258,14 @@ def run_together(group: list[Step], folders: dict[str, Path], gpu: Gpu, deadline
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
-        results.append({**asdict(step), "ended": ended, "wall_s": round(with_seconds, 1), **_read(output.text(), step, logs)})
+        results.append(
+            {
+                **asdict(step),
+                "ended": ended,
+                "wall_s": round(with_seconds, 1),
+                **_read(output.text(), step, logs),
+            }
+        )
     _wait_until(lambda: gpu.used_bytes() <= sampler.baseline_bytes + 64 * MIB, 10)
     sampled = sampler.finish()
     for result in results:
@@ -238,11 +274,16 @@ def run_together(group: list[Step], folders: dict[str, Path], gpu: Gpu, deadline
 
 
 def _tm_log_level(step: Step) -> str:
-    return "INFO" if step.scenario in ("card", "spin") else "WARNING"  # INFO says the cache's size, and slows answers down
+    return (
+        "INFO" if step.scenario in ("card", "spin") else "WARNING"
+    )  # INFO says the cache's size, and slows answers down
 
 
 def _result_path(step: Step) -> Path:
-    return Path(tempfile.gettempdir()) / f"launcher-measure-{os.getpid()}-{re.sub(r'[^a-z0-9]+', '-', step.name)}.json"
+    return (
+        Path(tempfile.gettempdir())
+        / f"launcher-measure-{os.getpid()}-{re.sub(r'[^a-z0-9]+', '-', step.name)}.json"
+    )
 
 
 def _read(text: str, step: Step, logs: Path) -> dict[str, Any]:
@@ -255,7 +296,11 @@ def _read(text: str, step: Step, logs: Path) -> dict[str, Any]:
         result = {"failed": f"no result: {error!r}"}
     budget = re.search(r"Object cache budget: ([\d.]+) MB from \w+ ([\d.]+) MB and ratio ([\d.]+)", text)
     slab = re.findall(r"slab_size (\d+), object_size (\d+), object_count (\d+)", text)
-    log = {"cache_mib": float(budget[1]), "free_mib": float(budget[2]), "ratio": float(budget[3])} if budget else {}
+    log = (
+        {"cache_mib": float(budget[1]), "free_mib": float(budget[2]), "ratio": float(budget[3])}
+        if budget
+        else {}
+    )
     return {"result": result, "turbomind_log": {**log, "slabs": slab[:4]} if log or slab else {}}
 
 
@@ -265,7 +310,8 @@ def summary(results: list[dict[str, Any]]) -> str:
     for each in results:
         result = each["result"]
         lines.append(
-            f"{each['name']}: {each['ended']} after {each['wall_s']} s, GPU peak {each['sampled']['gpu_peak_mib']:.0f} MiB"
+            f"{each['name']}: {each['ended']} after {each['wall_s']} s, GPU peak"
+            f" {each['sampled']['gpu_peak_mib']:.0f} MiB"
         )
         for key in ("failed", "load_s", "plan", "memory", "checks", "truth"):
             if key in result:
@@ -280,7 +326,9 @@ def compare_truth(results: list[dict[str, Any]]) -> list[str]:
     lines = []
     for model in BUILTIN:
         answers = {
-            e["engine"]: e["result"].get("answers", []) for e in results if e["scenario"] == "truth" and e["model"] == model
+            e["engine"]: e["result"].get("answers", [])
+            for e in results
+            if e["scenario"] == "truth" and e["model"] == model
         }
         reference = {tuple(a["key"]): a for a in answers.get("transformers", [])}
         for engine, given in answers.items():
@@ -289,7 +337,9 @@ def compare_truth(results: list[dict[str, Any]]) -> list[str]:
             right = sum(a["right"] for a in given)
             both = [(a, reference[tuple(a["key"])]) for a in given if tuple(a["key"]) in reference]
             same = sum(a["text"] == b["text"] for a, b in both)
-            lines.append(f"{model} {engine}: right {right}/{len(given)}, same text as transformers {same}/{len(both)}")
+            lines.append(
+                f"{model} {engine}: right {right}/{len(given)}, same text as transformers {same}/{len(both)}"
+            )
             lines += [
                 f"    {a['key']}: {a['text']!r} | {b['text']!r} | right: {a['answer']!r}"
                 for a, b in both
@@ -323,7 +373,11 @@ def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -
     folders |= {name: ROOT / "launcher" / "demo" / "checkpoints" / name for name in BUILTIN}
     writing = write_checkpoints(chosen, options.kit, options.checkpoints)
     for wanted in _groups(chosen):
-        group = [step for step in wanted if step.model in FULL_SIZE or (folders[step.model] / "config.json").is_file()]
+        group = [
+            step
+            for step in wanted
+            if step.model in FULL_SIZE or (folders[step.model] / "config.json").is_file()
+        ]
         if not group or time.monotonic() > deadline - 15:
             continue
         if any(step.model in FULL_SIZE for step in group):
@@ -333,8 +387,8 @@ def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -
             ballast.leave(group[0].free_gib)
             results += run_together(group, folders, gpu, deadline, logs)
         except Exception as error:  # noqa: BLE001 - a step must not cost the others
-            results += [{**asdict(s), "ended": f"not run: {error!r}", "wall_s": 0, "result": {}, "turbomind_log": {},
-                         "sampled": {"gpu_peak_mib": 0}} for s in group]  # fmt: skip
+            nothing = {"wall_s": 0, "result": {}, "turbomind_log": {}, "sampled": {"gpu_peak_mib": 0}}
+            results += [{**asdict(s), "ended": f"not run: {error!r}", **nothing} for s in group]
         _write(options.out, gpu, results)
         for each in results[-len(group) :]:
             print(f"{each['name']}: {each['ended']}, {each['wall_s']} s", flush=True)
@@ -345,7 +399,11 @@ def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -
 def _roomy_folder() -> Path:
     """Memory rather than disk where there is room for three models of 4 GB."""
     memory = Path("/dev/shm")
-    return memory if memory.is_dir() and shutil.disk_usage(memory).free > 16 * 2**30 else Path(tempfile.gettempdir())
+    return (
+        memory
+        if memory.is_dir() and shutil.disk_usage(memory).free > 16 * 2**30
+        else Path(tempfile.gettempdir())
+    )
 
 
 def _groups(chosen: list[Step]) -> list[list[Step]]:
@@ -359,8 +417,12 @@ def _groups(chosen: list[Step]) -> list[list[Step]]:
 
 
 def _write(out: Path, gpu: Gpu, results: list[dict[str, Any]]) -> None:
-    (out / "measure.json").write_text(json.dumps({"gpu": gpu.facts(), "steps": results}, ensure_ascii=False, indent=1))
-    (out / "summary.txt").write_text(summary(results) + "\n".join(compare_truth(results)) + "\n", encoding="utf-8")
+    (out / "measure.json").write_text(
+        json.dumps({"gpu": gpu.facts(), "steps": results}, ensure_ascii=False, indent=1)
+    )
+    (out / "summary.txt").write_text(
+        summary(results) + "\n".join(compare_truth(results)) + "\n", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""One step of ``measure.py``: loads one model with one engine, asks it what its scenario says, and writes what it saw.
+"""One step of ``measure.py``: loads one model with one engine, asks it what its scenario says, and writes
+what it saw.
 
-Usage: python3 measure_one.py JSON. The result file is rewritten after everything that is worth keeping, so that a hang or a
-kill later on loses nothing. Scenarios: "truth" (known answers of the built-in models), "full" (everything about one model on one
-card), "card" (load, largest picture, full session), "spin" (no plan: the load limit must end it).
+Usage: python3 measure_one.py JSON. The result file is rewritten after everything that is worth keeping, so
+    that a hang or a kill later on loses nothing. Scenarios: "truth" (known answers of the built-in models),
+    "full" (everything about one model on one card), "card" (load, largest picture, full session), "spin" (no
+    plan: the load limit must end it).
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-os.environ.setdefault("OMP_NUM_THREADS", "4")  # as in a worker, where the engine sets it before PyTorch is imported
+os.environ.setdefault(
+    "OMP_NUM_THREADS", "4"
+)  # as in a worker, where the engine sets it before PyTorch is imported
 
 import pynvml
 from PIL import Image, ImageDraw
@@ -80,7 +84,9 @@ def preset_for(task: dict[str, Any]) -> Preset:
     """The launcher's own preset of this name, or a plain one; the step may change its memory settings."""
     found = [preset for preset in read_presets().presets if preset.name == task["model"]]
     kind = "vision" if "vl" in task["model"] else "text"
-    plain = Preset(name=task["model"], title=BilingualText(en="-", zh="-"), kind=kind, sources=("builtin:none",))
+    plain = Preset(
+        name=task["model"], title=BilingualText(en="-", zh="-"), kind=kind, sources=("builtin:none",)
+    )
     preset = found[0] if found else plain
     memory = MemorySettings(**{**preset.memory.model_dump(), **task["settings"].get("memory", {})})
     return preset.model_copy(update={"memory": memory})
@@ -139,7 +145,12 @@ def torch_memory() -> dict[str, float]:
     import torch
 
     stats = torch.cuda.memory_stats()
-    keys = ("allocated_bytes.all.current", "allocated_bytes.all.peak", "reserved_bytes.all.current", "reserved_bytes.all.peak")
+    keys = (
+        "allocated_bytes.all.current",
+        "allocated_bytes.all.peak",
+        "reserved_bytes.all.current",
+        "reserved_bytes.all.peak",
+    )
     return {key: round(stats.get(key, 0) / MIB, 1) for key in keys}
 
 
@@ -174,7 +185,13 @@ def picture(step: Step, width_px: int, height_px: int, seed: int = 0) -> Path:
         draw = ImageDraw.Draw(image)
         for n in range(24):
             draw.ellipse(
-                (n * width_px // 24, (n * 7 + seed) % 24 * height_px // 24, (n + 2) * width_px // 24, height_px), outline="white"
+                (
+                    n * width_px // 24,
+                    (n * 7 + seed) % 24 * height_px // 24,
+                    (n + 2) * width_px // 24,
+                    height_px,
+                ),
+                outline="white",
             )
         image.save(path)
     return path
@@ -206,7 +223,9 @@ async def full_session(engine: Engine, plan: MemoryPlan) -> dict[str, Any]:
 async def many_users(engine: Engine, step: Step) -> dict[str, Any]:
     """Eight people at once, 128 tokens each."""
     started = time.perf_counter()
-    answers = await asyncio.gather(*(ask(engine, user(f"Question {n}: tell a story."), max_new_tokens=128) for n in range(USERS)))
+    answers = await asyncio.gather(
+        *(ask(engine, user(f"Question {n}: tell a story."), max_new_tokens=128) for n in range(USERS))
+    )
     seconds = time.perf_counter() - started
     tokens = sum((a.get("usage") or {}).get("new_tokens", 0) for a in answers)
     return {
@@ -219,7 +238,9 @@ async def many_users(engine: Engine, step: Step) -> dict[str, Any]:
 async def stop_in_the_middle(engine: Engine) -> dict[str, Any]:
     """Stops a long answer after ten pieces; then LMDeploy must have nothing under way."""
     stream = engine.stream(
-        ChatRequest(user("Write a long story."), GenerationOptions(max_new_tokens=1500, temperature=1.0, seed=1))
+        ChatRequest(
+            user("Write a long story."), GenerationOptions(max_new_tokens=1500, temperature=1.0, seed=1)
+        )
     )
     pieces = 0
     async for _ in stream:
@@ -229,20 +250,31 @@ async def stop_in_the_middle(engine: Engine) -> dict[str, Any]:
     started = time.perf_counter()
     await stream.aclose()
     pool = engine._pipe.async_engine.session_mgr.request_handle_pool  # type: ignore[attr-defined]
-    return {"stop_ms": round(1000 * (time.perf_counter() - started), 1), "pieces": pieces, "under_way": pool.num_dispatched}
+    return {
+        "stop_ms": round(1000 * (time.perf_counter() - started), 1),
+        "pieces": pieces,
+        "under_way": pool.num_dispatched,
+    }
 
 
 async def about_pictures(engine: Engine, step: Step) -> None:
     middle, large = picture(step, 900, 600), picture(step, 4000, 3000)
     step.check("picture 900x600", shown(await ask(engine, user("Describe it.", middle), max_new_tokens=64)))
-    step.check("the same picture again", shown(await ask(engine, user("What else is there?", middle), max_new_tokens=64)))
+    step.check(
+        "the same picture again",
+        shown(await ask(engine, user("What else is there?", middle), max_new_tokens=64)),
+    )
     step.mark("after a picture")
     step.check("picture 4000x3000", shown(await ask(engine, user("Describe it.", large), max_new_tokens=512)))
     step.mark("after a large picture")
     five = tuple(picture(step, 900, 600, seed) for seed in range(5))
-    step.check("five pictures 900x600", shown(await ask(engine, user("Compare them.", *five), max_new_tokens=64)))
+    step.check(
+        "five pictures 900x600", shown(await ask(engine, user("Compare them.", *five), max_new_tokens=64))
+    )
     small = tuple(picture(step, 200, 200, seed) for seed in range(5))
-    step.check("five pictures 200x200", shown(await ask(engine, user("Compare them.", *small), max_new_tokens=64)))
+    step.check(
+        "five pictures 200x200", shown(await ask(engine, user("Compare them.", *small), max_new_tokens=64))
+    )
     two = await asyncio.gather(
         *(ask(engine, user("Describe it.", picture(step, 1200, 900, n)), max_new_tokens=64) for n in (7, 8))
     )
@@ -253,7 +285,9 @@ async def about_pictures(engine: Engine, step: Step) -> None:
 async def scenario_card(engine: Engine, step: Step, plan: MemoryPlan) -> None:
     if plan.vision:
         largest = picture(step, 4000, 3000)
-        step.check("picture 4000x3000", shown(await ask(engine, user("Describe it.", largest), max_new_tokens=512)))
+        step.check(
+            "picture 4000x3000", shown(await ask(engine, user("Describe it.", largest), max_new_tokens=512))
+        )
     step.mark("after the picture")
     step.check("session", await full_session(engine, plan))
     step.mark("at the end")
@@ -281,7 +315,9 @@ async def scenario_truth(engine: Engine, step: Step) -> None:
     step.result["answers"] = answers
     cases = picture_cases(step) if "shapes" in step.task["model"] else chat_cases()
 
-    async def one(key: list[Any], messages: tuple[Message, ...], expected: str, judge: Callable[[str], bool]) -> None:
+    async def one(
+        key: list[Any], messages: tuple[Message, ...], expected: str, judge: Callable[[str], bool]
+    ) -> None:
         async with gate:
             answer = await ask(engine, messages, max_new_tokens=96)
         text = answer.get("text", answer.get("error", "")).strip()
@@ -324,7 +360,9 @@ def chat_cases() -> list[tuple[list[Any], tuple[Message, ...], str, Callable[[st
         history: tuple[Message, ...] = ()
         for number, turn in enumerate(draw_conversation(seed)):
             asked = (*history, Message("user", turn.text))
-            cases.append(([seed, number, turn.kind, turn.text], asked, turn.answer, functools.partial(right, turn)))
+            cases.append(
+                ([seed, number, turn.kind, turn.text], asked, turn.answer, functools.partial(right, turn))
+            )
             history = (*asked, Message("assistant", turn.answer))
     return cases
 
@@ -364,15 +402,21 @@ async def run(step: Step) -> None:
 
 
 async def spin(step: Step) -> None:
-    """The tutorial's settings without a plan: the load limit, shortened, must end what never ends by itself."""
+    """The tutorial's settings without a plan: the load limit, shortened, must end what never ends by
+    itself."""
     from launcher.engines import lmdeploy
 
     lmdeploy.LOAD_LIMIT_S["turbomind"] = 25.0
     folder = Path(step.task["folder"])
     preset, sizes = preset_for(step.task), model_sizes(read_facts(folder).config)
     plan = plan_memory(preset.memory, sizes, "turbomind", Card(12 * GIB, 12 * GIB))
-    small = [dataclasses.replace(part, size_bytes=300 * MIB) if part.name == "kv_cache" else part for part in plan.parts]
-    plan = dataclasses.replace(plan, parts=tuple(small), kv_bits=16, session_tokens=8192, max_prefill_tokens=8192)
+    small = [
+        dataclasses.replace(part, size_bytes=300 * MIB) if part.name == "kv_cache" else part
+        for part in plan.parts
+    ]
+    plan = dataclasses.replace(
+        plan, parts=tuple(small), kv_bits=16, session_tokens=8192, max_prefill_tokens=8192
+    )
     engine = load_engine_class("turbomind")(EngineSpec("turbomind", preset, folder, "cuda:0", plan))
     started = time.perf_counter()
     try:

@@ -1,14 +1,16 @@
-"""How long a tab takes from its selection to the first token, on a card of 8 GiB, for every ordered pair of the three models.
+"""How long a tab takes from its selection to the first token, on a card of 8 GiB, for every ordered pair of
+the three models.
 
     python3 -m tests.gpu.switching --checkpoints FOLDER --out DIR [--free-gib 8] [--rounds 5] [--switches 50]
 
-FOLDER holds full-size checkpoints, in folders named as the presets look for them below $LAUNCHER_MODELS. Runs the manager as
-``launcher serve`` does: presets, readiness, plans, worker processes, budget and measuring; a switch is what selecting a tab and
-asking does. Beside it, in the same run: the same model in a process started anew, with and without one that stands by, and the
-bare copy of its weights to the GPU.
+FOLDER holds full-size checkpoints, in folders named as the presets look for them below $LAUNCHER_MODELS. Runs
+the manager as
+``launcher serve`` does: presets, readiness, plans, worker processes, budget and measuring; a switch is what
+    selecting a tab and asking does. Beside it, in the same run: the same model in a process started anew,
+    with and without one that stands by, and the bare copy of its weights to the GPU.
 
-Writes DIR/switching.json after every part. Ends with 1 where a median is above 1.5 s, the card's use above the free memory given,
-or its use after all switches above that after the first six.
+Writes DIR/switching.json after every part. Ends with 1 where a median is above 1.5 s, the card's use above
+the free memory given, or its use after all switches above that after the first six.
 """
 
 from __future__ import annotations
@@ -92,7 +94,9 @@ def first_token_s(manager: Manager, name: str) -> float:
     """From selecting the tab to the first word; the answer is read to its end."""
     begun_s = time.perf_counter()
     manager.wake(name)
-    request = ChatRequest((Message("user", "Hello, who are you?"),), GenerationOptions(max_new_tokens=ANSWER_TOKENS))
+    request = ChatRequest(
+        (Message("user", "Hello, who are you?"),), GenerationOptions(max_new_tokens=ANSWER_TOKENS)
+    )
     with manager.ask(name, request) as answer:
         next(answer)
         seconds = time.perf_counter() - begun_s
@@ -105,7 +109,8 @@ def settled(manager: Manager) -> None:
     """Waits until nothing loads, and a process stands by or sleeps for everyone."""
     version = 0
     while any(
-        one.state in (ModelState.LOADING, ModelState.STOPPING) or one.process in (ProcessState.NONE, ProcessState.STARTING)
+        one.state in (ModelState.LOADING, ModelState.STOPPING)
+        or one.process in (ProcessState.NONE, ProcessState.STARTING)
         for one in manager.statuses()
     ):
         version = manager.wait_for_change(version, 60)
@@ -183,7 +188,9 @@ def bare_copy(bench: Bench) -> None:
     for name in MODELS:
         command = [sys.executable, "-c", _COPY, f"{bench.folders[name]}/model.safetensors"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)
-        bench.result["bare_copy"][name] = json.loads(done.stdout) if done.returncode == 0 else done.stderr[-500:]
+        bench.result["bare_copy"][name] = (
+            json.loads(done.stdout) if done.returncode == 0 else done.stderr[-500:]
+        )
         bench.say("bare copy", name, bench.result["bare_copy"][name])
     bench.write()
 

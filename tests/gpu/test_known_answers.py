@@ -1,7 +1,8 @@
-"""The built-in models behind the whole launcher (preset, readiness, manager, worker, engine) give the known answers.
+"""The built-in models behind the whole launcher (preset, readiness, manager, worker, engine) give the known
+answers.
 
-With transformers on every machine; with LMDeploy's engines where there is an NVIDIA GPU and LMDeploy is installed, and there the
-texts are the transformers engine's, letter for letter.
+With transformers on every machine; with LMDeploy's engines where there is an NVIDIA GPU and LMDeploy is
+installed, and there the texts are the transformers engine's, letter for letter.
 """
 
 from __future__ import annotations
@@ -51,7 +52,11 @@ def picture_cases(folder: Path, pictures: int = PICTURES, first: int = 7000) -> 
 def chat_cases() -> Iterator[Case]:
     for seed in range(HELD_OUT_START, HELD_OUT_START + CONVERSATIONS):
         *earlier, last = draw_conversation(seed)
-        told = [Message(role, text) for turn in earlier for role, text in (("user", turn.text), ("assistant", turn.answer))]
+        told = [
+            Message(role, text)
+            for turn in earlier
+            for role, text in (("user", turn.text), ("assistant", turn.answer))
+        ]
         yield (*told, Message("user", last.text)), partial(right_words, last)
 
 

@@ -1,4 +1,5 @@
-"""On a GPU: LMDeploy's engines sleep and wake behind the whole launcher; answers and memory stay what they were."""
+"""On a GPU: LMDeploy's engines sleep and wake behind the whole launcher; answers and memory stay what they
+were."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
-"""The LMDeploy plug-in against the plain reference, in bf16 on a GPU: logits, greedy tokens, batches, prefix cache.
+"""The LMDeploy plug-in against the plain reference, in bf16 on a GPU: logits, greedy tokens, batches, prefix
+cache.
 
     python3 -m tests.gpu.xcomposer2_exact --tokenizer FOLDER --out DIR [--folder CHECKPOINT]
 
-FOLDER holds XComposer2's tokenizer files. Without --folder a model of 8 layers with random weights is made (PLoRA as strong as
-the weights themselves). Two LMDeploy processes run side by side, one with the prefix cache; about three minutes in all.
-Ends with 1 when a check fails. Writes DIR/xcomposer2_exact.json. What a trained model says is xcomposer2_shapes' question.
+FOLDER holds XComposer2's tokenizer files. Without --folder a model of 8 layers with random weights is made
+(PLoRA as strong as the weights themselves). Two LMDeploy processes run side by side, one with the prefix
+cache; about three minutes in all. Ends with 1 when a check fails. Writes DIR/xcomposer2_exact.json. What a
+trained model says is xcomposer2_shapes' question.
 """
 
 from __future__ import annotations
@@ -65,7 +67,9 @@ CONFIG: dict[str, Any] = {
 def draw(seed: int) -> Image.Image:
     """A picture like no other seed's."""
     picture = Image.new("RGB", (200 + 37 * seed, 160 + 11 * seed), (40 * seed % 256, 200, 255 - 30 * seed))
-    ImageDraw.Draw(picture).ellipse((20, 20, 100 + 9 * seed, 120), fill=(255 - 25 * seed, 60 * seed % 256, 90))
+    ImageDraw.Draw(picture).ellipse(
+        (20, 20, 100 + 9 * seed, 120), fill=(255 - 25 * seed, 60 * seed % 256, 90)
+    )
     return picture
 
 
@@ -143,7 +147,9 @@ def lmdeploy_child(folder: Path, out: Path, prefix_cache: bool) -> None:
     )
     template = ChatTemplateConfig(model_name="base", meta_instruction="")
     pipe = pipeline(str(folder), backend_config=config, chat_template_config=template, log_level="WARNING")
-    run = asyncio.run_coroutine_threadsafe(ask_all(pipe.async_engine, prefix_cache), pipe.internal_thread.loop)
+    run = asyncio.run_coroutine_threadsafe(
+        ask_all(pipe.async_engine, prefix_cache), pipe.internal_thread.loop
+    )
     torch.save(run.result(timeout=CHILD_LIMIT_S), out)
     os._exit(0)  # the GPU is given back with the process
 
@@ -151,14 +157,19 @@ def lmdeploy_child(folder: Path, out: Path, prefix_cache: bool) -> None:
 async def ask_all(engine: Any, prefix_cache: bool) -> dict[str, Any]:
     """All answers, then all logits.
 
-    The order matters: what asks for no token leaves a row in the state that LMDeploy's model agent decodes from, and its input
-    maker, which does not know of that row, has the next answers go on from it; they end after two tokens.
+    The order matters: what asks for no token leaves a row in the state that LMDeploy's model agent decodes
+        from, and its input maker, which does not know of that row, has the next answers go on from it; they
+        end after two tokens.
     """
-    assert engine.backend_config.enable_prefix_caching is prefix_cache, "LMDeploy switched its prefix cache off"
+    assert engine.backend_config.enable_prefix_caching is prefix_cache, (
+        "LMDeploy switched its prefix cache off"
+    )
     found: dict[str, Any] = {"inputs": {}, "logits": {}, "tokens": {}, "cached": {}}
     inputs = {name: await prepare(engine, parts) for name, parts in conversations().items()}
     for name, one in inputs.items():
-        pictures = [(mm["offset"], mm["image_tokens"], mm["pixel_values"].cpu()) for mm in one.get("multimodal") or ()]
+        pictures = [
+            (mm["offset"], mm["image_tokens"], mm["pixel_values"].cpu()) for mm in one.get("multimodal") or ()
+        ]
         found["inputs"][name] = (list(one["input_ids"]), pictures)
     for manner in ("alone", "batch"):
         answers = await each(inputs, manner, lambda one: greedy(engine, one))
@@ -171,10 +182,15 @@ async def ask_all(engine: Any, prefix_cache: bool) -> dict[str, Any]:
 
 async def prepare(engine: Any, parts: list[str | Image.Image]) -> dict[str, Any]:
     content = [
-        {"type": "text", "text": p} if isinstance(p, str) else {"type": "image_data", "image_data": {"data": p}} for p in parts
+        {"type": "text", "text": p}
+        if isinstance(p, str)
+        else {"type": "image_data", "image_data": {"data": p}}
+        for p in parts
     ]
     whole = content if len(content) > 1 else content[0]["text"]
-    inputs = await engine.prompt_processor.get_prompt_input([{"role": "user", "content": whole}], do_preprocess=False)
+    inputs = await engine.prompt_processor.get_prompt_input(
+        [{"role": "user", "content": whole}], do_preprocess=False
+    )
     return dict(inputs)
 
 
@@ -194,7 +210,9 @@ async def run(engine: Any, inputs: dict[str, Any], **settings: Any) -> Any:
     async with session.request_handle() as handle:
         request = {"input_ids": inputs["input_ids"], "multimodal": copy.deepcopy(inputs.get("multimodal"))}
         config = GenerationConfig(top_k=1, temperature=1.0, ignore_eos=True, **settings)
-        async with engine.safe_run(handle, session=session, gen_config=config, stream_output=True, **request) as outputs:
+        async with engine.safe_run(
+            handle, session=session, gen_config=config, stream_output=True, **request
+        ) as outputs:
             async for out in outputs:
                 last, tokens = out, tokens + list(out.token_ids)
     engine.session_mgr.remove(session)
@@ -254,7 +272,11 @@ class Judge:
 
     def transformers(self, name: str, answer: list[int]) -> Tensor:
         ids, pictures = self.inputs[name]
-        ids = [t for part in self.parts(name, []) for t in (part if isinstance(part, list) else [0] * self.config.picture_tokens)]
+        ids = [
+            t
+            for part in self.parts(name, [])
+            for t in (part if isinstance(part, list) else [0] * self.config.picture_tokens)
+        ]
         pixels = torch.cat([p for _, _, p in pictures]).to(DEVICE) if pictures else None
         out: Tensor = self.model(torch.tensor([ids + answer], device=DEVICE), pixels).logits[0].float()
         return out
@@ -313,23 +335,36 @@ def judge(folder: Path, plain: dict[str, Any], cached: dict[str, Any]) -> Judge:
         }
         # a random model has near ties: a token counts when the truth holds it within bf16's error of its best
         gaps = {who: gap(made, name, answer) for who, answer in answers.items()}
-        same = {who: sum(a == b for a, b in zip(answer, own, strict=False)) for who, answer in answers.items()}
+        same = {
+            who: sum(a == b for a, b in zip(answer, own, strict=False)) for who, answer in answers.items()
+        }
         allowed = 3 * max(gaps["transformers"], 0.05)
         whole = all(len(answer) == NEW_TOKENS for answer in answers.values())
         good = whole and max(gaps.values()) < allowed
         made.check(f"greedy, {name}", good, worst_gap=max(gaps.values()), allowed=allowed, same_as_own=same)
     for name, (ids, pictures) in plain["inputs"].items():
-        expected, again = reusable(len(ids), [(at, at + count) for at, count, _ in pictures]), cached["cached"]["batch"][name]
+        expected, again = (
+            reusable(len(ids), [(at, at + count) for at, count, _ in pictures]),
+            cached["cached"]["batch"][name],
+        )
         none = [plain["cached"][manner][name] for manner in ("alone", "batch")]
-        made.check(f"prefix cache, {name}", again == expected and not any(none), again=again, expected=expected)
+        made.check(
+            f"prefix cache, {name}", again == expected and not any(none), again=again, expected=expected
+        )
     ids, pictures = plain["inputs"]["long question and another turn"]
-    first_picture_ends, found = sum(pictures[0][:2]), cached["cached"]["alone"]["long question and another turn"]
-    made.check("prefix cache, a picture of the turn before", found >= first_picture_ends, cached=found, of=len(ids))
+    first_picture_ends, found = (
+        sum(pictures[0][:2]),
+        cached["cached"]["alone"]["long question and another turn"],
+    )
+    made.check(
+        "prefix cache, a picture of the turn before", found >= first_picture_ends, cached=found, of=len(ids)
+    )
     return made
 
 
 def reusable(tokens: int, pictures: list[tuple[int, int]]) -> int:
-    """How much of a prompt that was asked before LMDeploy takes from its prefix cache: whole blocks, never part of a picture."""
+    """How much of a prompt that was asked before LMDeploy takes from its prefix cache: whole blocks, never
+    part of a picture."""
     step = (tokens - 1) // BLOCK_TOKENS * BLOCK_TOKENS
     while cut := [start for start, end in pictures if start < step < end]:
         step = min(cut) // BLOCK_TOKENS * BLOCK_TOKENS
@@ -337,7 +372,8 @@ def reusable(tokens: int, pictures: list[tuple[int, int]]) -> int:
 
 
 def gap(made: Judge, name: str, answer: list[int]) -> float:
-    """How far the truth's logit of a chosen token is below its best, at worst, in standard deviations of the logits."""
+    """How far the truth's logit of a chosen token is below its best, at worst, in standard deviations of the
+    logits."""
     told = made.truth(name, answer[:-1])[-len(answer) :]
     chosen = told.gather(1, torch.tensor(answer, device=DEVICE)[:, None])[:, 0]
     return float(((told.amax(dim=1) - chosen) / told.std(dim=1)).max())
@@ -370,7 +406,9 @@ def main() -> int:
             write_random(folder, args.tokenizer)
         files = {role: Path(work) / f"{role}.pt" for role in ("plain", "cached")}
         command = [sys.executable, "-m", "tests.gpu.xcomposer2_exact", "--folder", str(folder)]
-        children = [subprocess.Popen([*command, "--child", role, "--out", str(file)]) for role, file in files.items()]
+        children = [
+            subprocess.Popen([*command, "--child", role, "--out", str(file)]) for role, file in files.items()
+        ]
         codes = ends(children)
         if any(codes):
             print("FAIL LMDeploy ended with", codes)

@@ -1,11 +1,13 @@
-"""shapes-xcomposer2 on LMDeploy with our plug-in: the same greedy answers as transformers, alone and in mixed batches of eight?
+"""shapes-xcomposer2 on LMDeploy with our plug-in: the same greedy answers as transformers, alone and in mixed
+batches of eight?
 
     python3 -m tests.gpu.xcomposer2_shapes --out DIR [--pictures 12]
 
-Held-out Shapes questions, and questions without a picture among them: first one after the other, then eight at a time, of which
-two have no picture; every answer is compared with the transformers engine's on the same GPU, letter for letter, and judged. Then
-the same questions once more, which the prefix cache now knows. About two minutes. Writes DIR/xcomposer2_shapes.json; ends with 1
-where less than 99 % are the same or less than 97 % of the picture questions are right.
+Held-out Shapes questions, and questions without a picture among them: first one after the other, then eight
+at a time, of which two have no picture; every answer is compared with the transformers engine's on the same
+GPU, letter for letter, and judged. Then the same questions once more, which the prefix cache now knows. About
+two minutes. Writes DIR/xcomposer2_shapes.json; ends with 1 where less than 99 % are the same or less than 97
+% of the picture questions are right.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ async def loaded(name: str) -> Engine:
     preset, facts = read_presets().find(NAME), read_facts(FOLDER)
     card = Card(8 * GIB, 8 * GIB)
     plan = (
-        plan_memory(preset.memory, model_sizes(facts.config, facts.tensor_bytes), "pytorch", card) if name == "pytorch" else None
+        plan_memory(preset.memory, model_sizes(facts.config, facts.tensor_bytes), "pytorch", card)
+        if name == "pytorch"
+        else None
     )
     engine = load_engine_class(name)(EngineSpec(name, preset, FOLDER, "cuda:0", plan))
     await engine.prepare()
@@ -56,7 +60,9 @@ async def loaded(name: str) -> Engine:
 
 
 async def ask(engine: Engine, messages: tuple[Message, ...]) -> str:
-    return "".join([c.text async for c in engine.stream(ChatRequest(messages, GenerationOptions(max_new_tokens=64)))])
+    return "".join(
+        [c.text async for c in engine.stream(ChatRequest(messages, GenerationOptions(max_new_tokens=64)))]
+    )
 
 
 async def eight_at_a_time(engine: Engine, asked: Sequence[tuple[Message, ...]]) -> list[str]:
@@ -96,7 +102,9 @@ async def compare(args: argparse.Namespace, folder: Path) -> dict[str, Any]:
             "same": sum(a == b for a, b in zip(answers, wanted, strict=True)),
             "right": sum(good for good, pictured in zip(right, about_pictures, strict=True) if pictured),
         }
-        result[manner]["other"] = [(m[0].text, a, b) for m, a, b in zip(asked, answers, wanted, strict=True) if a != b][:5]
+        result[manner]["other"] = [
+            (m[0].text, a, b) for m, a, b in zip(asked, answers, wanted, strict=True) if a != b
+        ][:5]
     return result
 
 

@@ -1,12 +1,14 @@
-"""XComposer2 at full size with random weights on a card of 8 GiB: memory against the plan, first token, decode speed.
+"""XComposer2 at full size with random weights on a card of 8 GiB: memory against the plan, first token,
+decode speed.
 
     python3 -m tests.gpu.xcomposer2_speed (--checkpoints FOLDER | --written FOLDER) --out DIR [--free-gib 8]
 
-FOLDER holds the folders internlm-xcomposer2-vl-1_8b and internlm2-chat-1_8b with config and tokenizer files, and if --written
-the weights too. One after the other, each in a process of its own and while this one holds all but 8 GiB of the GPU:
-InternLM2-Chat, XComposer2, and the same with PLoRA switched off, all on LMDeploy's PyTorch engine with launcher's own plan. About
-two minutes once LMDeploy's kernels are compiled. Writes DIR/xcomposer2_speed.json.
-Ends with 1 when decoding is below 0.95 of InternLM2-Chat's, or more memory was taken than planned.
+FOLDER holds the folders internlm-xcomposer2-vl-1_8b and internlm2-chat-1_8b with config and tokenizer files,
+and if --written the weights too. One after the other, each in a process of its own and while this one holds
+all but 8 GiB of the GPU: InternLM2-Chat, XComposer2, and the same with PLoRA switched off, all on LMDeploy's
+PyTorch engine with launcher's own plan. About two minutes once LMDeploy's kernels are compiled. Writes
+DIR/xcomposer2_speed.json. Ends with 1 when decoding is below 0.95 of InternLM2-Chat's, or more memory was
+taken than planned.
 """
 
 from __future__ import annotations
@@ -66,7 +68,10 @@ def published_shapes(source: Path) -> dict[str, torch.Size]:
     with torch.device("meta"):
         if source.name == XCOMPOSER2:
             config = xcomposer2.XComposer2Config.from_pretrained(source)
-            return {name: w.shape for name, w in xcomposer2.published_tensors(xcomposer2.build_model(config)).items()}
+            return {
+                name: w.shape
+                for name, w in xcomposer2.published_tensors(xcomposer2.build_model(config)).items()
+            }
         model = internlm2.build_model(internlm2.InternLM2Config.from_pretrained(source))
         return {name: w.shape for name, w in internlm2.published_tensors(model).items()}
 
@@ -131,7 +136,9 @@ def measure(name: str, folder: Path, free_gib: float, partial_lora: bool) -> dic
         "plan_gib": {part.name: round(part.size_bytes / GIB, 3) for part in plan.parts},
         "session_tokens": plan.session_tokens,
     }
-    questions = dict(zip(KINDS, (long_text(pipe), [{"role": "user", "content": "Hello, who are you?"}]), strict=False))
+    questions = dict(
+        zip(KINDS, (long_text(pipe), [{"role": "user", "content": "Hello, who are you?"}]), strict=False)
+    )
     if name == XCOMPOSER2:
         questions[KINDS[2]] = picture_question(Image.effect_noise((640, 480), 90).convert("RGB"))
     for kind, question in questions.items():
@@ -179,7 +186,17 @@ def one_run(pipe: Any, question: list[dict[str, Any]]) -> dict[str, float]:
 
 
 def run_child(name: str, folder: Path, free_gib: float, partial_lora: bool, out: Path) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.gpu.xcomposer2_speed", "--child", name, "--folder", str(folder), "--out", str(out)]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.gpu.xcomposer2_speed",
+        "--child",
+        name,
+        "--folder",
+        str(folder),
+        "--out",
+        str(out),
+    ]
     command += ["--free-gib", str(free_gib)] + ([] if partial_lora else ["--no-partial-lora"])
     try:
         code = subprocess.run(command, timeout=CHILD_LIMIT_S, check=False).returncode
@@ -198,7 +215,10 @@ def table(results: dict[str, Any]) -> str:
     rows = [["", *results]]
     for kind in KINDS:
         rows.append([kind, *(figures(found[kind]) if kind in found else "-" for found in results.values())])
-    peaks = [f"{r['peak_gib']:.2f} of {r['planned_gib']:.2f} GiB" if "peak_gib" in r else "failed" for r in results.values()]
+    peaks = [
+        f"{r['peak_gib']:.2f} of {r['planned_gib']:.2f} GiB" if "peak_gib" in r else "failed"
+        for r in results.values()
+    ]
     rows.append(["peak of plan", *peaks])
     return "\n".join("  ".join(cell.ljust(24) for cell in row).rstrip() for row in rows)
 
@@ -210,7 +230,9 @@ def hold_all_but(free_gib: float) -> torch.Tensor:
 
 def verdict(results: dict[str, Any]) -> list[str]:
     """What is wrong with the figures; empty when all is well."""
-    wrong = [f"{name} failed with code {found['failed']}" for name, found in results.items() if "failed" in found]
+    wrong = [
+        f"{name} failed with code {found['failed']}" for name, found in results.items() if "failed" in found
+    ]
     if wrong:
         return wrong
     ours, theirs = results["xcomposer2"], results["internlm2"]
@@ -243,7 +265,9 @@ def main() -> int:
     args = parser.parse_args()
     models.register()
     if args.child:
-        args.out.write_text(json.dumps(measure(args.child, args.folder, args.free_gib, not args.no_partial_lora)))
+        args.out.write_text(
+            json.dumps(measure(args.child, args.folder, args.free_gib, not args.no_partial_lora))
+        )
         os._exit(0)  # the GPU is given back with the process
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as work:
@@ -253,9 +277,15 @@ def main() -> int:
                 write_random(args.checkpoints / name, folder, published_shapes(args.checkpoints / name))
         torch.cuda.empty_cache()
         ballast = hold_all_but(args.free_gib)
-        tasks = {"internlm2": (INTERNLM2, True), "xcomposer2": (XCOMPOSER2, True), "xcomposer2, PLoRA off": (XCOMPOSER2, False)}
+        tasks = {
+            "internlm2": (INTERNLM2, True),
+            "xcomposer2": (XCOMPOSER2, True),
+            "xcomposer2, PLoRA off": (XCOMPOSER2, False),
+        }
         for title, (name, partial_lora) in tasks.items():
-            results[title] = run_child(name, folders[name], args.free_gib, partial_lora, Path(work) / f"{len(results)}.json")
+            results[title] = run_child(
+                name, folders[name], args.free_gib, partial_lora, Path(work) / f"{len(results)}.json"
+            )
             print(title, json.dumps(results[title]), flush=True)
             (args.out / "xcomposer2_speed.json").write_text(json.dumps(results, indent=1))
         del ballast

@@ -1,8 +1,10 @@
-"""LMDeploy's PyTorch engine model on the CPU: its own building, loading, contexts and layers, with attention written plainly.
+"""LMDeploy's PyTorch engine model on the CPU: its own building, loading, contexts and layers, with attention
+written plainly.
 
-LMDeploy has plain CPU versions of all its operators but paged attention. What stands in here is that one operator, the backend
-that hands it out, and the loop around the model. ``CpuEngine`` is told what is in a batch; ``ScheduledCpuEngine`` leaves that to
-LMDeploy's scheduler, prefix cache and input maker. CUDA graphs need a GPU and are left to tests/gpu.
+LMDeploy has plain CPU versions of all its operators but paged attention. What stands in here is that one
+operator, the backend that hands it out, and the loop around the model. ``CpuEngine`` is told what is in a
+batch; ``ScheduledCpuEngine`` leaves that to LMDeploy's scheduler, prefix cache and input maker. CUDA graphs
+need a GPU and are left to tests/gpu.
 """
 
 from __future__ import annotations
@@ -53,14 +55,17 @@ class PlainPagedAttention:
         **_: Any,
     ) -> Tensor:
         spans = [
-            (int(first), int(first + new)) for first, new in zip(attn_metadata.q_start_loc, attn_metadata.q_seqlens, strict=True)
+            (int(first), int(first + new))
+            for first, new in zip(attn_metadata.q_start_loc, attn_metadata.q_seqlens, strict=True)
         ]
         places = [torch.arange(int(total)) for total in attn_metadata.kv_seqlens]
         slots = [
             (table[place // BLOCK_TOKENS].long(), place % BLOCK_TOKENS)
             for table, place in zip(attn_metadata.block_offsets, places, strict=True)
         ]
-        for (first, end), (blocks, offsets) in zip(spans, slots, strict=True):  # all of them first: sequences may share blocks
+        for (first, end), (blocks, offsets) in zip(
+            spans, slots, strict=True
+        ):  # all of them first: sequences may share blocks
             k_cache[blocks[first - end :], offsets[first - end :]] = key[first:end]
             v_cache[blocks[first - end :], offsets[first - end :]] = value[first:end]
         out = torch.empty_like(query)
@@ -69,7 +74,9 @@ class PlainPagedAttention:
             values = v_cache[blocks, offsets].repeat_interleave(self.groups, dim=1)
             scores = torch.einsum("qhd,khd->hqk", query[first:end], keys) * self.scale
             future = place[None, :] > place[first - end :, None]
-            out[first:end] = torch.einsum("hqk,khd->qhd", scores.masked_fill(future, -torch.inf).softmax(-1), values)
+            out[first:end] = torch.einsum(
+                "hqk,khd->qhd", scores.masked_fill(future, -torch.inf).softmax(-1), values
+            )
         return out
 
 
@@ -101,7 +108,8 @@ def plain_backend() -> AbstractContextManager[None]:
 
 @contextmanager
 def no_model_agent() -> Iterator[None]:
-    """What LMDeploy's model agent imports is not in the set for CPUs; here a batch's outcome and two types are all of it."""
+    """What LMDeploy's model agent imports is not in the set for CPUs; here a batch's outcome and two types
+    are all of it."""
     engine = "lmdeploy.pytorch.engine."
     with (
         stand_in(engine + "model_agent", BatchedOutputs=SimpleNamespace),
@@ -124,12 +132,16 @@ class CpuEngine:
 
     def __init__(self, folder: Path) -> None:
         self.model_config = ModelConfig.from_pretrained(str(folder))
-        self.cache_config = CacheConfig(max_batches=8, block_size=BLOCK_TOKENS, num_cpu_blocks=0, num_gpu_blocks=BLOCKS)
+        self.cache_config = CacheConfig(
+            max_batches=8, block_size=BLOCK_TOKENS, num_cpu_blocks=0, num_gpu_blocks=BLOCKS
+        )
         config = self.model_config.hf_config
         with plain_backend():
             self.ctx_mgr = StepContextManager()
             with torch.inference_mode():
-                self.model = build_model_from_hf_config(config, torch.float32, torch.device("cpu"), ctx_mgr=self.ctx_mgr)
+                self.model = build_model_from_hf_config(
+                    config, torch.float32, torch.device("cpu"), ctx_mgr=self.ctx_mgr
+                )
             load_model_weights(self.model, str(folder))
         shape = (BLOCKS, BLOCK_TOKENS, config.num_key_value_heads, config.head_dim)
         self.caches = [[torch.zeros(shape), torch.zeros(shape)] for _ in range(config.num_hidden_layers)]
@@ -159,9 +171,15 @@ class CpuEngine:
         with plain_backend():
             context = self.ctx_mgr.build_context(inputs, self.model_config, self.cache_config, self.caches)
         context.attn_metadata = AttentionMetadata(
-            inputs.is_decoding, inputs.block_offsets, context.q_start_loc, context.q_seqlens, context.kv_seqlens
+            inputs.is_decoding,
+            inputs.block_offsets,
+            context.q_start_loc,
+            context.q_seqlens,
+            context.kv_seqlens,
         )
-        eager = torch.compiler.set_stance("force_eager")  # some of LMDeploy's operators compile themselves at the first call
+        eager = torch.compiler.set_stance(
+            "force_eager"
+        )  # some of LMDeploy's operators compile themselves at the first call
         with eager, step_ctx_manager(self.ctx_mgr), self.ctx_mgr.context(context):
             arguments = self.model.prepare_inputs_for_generation(past_key_values=self.caches, context=context)
             hidden = self.model(**arguments)
@@ -172,12 +190,16 @@ class CpuEngine:
         lengths = [len(ids) for _, ids in batch]
         totals = [sequence.done + len(ids) for sequence, ids in batch]
         width = max(len(sequence.blocks) for sequence, _ in batch)
-        pictures = [sequence.pictures.get_datas(sequence.done, sequence.done + len(ids)) for sequence, ids in batch]
+        pictures = [
+            sequence.pictures.get_datas(sequence.done, sequence.done + len(ids)) for sequence, ids in batch
+        ]
         return ModelInputs(
             input_ids=torch.tensor([[token for _, ids in batch for token in ids]]),
             seq_length=torch.tensor(lengths),
             history_lengths=torch.tensor([sequence.done for sequence, _ in batch]),
-            block_offsets=torch.tensor([s.blocks + [0] * (width - len(s.blocks)) for s, _ in batch], dtype=torch.int32),
+            block_offsets=torch.tensor(
+                [s.blocks + [0] * (width - len(s.blocks)) for s, _ in batch], dtype=torch.int32
+            ),
             is_decoding=decoding,
             num_ignored_history=torch.zeros(len(batch), dtype=torch.long),
             max_q_seqlen=max(lengths),
@@ -189,7 +211,8 @@ class CpuEngine:
 
 @dataclass
 class Answer:
-    """What became of a request: its prompt's tokens found in the prefix cache, logits of all others, and what it said."""
+    """What became of a request: its prompt's tokens found in the prefix cache, logits of all others, and what
+    it said."""
 
     cached_tokens: int = 0
     logits: list[Tensor] = field(default_factory=list)
@@ -201,13 +224,20 @@ class ScheduledCpuEngine(CpuEngine):
 
     def __init__(self, folder: Path, max_prefill_tokens: int = 4096) -> None:
         super().__init__(folder)
-        self.cache_config = replace(self.cache_config, enable_prefix_caching=True, max_prefill_token_num=max_prefill_tokens)
+        self.cache_config = replace(
+            self.cache_config, enable_prefix_caching=True, max_prefill_token_num=max_prefill_tokens
+        )
         limits = SchedulerConfig(max_batches=8, max_session_len=256, prefill_interval=1)
         parts = ARStrategyFactory(self.model_config)
         with no_model_agent():
-            self._sequence_strategy, self._agent_strategy = parts.build_sequence_strategy(), parts.build_model_agent_strategy()
+            self._sequence_strategy, self._agent_strategy = (
+                parts.build_sequence_strategy(),
+                parts.build_model_agent_strategy(),
+            )
             self._steps, sampling_strategy = parts.build_step_inputs(), parts.build_sampling_strategy()
-        self._scheduler = Scheduler(limits, self.cache_config, SequenceMeta(BLOCK_TOKENS, strategy=self._sequence_strategy))
+        self._scheduler = Scheduler(
+            limits, self.cache_config, SequenceMeta(BLOCK_TOKENS, strategy=self._sequence_strategy)
+        )
         self._maker = InputsMakerAsync(
             executor=SimpleNamespace(device_type="cpu"),
             scheduler=self._scheduler,
@@ -237,7 +267,9 @@ class ScheduledCpuEngine(CpuEngine):
         for ids, pictures in requests:
             session = self._scheduler.add_session(next(self._numbers))
             given = SamplingParam(max_new_tokens=new_tokens, random_seed=0)
-            sequences.append(session.add_sequence(ids, given, multimodals={"image": pictures} if pictures else None))
+            sequences.append(
+                session.add_sequence(ids, given, multimodals={"image": pictures} if pictures else None)
+            )
         answers = {sequence.session_id: Answer() for sequence in sequences}
         while any(sequence.status is not MessageStatus.STOPPED for sequence in sequences):
             payload = self._maker._make_forward_inputs(self._maker.do_prefill())
@@ -251,7 +283,9 @@ class ScheduledCpuEngine(CpuEngine):
 
     def _step(self, payload: dict[str, Any], answers: dict[int, Answer]) -> None:
         """What LMDeploy's model agent and engine loop do with one batch."""
-        running, inputs, delta, criteria = (payload[key] for key in ("running", "inputs", "delta", "stopping_criteria"))
+        running, inputs, delta, criteria = (
+            payload[key] for key in ("running", "inputs", "delta", "stopping_criteria")
+        )
         if delta is not None:
             delta.fill_tensors()
             self._steps.reindex(delta)
@@ -268,8 +302,18 @@ class ScheduledCpuEngine(CpuEngine):
         stopped, _, criteria = criteria.step(tokens, stop_words=None)
         sampling = payload["sampling_inputs"].get_delta() if prefilled else self._steps.sampling_delta
         keep = self._steps.merge_prefill if prefilled else self._steps.step_decode
-        keep(inputs, payload["extra_inputs"] if prefilled else self._steps.extra_inputs, criteria, sampling, tokens, None, None)
+        keep(
+            inputs,
+            payload["extra_inputs"] if prefilled else self._steps.extra_inputs,
+            criteria,
+            sampling,
+            tokens,
+            None,
+            None,
+        )
         for sequence, token in zip(running, tokens.tolist(), strict=True):
             answers[sequence.session_id].tokens.append(token)
-        outputs = SimpleNamespace(next_token_ids=tokens, stopped=stopped, model_metas=None, all_routed_experts=None)
+        outputs = SimpleNamespace(
+            next_token_ids=tokens, stopped=stopped, model_metas=None, all_routed_experts=None
+        )
         self._sequence_strategy.update_running(running, outputs, inputs if prefilled else None, delta)

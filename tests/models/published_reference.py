@@ -1,4 +1,5 @@
-"""InternLM2 and InternViT computed plainly from published tensors, for tests: no transformers, no cache, float64."""
+"""InternLM2 and InternViT computed plainly from published tensors, for tests: no transformers, no cache,
+float64."""
 
 from __future__ import annotations
 
@@ -23,12 +24,16 @@ def rotated(x: Tensor, position: int, theta: float) -> Tensor:
     for i in range(half):
         angle = position / theta ** (2 * i / x.shape[-1])
         a, b = x[i], x[i + half]
-        out[i], out[i + half] = a * math.cos(angle) - b * math.sin(angle), b * math.cos(angle) + a * math.sin(angle)
+        out[i], out[i + half] = (
+            a * math.cos(angle) - b * math.sin(angle),
+            b * math.cos(angle) + a * math.sin(angle),
+        )
     return out
 
 
 def attention(x: Tensor, t: Tensors, prefix: str, heads: int, kv_heads: int, theta: float) -> Tensor:
-    """Grouped-query attention straight from the packed rows: for each KV head its queries, then its key, then its value."""
+    """Grouped-query attention straight from the packed rows: for each KV head its queries, then its key, then
+    its value."""
     size, per_group = x.shape[-1] // heads, heads // kv_heads + 2
     rows = x @ t[f"{prefix}wqkv.weight"].T
     if f"{prefix}wqkv.bias" in t:
@@ -50,20 +55,29 @@ def attention(x: Tensor, t: Tensors, prefix: str, heads: int, kv_heads: int, the
     return out + t[f"{prefix}wo.bias"] if f"{prefix}wo.bias" in t else out
 
 
-def language_logits(x: Tensor, t: Tensors, prefix: str, layers: int, heads: int, kv_heads: int, theta: float) -> Tensor:
+def language_logits(
+    x: Tensor, t: Tensors, prefix: str, layers: int, heads: int, kv_heads: int, theta: float
+) -> Tensor:
     """Embeddings (n, hidden) -> logits (n, vocabulary)."""
     for n in range(layers):
         at = f"{prefix}model.layers.{n}."
-        x = x + attention(rms_norm(x, t[f"{at}attention_norm.weight"]), t, f"{at}attention.", heads, kv_heads, theta)
+        x = x + attention(
+            rms_norm(x, t[f"{at}attention_norm.weight"]), t, f"{at}attention.", heads, kv_heads, theta
+        )
         y = rms_norm(x, t[f"{at}ffn_norm.weight"])
-        gated = functional.silu(y @ t[f"{at}feed_forward.w1.weight"].T) * (y @ t[f"{at}feed_forward.w3.weight"].T)
+        gated = functional.silu(y @ t[f"{at}feed_forward.w1.weight"].T) * (
+            y @ t[f"{at}feed_forward.w3.weight"].T
+        )
         x = x + gated @ t[f"{at}feed_forward.w2.weight"].T
     return rms_norm(x, t[f"{prefix}model.norm.weight"]) @ t[f"{prefix}output.weight"].T
 
 
 def layer_norm(x: Tensor, t: Tensors, name: str, eps: float) -> Tensor:
     centred = x - x.mean(-1, keepdim=True)
-    return centred / (centred.pow(2).mean(-1, keepdim=True) + eps).sqrt() * t[f"{name}.weight"] + t[f"{name}.bias"]
+    return (
+        centred / (centred.pow(2).mean(-1, keepdim=True) + eps).sqrt() * t[f"{name}.weight"]
+        + t[f"{name}.bias"]
+    )
 
 
 def linear(x: Tensor, t: Tensors, name: str) -> Tensor:
@@ -83,7 +97,8 @@ def vision_attention(x: Tensor, t: Tensors, prefix: str, heads: int) -> Tensor:
 
 
 def tile_embeddings(pixels: Tensor, t: Tensors, layers: int, heads: int, patch: int) -> Tensor:
-    """One tile (3, s, s) -> what stands in its place in the prompt, (tokens, hidden of the language model)."""
+    """One tile (3, s, s) -> what stands in its place in the prompt, (tokens, hidden of the language
+    model)."""
     side = pixels.shape[-1] // patch
     weight = t["vision_model.embeddings.patch_embedding.weight"]
     bias = t["vision_model.embeddings.patch_embedding.bias"]
@@ -105,11 +120,19 @@ def tile_embeddings(pixels: Tensor, t: Tensors, layers: int, heads: int, patch: 
 
 
 def shuffle(grid: Tensor) -> Tensor:
-    """(rows, columns, c) -> (rows * columns / 4, 4c): each 2 x 2 square, its rows one after the other, squares row by row."""
+    """(rows, columns, c) -> (rows * columns / 4, 4c): each 2 x 2 square, its rows one after the other,
+    squares row by row."""
     rows, columns, _ = grid.shape
     return torch.stack(
         [
-            torch.cat([grid[2 * r, 2 * c], grid[2 * r, 2 * c + 1], grid[2 * r + 1, 2 * c], grid[2 * r + 1, 2 * c + 1]])
+            torch.cat(
+                [
+                    grid[2 * r, 2 * c],
+                    grid[2 * r, 2 * c + 1],
+                    grid[2 * r + 1, 2 * c],
+                    grid[2 * r + 1, 2 * c + 1],
+                ]
+            )
             for r in range(rows // 2)
             for c in range(columns // 2)
         ]

@@ -1,4 +1,5 @@
-"""InternLM2 through transformers' Llama: equal to a plain reading of the published tensors, and every tensor accounted for."""
+"""InternLM2 through transformers' Llama: equal to a plain reading of the published tensors, and every tensor
+accounted for."""
 
 from __future__ import annotations
 
@@ -37,10 +38,15 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_internlm2(tmp_path_factory.mktemp("internlm2"))
 
 
-def copy_with(checkpoint: Path, folder: Path, tensors: dict[str, Tensor] | None = None, **changes: Any) -> Path:
+def copy_with(
+    checkpoint: Path, folder: Path, tensors: dict[str, Tensor] | None = None, **changes: Any
+) -> Path:
     fields = json.loads((checkpoint / "config.json").read_text()) | changes
     (folder / "config.json").write_text(json.dumps(fields))
-    save_file(load_file(checkpoint / "model.safetensors") if tensors is None else tensors, folder / "model.safetensors")
+    save_file(
+        load_file(checkpoint / "model.safetensors") if tensors is None else tensors,
+        folder / "model.safetensors",
+    )
     return folder
 
 
@@ -111,7 +117,9 @@ def test_a_sharded_checkpoint_and_one_of_pytorch_files_load_alike(tmp_path: Path
         stem = "model" if suffix == ".safetensors" else "pytorch_model"
         for shard, members in shards.items():
             save({name: tensors[name] for name in members}, folder / f"{shard}{suffix}")
-        index = {"weight_map": {name: f"{shard}{suffix}" for shard, members in shards.items() for name in members}}
+        index = {
+            "weight_map": {name: f"{shard}{suffix}" for shard, members in shards.items() for name in members}
+        }
         (folder / f"{stem}{suffix}.index.json").write_text(json.dumps(index))
         assert torch.equal(logits(folder), logits(checkpoint))
     (tmp_path / ".bin" / "a.bin").unlink()

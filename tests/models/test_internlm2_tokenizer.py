@@ -43,7 +43,10 @@ def write_tokenizer(folder: Path, kind: str, model: bytes | None = None, **chang
 @pytest.fixture(scope="module")
 def tokenizers(tmp_path_factory: pytest.TempPathFactory) -> dict[str, InternLM2Tokenizer]:
     root = tmp_path_factory.mktemp("tokenizers")
-    return {kind: AutoTokenizer.from_pretrained(write_tokenizer(root / kind, kind), trust_remote_code=False) for kind in KINDS}
+    return {
+        kind: AutoTokenizer.from_pretrained(write_tokenizer(root / kind, kind), trust_remote_code=False)
+        for kind in KINDS
+    }
 
 
 def special_ids(kind: str) -> dict[str, int]:
@@ -59,13 +62,33 @@ def published_ids(text: str, kind: str) -> list[int]:
     return ids
 
 
-pieces = st.sampled_from([PROCESSOR.id_to_piece(i).replace("▁", " ") for i in range(259, piece_count() - len(UNUSED))])
-repeated = st.builds(lambda unit, n: unit * n, st.text("ab-= \n.哈E…—", min_size=1, max_size=3), st.integers(1, 40))
+pieces = st.sampled_from(
+    [PROCESSOR.id_to_piece(i).replace("▁", " ") for i in range(259, piece_count() - len(UNUSED))]
+)
+repeated = st.builds(
+    lambda unit, n: unit * n, st.text("ab-= \n.哈E…—", min_size=1, max_size=3), st.integers(1, 40)
+)
 texts = st.lists(
     st.one_of(
         st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
         st.sampled_from(
-            [*WHOLE, *CHAT, *PICTURES, "<s>", "</s>", "<unk>", "<0x41>", "▁", "\0", "  ", "\t\n", "🦊", "👩‍👩‍👧", "é", "e\u0301"]
+            [
+                *WHOLE,
+                *CHAT,
+                *PICTURES,
+                "<s>",
+                "</s>",
+                "<unk>",
+                "<0x41>",
+                "▁",
+                "\0",
+                "  ",
+                "\t\n",
+                "🦊",
+                "👩‍👩‍👧",
+                "é",
+                "e\u0301",
+            ]
         ),
         pieces,
         repeated,
@@ -84,7 +107,9 @@ def test_the_ids_are_sentencepieces(tokenizers: dict[str, InternLM2Tokenizer], k
 
 
 @given(ids=st.lists(st.integers(3, 258) | st.integers(3, piece_count() - 1), max_size=12))
-def test_decoding_is_sentencepieces_for_any_ids(tokenizers: dict[str, InternLM2Tokenizer], ids: list[int]) -> None:
+def test_decoding_is_sentencepieces_for_any_ids(
+    tokenizers: dict[str, InternLM2Tokenizer], ids: list[int]
+) -> None:
     assert tokenizers["xcomposer2"].decode(ids) == PROCESSOR.decode(ids)
 
 
@@ -103,7 +128,9 @@ def test_streaming_gives_whole_characters_as_soon_as_they_are_complete(
     shown = ""
     for n, token in enumerate(tokens, 1):
         shown += decoder.add(token)
-        assert shown == join_pieces(tokens[:n]).removesuffix("\ufffd" * (len(join_pieces(tokens[:n])) - len(shown)))
+        assert shown == join_pieces(tokens[:n]).removesuffix(
+            "\ufffd" * (len(join_pieces(tokens[:n])) - len(shown))
+        )
     assert shown == text.replace("▁", " ")
     assert decoder.finish() == ""
 
@@ -129,8 +156,15 @@ def test_ids_and_sizes_are_the_published_ones(tokenizers: dict[str, InternLM2Tok
         tokenizer = tokenizers[kind]
         assert tokenizer.vocab_size == piece_count()
         assert len(tokenizer) == piece_count() + (len(PICTURES) if kind == "internvl2" else 0)
-        assert {name: tokenizer.convert_tokens_to_ids(name) for name in special_ids(kind)} == special_ids(kind)
-        assert (tokenizer.bos_token_id, tokenizer.eos_token_id, tokenizer.pad_token_id, tokenizer.unk_token_id) == (1, 2, 2, 0)
+        assert {name: tokenizer.convert_tokens_to_ids(name) for name in special_ids(kind)} == special_ids(
+            kind
+        )
+        assert (
+            tokenizer.bos_token_id,
+            tokenizer.eos_token_id,
+            tokenizer.pad_token_id,
+            tokenizer.unk_token_id,
+        ) == (1, 2, 2, 0)
         assert set(tokenizer.all_special_tokens) == set(special_ids(kind))
         assert tokenizer.is_fast
     assert isinstance(tokenizers["xcomposer2"], InternLMXComposer2Tokenizer)
@@ -148,7 +182,9 @@ def test_a_renamed_token_no_longer_answers_to_its_old_name(tokenizers: dict[str,
 
 def test_the_chat_template_gives_one_bos(tokenizers: dict[str, InternLM2Tokenizer]) -> None:
     tokenizer = tokenizers["internlm2"]
-    tokenizer.chat_template = "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    tokenizer.chat_template = (
+        "{{ bos_token }}{% for message in messages %}{{ message['content'] }}{% endfor %}"
+    )
     ids = tokenizer.apply_chat_template([{"role": "user", "content": "hi"}], return_dict=False)
     assert ids == [1, *PROCESSOR.encode("hi")]
 
@@ -181,7 +217,9 @@ def load(folder: Path) -> list[int]:
     return ids
 
 
-def test_the_conversion_is_kept_and_made_anew_when_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_conversion_is_kept_and_made_anew_when_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = write_tokenizer(tmp_path / "model", "internlm2")
     ids = load(folder)
@@ -196,13 +234,17 @@ def test_the_conversion_is_kept_and_made_anew_when_damaged(tmp_path: Path, monke
     assert len(list(kept.parent.iterdir())) == 2
 
 
-def test_a_cache_that_cannot_be_written_does_not_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_does_not_matter(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert load(write_tokenizer(tmp_path / "model", "internlm2"))[0] == 1
 
 
-def test_several_at_once_convert_and_read_the_same_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_at_once_convert_and_read_the_same_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     folder = write_tokenizer(tmp_path / "model", "internlm2")
     found: list[list[int]] = []
@@ -231,7 +273,9 @@ def real_folders() -> list[Path]:
     return [folder for name in names if root and (folder := Path(root) / name / "tokenizer.model").is_file()]
 
 
-@pytest.mark.skipif(not real_folders(), reason="LAUNCHER_MODELS names no folder with a published tokenizer.model")
+@pytest.mark.skipif(
+    not real_folders(), reason="LAUNCHER_MODELS names no folder with a published tokenizer.model"
+)
 def test_the_published_vocabulary_gives_the_kept_ids() -> None:
     cases = json.loads(VECTORS.read_text(encoding="utf-8"))
     for path in real_folders():
@@ -239,4 +283,7 @@ def test_the_published_vocabulary_gives_the_kept_ids() -> None:
         name = path.parent.name
         for case in cases:
             if name in case["models"]:
-                assert tokenizer.encode(case["text"], add_special_tokens=False) == case["ids"], (name, case["text"])
+                assert tokenizer.encode(case["text"], add_special_tokens=False) == case["ids"], (
+                    name,
+                    case["text"],
+                )

@@ -1,4 +1,5 @@
-"""InternVL2 through transformers' classes: equal to a plain reading of the published tensors, and every tensor accounted for."""
+"""InternVL2 through transformers' classes: equal to a plain reading of the published tensors, and every
+tensor accounted for."""
 
 from __future__ import annotations
 
@@ -37,7 +38,9 @@ def test_the_logits_are_those_of_the_published_tensors_read_plainly(checkpoint: 
     ids = torch.tensor([[1, 30, *[PLACE] * 4, 40, *[PLACE] * 4, 50, 60]])
     embedded = tensors["language_model.model.tok_embeddings.weight"][ids[0]]
     places = (ids[0] == PLACE).nonzero().flatten()
-    embedded[places] = torch.cat([tile_embeddings(tile.double(), tensors, layers=2, heads=2, patch=7) for tile in pixels])
+    embedded[places] = torch.cat(
+        [tile_embeddings(tile.double(), tensors, layers=2, heads=2, patch=7) for tile in pixels]
+    )
     expected = language_logits(embedded, tensors, "language_model.", layers=2, heads=4, kv_heads=2, theta=1e6)
     model = load_model(checkpoint, torch.float32, "cpu")
     model.config.image_token_id = PLACE
@@ -77,7 +80,9 @@ def test_normed_queries_and_rms_norms_are_mapped_too(tmp_path: Path) -> None:
     assert model.model.vision_tower.encoder.layer[0].attention.q_norm.variance_epsilon == 1e-3
 
 
-@pytest.mark.parametrize("name", ["mlp1.3.bias", "vision_model.encoder.layers.1.attn.qkv.weight", "language_model.output.weight"])
+@pytest.mark.parametrize(
+    "name", ["mlp1.3.bias", "vision_model.encoder.layers.1.attn.qkv.weight", "language_model.output.weight"]
+)
 def test_a_missing_tensor_is_named(tmp_path: Path, checkpoint: Path, name: str) -> None:
     tensors = load_file(checkpoint / "model.safetensors")
     del tensors[name]

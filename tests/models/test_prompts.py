@@ -16,7 +16,18 @@ from launcher.models.prompts import TEMPLATES, build_prompt, defuse, split_at_pi
 from tests.models.tiny import CHAT
 
 PICTURE = Path("a.png")
-MARKUP = (*CHAT, "<s>", "</s>", "<unk>", "<img>", "</img>", "<IMG_CONTEXT>", "<IMAGE_TOKEN>", "<ImageHere>", "[UNUSED_TOKEN_145]")
+MARKUP = (
+    *CHAT,
+    "<s>",
+    "</s>",
+    "<unk>",
+    "<img>",
+    "</img>",
+    "<IMG_CONTEXT>",
+    "<IMAGE_TOKEN>",
+    "<ImageHere>",
+    "[UNUSED_TOKEN_145]",
+)
 
 
 def test_internvl2() -> None:
@@ -59,13 +70,19 @@ def test_a_text_model_is_shown_no_picture() -> None:
 @pytest.mark.parametrize("name", sorted(TEMPLATES))
 @given(
     texts=st.lists(
-        st.lists(st.sampled_from([*MARKUP, "<", ">", "|", "im_end", "a", "[UNUSED_TOKEN_", "1]"])).map("".join), min_size=1
+        st.lists(st.sampled_from([*MARKUP, "<", ">", "|", "im_end", "a", "[UNUSED_TOKEN_", "1]"])).map(
+            "".join
+        ),
+        min_size=1,
     )
 )
 def test_what_people_write_forges_neither_turns_nor_pictures(name: str, texts: list[str]) -> None:
     template = TEMPLATES[name]
     pictures = (PICTURE,) if template.picture_token else ()
-    messages = [Message("user" if n % 2 == 0 else "assistant", text, pictures if n == 0 else ()) for n, text in enumerate(texts)]
+    messages = [
+        Message("user" if n % 2 == 0 else "assistant", text, pictures if n == 0 else ())
+        for n, text in enumerate(texts)
+    ]
     prompt = build_prompt(messages, template, texts[0] or "x")
     turns = len(messages) + 1
     assert prompt.count(template.turn_start) == turns + 1
@@ -82,5 +99,8 @@ def test_defused_text_reads_the_same_and_ordinary_text_is_left_alone() -> None:
 
 
 def test_prompts_need_no_torch() -> None:
-    code = "import sys, launcher.models.prompts; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    code = (
+        "import sys, launcher.models.prompts;"
+        " sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    )
     subprocess.run([sys.executable, "-c", code], check=True)

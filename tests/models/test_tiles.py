@@ -32,20 +32,28 @@ def nearest_grids(width: int, height: int, rule: TileRule) -> set[tuple[int, int
 @example(width=900, height=600, max_tiles=12)
 @example(width=448, height=448, max_tiles=12)
 @example(width=4000, height=4000, max_tiles=12)
-def test_the_grid_is_the_nearest_and_large_only_for_a_large_picture(width: int, height: int, max_tiles: int) -> None:
+def test_the_grid_is_the_nearest_and_large_only_for_a_large_picture(
+    width: int, height: int, max_tiles: int
+) -> None:
     rule = TileRule(448, 1, max_tiles, True)
     columns, rows = choose_grid(width, height, rule)
     nearest = nearest_grids(width, height, rule)
     assert (columns, rows) in nearest
     smallest = min(c * r for c, r in nearest)
-    assume(len({c * r for c, r in nearest}) == len(nearest))  # no two of one size, whose order is the next test's matter
+    assume(
+        len({c * r for c, r in nearest}) == len(nearest)
+    )  # no two of one size, whose order is the next test's matter
     fitting = [c * r for c, r in nearest if width * height > 0.5 * 448**2 * c * r]
     assert columns * rows == max([smallest, *fitting])
 
 
 def test_equal_grids_of_equal_size_are_tried_in_the_published_order() -> None:
-    # Found by running the published code: both grids are equally near; the picture is too small for the second to win.
-    assert choose_grid(1250, 1000, TileRule(448, 2, 2, True)) == choose_grid(125, 100, TileRule(448, 2, 2, True))[::-1]
+    # Found by running the published code: both grids are equally near; the picture is too small for the
+    # second to win.
+    assert (
+        choose_grid(1250, 1000, TileRule(448, 2, 2, True))
+        == choose_grid(125, 100, TileRule(448, 2, 2, True))[::-1]
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,12 +72,22 @@ def test_known_pictures(size: tuple[int, int], grid: tuple[int, int], tiles: int
 
 
 def gradient(width: int, height: int) -> Image.Image:
-    red, green = Image.linear_gradient("L").resize((width, height)), Image.radial_gradient("L").resize((width, height))
+    red, green = (
+        Image.linear_gradient("L").resize((width, height)),
+        Image.radial_gradient("L").resize((width, height)),
+    )
     return Image.merge("RGB", (red, green, red.transpose(Image.Transpose.FLIP_LEFT_RIGHT)))
 
 
-@given(width=st.integers(1, 200), height=st.integers(1, 200), max_tiles=st.integers(1, 8), thumbnail=st.booleans())
-def test_the_tiles_put_together_are_the_resized_picture(width: int, height: int, max_tiles: int, thumbnail: bool) -> None:
+@given(
+    width=st.integers(1, 200),
+    height=st.integers(1, 200),
+    max_tiles=st.integers(1, 8),
+    thumbnail=st.booleans(),
+)
+def test_the_tiles_put_together_are_the_resized_picture(
+    width: int, height: int, max_tiles: int, thumbnail: bool
+) -> None:
     rule, picture = TileRule(28, 1, max_tiles, thumbnail), gradient(width, height)
     tiles = cut_tiles(picture, rule)
     columns, rows = choose_grid(width, height, rule)
@@ -96,7 +114,12 @@ def test_pixels_are_normalised_channel_by_channel() -> None:
 
 
 def test_a_grey_picture_is_read_as_rgb() -> None:
-    assert to_pixels(cut_tiles(Image.new("L", (30, 30), 128), TileRule(28, 1, 1, True))).shape == (1, 3, 28, 28)
+    assert to_pixels(cut_tiles(Image.new("L", (30, 30), 128), TileRule(28, 1, 1, True))).shape == (
+        1,
+        3,
+        28,
+        28,
+    )
 
 
 def test_the_rule_comes_from_the_checkpoint_and_the_preset_may_limit_it() -> None:

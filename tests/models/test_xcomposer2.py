@@ -103,13 +103,18 @@ def test_logits_equal_the_reference(model: XComposer2ForCausalLM, case: str) -> 
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_switching_partial_lora_off_changes_what_follows_a_picture(model: XComposer2ForCausalLM, case: str) -> None:
+def test_switching_partial_lora_off_changes_what_follows_a_picture(
+    model: XComposer2ForCausalLM, case: str
+) -> None:
     off = build_model(small_config(plora_scale=0.0)).eval()
     off.load_state_dict(model.state_dict())
 
     without = logits_of(off, CASES[case])
 
-    assert relative_error(without, reference_logits(published_tensors(model), SIZES, CASES[case], plora=False)) < 1e-5
+    assert (
+        relative_error(without, reference_logits(published_tensors(model), SIZES, CASES[case], plora=False))
+        < 1e-5
+    )
     changed = relative_error(logits_of(model, CASES[case])[-1], without[-1])
     assert changed == 0 if case == "text only" else changed > 0.01
 
@@ -145,7 +150,9 @@ def generate(model: XComposer2ForCausalLM, parts: list[Part], count: int) -> lis
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_generating_with_the_cache_gives_the_references_tokens(model: XComposer2ForCausalLM, case: str) -> None:
+def test_generating_with_the_cache_gives_the_references_tokens(
+    model: XComposer2ForCausalLM, case: str
+) -> None:
     assert generate(model, CASES[case], 6) == greedy_by_reference(model, CASES[case], 6)
 
 
@@ -163,7 +170,9 @@ def test_a_second_turn_continues_from_the_first_turns_cache(model: XComposer2For
     ids = torch.tensor([ids_of(first, model.config)])
     with torch.no_grad():
         cache = model(ids, pixels_of(first), use_cache=True).past_key_values
-        later = model(torch.tensor([ids_of(second, model.config)]), pixels_of(second), past_key_values=cache).logits[0]
+        later = model(
+            torch.tensor([ids_of(second, model.config)]), pixels_of(second), past_key_values=cache
+        ).logits[0]
 
     theirs = reference_logits(published_tensors(model), SIZES, [*first, *second])[ids.shape[1] :]
     assert relative_error(later, theirs) < 1e-5
@@ -212,7 +221,9 @@ def write_bin_shards(folder: Path, tensors: dict[str, Tensor]) -> None:
 
 def write_config(folder: Path, *left_out: str, **changes: object) -> None:
     config = small_config().to_dict() | changes
-    (folder / "config.json").write_text(json.dumps({key: value for key, value in config.items() if key not in left_out}))
+    (folder / "config.json").write_text(
+        json.dumps({key: value for key, value in config.items() if key not in left_out})
+    )
 
 
 @pytest.mark.parametrize("write", [write_safetensors, write_bin, write_bin_shards])
@@ -230,7 +241,9 @@ def test_load_is_the_inverse_of_publish(
     assert torch.equal(logits_of(loaded, CASES["mixed"]), logits_of(model, CASES["mixed"]))
 
 
-def test_sizes_that_config_json_leaves_out_come_from_the_tensors(model: XComposer2ForCausalLM, tmp_path: Path) -> None:
+def test_sizes_that_config_json_leaves_out_come_from_the_tensors(
+    model: XComposer2ForCausalLM, tmp_path: Path
+) -> None:
     write_config(tmp_path, "plora_rank", img_size=490, vit_config={"num_attention_heads": SIZES.vision_heads})
     write_safetensors(tmp_path, published_tensors(model))
 
@@ -257,11 +270,19 @@ def test_computed_tensors_of_old_checkpoints_are_let_go(model: XComposer2ForCaus
     write_config(tmp_path)
     write_bin(tmp_path, old)
 
-    assert torch.equal(logits_of(load_model(tmp_path, torch.float32, "cpu"), CASES["mixed"]), logits_of(model, CASES["mixed"]))
+    assert torch.equal(
+        logits_of(load_model(tmp_path, torch.float32, "cpu"), CASES["mixed"]),
+        logits_of(model, CASES["mixed"]),
+    )
 
 
 @pytest.mark.parametrize(
-    "name", ["model.layers.2.feed_forward.w3.Plora_B.weight", "vit.vision_tower.vision_model.post_layernorm.bias", POSITION_TABLE]
+    "name",
+    [
+        "model.layers.2.feed_forward.w3.Plora_B.weight",
+        "vit.vision_tower.vision_model.post_layernorm.bias",
+        POSITION_TABLE,
+    ],
 )
 def test_a_missing_tensor_is_named(model: XComposer2ForCausalLM, tmp_path: Path, name: str) -> None:
     tensors = published_tensors(model)
@@ -275,7 +296,9 @@ def test_a_missing_tensor_is_named(model: XComposer2ForCausalLM, tmp_path: Path,
 
 def test_an_unknown_tensor_is_named(model: XComposer2ForCausalLM, tmp_path: Path) -> None:
     write_config(tmp_path)
-    write_safetensors(tmp_path, published_tensors(model) | {"model.layers.0.attention.wqkv.Plora_C.weight": torch.ones(1)})
+    write_safetensors(
+        tmp_path, published_tensors(model) | {"model.layers.0.attention.wqkv.Plora_C.weight": torch.ones(1)}
+    )
 
     with pytest.raises(CheckpointError, match="Plora_C"):
         load_model(tmp_path, torch.float32, "cpu")
@@ -292,7 +315,9 @@ def test_a_tensor_of_another_shape_is_named(model: XComposer2ForCausalLM, tmp_pa
 # --- pictures ---
 
 
-def test_the_position_table_of_the_small_tower_is_stretched(model: XComposer2ForCausalLM, tmp_path: Path) -> None:
+def test_the_position_table_of_the_small_tower_is_stretched(
+    model: XComposer2ForCausalLM, tmp_path: Path
+) -> None:
     table = torch.randn(24 * 24 + 1, 32)
     write_config(tmp_path, img_size=35 * SIZES.patch)
     write_safetensors(tmp_path, published_tensors(model) | {POSITION_TABLE: table})
@@ -324,7 +349,10 @@ def test_pictures_are_squeezed_to_a_square_and_normalised() -> None:
 
     pixels = picture_pixels([wide, wide.convert("L")], 10)
 
-    mean, std = torch.tensor([0.48145466, 0.4578275, 0.40821073]), torch.tensor([0.26862954, 0.26130258, 0.27577711])
+    mean, std = (
+        torch.tensor([0.48145466, 0.4578275, 0.40821073]),
+        torch.tensor([0.26862954, 0.26130258, 0.27577711]),
+    )
     assert pixels.shape == (2, 3, 10, 10)
     assert torch.allclose(pixels[0, :, 5, 0], (torch.tensor([1.0, 0, 0]) - mean) / std)
     assert torch.allclose(pixels[0, :, 5, 9], (torch.tensor([0, 0, 1.0]) - mean) / std)
@@ -355,4 +383,9 @@ def test_the_published_config_keeps_its_rotary_base_and_scaling(tmp_path: Path) 
     assert (rope["rope_theta"], rope["rope_type"], rope["factor"]) == (1000000, "dynamic", 2.0)
     assert (config.img_size, config.picture_tokens, config.head_dim) == (490, 1225, 128)
     tower = config.clip_config()
-    assert (tower.hidden_size, tower.num_hidden_layers, tower.image_size, tower.patch_size) == (1024, 24, 490, 14)
+    assert (tower.hidden_size, tower.num_hidden_layers, tower.image_size, tower.patch_size) == (
+        1024,
+        24,
+        490,
+        14,
+    )

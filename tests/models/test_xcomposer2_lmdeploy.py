@@ -1,4 +1,5 @@
-"""The plug-in for LMDeploy's PyTorch engine: on the CPU against the plain reference, and the names of LMDeploy that it needs."""
+"""The plug-in for LMDeploy's PyTorch engine: on the CPU against the plain reference, and the names of
+LMDeploy that it needs."""
 
 from __future__ import annotations
 
@@ -24,7 +25,16 @@ with warnings.catch_warnings():
 from launcher import models
 from launcher.errors import CheckpointError
 from launcher.models.xcomposer2 import XComposer2ForCausalLM, build_model, published_tensors
-from tests.models.test_xcomposer2 import CASES, FIRST, SECOND, SIZES, Part, ids_of, relative_error, small_config
+from tests.models.test_xcomposer2 import (
+    CASES,
+    FIRST,
+    SECOND,
+    SIZES,
+    Part,
+    ids_of,
+    relative_error,
+    small_config,
+)
 from tests.models.xcomposer2_reference import reference_logits
 
 
@@ -50,8 +60,13 @@ def weights(model: XComposer2ForCausalLM) -> dict[str, Tensor]:
 
 
 def write_checkpoint(folder: Path, weights: dict[str, Tensor], **changes: object) -> Path:
-    """As published: config.json names neither the rank nor the tower, and a picture size that the tensors overrule."""
-    config = small_config().to_dict() | {"img_size": 490, "vit_config": {"num_attention_heads": SIZES.vision_heads}} | changes
+    """As published: config.json names neither the rank nor the tower, and a picture size that the tensors
+    overrule."""
+    config = (
+        small_config().to_dict()
+        | {"img_size": 490, "vit_config": {"num_attention_heads": SIZES.vision_heads}}
+        | changes
+    )
     del config["plora_rank"]
     (folder / "config.json").write_text(json.dumps(config))
     save_file(weights, folder / "model.safetensors")
@@ -73,13 +88,17 @@ def pictures_of(parts: list[Part], config: Any, before: int = 0) -> list[MultiMo
     found, place = [], before
     for part in parts:
         if isinstance(part, Tensor):
-            found.append({"pixel_values": part[None], "offset": place, "image_tokens": 9, "image_token_id": 0})
+            found.append(
+                {"pixel_values": part[None], "offset": place, "image_tokens": 9, "image_token_id": 0}
+            )
         place += 9 if isinstance(part, Tensor) else len(part)
     result = plug_in.XComposer2InputProcessor().preprocess_input(ids_of(parts, config), found)
     return (result.input_multimodals or {}).get("image", [])
 
 
-def prefill(engine: CpuEngine, conversations: list[list[Part]], chunks: int = 1) -> tuple[list[Any], list[Tensor]]:
+def prefill(
+    engine: CpuEngine, conversations: list[list[Part]], chunks: int = 1
+) -> tuple[list[Any], list[Tensor]]:
     """One batch of conversations, each prefilled in so many chunks; logits of all their tokens."""
     config = engine.model_config.hf_config
     sequences = [engine.open(64) for _ in conversations]
@@ -114,7 +133,9 @@ def test_prefill_equals_the_reference(engine: CpuEngine, weights: dict[str, Tens
     assert relative_error(logits, reference_logits(weights, SIZES, CASES[case])) < 1e-5
 
 
-def test_a_mixed_batch_equals_the_reference_sequence_by_sequence(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+def test_a_mixed_batch_equals_the_reference_sequence_by_sequence(
+    engine: CpuEngine, weights: dict[str, Tensor]
+) -> None:
     conversations = [CASES["text only"], CASES["two pictures"], CASES["text only"], CASES["picture only"]]
 
     _, logits = prefill(engine, conversations)
@@ -123,13 +144,17 @@ def test_a_mixed_batch_equals_the_reference_sequence_by_sequence(engine: CpuEngi
         assert relative_error(ours, reference_logits(weights, SIZES, parts)) < 1e-5
 
 
-def test_a_batch_decodes_greedily_to_the_references_tokens(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+def test_a_batch_decodes_greedily_to_the_references_tokens(
+    engine: CpuEngine, weights: dict[str, Tensor]
+) -> None:
     conversations = [CASES["mixed"], CASES["text only"], CASES["picture in the second turn"]]
     sequences, logits = prefill(engine, conversations)
 
     answers = [[int(out[-1].argmax())] for out in logits]
     for _ in range(5):
-        out = engine.step([(s, answer[-1:]) for s, answer in zip(sequences, answers, strict=True)], decoding=True)
+        out = engine.step(
+            [(s, answer[-1:]) for s, answer in zip(sequences, answers, strict=True)], decoding=True
+        )
         for answer, row in zip(answers, out, strict=True):
             answer.append(int(row[-1].argmax()))
 
@@ -142,13 +167,16 @@ def test_a_batch_decodes_greedily_to_the_references_tokens(engine: CpuEngine, we
 def test_chunked_prefill_and_cached_prefixes_keep_pictures_in_place(
     engine: CpuEngine, weights: dict[str, Tensor], case: str
 ) -> None:
-    """A later chunk, a prefix-cache hit and a later turn look the same to the model: tokens before these are in the cache."""
+    """A later chunk, a prefix-cache hit and a later turn look the same to the model: tokens before these are
+    in the cache."""
     _, (logits,) = prefill(engine, [CASES[case]], chunks=len(CASES[case]))
 
     assert relative_error(logits, reference_logits(weights, SIZES, CASES[case])) < 1e-5
 
 
-def test_later_turns_with_pictures_join_others_in_one_batch(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+def test_later_turns_with_pictures_join_others_in_one_batch(
+    engine: CpuEngine, weights: dict[str, Tensor]
+) -> None:
     first, second = [[1, 5], FIRST, [9]], [[4, 4], SECOND, [8]]
     (old,), _ = prefill(engine, [first])
     engine.add(old, pictures_of(second, engine.model_config.hf_config, before=old.done))
@@ -211,7 +239,8 @@ AFTER: dict[str, tuple[list[Part], int]] = {
     "the same picture one place earlier": ([TEXT[:4], FIRST, END], 4),
     "another beginning": ([[2, *TEXT[1:]], FIRST, END], 0),
 }
-"""What is asked then, and how many of its first tokens are to be found in the cache: never part of a picture."""
+"""What is asked then, and how many of its first tokens are to be found in the cache: never part of a
+picture."""
 
 
 def request(parts: list[Part], engine: CpuEngine) -> tuple[list[int], list[MultiModalData]]:
@@ -245,10 +274,18 @@ def test_what_is_in_the_prefix_cache_is_left_out_and_changes_nothing(
     assert_right(after, parts, weights)
 
 
-def test_a_batch_may_begin_at_other_places_of_the_prefix_cache(folder: Path, weights: dict[str, Tensor]) -> None:
+def test_a_batch_may_begin_at_other_places_of_the_prefix_cache(
+    folder: Path, weights: dict[str, Tensor]
+) -> None:
     engine = ScheduledCpuEngine(folder)
     engine.ask(request(BEFORE, engine))
-    batch = [[*BEFORE, SECOND, [3]], CASES["text only"], [TEXT, SECOND, END], [*BEFORE, SECOND, [4, 4, 4]], CASES["two pictures"]]
+    batch = [
+        [*BEFORE, SECOND, [3]],
+        CASES["text only"],
+        [TEXT, SECOND, END],
+        [*BEFORE, SECOND, [4, 4, 4]],
+        CASES["two pictures"],
+    ]
 
     answers = engine.ask(*(request(parts, engine) for parts in batch), new_tokens=3)
 
@@ -266,7 +303,9 @@ def test_weights_may_come_in_several_torch_files(tmp_path: Path, weights: dict[s
     shards = [f"pytorch_model-0000{n}-of-00003.bin" for n in (1, 2, 3)]
     where = {name: shards[n % 3] for n, name in enumerate(weights)}
     for shard in shards:
-        torch.save({name: tensor for name, tensor in weights.items() if where[name] == shard}, tmp_path / shard)
+        torch.save(
+            {name: tensor for name, tensor in weights.items() if where[name] == shard}, tmp_path / shard
+        )
     (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"weight_map": where}))
 
     _, (logits,) = prefill(CpuEngine(tmp_path), [CASES["mixed"]])
@@ -275,7 +314,12 @@ def test_weights_may_come_in_several_torch_files(tmp_path: Path, weights: dict[s
 
 
 @pytest.mark.parametrize(
-    "name", ["model.layers.1.feed_forward.w1.Plora_A.weight", "model.layers.0.attention.wo.weight", "vision_proj.2.bias"]
+    "name",
+    [
+        "model.layers.1.feed_forward.w1.Plora_A.weight",
+        "model.layers.0.attention.wo.weight",
+        "vision_proj.2.bias",
+    ],
 )
 def test_a_missing_tensor_is_named(tmp_path: Path, weights: dict[str, Tensor], name: str) -> None:
     write_checkpoint(tmp_path, {found: tensor for found, tensor in weights.items() if found != name})
@@ -284,7 +328,9 @@ def test_a_missing_tensor_is_named(tmp_path: Path, weights: dict[str, Tensor], n
         CpuEngine(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["model.layers.9.attention.wo.weight", "vit.extra.weight", "model.norm.Plora_A.weight"])
+@pytest.mark.parametrize(
+    "name", ["model.layers.9.attention.wo.weight", "vit.extra.weight", "model.norm.Plora_A.weight"]
+)
 def test_an_unknown_tensor_is_named(tmp_path: Path, weights: dict[str, Tensor], name: str) -> None:
     write_checkpoint(tmp_path, weights | {name: torch.ones(2)})
 
@@ -320,7 +366,12 @@ def test_lmdeploys_linear_layers_call_lora_adapters_with_input_and_output(engine
             return out
 
     layer = engine.model.model.layers[0]
-    for linear in (layer.attention.wqkv, layer.attention.wo, layer.feed_forward.gate_up_proj, layer.feed_forward.w2):
+    for linear in (
+        layer.attention.wqkv,
+        layer.attention.wo,
+        layer.feed_forward.gate_up_proj,
+        layer.feed_forward.w2,
+    ):
         linear.lora_adapters["spy"] = Spy()
         linear(torch.randn(1, 3, linear.in_features))
         del linear.lora_adapters["spy"]
@@ -333,11 +384,15 @@ def test_lmdeploys_linear_layers_call_lora_adapters_with_input_and_output(engine
 def test_only_decoding_is_captured_in_cuda_graphs() -> None:
     """A captured prefill would replay without its pictures."""
     kind = plug_in.InternLMXComposer2ForCausalLM
-    assert not issubclass(kind, PiecewiseCudaGraphMixin), "LMDeploy's InternLM2 now captures prefill: PLoRA would be lost in it"
+    assert not issubclass(kind, PiecewiseCudaGraphMixin), (
+        "LMDeploy's InternLM2 now captures prefill: PLoRA would be lost in it"
+    )
     assert kind.support_cuda_graph is CudaGraphMixin.support_cuda_graph
 
 
-def test_queries_keys_and_values_lie_one_after_the_other_in_lmdeploys_wqkv(engine: CpuEngine, weights: dict[str, Tensor]) -> None:
+def test_queries_keys_and_values_lie_one_after_the_other_in_lmdeploys_wqkv(
+    engine: CpuEngine, weights: dict[str, Tensor]
+) -> None:
     """PLoRA's B is put in the order that QKVBaseLinear gives the published rows."""
     wqkv = engine.model.model.layers[0].attention.wqkv
     published = weights["model.layers.0.attention.wqkv.weight"]

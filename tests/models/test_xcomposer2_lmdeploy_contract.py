@@ -1,4 +1,5 @@
-"""Every name of LMDeploy that the XComposer2 plug-in touches, so that a version that moved one is told by name."""
+"""Every name of LMDeploy that the XComposer2 plug-in touches, so that a version that moved one is told by
+name."""
 
 from __future__ import annotations
 
@@ -22,8 +23,18 @@ FUNCTIONS = {
     PYTORCH + "configurations.builder:AutoModelConfigBuilder.build": ("hf_config", "model_path"),
     PYTORCH + "configurations.default:DefaultModelConfigBuilder.build": ("hf_config", "model_path"),
     PYTORCH + "distributed:get_tp_world_rank": (),
-    PYTORCH + "engine.input_process:BaseModelInputProcessor.preprocess_input": ("self", "input_ids", "input_mms"),
-    PYTORCH + "models.internlm2:InternLM2ForCausalLM.__init__": ("self", "config", "ctx_mgr", "dtype", "device"),
+    PYTORCH + "engine.input_process:BaseModelInputProcessor.preprocess_input": (
+        "self",
+        "input_ids",
+        "input_mms",
+    ),
+    PYTORCH + "models.internlm2:InternLM2ForCausalLM.__init__": (
+        "self",
+        "config",
+        "ctx_mgr",
+        "dtype",
+        "device",
+    ),
     PYTORCH + "models.internlm2:InternLM2ForCausalLM.forward": (
         *("self", "input_ids", "position_ids", "past_key_values", "attn_metadata", "inputs_embeds"),
     ),
@@ -37,11 +48,28 @@ FUNCTIONS = {
     PYTORCH + "nn.linear.base:LinearBase._forward_lora": ("self", "x"),
     PYTORCH + "weight_loader.model_weight_loader:load_weight": ("param", "loaded_weight"),
     PYTORCH + "weight_loader.model_weight_loader:process_weights_after_loading": ("model",),
-    "lmdeploy.vl.model.base:VisionModel.__init__": ("self", "model_path", "with_llm", "max_memory", "hf_config", "backend"),
+    "lmdeploy.vl.model.base:VisionModel.__init__": (
+        "self",
+        "model_path",
+        "with_llm",
+        "max_memory",
+        "hf_config",
+        "backend",
+    ),
     "lmdeploy.vl.model.base:VisionModel.build_preprocessor": ("self", "trust_remote_code"),
     "lmdeploy.vl.model.base:VisionModel.collect_multimodal_items": ("messages",),
-    "lmdeploy.vl.model.base:VisionModel.get_input_prompt": ("messages", "chat_template", "tools", "chat_template_kwargs"),
-    "lmdeploy.vl.model.base:VisionModel.preprocess": ("self", "messages", "input_prompt", "mm_processor_kwargs"),
+    "lmdeploy.vl.model.base:VisionModel.get_input_prompt": (
+        "messages",
+        "chat_template",
+        "tools",
+        "chat_template_kwargs",
+    ),
+    "lmdeploy.vl.model.base:VisionModel.preprocess": (
+        "self",
+        "messages",
+        "input_prompt",
+        "mm_processor_kwargs",
+    ),
     "lmdeploy.vl.model.base:VisionModel.set_mm_feature_dtype": ("self", "dtype"),
     "lmdeploy.vl.engine:ImageEncoder._is_new_preprocess_api": ("model",),
     "lmdeploy.vl.engine:ImageEncoder.preprocess": ("self", "messages", "input_prompt", "mm_processor_kwargs"),
@@ -62,7 +90,9 @@ def find(name: str) -> Any:
         warnings.simplefilter("ignore")
         found = importlib.import_module(module_name)
     for part in path.split("."):
-        assert hasattr(found, part), f"LMDeploy has no {name} any more: adapt launcher/models/xcomposer2_lmdeploy.py"
+        assert hasattr(found, part), (
+            f"LMDeploy has no {name} any more: adapt launcher/models/xcomposer2_lmdeploy.py"
+        )
         found = getattr(found, part)
     return found
 
@@ -72,8 +102,12 @@ def test_functions_take_what_the_plug_in_gives(name: str) -> None:
     parameters = tuple(inspect.signature(inspect.unwrap(find(name)), follow_wrapped=True).parameters)
 
     wanted = [p for p in FUNCTIONS[name] if p in parameters]
-    assert tuple(wanted) == FUNCTIONS[name], f"{name} has parameters {parameters}: adapt launcher/models/xcomposer2_lmdeploy.py"
-    assert [p for p in parameters if p in wanted] == wanted, f"{name} has its parameters in another order: {parameters}"
+    assert tuple(wanted) == FUNCTIONS[name], (
+        f"{name} has parameters {parameters}: adapt launcher/models/xcomposer2_lmdeploy.py"
+    )
+    assert [p for p in parameters if p in wanted] == wanted, (
+        f"{name} has its parameters in another order: {parameters}"
+    )
 
 
 @pytest.mark.parametrize("name", FIELDS)

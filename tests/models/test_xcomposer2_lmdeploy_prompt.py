@@ -1,4 +1,5 @@
-"""What LMDeploy runs before its engine: it finds the plug-in, and conversations become token ids, places and pixels."""
+"""What LMDeploy runs before its engine: it finds the plug-in, and conversations become token ids, places and
+pixels."""
 
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ def plan(whole: Path) -> MemoryPlan:
 @pytest.fixture
 def front(whole: Path, plan: MemoryPlan) -> Iterator[Front]:
     template = chat_template_config(TEMPLATE)
-    made = Front(str(whole), backend="pytorch", backend_config=pytorch_config(plan), chat_template_config=template)
+    made = Front(
+        str(whole), backend="pytorch", backend_config=pytorch_config(plan), chat_template_config=template
+    )
     yield made
     made.close()
 
@@ -88,7 +91,9 @@ async def prepared(front: Front, plan: MemoryPlan, talk: Sequence[Message]) -> d
 
 def test_lmdeploy_keeps_its_prefix_cache(front: Front) -> None:
     assert isinstance(front.vl_encoder.model, plug_in.XComposer2VisionModel)
-    assert front.backend_config.enable_prefix_caching, "the plug-in is no longer what LMDeploy takes for its newer preprocessing"
+    assert front.backend_config.enable_prefix_caching, (
+        "the plug-in is no longer what LMDeploy takes for its newer preprocessing"
+    )
 
 
 async def test_a_conversation_becomes_token_ids_with_places_for_its_pictures(
@@ -98,7 +103,11 @@ async def test_a_conversation_becomes_token_ids_with_places_for_its_pictures(
     red.save(tmp_path / "red.png")
     blue.save(tmp_path / "blue.png")
     talk = (
-        Message("user", "What <ImageHere> is <unk> it? 图中有几个形状？", (tmp_path / "red.png", tmp_path / "blue.png")),
+        Message(
+            "user",
+            "What <ImageHere> is <unk> it? 图中有几个形状？",
+            (tmp_path / "red.png", tmp_path / "blue.png"),
+        ),
         Message("assistant", "a <ImageHere>"),
         Message("user", "again", (tmp_path / "red.png",)),
     )
@@ -117,7 +126,9 @@ async def test_a_conversation_becomes_token_ids_with_places_for_its_pictures(
     assert [found["offset"] for found in given["multimodal"]] == offsets
     for found, picture in zip(given["multimodal"], (red, blue, red), strict=True):
         assert (found["image_tokens"], found["image_token_id"]) == (9, 0)
-        assert torch.equal(found["pixel_values"], picture_pixels([picture], 21).to(found["pixel_values"].dtype))
+        assert torch.equal(
+            found["pixel_values"], picture_pixels([picture], 21).to(found["pixel_values"].dtype)
+        )
 
 
 async def test_a_conversation_without_pictures_is_encoded_alike(front: Front, plan: MemoryPlan) -> None:
@@ -175,7 +186,8 @@ def test_equal_pictures_share_a_prefix_cache_key_and_others_do_not() -> None:
 
     def key(picture: Tensor, start: int) -> str | None:
         data = plug_in.XComposer2InputProcessor().preprocess_input(
-            [0] * 20, [{"pixel_values": picture[None], "offset": start, "image_tokens": 9, "image_token_id": 0}]
+            [0] * 20,
+            [{"pixel_values": picture[None], "offset": start, "image_tokens": 9, "image_token_id": 0}],
         )
         found = ensure_multimodal_content_hashes(data.input_multimodals)
         assert found is not None
@@ -191,10 +203,18 @@ def test_lmdeploy_finds_the_plug_in(whole: Path) -> None:
 
     name, config = archs.get_model_arch(str(whole))
 
-    assert archs.get_task("pytorch", str(whole))[0] == "vlm", "archs.get_task no longer asks archs.check_vl_llm"
-    assert _get_model_class(config, _get_module_map()) is plug_in.InternLMXComposer2ForCausalLM, "module_map.MODULE_MAP moved"
-    assert isinstance(load_vl_model(str(whole), "pytorch"), plug_in.XComposer2VisionModel), "vl.model.base.VISION_MODELS moved"
-    assert plug_in.XComposer2ModelConfigBuilder in AutoModelConfigBuilder._sub_classes, "configurations' builders moved"
+    assert archs.get_task("pytorch", str(whole))[0] == "vlm", (
+        "archs.get_task no longer asks archs.check_vl_llm"
+    )
+    assert _get_model_class(config, _get_module_map()) is plug_in.InternLMXComposer2ForCausalLM, (
+        "module_map.MODULE_MAP moved"
+    )
+    assert isinstance(load_vl_model(str(whole), "pytorch"), plug_in.XComposer2VisionModel), (
+        "vl.model.base.VISION_MODELS moved"
+    )
+    assert plug_in.XComposer2ModelConfigBuilder in AutoModelConfigBuilder._sub_classes, (
+        "configurations' builders moved"
+    )
     assert name == "InternLMXComposer2ForCausalLM"
 
 

@@ -1,4 +1,5 @@
-"""Tiny real checkpoints for tests: random weights in the published layout, and a tokenizer trained on the spot."""
+"""Tiny real checkpoints for tests: random weights in the published layout, and a tokenizer trained on the
+spot."""
 
 from __future__ import annotations
 
@@ -32,7 +33,8 @@ UNUSED = tuple(f"[UNUSED_TOKEN_{n}]" for n in range(141, 147))
 
 @lru_cache
 def tokenizer_model(model_type: str = "bpe") -> bytes:
-    """A ``tokenizer.model`` with InternLM2's settings, its last six pieces the ones that InternLM2 renames."""
+    """A ``tokenizer.model`` with InternLM2's settings, its last six pieces the ones that InternLM2
+    renames."""
     out = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
         sentence_iterator=iter([*TEXT] * 20),
@@ -137,15 +139,20 @@ def picture_fields(**changes: Any) -> dict[str, Any]:
 
 
 def randomised(model: nn.Module, seed: int = 0) -> nn.Module:
-    """Gives every parameter, norms and biases too, a value of its own, large enough that each one shows in the output."""
+    """Gives every parameter, norms and biases too, a value of its own, large enough that each one shows in
+    the output."""
     source = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.copy_(torch.randn(parameter.shape, generator=source) * 0.3 + (1.0 if "norm" in name else 0.0))
+            parameter.copy_(
+                torch.randn(parameter.shape, generator=source) * 0.3 + (1.0 if "norm" in name else 0.0)
+            )
     return model.eval()
 
 
-def write_checkpoint(folder: Path, fields: Mapping[str, Any], tensors: Mapping[str, Tensor], kind: str) -> Path:
+def write_checkpoint(
+    folder: Path, fields: Mapping[str, Any], tensors: Mapping[str, Tensor], kind: str
+) -> Path:
     """A whole checkpoint folder in the published layout."""
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(fields), encoding="utf-8")

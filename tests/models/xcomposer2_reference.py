@@ -1,6 +1,8 @@
-"""XComposer2 written down plainly from the architecture page: no class of transformers or of ours, no cache, one sequence.
+"""XComposer2 written down plainly from the architecture page: no class of transformers or of ours, no cache,
+one sequence.
 
-It is slow on purpose: each step is one line of the page. Everything is computed in the dtype of the weights it is given.
+It is slow on purpose: each step is one line of the page. Everything is computed in the dtype of the weights
+    it is given.
 """
 
 from __future__ import annotations
@@ -27,14 +29,19 @@ class Sizes:
     vision_eps: float = 1e-5
 
 
-def reference_logits(weights: dict[str, Tensor], sizes: Sizes, parts: list[list[int] | Tensor], plora: bool = True) -> Tensor:
-    """Logits [tokens, vocabulary] of a sequence given as text parts (token ids) and pictures ([3, s, s]), in order."""
+def reference_logits(
+    weights: dict[str, Tensor], sizes: Sizes, parts: list[list[int] | Tensor], plora: bool = True
+) -> Tensor:
+    """Logits [tokens, vocabulary] of a sequence given as text parts (token ids) and pictures ([3, s, s]), in
+    order."""
     rows, is_picture = [], []
     for part in parts:
         if isinstance(part, Tensor):
             embedded = projector(weights, vision_tower(weights, sizes, part))
         else:
-            embedded = weights["model.tok_embeddings.weight"][torch.tensor(part, dtype=torch.long, device=_device(weights))]
+            embedded = weights["model.tok_embeddings.weight"][
+                torch.tensor(part, dtype=torch.long, device=_device(weights))
+            ]
         rows.append(embedded)
         is_picture += [isinstance(part, Tensor)] * len(embedded)
     x = torch.cat(rows)
@@ -56,7 +63,9 @@ def plora_linear(weights: dict[str, Tensor], name: str, x: Tensor, picture: Tens
 
 
 def decoder_layer(weights: dict[str, Tensor], sizes: Sizes, name: str, x: Tensor, picture: Tensor) -> Tensor:
-    x = x + attention(weights, sizes, name, rms_norm(x, weights[name + "attention_norm.weight"], sizes.rms_eps), picture)
+    x = x + attention(
+        weights, sizes, name, rms_norm(x, weights[name + "attention_norm.weight"], sizes.rms_eps), picture
+    )
     y = rms_norm(x, weights[name + "ffn_norm.weight"], sizes.rms_eps)
     gate = plora_linear(weights, name + "feed_forward.w1", y, picture)
     up = plora_linear(weights, name + "feed_forward.w3", y, picture)
@@ -104,7 +113,12 @@ def vision_tower(weights: dict[str, Tensor], sizes: Sizes, picture: Tensor) -> T
     """CLIP: [3, s, s] -> [patches, width]; the last layer's output, no final norm, no class token."""
     p = sizes.patch
     side = picture.shape[1] // p
-    patches = picture.to(weights["output.weight"]).view(3, side, p, side, p).permute(1, 3, 0, 2, 4).reshape(side * side, -1)
+    patches = (
+        picture.to(weights["output.weight"])
+        .view(3, side, p, side, p)
+        .permute(1, 3, 0, 2, 4)
+        .reshape(side * side, -1)
+    )
     x = patches @ weights[VISION + "embeddings.patch_embedding.weight"].flatten(1).T
     x = torch.cat([weights[VISION + "embeddings.class_embedding"][None], x])
     x = x + weights[VISION + "embeddings.position_embedding.weight"]
@@ -113,14 +127,18 @@ def vision_tower(weights: dict[str, Tensor], sizes: Sizes, picture: Tensor) -> T
         name = f"{VISION}encoder.layers.{n}."
         normed = layer_norm(weights, name + "layer_norm1", x, sizes.vision_eps)
         x = x + vision_attention(weights, sizes, name + "self_attn.", normed)
-        wide = linear(weights, name + "mlp.fc1", layer_norm(weights, name + "layer_norm2", x, sizes.vision_eps))
+        wide = linear(
+            weights, name + "mlp.fc1", layer_norm(weights, name + "layer_norm2", x, sizes.vision_eps)
+        )
         x = x + linear(weights, name + "mlp.fc2", wide * torch.sigmoid(1.702 * wide))
     return x[1:]
 
 
 def vision_attention(weights: dict[str, Tensor], sizes: Sizes, name: str, x: Tensor) -> Tensor:
     d = x.shape[1] // sizes.vision_heads
-    query, key, value = (linear(weights, name + kind, x).split(d, dim=1) for kind in ("q_proj", "k_proj", "v_proj"))
+    query, key, value = (
+        linear(weights, name + kind, x).split(d, dim=1) for kind in ("q_proj", "k_proj", "v_proj")
+    )
     mixed = [softmax(q @ k.T / math.sqrt(d)) @ v for q, k, v in zip(query, key, value, strict=True)]
     return linear(weights, name + "out_proj", torch.cat(mixed, dim=1))
 

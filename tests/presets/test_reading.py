@@ -1,4 +1,5 @@
-"""Preset files in, presets and clear sentences out. Every wrong file here is a real file, read as the launcher reads it."""
+"""Preset files in, presets and clear sentences out. Every wrong file here is a real file, read as the
+launcher reads it."""
 
 from __future__ import annotations
 
@@ -49,7 +50,11 @@ def preset_with(lines: str) -> str:
 def test_a_right_file_is_read() -> None:
     assert read_beside_the_right_one(preset_with("memory: {kv_bits: 8, session_tokens: 2048}\n")) == []
     preset = read_presets([Path("presets/x.yaml")]).find("wrong")
-    assert (preset.memory.kv_bits, preset.memory.session_tokens, preset.memory.kv_cache_ratio) == (8, 2048, 0.1)
+    assert (preset.memory.kv_bits, preset.memory.session_tokens, preset.memory.kv_cache_ratio) == (
+        8,
+        2048,
+        0.1,
+    )
     assert (preset.title.en, preset.title.zh, preset.api_name) == ("Right", "对的", "chat_wrong")
 
 
@@ -58,18 +63,39 @@ def test_a_right_file_is_read() -> None:
     [
         ("memory:\n  kv_cache_ratio: 1.7", "6: memory.kv_cache_ratio: 1.7 is not between 0 and 1"),
         ("memory:\n  kv_cache_ratio: 0", "6: memory.kv_cache_ratio: 0 is not between 0 and 1"),
-        ("memory:\n  kv_cache_ratio: a lot", '6: memory.kv_cache_ratio: "a lot" is not a number between 0 and 1'),
+        (
+            "memory:\n  kv_cache_ratio: a lot",
+            '6: memory.kv_cache_ratio: "a lot" is not a number between 0 and 1',
+        ),
         ("memory:\n  kv_cache_ratio: true", "6: memory.kv_cache_ratio: true is not a number between 0 and 1"),
         ("memory:\n  kv_bits: 7", "6: memory.kv_bits: 7 is not one of 16, 8, 4"),
-        ("memory:\n\n  # how much\n  gpu_budget_gib: -1", "8: memory.gpu_budget_gib: -1 is not above 0 and up to 1024"),
+        (
+            "memory:\n\n  # how much\n  gpu_budget_gib: -1",
+            "8: memory.gpu_budget_gib: -1 is not above 0 and up to 1024",
+        ),
         ("memory:\n  session_tokens: 12", '6: memory.session_tokens: 12 is not from 64 to 1048576 or "auto"'),
-        ("memory:\n  max_tiles: many", '6: memory.max_tiles: "many" is not a whole number from 1 to 64 or "auto"'),
-        ("memory:\n  max_tiles: 1.5", '6: memory.max_tiles: 1.5 is not a whole number from 1 to 64 or "auto"'),
+        (
+            "memory:\n  max_tiles: many",
+            '6: memory.max_tiles: "many" is not a whole number from 1 to 64 or "auto"',
+        ),
+        (
+            "memory:\n  max_tiles: 1.5",
+            '6: memory.max_tiles: 1.5 is not a whole number from 1 to 64 or "auto"',
+        ),
         ("keep_alive_s: 0", '5: keep_alive_s: 0 is not from 1 to 604800 or "never"'),
-        ("keep_alive_s: always", '5: keep_alive_s: "always" is not a whole number from 1 to 604800 or "never"'),
-        ("memory:\n  kv_cach_ratio: 0.2", "6: memory.kv_cach_ratio: is an unknown key; did you mean kv_cache_ratio?"),
+        (
+            "keep_alive_s: always",
+            '5: keep_alive_s: "always" is not a whole number from 1 to 604800 or "never"',
+        ),
+        (
+            "memory:\n  kv_cach_ratio: 0.2",
+            "6: memory.kv_cach_ratio: is an unknown key; did you mean kv_cache_ratio?",
+        ),
         ("kv_bits: 8", "5: kv_bits: is an unknown key; did you mean memory.kv_bits?"),
-        ("colour: red", "5: colour: is an unknown key; valid here are name, title, kind, sources, engine, memory, "),
+        (
+            "colour: red",
+            "5: colour: is an unknown key; valid here are name, title, kind, sources, engine, memory, ",
+        ),
         ("1: 2", "5: 1: is an unknown key; valid here are "),
         ("memory: 5", "5: memory: 5 is not keys with values (kv_cache_ratio, kv_bits, "),
         ("memory: []", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
@@ -79,12 +105,21 @@ def test_a_right_file_is_read() -> None:
         ("chat:\n  stop: [a, 5]", "6: chat.stop[1]: 5 is not a text (put it in quotes to make it one)"),
         ("chat:\n  system_prompt: {a: 1}", "6: chat.system_prompt: a group of keys is not a text"),
         ("examples:\n  - question: {en: hi}", "6: examples[0].question.zh: is missing; it takes a text"),
-        ("examples:\n  - pictures: []", "6: examples[0].question: is missing; it takes a text or keys with values (en, zh)"),
+        (
+            "examples:\n  - pictures: []",
+            "6: examples[0].question: is missing; it takes a text or keys with values (en, zh)",
+        ),
         ("generation:\n  max_new_tokens: 0", "6: generation.max_new_tokens: 0 is not from 1 to 32768"),
         ("generation:\n  temperature: .nan", '6: generation.temperature: ".nan" is not a number from 0 to 2'),
-        ("generation:\n  seed: 5\n  temprature: 0", "6: generation.seed: is an unknown key; valid here are max_new_tokens, "),
+        (
+            "generation:\n  seed: 5\n  temprature: 0",
+            "6: generation.seed: is an unknown key; valid here are max_new_tokens, ",
+        ),
         ("kind: text", "5: kind: stands here for the second time (first on line 3)"),
-        ("memory: {kv_bits: 8, kv_bits: 4}", "5: memory.kv_bits: stands here for the second time (first on line 5)"),
+        (
+            "memory: {kv_bits: 8, kv_bits: 4}",
+            "5: memory.kv_bits: stands here for the second time (first on line 5)",
+        ),
         ("memory:\n\tkv_bits: 8", "6: a tab stands where YAML wants spaces"),
         ("chat:\n  stop:\n  -\ta", "7: a tab stands where YAML wants spaces"),
         ("memory: [1, 2", "5: this is not YAML: expected ',' or ']', but got"),
@@ -134,10 +169,14 @@ def test_what_is_wrong_is_named_by_line_and_key(lines: str, sentence: str) -> No
     ],
 )
 def test_the_grammar_of_sources(source: str, valid: bool) -> None:
-    messages = read_beside_the_right_one(RIGHT.replace("right", "other").replace("[hf:org/other]", f"['{source}']"))
+    messages = read_beside_the_right_one(
+        RIGHT.replace("right", "other").replace("[hf:org/other]", f"['{source}']")
+    )
     assert (messages == []) is valid
     if not valid and source:
-        assert messages[0].startswith(f'presets/x.yaml:4: sources[0]: "{source}" is not hf:org/name, modelscope:org/name, ')
+        assert messages[0].startswith(
+            f'presets/x.yaml:4: sources[0]: "{source}" is not hf:org/name, modelscope:org/name, '
+        )
 
 
 def test_every_fault_of_a_file_is_named_in_order() -> None:
@@ -176,10 +215,27 @@ def test_strange_keys_stay_on_one_line() -> None:
         (b"name: a\ntitle: caf\xe9\n", "2: the file is not UTF-8 text; save it as UTF-8"),
         ("name: a".encode("utf-16"), "1: the file is not UTF-8 text; save it as UTF-8"),
         (b"\0" * 100, "1: the character U+0000 is not allowed"),
-        (b"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n", "1: anchors and aliases (& and *) are not allowed: write the value out"),
-        (b"# " + b"x" * MAX_FILE_BYTES, f"1: the file has {MAX_FILE_BYTES + 2} bytes; a preset has at most {MAX_FILE_BYTES}"),
+        (
+            b"a: &a [x]\nb: &b [*a, *a]\nc: [*b, *b]\n",
+            "1: anchors and aliases (& and *) are not allowed: write the value out",
+        ),
+        (
+            b"# " + b"x" * MAX_FILE_BYTES,
+            f"1: the file has {MAX_FILE_BYTES + 2} bytes; a preset has at most {MAX_FILE_BYTES}",
+        ),
     ],
-    ids=["empty", "comments", "no document", "list", "words", "latin-1", "utf-16", "zeros", "alias bomb", "too large"],
+    ids=[
+        "empty",
+        "comments",
+        "no document",
+        "list",
+        "words",
+        "latin-1",
+        "utf-16",
+        "zeros",
+        "alias bomb",
+        "too large",
+    ],
 )
 def test_files_that_are_no_presets(content: bytes, sentence: str) -> None:
     assert read_beside_the_right_one(content) == [f"presets/x.yaml:{sentence}"]
@@ -194,17 +250,30 @@ def test_a_hundred_megabytes_are_not_read() -> None:
 
 
 def test_a_byte_order_mark_and_windows_lines_do_not_matter() -> None:
-    assert read_beside_the_right_one(b"\xef\xbb\xbf" + RIGHT.replace("right", "other").replace("\n", "\r\n").encode()) == []
+    assert (
+        read_beside_the_right_one(
+            b"\xef\xbb\xbf" + RIGHT.replace("right", "other").replace("\n", "\r\n").encode()
+        )
+        == []
+    )
 
 
 def test_plain_words_mean_what_editors_take_them_for() -> None:
-    assert read_beside_the_right_one(preset_with("chat: {system_prompt: no, stop: [on, yes, 12:30, 2024-01-01]}\n")) == []
+    assert (
+        read_beside_the_right_one(
+            preset_with("chat: {system_prompt: no, stop: [on, yes, 12:30, 2024-01-01]}\n")
+        )
+        == []
+    )
     chat = read_presets([Path("presets/x.yaml")]).presets[0].chat
     assert (chat.system_prompt, chat.stop) == ("no", ("on", "yes", "12:30", "2024-01-01"))
 
 
 def test_a_plain_text_serves_both_languages() -> None:
-    assert read_beside_the_right_one(RIGHT.replace("right", "other").replace("{en: Right, zh: 对的}", "One")) == []
+    assert (
+        read_beside_the_right_one(RIGHT.replace("right", "other").replace("{en: Right, zh: 对的}", "One"))
+        == []
+    )
     title = read_presets([Path("presets/x.yaml")]).presets[0].title
     assert (title.en, title.zh) == ("One", "One")
 
@@ -213,7 +282,9 @@ def test_a_plain_text_serves_both_languages() -> None:
 def test_of_two_presets_of_one_name_the_first_stays(second: str) -> None:
     first = "ri_ght" if second != "right" else "right"
     Path("presets/right.yaml").write_text(RIGHT.replace("name: right", f"name: {first}"), encoding="utf-8")
-    Path("presets/second.yaml").write_text("\n" + RIGHT.replace("name: right", f"name: {second}"), encoding="utf-8")
+    Path("presets/second.yaml").write_text(
+        "\n" + RIGHT.replace("name: right", f"name: {second}"), encoding="utf-8"
+    )
     catalog = read_presets([Path("presets")])
     assert [preset.name for preset in catalog.presets] == [first]
     assert [error.message for error in catalog.errors] == [
@@ -231,7 +302,14 @@ def test_paths_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "none").mkdir()
     os.mkfifo(tmp_path / "pipe.yaml")
     (tmp_path / "loop.yaml").symlink_to("loop.yaml")
-    paths = [Path("gone.yaml"), Path("none"), Path("pipe.yaml"), Path("/dev/zero"), Path("loop.yaml"), Path("presets")]
+    paths = [
+        Path("gone.yaml"),
+        Path("none"),
+        Path("pipe.yaml"),
+        Path("/dev/zero"),
+        Path("loop.yaml"),
+        Path("presets"),
+    ]
     catalog = read_presets(paths)
     assert [error.message for error in catalog.errors] == [
         "gone.yaml: there is no such file or folder",
@@ -253,16 +331,26 @@ def test_files_elsewhere_are_named_as_given(tmp_path: Path, monkeypatch: pytest.
 
 def test_pictures_are_found_beside_the_file_and_must_exist(tmp_path: Path) -> None:
     Path("presets/a picture.png").write_bytes(b"")
-    lines = "examples:\n  - question: one\n    pictures: [a picture.png]\n  - question: two\n    pictures:\n      - gone.png\n"
+    lines = (
+        "examples:\n  - question: one\n    pictures: [a picture.png]\n"
+        "  - question: two\n    pictures:\n      - gone.png\n"
+    )
     (message,) = read_beside_the_right_one(preset_with(lines))
-    assert message == f"presets/x.yaml:10: examples[1].pictures[0]: there is no file {tmp_path}/presets/gone.png"
+    assert (
+        message == f"presets/x.yaml:10: examples[1].pictures[0]: there is no file {tmp_path}/presets/gone.png"
+    )
     assert read_beside_the_right_one(preset_with(lines.replace("gone", "a picture"))) == []
     examples = read_presets([Path("presets/x.yaml")]).presets[0].examples
     assert examples[1].pictures == (tmp_path / "presets" / "a picture.png",)
 
 
 def test_relative_folders_are_taken_from_the_file(tmp_path: Path) -> None:
-    assert read_beside_the_right_one(RIGHT.replace("right", "other").replace("hf:org/other", "../models/a, /b, ~/c")) == []
+    assert (
+        read_beside_the_right_one(
+            RIGHT.replace("right", "other").replace("hf:org/other", "../models/a, /b, ~/c")
+        )
+        == []
+    )
     sources = read_presets([Path("presets/x.yaml")]).presets[0].sources
     assert sources == (f"{tmp_path}/presets/../models/a", "/b", "~/c")
 
@@ -286,9 +374,23 @@ scalars = (
     | st.sampled_from(["auto", "", "a", "hf:a/b"])
 )
 keys = st.sampled_from(
-    [*Preset.model_fields, "en", "zh", "kv_bits", "session_tokens", "stop", "temperature", "question", "pictures"]
+    [
+        *Preset.model_fields,
+        "en",
+        "zh",
+        "kv_bits",
+        "session_tokens",
+        "stop",
+        "temperature",
+        "question",
+        "pictures",
+    ]
 )
-trees = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4), max_leaves=12)
+trees = st.recursive(
+    scalars,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(keys, inner, max_size=4),
+    max_leaves=12,
+)
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -308,10 +410,16 @@ def test_any_tree_gives_a_preset_or_sentences_that_name_lines(tree: dict[str, ob
 
 
 @settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(content=st.binary(max_size=60) | st.text(alphabet="ab:-?|>[]{}&*!%@#'\",\n\t \\0\u00e9", max_size=60).map(str.encode))
+@given(
+    content=st.binary(max_size=60)
+    | st.text(alphabet="ab:-?|>[]{}&*!%@#'\",\n\t \\0\u00e9", max_size=60).map(str.encode)
+)
 def test_any_bytes_give_one_line_each(content: bytes) -> None:
     file = Path("presets/any.yaml")
     file.write_bytes(content)
     catalog = read_presets([file])
     assert catalog.errors
-    assert all("\n" not in error.message and error.message.startswith("presets/any.yaml:") for error in catalog.errors)
+    assert all(
+        "\n" not in error.message and error.message.startswith("presets/any.yaml:")
+        for error in catalog.errors
+    )

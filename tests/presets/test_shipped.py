@@ -21,9 +21,13 @@ def test_the_default_is_the_clone_s_folder_and_all_of_it_is_right() -> None:
     assert default_folder() == FOLDER
     catalog = read_presets()
     assert [error.message for error in catalog.errors] == []
-    assert {"internvl2-2b", "internvl2-2b-awq", "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b", "shapes-internvl2"} <= {
-        preset.name for preset in catalog.presets
-    }
+    assert {
+        "internvl2-2b",
+        "internvl2-2b-awq",
+        "internlm-xcomposer2-vl-1_8b",
+        "internlm2-chat-1_8b",
+        "shapes-internvl2",
+    } <= {preset.name for preset in catalog.presets}
 
 
 def test_the_checked_in_schema_is_generated() -> None:
@@ -54,14 +58,20 @@ def test_every_key_is_explained_by_a_comment(file: Path) -> None:
         assert lines[key.start_mark.line - 1].lstrip().startswith("#"), f"{file.name}: {key.value}"
         if key.value in ("memory", "chat", "generation"):
             for inner, _ in value.value:
-                assert lines[inner.start_mark.line - 1].startswith("  #"), f"{file.name}: {key.value}.{inner.value}"
+                assert lines[inner.start_mark.line - 1].startswith("  #"), (
+                    f"{file.name}: {key.value}.{inner.value}"
+                )
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_key_of_the_schema_is_shown(file: Path) -> None:
     data, schema = yaml.safe_load(file.read_text(encoding="utf-8")), json_schema()
     assert list(data) == list(schema["properties"])
-    for part, name in (("memory", "MemorySettings"), ("chat", "ChatSettings"), ("generation", "GenerationSettings")):
+    for part, name in (
+        ("memory", "MemorySettings"),
+        ("chat", "ChatSettings"),
+        ("generation", "GenerationSettings"),
+    ):
         assert list(data[part]) == list(schema["$defs"][name]["properties"])
 
 
@@ -80,7 +90,9 @@ def test_every_key_of_the_schema_is_shown(file: Path) -> None:
     ],
     ids=str,
 )
-def test_the_editors_schema_and_the_launcher_agree(tmp_path: Path, change: dict[str, Any], agreed: bool) -> None:
+def test_the_editors_schema_and_the_launcher_agree(
+    tmp_path: Path, change: dict[str, Any], agreed: bool
+) -> None:
     data = {"name": "a", "title": "A", "kind": "text", "sources": ["hf:a/b"], **change}
     file = tmp_path / "a.yaml"
     file.write_text(json.dumps(data), encoding="utf-8")

@@ -11,25 +11,37 @@ from launcher import errors
 
 CODE = Path(launcher.__file__).parent
 NEVER_ON_THE_PAGE = ("cli", "demo", "downloads", "presets", "__main__.py")
-"""The terminal's own errors, with those of downloads, which it alone starts; the training program's; and presets' (a file's name,
-line and key, told in English)."""
+"""The terminal's own errors, with those of downloads, which it alone starts; the training program's; and
+presets' (a file's name, line and key, told in English)."""
 
-ERRORS = {name for name, thing in vars(errors).items() if isinstance(thing, type) and issubclass(thing, errors.LauncherError)}
+ERRORS = {
+    name
+    for name, thing in vars(errors).items()
+    if isinstance(thing, type) and issubclass(thing, errors.LauncherError)
+}
 
 
 def files() -> list[Path]:
-    return [path for path in sorted(CODE.rglob("*.py")) if path.relative_to(CODE).parts[0] not in NEVER_ON_THE_PAGE]
+    return [
+        path
+        for path in sorted(CODE.rglob("*.py"))
+        if path.relative_to(CODE).parts[0] not in NEVER_ON_THE_PAGE
+    ]
 
 
 def sentences() -> Iterator[tuple[str, str]]:
-    """Where each sentence stands, and the sentence. A sentence that is put together is yielded as ``""``: it has no key."""
+    """Where each sentence stands, and the sentence. A sentence that is put together is yielded as ``""``: it
+    has no key."""
     for path in files():
         tree = ast.parse(path.read_text(encoding="utf-8"))
         known = dict(_constants(tree))
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                 place = f"{path.relative_to(CODE)}:{node.lineno}"
-                for argument in [*node.args[:2], *(word.value for word in node.keywords if word.arg in ("message", "hint"))]:
+                for argument in [
+                    *node.args[:2],
+                    *(word.value for word in node.keywords if word.arg in ("message", "hint")),
+                ]:
                     yield from ((place, text) for text in _texts(argument, known))
 
 
@@ -45,8 +57,14 @@ def _texts(node: ast.expr, known: dict[str, str]) -> list[str]:
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
     for node in ast.walk(tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield from ((target.id, node.value.value) for target in node.targets if isinstance(target, ast.Name))
+        if (
+            isinstance(node, ast.Assign)
+            and isinstance(node.value, ast.Constant)
+            and isinstance(node.value.value, str)
+        ):
+            yield from (
+                (target.id, node.value.value) for target in node.targets if isinstance(target, ast.Name)
+            )
 
 
 def _name(node: ast.expr) -> str:

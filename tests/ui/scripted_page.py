@@ -21,7 +21,9 @@ from launcher.workers.runnable import runnable_models
 from tests.workers.stage import a_plan
 
 
-def scripted(name: str, folder: Path, loading: str = "", size_bytes: int | None = None, **preset: Any) -> Readiness:
+def scripted(
+    name: str, folder: Path, loading: str = "", size_bytes: int | None = None, **preset: Any
+) -> Readiness:
     """A model that plays scripts; its gates lie in the folder. With a size it takes that much of a GPU."""
     values = {
         "name": name,
@@ -33,7 +35,14 @@ def scripted(name: str, folder: Path, loading: str = "", size_bytes: int | None 
         **preset,
     }
     device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
-    return Readiness(Preset.model_validate(values), ReadyState.READY, engine="scripted", device=device, folder=folder, plan=plan)
+    return Readiness(
+        Preset.model_validate(values),
+        ReadyState.READY,
+        engine="scripted",
+        device=device,
+        folder=folder,
+        plan=plan,
+    )
 
 
 @dataclass(frozen=True)
@@ -59,8 +68,12 @@ def served(
     models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = (), budget_bytes: int = 0
 ) -> Iterator[Served]:
     port, budgets = free_port(), {"cuda:0": budget_bytes}
-    with Manager(runnable_models(models), gpu_budget_bytes=budgets, standby=True, log_folder=folder / "logs") as manager:
-        with ThreadPoolExecutor(1) as thread:  # this one may have a loop, Playwright's, that must not stand still
+    with Manager(
+        runnable_models(models), gpu_budget_bytes=budgets, standby=True, log_folder=folder / "logs"
+    ) as manager:
+        with ThreadPoolExecutor(
+            1
+        ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_launched(models, manager, errors, port))).result()
         try:
             yield Served(f"http://127.0.0.1:{port}", manager, folder)
@@ -68,7 +81,9 @@ def served(
             close_page(page)
 
 
-async def _launched(models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError], port: int) -> Page:
+async def _launched(
+    models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError], port: int
+) -> Page:
     """Inside a running loop, Gradio makes none of its own, which it would never close."""
     page = build_page(models, manager, errors)
     launch_page(page, "127.0.0.1", port)

@@ -22,7 +22,9 @@ PICTURE = Path("/cache/a.png")
 
 
 @given(st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=4), st.text(min_size=1), st.booleans())
-def test_an_engine_is_told_what_was_typed_and_answered(turns: list[tuple[str, str]], question: str, picture: bool) -> None:
+def test_an_engine_is_told_what_was_typed_and_answered(
+    turns: list[tuple[str, str]], question: str, picture: bool
+) -> None:
     pictures = (PICTURE,) if picture else ()
     bubbles: list[dict[str, object]] = []
     expected: list[Message] = []
@@ -38,11 +40,15 @@ def test_the_system_prompt_comes_first_unless_blank() -> None:
     request = to_request([], Typed("q"), Settings("Be brief.", options))
     assert [message.role for message in request.messages] == ["system", "user"]
     assert request.options is options
-    assert [message.role for message in to_request([], Typed("q"), Settings("  ", options)).messages] == ["user"]
+    assert [message.role for message in to_request([], Typed("q"), Settings("  ", options)).messages] == [
+        "user"
+    ]
 
 
 def test_questions_without_an_answer_are_left_out() -> None:
-    bubbles = asked(answered(asked(asked([], Typed("stopped")), Typed("first")), "yes"), Typed("also stopped"))
+    bubbles = asked(
+        answered(asked(asked([], Typed("stopped")), Typed("first")), "yes"), Typed("also stopped")
+    )
     messages = to_request(bubbles, Typed("now"), PLAIN).messages
     assert [message.text for message in messages] == ["first", "yes", "now"]
 

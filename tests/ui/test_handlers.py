@@ -71,7 +71,11 @@ async def test_a_question_moves_to_the_chat_and_its_answer_follows(manager: Mana
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
     updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 3000"), [], SETTINGS, "en"))
-    texts = [update.bubbles[-1]["content"][0]["text"] for update in updates if update.bubbles and len(update.bubbles) > 1]
+    texts = [
+        update.bubbles[-1]["content"][0]["text"]
+        for update in updates
+        if update.bubbles and len(update.bubbles) > 1
+    ]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert texts[-1].split() == [f"{number}" for number in range(3000)]
 
@@ -85,7 +89,9 @@ async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) 
 async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None:
     picture = folder / "star.png"
     Image.new("RGB", (8, 8), "red").save(picture)
-    updates, error = await collected(handlers(manager, folder).ask("me", Typed("seen", (picture,)), [], SETTINGS, "en"))
+    updates, error = await collected(
+        handlers(manager, folder).ask("me", Typed("seen", (picture,)), [], SETTINGS, "en")
+    )
     assert error is None
     assert last_bubbles(updates) == answered(asked([], Typed("seen", (picture,))), "[star.png] seen ")
 
@@ -103,13 +109,17 @@ async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None
 async def test_a_question_refused_at_once_changes_nothing(
     manager: Manager, folder: Path, typed: Typed, kind: str, expected: type[LauncherError]
 ) -> None:
-    updates, error = await collected(handlers(manager, folder, kind=kind).ask("me", typed, [], SETTINGS, "en"))
+    updates, error = await collected(
+        handlers(manager, folder, kind=kind).ask("me", typed, [], SETTINGS, "en")
+    )
     assert isinstance(error, expected)
     assert updates == []
 
 
 @pytest.mark.parametrize(
-    ("script", "expected"), [("some words\n/fail broken", EngineError), ("/kill", WorkerDied)], ids=["fails", "dies"]
+    ("script", "expected"),
+    [("some words\n/fail broken", EngineError), ("/kill", WorkerDied)],
+    ids=["fails", "dies"],
 )
 async def test_a_question_that_fails_is_not_lost(
     manager: Manager, folder: Path, script: str, expected: type[LauncherError]
@@ -154,7 +164,9 @@ async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await collected(handlers(manager, folder).ask("me", Typed("free again"), [], SETTINGS, "en")))[1] is None
+    assert (await collected(handlers(manager, folder).ask("me", Typed("free again"), [], SETTINGS, "en")))[
+        1
+    ] is None
     assert not manager._open
 
 

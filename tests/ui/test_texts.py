@@ -23,7 +23,9 @@ def test_sentences_are_not_put_together() -> None:
     assert places <= PUT_TOGETHER
 
 
-@pytest.mark.parametrize("english", ["{folder} lacks {count} tensors that its config.json asks for: {names}", SLOW])
+@pytest.mark.parametrize(
+    "english", ["{folder} lacks {count} tensors that its config.json asks for: {names}", SLOW]
+)
 def test_sentences_that_are_no_literals_of_an_error(english: str) -> None:
     assert english in ZH
 
@@ -99,7 +101,10 @@ def test_a_status_line_for_every_state(state: ModelState, language: str) -> None
 
 @pytest.mark.parametrize(
     ("language", "line"),
-    [("en", "GPU 1: 3.0 of 8.0 GiB (a 2.0, &lt;b&gt; 1.0)"), ("zh", "GPU 1：已用 3.0 / 8.0 GiB (a 2.0, &lt;b&gt; 1.0)")],
+    [
+        ("en", "GPU 1: 3.0 of 8.0 GiB (a 2.0, &lt;b&gt; 1.0)"),
+        ("zh", "GPU 1：已用 3.0 / 8.0 GiB (a 2.0, &lt;b&gt; 1.0)"),
+    ],
 )
 def test_a_status_line_tells_what_the_gpu_holds(language: str, line: str) -> None:
     from launcher.ui.status_line import render

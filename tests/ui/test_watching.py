@@ -43,7 +43,10 @@ async def test_every_tab_is_told_how_loading_goes_and_when_its_model_had_to_leav
     manager = stage.manager(one, two, budget_bytes=8 * GIB)
     async with aclosing(watch(manager, "en")) as changes:
         first = await anext(changes)
-        assert all("status asleep" in first[name] and "GPU 0: 0.0 of 8.0 GiB" in first[name] for name in ("one", "two"))
+        assert all(
+            "status asleep" in first[name] and "GPU 0: 0.0 of 8.0 GiB" in first[name]
+            for name in ("one", "two")
+        )
         manager.wake("one")
         shown = await until(changes, lambda shown: "status ready" in shown.get("one", ""))
         assert "GPU 0: 5.0 of 8.0 GiB (one 5.0)" in shown["one"]

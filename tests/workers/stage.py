@@ -1,4 +1,5 @@
-"""Managers of the scripted engine in real child processes, and gates on which scripts and tests wait for each other."""
+"""Managers of the scripted engine in real child processes, and gates on which scripts and tests wait for each
+other."""
 
 from __future__ import annotations
 
@@ -104,7 +105,9 @@ class Stage:
         """Waits until a script opens the gate."""
         (self.folder / name).open("rb").close()
 
-    def model(self, name: str = "one", loading: str = "", size_bytes: int | None = None, **keys: Any) -> RunnableModel:
+    def model(
+        self, name: str = "one", loading: str = "", size_bytes: int | None = None, **keys: Any
+    ) -> RunnableModel:
         preset = Preset.model_validate(
             {
                 "name": name,
@@ -119,10 +122,14 @@ class Stage:
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
         return RunnableModel(name, EngineSpec("scripted", preset, self.folder, device, plan))
 
-    def manager(self, *models: RunnableModel, limits: Limits = PATIENT, budget_bytes: int | None = None, **keys: Any) -> Manager:
+    def manager(
+        self, *models: RunnableModel, limits: Limits = PATIENT, budget_bytes: int | None = None, **keys: Any
+    ) -> Manager:
         budget = None if budget_bytes is None else {"cuda:0": budget_bytes}
         models = models or (self.model(),)
-        manager = Manager(models, limits=limits, log_folder=self.folder / "logs", gpu_budget_bytes=budget, **keys)
+        manager = Manager(
+            models, limits=limits, log_folder=self.folder / "logs", gpu_budget_bytes=budget, **keys
+        )
         self.managers.append(manager)
         return manager
 

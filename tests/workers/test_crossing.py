@@ -25,7 +25,12 @@ class ForeignError(Exception):
 
 def test_an_error_crosses_with_known_class_and_plain_values() -> None:
     error = TooLongError(
-        "{count:.1f} of {path}: {why}", "Try {other}.", count=1.25, path=Path("/a"), why=ForeignError("no"), other="less"
+        "{count:.1f} of {path}: {why}",
+        "Try {other}.",
+        count=1.25,
+        path=Path("/a"),
+        why=ForeignError("no"),
+        other="less",
     )
     back = pickle.loads(pickle.dumps(sendable(error)))
     assert type(back) is RequestError

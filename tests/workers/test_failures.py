@@ -1,4 +1,5 @@
-"""Workers that die, hang, fall silent, fail or do not stop: a clear error for each question in flight and a working next one."""
+"""Workers that die, hang, fall silent, fail or do not stop: a clear error for each question in flight and a
+working next one."""
 
 from __future__ import annotations
 
@@ -15,7 +16,19 @@ from launcher.workers.limits import STEP_S
 from launcher.workers.manager import Manager
 from launcher.workers.restarts import MAX_RESTARTS
 from launcher.workers.states import ModelState
-from tests.workers.stage import BRISK, PATIENT, Stage, alive, children, gone, question, read, status, wait_for_state, wait_until
+from tests.workers.stage import (
+    BRISK,
+    PATIENT,
+    Stage,
+    alive,
+    children,
+    gone,
+    question,
+    read,
+    status,
+    wait_for_state,
+    wait_until,
+)
 
 
 def test_a_killed_worker_fails_what_it_was_answering_and_the_next_question_works(stage: Stage) -> None:
@@ -28,7 +41,9 @@ def test_a_killed_worker_fails_what_it_was_answering_and_the_next_question_works
     (mine,) = {pid for pid in children() if b"\0one\0" in command_line(pid)}
     os.kill(mine, signal.SIGKILL)
     for answer in answers:
-        with pytest.raises(WorkerDied, match="one stopped unexpectedly: its process ended with signal SIGKILL"):
+        with pytest.raises(
+            WorkerDied, match="one stopped unexpectedly: its process ended with signal SIGKILL"
+        ):
             assert not read(answer)
     assert read(manager.ask("one", question("next"))) == "next "
     stage.open("other")
@@ -122,13 +137,17 @@ def test_a_model_that_nobody_asks_may_be_silent(stage: Stage) -> None:
 
 
 def test_a_load_that_stands_still_is_ended(stage: Stage) -> None:
-    manager = stage.manager(stage.model(loading="/progress weights 0.25\n/stall"), limits=replace(BRISK, load_silence_s=1.0))
+    manager = stage.manager(
+        stage.model(loading="/progress weights 0.25\n/stall"), limits=replace(BRISK, load_silence_s=1.0)
+    )
     with pytest.raises(WorkerDied, match="could not be loaded: no progress for 1 s"):
         manager.ensure_ready("one")
 
 
 def test_a_load_that_blocks_the_loop_but_gets_on_is_no_hang(stage: Stage) -> None:
-    manager = stage.manager(stage.model(loading="/progress weights 0.5\n/block loaded"), limits=replace(BRISK, hang_s=0.3))
+    manager = stage.manager(
+        stage.model(loading="/progress weights 0.5\n/block loaded"), limits=replace(BRISK, hang_s=0.3)
+    )
     stage.gate("loaded")
     manager.wake("one")
     wait_until(manager, lambda: status(manager).stage == "weights")

@@ -1,4 +1,5 @@
-"""Asking models that work: streams, several at once, cancelling, waiting for a load, slow readers. Real child processes."""
+"""Asking models that work: streams, several at once, cancelling, waiting for a load, slow readers. Real child
+processes."""
 
 from __future__ import annotations
 
@@ -17,7 +18,17 @@ from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
 from launcher.workers.manager import RunnableModel
 from launcher.workers.states import ModelState, ProcessState, Seen
-from tests.workers.stage import BRISK, Stage, alive, children, question, read, status, wait_for_state, wait_until
+from tests.workers.stage import (
+    BRISK,
+    Stage,
+    alive,
+    children,
+    question,
+    read,
+    status,
+    wait_for_state,
+    wait_until,
+)
 
 
 def test_an_answer_comes_in_pieces_as_they_are_said(stage: Stage) -> None:
@@ -45,7 +56,9 @@ def test_fifty_people_on_two_models_get_their_own_answers(stage: Stage) -> None:
     with ThreadPoolExecutor(50) as people:
 
         def ask(person: int) -> str:
-            return read(manager.ask(("one", "two")[person % 2], question(f"/name\n/say {person}\nend of {person}")))
+            return read(
+                manager.ask(("one", "two")[person % 2], question(f"/name\n/say {person}\nend of {person}"))
+            )
 
         answers = list(people.map(ask, range(50)))
     for person, answer in enumerate(answers):
@@ -219,7 +232,9 @@ def test_close_ends_open_answers_with_a_clear_error_and_every_process(stage: Sta
     stage.gate("never")
     running = manager.ask("one", question("/stall"))
     waiting = manager.ask("two", question("hello"))
-    wait_until(manager, lambda: status(manager).running == 1 and status(manager, "two").state is ModelState.LOADING)
+    wait_until(
+        manager, lambda: status(manager).running == 1 and status(manager, "two").state is ModelState.LOADING
+    )
     manager.close()
     assert not children()
     for answer in (running, waiting, manager.ask("one", question("late"))):
@@ -231,7 +246,9 @@ def test_close_ends_open_answers_with_a_clear_error_and_every_process(stage: Sta
 
 
 def test_two_models_that_do_not_fit_together_take_turns(stage: Stage) -> None:
-    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8)
+    manager = stage.manager(
+        stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8
+    )
     stage.gate("middle")
     first = manager.ask("one", question("/wait middle\n/name"))
     wait_until(manager, lambda: status(manager, "one").running == 1)
@@ -245,7 +262,9 @@ def test_two_models_that_do_not_fit_together_take_turns(stage: Stage) -> None:
 
 
 def test_a_sleeper_wakes_in_the_process_it_had(stage: Stage) -> None:
-    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8)
+    manager = stage.manager(
+        stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8
+    )
     loads = [read(manager.ask(name, question("/held"))) for name in ("one", "two", "one", "two", "one")]
     assert loads == ["1", "1", "2", "2", "3"]
     assert len(children()) == 2
@@ -297,7 +316,9 @@ def test_a_question_that_comes_while_its_model_falls_asleep_wakes_it_again(stage
 
 
 def test_a_sleeper_that_was_killed_starts_anew(stage: Stage) -> None:
-    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8)
+    manager = stage.manager(
+        stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8
+    )
     manager.ensure_ready("one")
     (sleeper,) = children()
     manager.ensure_ready("two")
@@ -308,7 +329,9 @@ def test_a_sleeper_that_was_killed_starts_anew(stage: Stage) -> None:
 
 
 def test_processes_stand_by_and_take_over(stage: Stage) -> None:
-    manager = stage.manager(stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8, standby=True)
+    manager = stage.manager(
+        stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8, standby=True
+    )
     wait_until(manager, lambda: all(one.process is ProcessState.STANDING_BY for one in manager.statuses()))
     standing = children()
     assert len(standing) == 2
@@ -342,7 +365,9 @@ def test_what_is_measured_of_a_device_decides_who_stays(stage: Stage) -> None:
 
 
 def test_models_that_fit_together_stay_together(stage: Stage) -> None:
-    manager = stage.manager(stage.model("one", size_bytes=4), stage.model("two", size_bytes=4), budget_bytes=8)
+    manager = stage.manager(
+        stage.model("one", size_bytes=4), stage.model("two", size_bytes=4), budget_bytes=8
+    )
     manager.ensure_ready("one")
     manager.ensure_ready("two")
     assert len(children()) == 2
@@ -357,7 +382,9 @@ def test_a_load_without_memory_is_tried_again_once_the_idle_have_left(stage: Sta
 
 
 def test_a_load_without_memory_says_so(stage: Stage) -> None:
-    with pytest.raises(OutOfMemory, match="one ran out of memory while loading: RuntimeError: CUDA out of memory"):
+    with pytest.raises(
+        OutOfMemory, match="one ran out of memory while loading: RuntimeError: CUDA out of memory"
+    ):
         stage.manager(stage.model(loading="/full mark")).ensure_ready("one")
 
 
@@ -378,7 +405,9 @@ def test_a_thread_that_waits_for_changes_wakes_on_them(stage: Stage) -> None:
         assert woken.wait(60)
 
 
-def test_a_scripted_engine_refuses_to_serve_where_tests_did_not_ask_for_it(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_scripted_engine_refuses_to_serve_where_tests_did_not_ask_for_it(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("LAUNCHER_SCRIPTED_ENGINE")
     with pytest.raises(EngineError, match="is no model"):
         list(stage.manager().ask("one", question("hello")))

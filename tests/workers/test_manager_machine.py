@@ -1,4 +1,5 @@
-"""The manager with real processes against people who ask, leave, wake and unload while workers are killed at any moment."""
+"""The manager with real processes against people who ask, leave, wake and unload while workers are killed at
+any moment."""
 
 from __future__ import annotations
 
@@ -28,7 +29,9 @@ class People(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         stage = Stage(Path(self.folder.name), [])
-        self.manager = stage.manager(*(stage.model(name, size_bytes=size) for name, size in MODELS.items()), budget_bytes=8)
+        self.manager = stage.manager(
+            *(stage.model(name, size_bytes=size) for name, size in MODELS.items()), budget_bytes=8
+        )
         self.talks: list[tuple[Answer, str]] = []
         self.silences: list[Answer] = []
         self.asked = 0
@@ -89,7 +92,8 @@ class People(RuleBasedStateMachine):
             assert "".join(heard) == expected
 
     def teardown(self) -> None:
-        """Whatever happened, everyone is heard, the next question to each model works, and no process stays."""
+        """Whatever happened, everyone is heard, the next question to each model works, and no process
+        stays."""
         if not hasattr(self, "manager"):
             return
         with contextlib.ExitStack() as cleaning:
@@ -100,7 +104,9 @@ class People(RuleBasedStateMachine):
                 for answer, expected in self.talks:
                     self.hear(answer, expected)
                 for model in MODELS:
-                    self.hear(self.manager.ask(model, question("/name")), model)  # its worker may have been killed just now
+                    self.hear(
+                        self.manager.ask(model, question("/name")), model
+                    )  # its worker may have been killed just now
                     self.manager.ensure_ready(model)
                     assert read(self.manager.ask(model, question("/name"))) == model
             assert not children()

@@ -1,4 +1,5 @@
-"""Who gives up what: enough, no more than needed, sleep before ending, idle before busy, least recently used first."""
+"""Who gives up what: enough, no more than needed, sleep before ending, idle before busy, least recently used
+first."""
 
 from __future__ import annotations
 
@@ -20,18 +21,25 @@ def residents_of_any_kind(draw: st.DrawFn) -> list[Resident]:
         asleep_bytes = draw(st.none() | st.integers(0, held_bytes))
         asleep = asleep_bytes is not None and draw(st.booleans())
         ways = [None, END] if asleep or asleep_bytes is None else [None, SLEEP, END]
-        resident = Resident(f"model {number}", held_bytes, draw(st.booleans()), draw(st.floats(0, 100)), asleep_bytes, asleep)
+        resident = Resident(
+            f"model {number}", held_bytes, draw(st.booleans()), draw(st.floats(0, 100)), asleep_bytes, asleep
+        )
         found.append(replace(resident, leaving=draw(st.sampled_from(ways))))
     return found
 
 
 def is_enough(wanted: int, budget: int, residents: list[Resident], ways: dict[str, Leaving]) -> bool:
     everyone = {one.name: one.leaving for one in residents if one.leaving} | ways
-    return all(everyone.get(one.name) is END for one in residents) or wanted + held(residents, everyone) <= budget
+    return (
+        all(everyone.get(one.name) is END for one in residents)
+        or wanted + held(residents, everyone) <= budget
+    )
 
 
 @given(st.integers(1, 15), st.integers(1, 20), residents_of_any_kind())
-def test_what_is_released_is_enough_and_each_is_needed(wanted: int, budget: int, residents: list[Resident]) -> None:
+def test_what_is_released_is_enough_and_each_is_needed(
+    wanted: int, budget: int, residents: list[Resident]
+) -> None:
     released = to_release(wanted, budget, residents)
     assert is_enough(wanted, budget, residents, released)
     for name in released:
@@ -40,7 +48,9 @@ def test_what_is_released_is_enough_and_each_is_needed(wanted: int, budget: int,
 
 
 @given(st.integers(1, 15), st.integers(1, 20), residents_of_any_kind())
-def test_nobody_does_what_it_cannot_or_does_already(wanted: int, budget: int, residents: list[Resident]) -> None:
+def test_nobody_does_what_it_cannot_or_does_already(
+    wanted: int, budget: int, residents: list[Resident]
+) -> None:
     released = to_release(wanted, budget, residents)
     for one in residents:
         way = released.get(one.name)
@@ -53,16 +63,24 @@ def test_nobody_does_what_it_cannot_or_does_already(wanted: int, budget: int, re
 
 
 @given(st.integers(1, 15), st.integers(1, 20), residents_of_any_kind())
-def test_a_busy_model_leaves_only_where_all_idle_ones_would_not_do(wanted: int, budget: int, residents: list[Resident]) -> None:
+def test_a_busy_model_leaves_only_where_all_idle_ones_would_not_do(
+    wanted: int, budget: int, residents: list[Resident]
+) -> None:
     released = to_release(wanted, budget, residents)
     if any(one.name in released for one in residents if not one.idle):
         assert not is_enough(wanted, budget, residents, {one.name: END for one in residents if one.idle})
 
 
 @given(st.integers(1, 15), st.integers(1, 20), residents_of_any_kind())
-def test_an_idle_model_ends_only_where_sleep_would_not_do(wanted: int, budget: int, residents: list[Resident]) -> None:
+def test_an_idle_model_ends_only_where_sleep_would_not_do(
+    wanted: int, budget: int, residents: list[Resident]
+) -> None:
     released = to_release(wanted, budget, residents)
-    sleepers = [one for one in residents if one.idle and one.asleep_bytes is not None and not one.asleep and one.leaving is None]
+    sleepers = [
+        one
+        for one in residents
+        if one.idle and one.asleep_bytes is not None and not one.asleep and one.leaving is None
+    ]
     if any(released.get(one.name) is END for one in residents if one.idle):
         assert not is_enough(wanted, budget, residents, {one.name: SLEEP for one in sleepers})
 

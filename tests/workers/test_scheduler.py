@@ -1,4 +1,5 @@
-"""The scheduler against a world that does whatever it may: what must always hold, and that everyone is served in the end."""
+"""The scheduler against a world that does whatever it may: what must always hold, and that everyone is served
+in the end."""
 
 from __future__ import annotations
 
@@ -68,7 +69,15 @@ class World(RuleBasedStateMachine):
         return ASLEEP[name] if name in self.asleep and name in ASLEEP else 0
 
     def leave_all_groups(self, name: str) -> None:
-        for group in (self.preparing, self.standing, self.asleep, self.loading, self.loaded, self.falling, self.stopping):
+        for group in (
+            self.preparing,
+            self.standing,
+            self.asleep,
+            self.loading,
+            self.loaded,
+            self.falling,
+            self.stopping,
+        ):
             group.discard(name)
 
     def do(self, actions: list[Action]) -> None:
@@ -93,7 +102,9 @@ class World(RuleBasedStateMachine):
                 case Stop(name):
                     assert name in self.processes - self.stopping
                     assert name not in self.sent.values(), "an answer would be cut off"
-                    self.had_been[name] = "loading" if name in self.loading else "asleep" if name in self.standing else ""
+                    self.had_been[name] = (
+                        "loading" if name in self.loading else "asleep" if name in self.standing else ""
+                    )
                     self.leave_all_groups(name)
                     self.stopping.add(name)
                 case Send(name, answer_id):
@@ -456,7 +467,9 @@ def test_what_is_measured_counts_for_more_than_what_is_planned() -> None:
     scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
     awake(scheduler, "large")
     assert scheduler.wake("medium", 1.0) == [Sleep("large")]
-    assert scheduler.slept("large", 1.0, Seen(4, {"large": 2})) == [Stop("large")], "2 held, 4 free: 2 are somebody else's"
+    assert scheduler.slept("large", 1.0, Seen(4, {"large": 2})) == [Stop("large")], (
+        "2 held, 4 free: 2 are somebody else's"
+    )
     assert scheduler.device_uses()[0].budget_bytes == 6
 
 
@@ -516,7 +529,9 @@ def test_the_unload_button_ends_one_that_falls_asleep() -> None:
 
 
 def test_no_more_stand_by_than_a_machine_has_room_for() -> None:
-    scheduler = Scheduler([ModelNeeds(str(n), "cuda:0", 1) for n in range(9)], {"cuda:0": BUDGET_BYTES}, standby=True)
+    scheduler = Scheduler(
+        [ModelNeeds(str(n), "cuda:0", 1) for n in range(9)], {"cuda:0": BUDGET_BYTES}, standby=True
+    )
     prepared = 0
     actions = scheduler.settle(0.0)
     while actions:

@@ -1,4 +1,6 @@
-"""Trains the built-in models: ``python3 -m launcher.demo.training shapes-internvl2 --minutes 8 --out FOLDER``.
+"""Trains the built-in models: ``python3 -m launcher.demo.training shapes-internvl2 --minutes 8 --out
+FOLDER``.
 
-Run by whoever makes the checkpoints, never by the launcher. It needs torch, transformers, sentencepiece, Pillow and NumPy.
+Run by whoever makes the checkpoints, never by the launcher. It needs torch, transformers, sentencepiece,
+Pillow and NumPy.
 """

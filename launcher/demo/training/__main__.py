@@ -3,7 +3,8 @@
     python3 -m launcher.demo.training shapes-internvl2 --minutes 8 --out FOLDER
 
 ``--minutes`` bounds the whole run, start to exported folder. What comes out: the checkpoint, which
-``--resume`` goes on from, and ``accuracy.json`` and ``accuracy.md`` with the held-out accuracy of the exported, rounded weights.
+``--resume`` goes on from, and ``accuracy.json`` and ``accuracy.md`` with the held-out accuracy of the
+exported, rounded weights.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from launcher.demo.training.store import Store
 from launcher.demo.training.workers import Workers
 
 SEEDS_A_RUN = 100_000_000
-"""Training seeds start at ``--seed`` times this, so that a run that goes on with another seed draws new pictures."""
+"""Training seeds start at ``--seed`` times this, so that a run that goes on with another seed draws new
+pictures."""
 RECORD_CAPACITY = 200_000
 TILE_BYTES = 3 * TILE_PX * TILE_PX
 SHAPES_KIND_WEIGHTS = {"describe": 0.5, "outside": 0.3, "no_picture": 0.3, "absent": 0.7}
@@ -61,7 +63,9 @@ class Run:
         """Trains and exports; the workers are forked before CUDA is touched."""
         arguments = self._arguments
         first_seed = arguments.seed * SEEDS_A_RUN
-        with Workers(self._family.source, arguments.workers, self._tile_px, first_seed, arguments.held_out) as workers:
+        with Workers(
+            self._family.source, arguments.workers, self._tile_px, first_seed, arguments.held_out
+        ) as workers:
             self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
             self._log(f"{arguments.workers} workers, {self._device}, torch {torch.__version__}")
             model = self._family.with_picture_token(self._family.build().to(self._device))
@@ -86,7 +90,9 @@ class Run:
             self._log(f"evaluated in {title}")
         if self._family.switch_plora is not None:
             self._family.switch_plora(model, False)
-            tables["without PLoRA"] = evaluation.evaluate(self._family, model, self._held_out, self._kind_names)
+            tables["without PLoRA"] = evaluation.evaluate(
+                self._family, model, self._held_out, self._kind_names
+            )
         facts: dict[str, object] = {
             "steps": self._steps,
             "seconds": round(time.monotonic() - self._started),
@@ -132,7 +138,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("name", choices=["shapes-internvl2", "shapes-xcomposer2", "tiny-chat"])
     parser.add_argument("--out", type=Path, required=True, help="folder of the checkpoint")
     parser.add_argument("--minutes", type=float, default=8.0, help="whole run, start to export")
-    parser.add_argument("--reserve-s", type=float, default=40.0, help="kept of that for export and evaluation")
+    parser.add_argument(
+        "--reserve-s", type=float, default=40.0, help="kept of that for export and evaluation"
+    )
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 2))
     parser.add_argument("--batch", type=int, default=128, help="conversations a step")
     parser.add_argument("--learning-rate", type=float, default=1.5e-3)
@@ -141,7 +149,9 @@ def _parse(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--warm-up-records", type=int, default=2000, help="drawn before the first step")
     parser.add_argument("--held-out", type=int, default=600, help="held-out pictures of the evaluation")
     parser.add_argument("--max-steps", type=int, help="stop earlier than the time is up")
-    parser.add_argument("--seed", type=int, default=1, help="take another one for a run that goes on: it draws new pictures")
+    parser.add_argument(
+        "--seed", type=int, default=1, help="take another one for a run that goes on: it draws new pictures"
+    )
     parser.add_argument("--resume", type=Path, help="checkpoint folder to go on from")
     return parser.parse_args(words)
 

@@ -26,7 +26,8 @@ class ChatRecords:
         return Record(0, _NO_CELLS, (conversation,)), _NO_TILES
 
     def held_out(self, index: int) -> tuple[Record, Tiles]:
-        """For each kind and language a held-out conversation that ends in it; only the last answer is marked."""
+        """For each kind and language a held-out conversation that ends in it; only the last answer is
+        marked."""
         conversations = []
         for kind in CHAT_KINDS:
             for number, language in enumerate(LANGUAGES):

@@ -1,4 +1,5 @@
-"""``config.json`` and ``generation_config.json`` of the built-in models, shaped as the published ones; torch-free.
+"""``config.json`` and ``generation_config.json`` of the built-in models, shaped as the published ones;
+torch-free.
 
 Heads are 64 wide and all widths multiples of 128, so that TurboMind's kernels take them.
 """
@@ -46,7 +47,11 @@ def _internlm2(vocab_size: int, layers: int) -> dict[str, Any]:
 
 def tiny_chat_config(vocab_size: int) -> dict[str, Any]:
     """InternLM2ForCausalLM."""
-    return {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", **_internlm2(vocab_size, layers=4)}
+    return {
+        "architectures": ["InternLM2ForCausalLM"],
+        "model_type": "internlm2",
+        **_internlm2(vocab_size, layers=4),
+    }
 
 
 def shapes_internvl2_config(vocab_size: int) -> dict[str, Any]:
@@ -98,7 +103,8 @@ def shapes_internvl2_config(vocab_size: int) -> dict[str, Any]:
 
 
 def shapes_xcomposer2_config(vocab_size: int) -> dict[str, Any]:
-    """InternLMXComposer2ForCausalLM; ``vit_config`` and ``plora_rank`` say what the published models leave to their tensors."""
+    """InternLMXComposer2ForCausalLM; ``vit_config`` and ``plora_rank`` say what the published models leave to
+    their tensors."""
     return {
         "architectures": ["InternLMXComposer2ForCausalLM"],
         "model_type": "internlmxcomposer2",
@@ -118,5 +124,6 @@ def shapes_xcomposer2_config(vocab_size: int) -> dict[str, Any]:
 
 
 def generation_config(turn_end_id: int, turn_start_id: int) -> dict[str, Any]:
-    """What ends an answer: the end of a turn; a new turn's start, as the published InternVL2 has it; the end of text."""
+    """What ends an answer: the end of a turn; a new turn's start, as the published InternVL2 has it; the end
+    of text."""
     return {"eos_token_id": [turn_end_id, turn_start_id, 2]}

@@ -1,7 +1,7 @@
 """How often the answers are exactly right on held-out pictures, by kind and language.
 
-An answer counts when greedy decoding gives exactly the known one. That needs no decoding: greedy decoding gives it if and only
-if, with the known answer's tokens put in, every next token is the most likely one.
+An answer counts when greedy decoding gives exactly the known one. That needs no decoding: greedy decoding
+gives it if and only if, with the known answer's tokens put in, every next token is the most likely one.
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ def _answers(family: Family, model: nn.Module, batch: TrainingBatch) -> tuple[li
         features = family.see(model, pixels)
     logits, targets, _ = answer_logits(family, model, batch.ids, batch.marks, features)
     rows = (batch.marks[:, 1:] > 0).nonzero()[:, 0]
-    wrong: Tensor = torch.zeros(len(batch.ids), device=rows.device).index_add_(0, rows, (logits.argmax(-1) != targets).float())
+    wrong: Tensor = torch.zeros(len(batch.ids), device=rows.device).index_add_(
+        0, rows, (logits.argmax(-1) != targets).float()
+    )
     return batch.marks.amax(1).tolist(), (wrong == 0).tolist()
 
 
@@ -61,11 +63,15 @@ def as_markdown(tables: dict[str, Accuracy]) -> str:
     kinds = list(dict.fromkeys(kind for table in tables.values() for kind in table))
     for kind in kinds:
         shares = [tables[title].get(kind, {}).get(language) for title, language in columns]
-        lines.append(f"| {kind} | " + " | ".join("-" if s is None else f"{100 * s:.1f} %" for s in shares) + " |")
+        lines.append(
+            f"| {kind} | " + " | ".join("-" if s is None else f"{100 * s:.1f} %" for s in shares) + " |"
+        )
     return "\n".join(lines) + "\n"
 
 
 def write(folder: Path, tables: dict[str, Accuracy], facts: dict[str, object]) -> None:
     """Writes ``accuracy.json`` and ``accuracy.md``."""
-    (folder / "accuracy.json").write_text(json.dumps({"facts": facts, "tables": tables}, indent=1) + "\n", encoding="utf-8")
+    (folder / "accuracy.json").write_text(
+        json.dumps({"facts": facts, "tables": tables}, indent=1) + "\n", encoding="utf-8"
+    )
     (folder / "accuracy.md").write_text(as_markdown(tables), encoding="utf-8")

@@ -23,5 +23,6 @@ def export(family: Family, model: nn.Module, folder: Path) -> None:
 
 
 def resume(family: Family, model: nn.Module, folder: Path) -> None:
-    """Puts the weights that an earlier run exported to ``folder`` into the model, rounded to bfloat16 as they were exported."""
+    """Puts the weights that an earlier run exported to ``folder`` into the model, rounded to bfloat16 as they
+    were exported."""
     model.load_state_dict(family.load(folder, torch.float32, "cpu").state_dict())

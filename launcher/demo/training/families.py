@@ -1,6 +1,7 @@
 """The three model families behind one interface: how each is built, sees pictures, runs and is written out.
 
-The models themselves are ``launcher.models``'; pictures and prompts are cut and written with the engine's own code.
+The models themselves are ``launcher.models``'; pictures and prompts are cut and written with the engine's own
+code.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ class Family:
         return model
 
     def pixels(self, tiles: Tensor) -> Tensor:
-        """uint8 tiles [n, s, s, 3] -> normalised pixels [n, 3, s, s], the arithmetic of the engine's own preprocessing."""
+        """uint8 tiles [n, s, s, 3] -> normalised pixels [n, 3, s, s], the arithmetic of the engine's own
+        preprocessing."""
         mean, std = (torch.tensor(values, device=tiles.device).view(1, 3, 1, 1) for values in self.mean_std)
         return (tiles.permute(0, 3, 1, 2).float().div(255) - mean) / std
 
@@ -120,7 +122,11 @@ def _tile_cutter(
         rule = TileRule.of(config, limit)
         columns, rows = choose_grid(picture.width, picture.height, rule)
         tiles = np.stack([np.asarray(tile) for tile in cut_tiles(picture, rule)])
-        boxes = [(c / columns, r / rows, (c + 1) / columns, (r + 1) / rows) for r in range(rows) for c in range(columns)]
+        boxes = [
+            (c / columns, r / rows, (c + 1) / columns, (r + 1) / rows)
+            for r in range(rows)
+            for c in range(columns)
+        ]
         return tiles, boxes + [(0.0, 0.0, 1.0, 1.0)] * (len(tiles) - len(boxes))
 
     return cut
@@ -139,7 +145,9 @@ def _internvl2_features(model: Any, pixels: Tensor) -> Tensor:
 
 
 def _internvl2_hidden(model: Any, ids: Tensor, features: Tensor | None) -> Tensor:
-    embeddings = _with_pictures(model.get_input_embeddings()(ids), ids == model.config.image_token_id, features)
+    embeddings = _with_pictures(
+        model.get_input_embeddings()(ids), ids == model.config.image_token_id, features
+    )
     hidden: Tensor = model.model.language_model(inputs_embeds=embeddings, use_cache=False).last_hidden_state
     return hidden
 
@@ -178,15 +186,22 @@ def _shapes_xcomposer2(tokenizer_model: bytes) -> Family:
 
 def _squeeze(picture: Image.Image, limit: int) -> tuple[Tiles, list[tuple[float, float, float, float]]]:
     del limit
-    return np.asarray(picture.resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC))[None], [(0.0, 0.0, 1.0, 1.0)]
+    return np.asarray(picture.resize((TILE_PX, TILE_PX), Image.Resampling.BICUBIC))[None], [
+        (0.0, 0.0, 1.0, 1.0)
+    ]
 
 
 def _xcomposer2_tokenizer_config(encoder: Encoder) -> dict[str, Any]:
     config = tokenizer_config(encoder, with_pictures=False)
-    config["added_tokens_decoder"] = {i: token for i, token in config["added_tokens_decoder"].items() if int(i) < 3}
+    config["added_tokens_decoder"] = {
+        i: token for i, token in config["added_tokens_decoder"].items() if int(i) < 3
+    }
     del config["additional_special_tokens"], config["chat_template"]
     name = "InternLMXComposer2Tokenizer"
-    return config | {"auto_map": {"AutoTokenizer": [f"tokenization_internlm_xcomposer2.{name}", None]}, "tokenizer_class": name}
+    return config | {
+        "auto_map": {"AutoTokenizer": [f"tokenization_internlm_xcomposer2.{name}", None]},
+        "tokenizer_class": name,
+    }
 
 
 def _new_xcomposer2(config: xcomposer2.XComposer2Config) -> nn.Module:
@@ -199,7 +214,9 @@ def _xcomposer2_hidden(model: Any, ids: Tensor, features: Tensor | None) -> Tens
     places = ids == model.config.image_token_id
     embeddings = _with_pictures(model.get_input_embeddings()(ids), places, features)
     rows = None if features is None else places.flatten().nonzero().squeeze(1)
-    hidden: Tensor = model.model(inputs_embeds=embeddings, use_cache=False, picture_rows=rows).last_hidden_state
+    hidden: Tensor = model.model(
+        inputs_embeds=embeddings, use_cache=False, picture_rows=rows
+    ).last_hidden_state
     return hidden
 
 

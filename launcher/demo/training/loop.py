@@ -1,8 +1,10 @@
 """The training loop: time-boxed AdamW with a cosine schedule over the clock, loss on answers alone.
 
-An auxiliary loss asks every picture token which shape lies under it and where in the picture that is, at first strongly, at the
-end not at all: it gets the vision tower going long before the language model can read it, and makes places easy to read. For
-XComposer2 a share of every batch runs with PLoRA off and another picture's tokens, so that the base weights learn to say nothing
+An auxiliary loss asks every picture token which shape lies under it and where in the picture that is, at
+first strongly, at the
+end not at all: it gets the vision tower going long before the language model can read it, and makes places
+    easy to read. For XComposer2 a share of every batch runs with PLoRA off and another picture's tokens, so
+    that the base weights learn to say nothing
 about pictures: without PLoRA, answers fall to chance.
 """
 
@@ -39,7 +41,8 @@ PLACES = 9
 
 @dataclass(frozen=True, slots=True)
 class LoopSettings:
-    """What a run may change. ``kind_weights`` weighs an answer token's loss by its mark; index 0 is no answer."""
+    """What a run may change. ``kind_weights`` weighs an answer token's loss by its mark; index 0 is no
+    answer."""
 
     batch: int
     learning_rate: float
@@ -55,9 +58,20 @@ class Trainer:
     """One run. ``train`` returns when the time is up."""
 
     def __init__(
-        self, family: Family, model: nn.Module, store: Store, settings: LoopSettings, log: Callable[[str], None]
+        self,
+        family: Family,
+        model: nn.Module,
+        store: Store,
+        settings: LoopSettings,
+        log: Callable[[str], None],
     ) -> None:
-        self._family, self._model, self._store, self._settings, self._log = family, model, store, settings, log
+        self._family, self._model, self._store, self._settings, self._log = (
+            family,
+            model,
+            store,
+            settings,
+            log,
+        )
         self._device = next(model.parameters()).device
         self._weights = torch.tensor(settings.kind_weights, device=self._device)
         width = family.head(model).in_features
@@ -71,7 +85,9 @@ class Trainer:
     def train(self, workers: Workers) -> None:
         """Steps until the time is up, taking in whatever the workers have made between steps."""
         start = logged = time.monotonic()
-        while (elapsed := time.monotonic() - start) < self._settings.train_s and self.steps != self._settings.max_steps:
+        while (
+            elapsed := time.monotonic() - start
+        ) < self._settings.train_s and self.steps != self._settings.max_steps:
             self._take_in(workers)
             progress = elapsed / self._settings.train_s
             if self._settings.max_steps:
@@ -101,7 +117,11 @@ class Trainer:
 
     def _learning_rate(self, progress: float) -> float:
         warm_up = min(1.0, (self.steps + 1) / WARM_UP_STEPS)
-        return self._settings.learning_rate * warm_up * (0.01 + 0.99 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+        return (
+            self._settings.learning_rate
+            * warm_up
+            * (0.01 + 0.99 * (1 + math.cos(math.pi * min(progress, 1.0))) / 2)
+        )
 
     def _step(self, batch: TrainingBatch, progress: float) -> None:
         for group in self._optimizer.param_groups:
@@ -132,7 +152,9 @@ class Trainer:
         """All labels of every picture token; empty cells count a tenth, for they are most."""
         weight = torch.ones(CELL_LABELS, device=self._device)
         weight[0] = 0.1
-        under, centre, place, middle = self._cell_head(features).float().split((CELL_LABELS, CELL_LABELS, PLACES, 2), dim=1)
+        under, centre, place, middle = (
+            self._cell_head(features).float().split((CELL_LABELS, CELL_LABELS, PLACES, 2), dim=1)
+        )
         loss = functional.cross_entropy(under, cells[:, 0], weight=weight)
         loss = loss + functional.cross_entropy(centre, cells[:, 1], weight=weight)
         placed = cells[:, 2] > 0
@@ -151,7 +173,8 @@ class Trainer:
         return (losses * weights).sum() / weights.sum()
 
     def _loss_without_plora(self, batch: TrainingBatch, features: Tensor) -> Tensor:
-        """A few rows with PLoRA off and their pictures exchanged: what can be said then is what the question alone tells."""
+        """A few rows with PLoRA off and their pictures exchanged: what can be said then is what the question
+        alone tells."""
         assert self._family.switch_plora is not None
         assert self._family.picture_token_id is not None
         rows = max(2, int(len(batch.ids) * PLORA_OFF_SHARE))
@@ -177,7 +200,8 @@ class Trainer:
         )
         rate = self._optimizer.param_groups[0]["lr"]
         self._log(
-            f"{elapsed:6.1f} s  step {self.steps}  drawn {self._store.records_seen}  kept {len(self._store)}  "
+            f"{elapsed:6.1f} s  step {self.steps}  drawn {self._store.records_seen}  kept"
+            f" {len(self._store)}  "
             f"lr {rate:.2e}  cells {float(self._auxiliary):.3f}  loss/right tokens: {kinds}"
         )
 

@@ -1,8 +1,10 @@
-"""A picture tower's position table at the start of training: where a patch is has to be as loud as what is in it.
+"""A picture tower's position table at the start of training: where a patch is has to be as loud as what is in
+it.
 
-Both towers start their table at a standard deviation of 0.02, while a patch of white background is embedded with about 1: the
-place drowns, and a first run learnt colours and shapes to 98 % but places to 40 %. So the table starts as sines and cosines of
-the patch's column and row, which is readable at once; it stays trainable.
+Both towers start their table at a standard deviation of 0.02, while a patch of white background is embedded
+with about 1: the place drowns, and a first run learnt colours and shapes to 98 % but places to 40 %. So the
+table starts as sines and cosines of the patch's column and row, which is readable at once; it stays
+trainable.
 """
 
 from __future__ import annotations

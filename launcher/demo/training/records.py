@@ -1,7 +1,9 @@
-"""What the training's worker processes make: pictures cut into tiles, and conversations about them as token ids; torch-free.
+"""What the training's worker processes make: pictures cut into tiles, and conversations about them as token
+ids; torch-free.
 
-A record is one or two pictures (or none) with several conversations, so that a picture that was drawn once is used several
-times with other questions. Conversations are written with ``launcher.models.prompts``, as an engine writes them.
+A record is one or two pictures (or none) with several conversations, so that a picture that was drawn once is
+used several times with other questions. Conversations are written with ``launcher.models.prompts``, as an
+engine writes them.
 """
 
 from __future__ import annotations
@@ -50,14 +52,17 @@ SYSTEM_PROMPTS = (
     "Answer briefly.",
     "你是一个有用的助手。",
     "请简短回答。",
-    "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，英文名叫InternVL, 是一个有用无害的人工智能助手。",
+    "你是由上海人工智能实验室联合商汤科技开发的书生多模态大模型，英文名叫InternVL,"
+    " 是一个有用无害的人工智能助手。",
 )
-"""The presets of these models have none; a fifth of the conversations has one, so that a person's own does no harm."""
+"""The presets of these models have none; a fifth of the conversations has one, so that a person's own does no
+harm."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """Ids of a whole conversation, picture tokens included, and a mark for each: 0, or 1 + the answer's kind."""
+    """Ids of a whole conversation, picture tokens included, and a mark for each: 0, or 1 + the answer's
+    kind."""
 
     ids: Ids
     marks: Marks
@@ -65,7 +70,8 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """``cells`` [tokens, 5] says for every picture token what lies under it and where that is; see ``label_cells``."""
+    """``cells`` [tokens, 5] says for every picture token what lies under it and where that is; see
+    ``label_cells``."""
 
     tile_count: int
     cells: Marks
@@ -74,7 +80,8 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class PictureRule:
-    """How a family sees pictures. ``cut`` gives the tiles, and each tile's box in shares of the picture's sides."""
+    """How a family sees pictures. ``cut`` gives the tiles, and each tile's box in shares of the picture's
+    sides."""
 
     cut: Callable[[Image.Image, int], tuple[Tiles, list[tuple[float, float, float, float]]]]
     cells_a_side: int
@@ -88,9 +95,10 @@ class PictureRule:
 def label_cells(scene: Scene, boxes: Sequence[tuple[float, float, float, float]], cells_a_side: int) -> Marks:
     """Labels for the auxiliary loss, [tiles x cells, 5].
 
-    Column 0: 0, or 1 + kind x 8 + colour of the shape whose box holds the cell's middle. Column 1: the same for the cell that
-    holds the middle of a shape's box. In tiles that show the whole picture, the cells of column 0 say where their shape is:
-    column 2 holds 1 + its place by thirds, columns 3 and 4 its middle's x and y from 1 to 255; 0 elsewhere.
+    Column 0: 0, or 1 + kind x 8 + colour of the shape whose box holds the cell's middle. Column 1: the same
+        for the cell that holds the middle of a shape's box. In tiles that show the whole picture, the cells
+        of column 0 say where their shape is: column 2 holds 1 + its place by thirds, columns 3 and 4 its
+        middle's x and y from 1 to 255; 0 elsewhere.
     """
     middles = (np.arange(cells_a_side) + 0.5) / cells_a_side
     labels = np.zeros((len(boxes), cells_a_side, cells_a_side, CELL_COLUMNS), np.uint8)
@@ -114,7 +122,8 @@ def label_cells(scene: Scene, boxes: Sequence[tuple[float, float, float, float]]
 
 
 class ConversationWriter:
-    """Turns questions and answers into ids, exactly as an engine's prompt would be, with the answers marked."""
+    """Turns questions and answers into ids, exactly as an engine's prompt would be, with the answers
+    marked."""
 
     def __init__(self, encoder: Encoder, template: ChatTemplate, picture_token_id: int) -> None:
         self._encoder = encoder
@@ -178,7 +187,8 @@ class ShapesRecords:
         return self._record(scenes, limit, lambda counts: self._conversations(scenes, counts, rng))
 
     def held_out(self, index: int) -> tuple[Record, Tiles]:
-        """A held-out picture with one short conversation for each kind and language; half of them in the listed words.
+        """A held-out picture with one short conversation for each kind and language; half of them in the
+        listed words.
 
         Marks carry the language too: 1 + kind + 16 x language.
         """
@@ -192,7 +202,9 @@ class ShapesRecords:
 
         def conversations(counts: list[int]) -> list[Conversation]:
             return [
-                self._writer.write([(q.text, q.answer, _mark(q) + 16 * LANGUAGES.index(q.language))], counts, [0])
+                self._writer.write(
+                    [(q.text, q.answer, _mark(q) + 16 * LANGUAGES.index(q.language))], counts, [0]
+                )
                 for q in questions
                 if q is not None
             ]
@@ -203,13 +215,18 @@ class ShapesRecords:
         self, scenes: Sequence[Scene], limit: int, conversations: Callable[[list[int]], list[Conversation]]
     ) -> tuple[Record, Tiles]:
         cut = [self._rule.cut(as_opened(scene), limit) for scene in scenes]
-        cells = [label_cells(scene, boxes, self._rule.cells_a_side) for scene, (_, boxes) in zip(scenes, cut, strict=True)]
+        cells = [
+            label_cells(scene, boxes, self._rule.cells_a_side)
+            for scene, (_, boxes) in zip(scenes, cut, strict=True)
+        ]
         counts = [len(tiles) * self._rule.tokens_a_tile() for tiles, _ in cut]
         tiles = np.concatenate([tiles for tiles, _ in cut]) if cut else np.zeros((0, 1, 1, 3), np.uint8)
         marks = np.concatenate(cells) if cells else np.zeros((0, CELL_COLUMNS), np.uint8)
         return Record(len(tiles), marks, tuple(conversations(counts))), tiles
 
-    def _conversations(self, scenes: Sequence[Scene], counts: list[int], rng: random.Random) -> list[Conversation]:
+    def _conversations(
+        self, scenes: Sequence[Scene], counts: list[int], rng: random.Random
+    ) -> list[Conversation]:
         return [self._conversation(scenes, counts, rng) for _ in range(CONVERSATIONS_A_RECORD)]
 
     def _conversation(self, scenes: Sequence[Scene], counts: list[int], rng: random.Random) -> Conversation:
@@ -222,7 +239,9 @@ class ShapesRecords:
         for scene in stages:
             if scene is not None:
                 picture_turns.append(len(questions))
-            questions += _draw_questions(scene, rng.choice((1, 2, 3, 4, 5, 6)) if len(stages) == 1 else 2, language, rng)
+            questions += _draw_questions(
+                scene, rng.choice((1, 2, 3, 4, 5, 6)) if len(stages) == 1 else 2, language, rng
+            )
         system_prompt = rng.choice(SYSTEM_PROMPTS) if rng.random() < 0.2 else ""
         turns = [(q.text, q.answer, _mark(q)) for q in questions]
         return self._writer.write(turns, counts, picture_turns, system_prompt)
@@ -235,8 +254,11 @@ def _mark(question: Question) -> int:
     return 1 + KIND_NAMES.index(question.kind)
 
 
-def _draw_questions(scene: Scene | None, count: int, language: Language, rng: random.Random) -> list[Question]:
-    """That many questions, a few in the other language; what gives the picture away ("describe") comes last."""
+def _draw_questions(
+    scene: Scene | None, count: int, language: Language, rng: random.Random
+) -> list[Question]:
+    """That many questions, a few in the other language; what gives the picture away ("describe") comes
+    last."""
     questions: list[Question] = []
     while len(questions) < count:
         spoken = language if rng.random() < 0.85 else rng.choice(LANGUAGES)

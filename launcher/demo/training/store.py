@@ -1,7 +1,7 @@
 """The replay buffer: tiles on the GPU, everything else in memory; hands out batches ready for the model.
 
-Drawing a picture costs a CPU more than training on it costs the GPU, so each is kept and used several times, each time with
-another of its conversations, until newer ones need its room.
+Drawing a picture costs a CPU more than training on it costs the GPU, so each is kept and used several times,
+each time with another of its conversations, until newer ones need its room.
 """
 
 from __future__ import annotations
@@ -74,7 +74,8 @@ class Store:
         """Where the next tiles go; forgets the records whose tiles lie there."""
         start = self._cursor
         if start + tile_count > len(self._tiles):
-            # The rest of the ring stays empty this round: forget the records there as well, for they are the oldest.
+            # The rest of the ring stays empty this round: forget the records there as well, for they are the
+            # oldest.
             while self._kept and self._kept[0].start >= start:
                 self._kept.popleft()
             start = 0
@@ -83,7 +84,8 @@ class Store:
         return start
 
     def _overlaps(self, kept: _Kept, start: int, tile_count: int) -> bool:
-        # A record without tiles goes with its neighbours: else it would keep the ones behind it from being seen.
+        # A record without tiles goes with its neighbours: else it would keep the ones behind it from being
+        # seen.
         return kept.start < start + tile_count and start < kept.start + max(kept.record.tile_count, 1)
 
     def sample(self, size: int, rng: random.Random) -> TrainingBatch:
@@ -118,4 +120,6 @@ class Store:
 
     def _put(self, array: np.ndarray) -> Tensor:
         tensor = torch.from_numpy(array)
-        return tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
+        return (
+            tensor.pin_memory().to(self._device, non_blocking=True) if self._device.type == "cuda" else tensor
+        )

@@ -1,7 +1,7 @@
 """The worker processes that draw pictures and write conversations while the GPU trains.
 
-Tiles come back through a block of shared memory cut into slots, everything else through a pipe. The processes are forked before
-CUDA is touched; they end when told to, or with their parent.
+Tiles come back through a block of shared memory cut into slots, everything else through a pipe. The processes
+are forked before CUDA is touched; they end when told to, or with their parent.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Batch:
 class Workers:
     """Starts the processes and hands out what they make; a context manager that stops them."""
 
-    def __init__(self, source: RecordSource, count: int, tile_px: int, first_seed: int, held_out: int) -> None:
+    def __init__(
+        self, source: RecordSource, count: int, tile_px: int, first_seed: int, held_out: int
+    ) -> None:
         self._context: ForkContext = multiprocessing.get_context("fork")
         self._tile_shape = (SLOT_TILES, tile_px, tile_px, 3)
         slots = count * SLOTS_A_WORKER
@@ -64,7 +66,9 @@ class Workers:
             for slot in range(SLOTS_A_WORKER):
                 self._free[worker].put(worker * SLOTS_A_WORKER + slot)
         self._processes = [
-            self._context.Process(target=self._work, args=(source, worker, count, first_seed, held_out), daemon=True)
+            self._context.Process(
+                target=self._work, args=(source, worker, count, first_seed, held_out), daemon=True
+            )
             for worker in range(count)
         ]
 
