@@ -1,7 +1,7 @@
 # launcher: two commands do everything on a fresh machine.
 #   make serve-vl   sets up and serves the page at http://127.0.0.1:6006
 #   make chat       the same in the terminal
-#   make test       sets up and tests
+#   make test       sets up and tests; make test-fast is for while you write
 # Options of the page go through ARGS:  make serve-vl ARGS="--port 6007"
 
 PYTHON ?= python3
@@ -13,7 +13,7 @@ SET := $(if $(or $(wildcard /proc/driver/nvidia/version),$(shell command -v nvid
 PY  := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 
-.PHONY: help setup setup-dev serve-vl chat test check lint types presets reference lock clean
+.PHONY: help setup setup-dev serve-vl chat test test-fast check lint types presets reference lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -45,8 +45,14 @@ serve-vl: setup  ## the page with all presets, http://127.0.0.1:6006
 chat: setup      ## a chat in the terminal: InternLM2-Chat-1.8B where it is ready, else the built-in tiny-chat
 	@$(PY) -m launcher chat $(ARGS)
 
+# The groups are of tests that share what is costly to make: tests/conftest.py.
+PYTEST := $(PY) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+
 test: setup-dev  ## all tests that can run here
-	@$(PY) -m pytest $(ARGS)
+	@$(PYTEST) $(ARGS)
+
+test-fast: setup-dev  ## the tests without models, processes and a page, in under a minute
+	@$(PYTEST) --fast $(ARGS)
 
 # What CI runs before the tests.
 check: lint types presets  ## format, lint, types, presets, generated files unchanged

@@ -1,15 +1,69 @@
-"""What all tests share: those that drive a browser or a terminal get a second chance."""
+"""What all tests share: which are fast, which may run side by side, and folders that are not the user's.
+
+``make test`` runs as many processes of pytest as there are cores, up to four. Each test goes to whichever is
+free, except that those which share a costly fixture (a page, a browser, a loaded engine) stay together. So a
+test may assume nothing of other tests: it asks for a free port, writes under ``tmp_path``, and waits for
+events. How long it may take is bounded once, by pytest's ``timeout``, far beyond what a busy machine needs.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
+from hypothesis import HealthCheck, settings
 
-OTHERS_CLOCKS = ("tests/browser/", "tests/cli/test_chat_terminal.py", "tests/test_tutorial.py")
-"""Chromium, tmux and whole servers run by their own clocks; on two busy cores they are late once in some
-hundred runs."""
+from tests.fast import ROOT, is_fast, refuse_what_is_slow
+
+# Processes side by side, and models so small that a second thread costs more than it gives.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A busy machine is no failure.
+settings.register_profile("launcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("launcher")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--fast", action="store_true", help="only tests without models, processes and a page (tests/fast.py)"
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection(session: pytest.Session) -> None:
+    config = session.config
+    runs_tests = config.getoption("dist", "no") == "no" or hasattr(config, "workerinput")
+    if config.getoption("fast") and runs_tests:
+        refuse_what_is_slow()
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    if not config.getoption("fast"):
+        return None
+    files = collection_path.rglob("test_*.py") if collection_path.is_dir() else [collection_path]
+    return None if any(map(is_fast, files)) else True
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.nodeid.startswith(OTHERS_CLOCKS):
-            item.add_marker(pytest.mark.flaky(reruns=2))
+        if isinstance(item, pytest.Function) and shares_a_fixture(item):
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+
+
+def shares_a_fixture(item: pytest.Function) -> bool:
+    """Whether a fixture of ours that it needs is made once for all tests of its file."""
+    fixtures = [definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values()]
+    return any(each.scope == "module" and each.baseid.startswith("tests/") for each in fixtures)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Logs, converted tokenizers and uploads of the tests, and of the programs that they start, lie with the
+    tests' files."""
+    with pytest.MonkeyPatch.context() as patch:
+        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "GRADIO_TEMP_DIR"):
+            patch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
+        yield

@@ -49,7 +49,6 @@ def launch(tmp_path: Path, environment: dict[str, str]) -> Launch:
             text=True,
             errors="surrogateescape",
             check=False,
-            timeout=120,
         )
 
     return run
