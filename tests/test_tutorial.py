@@ -22,12 +22,11 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.ui.scripted_page import free_port
+from tests.free_port import free_port
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCUMENTS = ["docs/tutorial.md", "docs/tutorial.zh-CN.md"]
 PORT = "6006"
-BOUND_S = 120
 NO_HUB = "http://127.0.0.1:9"
 """The port that discards: nothing listens there."""
 _LEFT_OUT = shutil.ignore_patterns(
@@ -79,7 +78,7 @@ class Newcomer:
         ends = f"code=$?; pwd > {self._state}; env -0 >> {self._state}; exit $code"
         done = subprocess.run(
             ["bash", "-c", f"{command}\n{ends}"], cwd=self.folder, env=self.environment,
-            text=True, check=False, timeout=BOUND_S,
+            text=True, check=False,
             input="".join(f"{line}\n" for line in step.typed), capture_output=True,
         )  # fmt: skip
         folder, _, variables = self._state.read_text(encoding="utf-8").partition("\n")
@@ -110,9 +109,9 @@ class Newcomer:
                 said.append(process.stdout.readline().replace(port, PORT).rstrip("\n"))
                 assert said[-1] or process.poll() is None, said
             assert_printed(step, "\n".join(said))
-            assert httpx.get(url, trust_env=False).status_code == 200
+            assert httpx.get(url, trust_env=False, timeout=None).status_code == 200
             os.killpg(process.pid, signal.SIGINT)
-            rest, _ = process.communicate(timeout=BOUND_S)
+            rest, _ = process.communicate()
             assert "Traceback" not in rest
         with pytest.raises(httpx.ConnectError):
             httpx.get(url, trust_env=False)
@@ -130,14 +129,14 @@ def assert_printed(step: Step, printed: str) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
     """What is here now, as a repository to clone."""
-    folder = tmp_path_factory.mktemp("origin") / "launcher"
+    folder = tmp_path / "origin" / "launcher"
     shutil.copytree(ROOT, folder, ignore=_LEFT_OUT)
     author = ["-c", "user.name=a", "-c", "user.email=a@localhost", "-c", "init.defaultBranch=main"]
     for arguments in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "now"]):
-        subprocess.run(["git", *author, *arguments], cwd=folder, check=True, timeout=BOUND_S)
+        subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
     return folder
 
 
@@ -155,19 +154,21 @@ def set_up(clone: Path) -> None:
 def check_tunnel(step: Step) -> None:
     """ssh reads the command and says what it would do."""
     command = step.command.replace("-p port", "-p 2222").split()
-    done = subprocess.run(
-        [command[0], "-G", *command[1:]], capture_output=True, text=True, check=True, timeout=BOUND_S
-    )
+    done = subprocess.run([command[0], "-G", *command[1:]], capture_output=True, text=True, check=True)
     for line in ("user user", "hostname host", "port 2222", f"localforward {PORT} [127.0.0.1]:{PORT}"):
         assert line in done.stdout.splitlines()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS)
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)  # two dozen programs, a dozen of which load a model
 def test_every_command_does_what_the_tutorial_says(document: str, repository: Path, tmp_path: Path) -> None:
     newcomer = Newcomer(tmp_path / "home")
+    # What is the same to the letter, and changes nothing, is run once.
+    seen_in_english = [] if document == DOCUMENTS[0] else list(steps(DOCUMENTS[0]))
     for step in steps(document):
         words = step.command.split()
+        if words[0] == "launcher" and step in seen_in_english:
+            continue
         if words[0] == "ssh":
             check_tunnel(step)
         elif words[:2] in (["make", "serve-vl"], ["launcher", "serve"]):

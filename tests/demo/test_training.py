@@ -3,6 +3,7 @@ answers."""
 
 from __future__ import annotations
 
+import math
 import os
 import random
 from collections import Counter
@@ -171,7 +172,7 @@ def test_training_learns_a_picture_by_heart_and_evaluation_sees_it() -> None:
             batch = workers.get(wait=True)
             assert batch is not None
             store.take(workers, batch)
-        settings = LoopSettings(2, 1e-2, 0.0, weights, names, 240.0, 25, 0)
+        settings = LoopSettings(2, 1e-2, 0.0, weights, names, math.inf, 25, 0)
         before = evaluate(family, model, store, [*KIND_NAMES])
         trainer = Trainer(family, model, store, settings, lambda text: None)
         trainer.train(workers)

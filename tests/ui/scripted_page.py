@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.ui.app import Page, build_page, close_page, launch_page
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
+from tests.free_port import free_port
 from tests.workers.stage import a_plan
 
 
@@ -88,9 +88,3 @@ async def _launched(
     page = build_page(models, manager, errors)
     launch_page(page, "127.0.0.1", port)
     return page
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
