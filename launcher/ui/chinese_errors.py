@@ -23,6 +23,17 @@ PICTURES = {
     ),
 }
 
+FOLDERS = {
+    "{path} begins with the home folder, and this user has none": "{path} 以主目录开头，而当前用户没有主目录",
+    "Write the whole path, or say where home is: export HOME=/path": (
+        "请写完整路径，或指明主目录：export HOME=/path"
+    ),
+    "{path}: there is no user {user}": "{path}：没有用户 {user}",
+    "Write the whole path; a file whose own name begins so is ./{path}": (
+        "请写完整路径；如果文件名本身就这样开头，请写 ./{path}"
+    ),
+}
+
 CHECKPOINTS = {
     "{folder} holds no weights (*.safetensors or pytorch_model*.bin)": (
         "{folder} 中没有权重（*.safetensors 或 pytorch_model*.bin）"
@@ -340,4 +351,4 @@ WORKERS = {
     "This is a defect; please report it.": "这是缺陷，请报告。",
 }
 
-ERRORS = {**PICTURES, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}
+ERRORS = {**PICTURES, **FOLDERS, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}
