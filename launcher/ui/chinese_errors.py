@@ -63,9 +63,25 @@ CHECKPOINTS = {
     "{file} is broken or cut short: {reason}": "{file} 已损坏或不完整：{reason}",
     "{folder} holds no {name}": "{folder} 中没有 {name}",
     "{file} cannot be read: {reason}": "无法读取 {file}：{reason}",
+    "{folder} cannot be read: {reason}": "无法读取 {folder}：{reason}",
+    "May this user read it? Look with: ls -l": "当前用户有权读取吗？请用 ls -l 查看。",
     "{path} cannot be read: {reason}": "无法读取 {path}：{reason}",
     "The architecture {architecture} is not known here.": "这里不认识架构 {architecture}。",
     "Known are: {known}.": "认识的有：{known}。",
+    "{file}: {key} is missing": "{file}：缺少 {key}",
+    "{file}: {key} is {value}, not a whole number from 1 to {high}": (
+        "{file}：{key} 的值是 {value}，应为 1 到 {high} 的整数"
+    ),
+    "{file}: {key} is {value}, not a number above 0 and up to 1": (
+        "{file}：{key} 的值是 {value}，应为大于 0 且不超过 1 的数"
+    ),
+    "{file}: {key} is {value}, not an object with keys": "{file}：{key} 的值是 {value}，应为含有键的对象",
+    "{file}: {key} is {value}, which leaves a picture no token": (
+        "{file}：{key} 的值是 {value}，图片将一个 token 也不剩"
+    ),
+    "This config.json is no published model's: download the model again, or mend the file.": (
+        "这个 config.json 与任何已发布的模型都不符：请重新下载模型，或修正这个文件。"
+    ),
 }
 
 MACHINE = {
@@ -142,13 +158,14 @@ READINESS = {
     ),
     "It runs {known}.": "可以运行的有：{known}。",
     "{name} needs LMDeploy, which is not installed": "{name} 需要 LMDeploy，但没有安装",
-    "Type: pip install 'lmdeploy>=0.18,<0.19'": "请运行：pip install 'lmdeploy>=0.18,<0.19'",
+    "Type: {command}": "请运行：{command}",
+    "{name} cannot be used: {kind}: {reason}": "{name} 无法使用：{kind}：{reason}",
+    "This is a defect of the launcher; please report it.": "这是本程序的缺陷，请报告。",
     "LMDeploy cannot run {architecture} yet": "LMDeploy 暂时不能运行 {architecture}",
     "Set engine: transformers in the preset.": "请在预设中设置 engine: transformers。",
     "{name} needs PyTorch and transformers, which are not installed": (
         "{name} 需要 PyTorch 和 transformers，但没有安装"
     ),
-    "Type: pip install torch transformers": "请运行：pip install torch transformers",
     "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free": (
         "{name} 在 CPU 上运行约需 {needed:.1f} GiB 内存；{total:.1f} GiB 中空闲 {free:.1f} GiB"
     ),

@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 from safetensors.numpy import save
 
+from launcher.sizes import KNOWN_CONFIGS
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LFS_SUFFIXES = (".safetensors", ".model", ".bin")
 
@@ -28,7 +30,7 @@ LFS_SUFFIXES = (".safetensors", ".model", ".bin")
 def checkpoint_files(weight_bytes: int = 300_000) -> dict[str, bytes]:
     """A repository as they are published: a model in two shards, the same weights as .bin, code, papers,
     other folders."""
-    config = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "torch_dtype": "bfloat16"}
+    config = {**KNOWN_CONFIGS["internlm2-chat-1_8b"], "model_type": "internlm2"}
     rng = np.random.default_rng(7)
     shards = [save({name: rng.integers(0, 255, weight_bytes // 2, np.uint8)}) for name in ("a", "b")]
     names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
