@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -380,3 +380,12 @@ KNOWN_CONFIGS: dict[str, dict[str, Any]] = {
 }
 """The published checkpoints' sizes by preset name: what their config.json says, cut down to what memory
 depends on."""
+
+
+def four_bit_twin(sizes: ModelSizes) -> ModelSizes | None:
+    """The published checkpoint of the same model whose weights have 4 bits, where there is one."""
+    for config in KNOWN_CONFIGS.values():
+        known = model_sizes(config)
+        if known.language == replace(sizes.language, weight_bits=4) != sizes.language:
+            return known if known.vision == sizes.vision else None
+    return None

@@ -12,7 +12,7 @@ from typing import Literal
 
 from launcher.checkpoints.facts import CONFIG, WEIGHTS
 from launcher.commands_here import command, program
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, RequestError
 from launcher.presets import Preset
 from launcher.user_folders import expanded, is_file, is_folder, named_by
 
@@ -92,10 +92,11 @@ def _with_config(folder: Path) -> Path | str:
 def _in_hub_cache(name: str) -> Path | str:
     """Hugging Face's cache. A config alone does not count: it is there as soon as somebody has looked at the
     tokenizer."""
-    from huggingface_hub import try_to_load_from_cache  # 0.2 s that only presets with a hub source cost
-
     try:
-        config = try_to_load_from_cache(name, CONFIG, cache_dir=hub_cache())
+        cache = hub_cache()
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(name, CONFIG, cache_dir=cache)
     except LauncherError as error:
         return error.message
     except (ValueError, OSError) as error:  # no name that a repository can have; a cache that cannot be read
@@ -125,10 +126,15 @@ def hub_cache() -> Path:
     """Where Hugging Face's programs keep what they fetch; huggingface_hub reads the variables for it.
 
     Raises:
-        RequestError: the user's home is not known.
+        RequestError: the user's home is not known, or a variable has a value that huggingface_hub refuses.
     """
-    from huggingface_hub import constants
-
+    try:
+        from huggingface_hub import constants  # 0.2 s that only presets with a hub source cost
+    except ValueError:  # which may quote a mirror's password
+        raise RequestError(
+            "huggingface_hub refuses a variable of this environment that begins with HF_",
+            "Look at them with: env | grep ^HF_",
+        ) from None
     return expanded(constants.HF_HUB_CACHE)
 
 

@@ -16,7 +16,7 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from launcher.checkpoints import Hub
+from launcher.checkpoints import Hub, hub_cache
 from launcher.commands_here import pip_install, program
 from launcher.errors import CheckpointError, MissingPart
 
@@ -135,6 +135,7 @@ def find_repository(client: httpx.Client, source: Source) -> Repository:
 
 
 def _on_hugging_face(client: httpx.Client, source: Source) -> Repository:
+    hub_cache()  # says it where huggingface_hub refuses the environment
     from huggingface_hub import constants, get_token, hf_hub_url
 
     if constants.HF_HUB_OFFLINE:

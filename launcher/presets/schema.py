@@ -57,8 +57,10 @@ class MemorySettings(_Section):
     kv_cache_ratio: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.1, description="Share of the memory left free by the weights that the KV cache takes."
     )
-    kv_bits: Literal[16, 8, 4] = Field(
-        default=16, description="Bits for each number in the KV cache; fewer bits hold more tokens."
+    kv_bits: Literal[16, 8, 4] | Auto = Field(
+        default="auto",
+        description="Bits for each number in the KV cache; fewer bits hold more tokens; auto: 16, or 8 where"
+        " a picture with its answer has no room at 16.",
     )
     gpu_budget_gib: Annotated[float, Field(gt=0, le=1024)] = Field(
         default=8.0, description="GPU memory the model may take in all, in GiB, whatever the card has."

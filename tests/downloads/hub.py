@@ -81,6 +81,8 @@ class PlayedHub:
     """These files come with one bit turned."""
     status: dict[str, int] = field(default_factory=dict)
     """These files (or "listing") are answered with this status."""
+    without_hash: set[str] = field(default_factory=set)
+    """Of these files ModelScope's listing tells no hash."""
     ranges: bool = True
     page: bytes | None = None
     """A web page that answers everything, as a network with a login has it."""
@@ -91,6 +93,11 @@ class PlayedHub:
     on_half: Callable[[], None] | None = None
     store: str = ""
     """Where Hugging Face's redirects lead; "" for this server."""
+
+    @property
+    def fetched_to_keep(self) -> list[tuple[str, str]]:
+        """What was asked for but config.json, which is looked at before anything is kept."""
+        return [asked for asked in self.fetched if asked[0] != "config.json"]
 
     def ranges_of(self, name: str) -> list[str]:
         return [asked for file, asked in self.fetched if file == name]
@@ -161,6 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b'{"Code": 10010205001, "Message": "not found", "Success": false}')
         else:
             files = [_modelscope_facts(file, content) for file, content in self.played.models[name].items()]
+            for each in files:
+                if each["Path"] in self.played.without_hash:
+                    each["Sha256"] = ""
             files.append({"Name": "onnx", "Path": "onnx", "Type": "tree", "Size": 0, "Sha256": ""})
             self._answer(200, json.dumps({"Code": 200, "Data": {"Files": files}, "Success": True}).encode())
 
