@@ -105,7 +105,10 @@ def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[tuple[P
     seen: set[str] = set()
     for path in paths:
         for file in _files_of(path, errors) if is_folder(path) else [path]:
-            real = os.path.realpath(file)  # unlike Path.resolve, takes a link that leads to itself
+            try:
+                real = os.path.realpath(file)  # unlike Path.resolve, takes a link that leads to itself
+            except ValueError:  # a name that no file can have
+                real = str(file)
             if real not in seen:
                 seen.add(real)
                 yield path, file
