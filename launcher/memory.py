@@ -2,23 +2,23 @@
 clock or log.
 
 LMDeploy's ``cache_max_entry_count`` is a share of whatever is free after the weights, so alone it says
-neither how much a model
-takes nor how long a conversation may be: with its default session TurboMind's warm-up spins for ever on an 8
-    GB card. The plan turns ratio and budget into bytes, bytes into whole cache blocks
-    (``launcher.engine_costs``), and derives from them session, prefill length, batch and tiles so that the
-    warm-up and every admitted request fit.
+neither how much a model takes nor how long a conversation may be: with its default session TurboMind's
+warm-up spins for ever on an 8 GB card. The plan turns ratio and budget into bytes, bytes into whole cache
+blocks (``launcher.engine_costs``), and derives from them session, prefill length, batch and tiles so that the
+warm-up and every admitted request fit.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import bisect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from launcher.engine_costs import COSTS, EngineCosts, EngineKind
 from launcher.errors import MemoryPlanError
 from launcher.presets import MemorySettings
-from launcher.sizes import ELEMENT_BYTES, ModelSizes, VisionSizes
+from launcher.sizes import ELEMENT_BYTES, ModelSizes, VisionSizes, four_bit_twin
 
 PartName = Literal["language_model", "vision_tower", "projector", "cuda_context", "activations", "kv_cache"]
 
@@ -37,6 +37,8 @@ PREFILL_TOKENS = 2048
 them: 1.2 MB."""
 TOKENS_PER_USER = 512
 MAX_BATCH = 16
+_MOST_GIB = 1024
+"""A card larger than any, as the budget's own limit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,13 +230,28 @@ class _Problem:
     def fits(self, setting: _Setting) -> bool:
         return self.session_tokens(setting) >= self.needed_tokens(setting.max_tiles)
 
+    def setting(self) -> _Setting | None:
+        """The first setting that fits, None if the weights cannot even be loaded or nothing does."""
+        if self.loading_bytes > self.room_bytes:
+            return None
+        return next((setting for setting in self.settings() if self.fits(setting)), None)
+
+    def fit(self) -> bool:
+        """Whether there is a plan."""
+        return self.setting() is not None
+
+    @property
+    def wanted_bits(self) -> int:
+        """Bits of the cache where they are not lowered."""
+        return 16 if self.memory.kv_bits == "auto" else self.memory.kv_bits
+
     def settings(self) -> Iterator[_Setting]:
         """The preset's own setting, then KV at 8 bits, then fewer and fewer tiles.
 
         Fewer bits hold more tokens but lift no session limit: where that is what is short, only the tiles are
         lowered.
         """
-        bits = self.memory.kv_bits
+        bits = self.wanted_bits
         yield _Setting(bits, self.full_tiles)
         if bits > 8 and self.session_limit >= self.needed_tokens(self.full_tiles):
             bits = 8
@@ -261,9 +278,7 @@ def plan_memory(
             fit, whatever is lowered.
     """
     problem = _Problem(memory, sizes, engine, card, dtype or sizes.dtype)
-    if problem.loading_bytes > problem.room_bytes:
-        raise _refusal_to_load(problem)
-    setting = next((s for s in problem.settings() if problem.fits(s)), None)
+    setting = problem.setting()
     if setting is None:
         raise _refusal(problem)
     return _plan(problem, setting)
@@ -311,8 +326,8 @@ def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Itera
             chosen=cache_bytes / problem.free_after_weights(),
             budget=problem.room_bytes / GIB,
         )
-    if setting.kv_bits != memory.kv_bits:
-        first = _Setting(memory.kv_bits, problem.full_tiles)
+    if memory.kv_bits not in ("auto", setting.kv_bits):
+        first = _Setting(problem.wanted_bits, problem.full_tiles)
         yield _change(
             "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a"
             " picture of {tiles} tiles"
@@ -346,61 +361,138 @@ def _change(template: str, **values: object) -> PlanChange:
     return PlanChange(template, tuple(values.items()))
 
 
-def _refusal_to_load(problem: _Problem) -> MemoryPlanError:
-    return MemoryPlanError(
-        "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it"
-        " takes {total:.2f} GiB.",
-        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free"
-        " memory on the card, or set"
-        " engine: pytorch, which needs less while it loads.",
-        weights=problem.weight_bytes / GIB,
-        total=problem.loading_bytes / GIB,
-        room=problem.room_bytes / GIB,
-    )
-
-
 def _refusal(problem: _Problem) -> MemoryPlanError:
+    """Why nothing fits, and what has been tried and would: no other way out is named."""
     smallest = list(problem.settings())[-1]
     needed_tokens = problem.needed_tokens(smallest.max_tiles)
     if problem.session_limit < needed_tokens:
+        return _too_short(problem, needed_tokens)
+    blocks = -(-needed_tokens // BLOCK_TOKENS) + SPARE_BLOCKS
+    cache_bytes = problem.costs.cache.bytes_for(blocks, problem.block_bytes(smallest.kv_bits))
+    rest_bytes = problem.costs.context_bytes + problem.activation_bytes(smallest.max_tiles)
+    together_bytes = problem.weight_bytes + rest_bytes + cache_bytes
+    loads = problem.loading_bytes <= problem.room_bytes
+    ratio, budget, bits = (
+        _ratio_that_fits(problem),
+        _budget_that_fits(problem),
+        _with(problem, kv_bits=4).fit(),
+    )
+    needed_gib = _room_that_fits(problem)
+    return MemoryPlanError(
+        _CANNOT_LOAD if not loads else _SMALL_CACHE if together_bytes <= problem.room_bytes else _NO_ROOM,
+        hint=_RAISE_RATIO
+        if ratio
+        else _RAISE_BUDGET
+        if budget
+        else _FEWER_BITS
+        if bits
+        else _FREE_MEMORY
+        if problem.card.free_bytes < needed_gib * GIB <= problem.card.total_bytes
+        else _LARGER_CARD,
+        weights=problem.weight_bytes / GIB,
+        rest=rest_bytes / GIB,
+        cache=cache_bytes / GIB,
+        total=(together_bytes if loads else problem.loading_bytes) / GIB,
+        room=problem.room_bytes / GIB,
+        ratio=problem.memory.kv_cache_ratio,
+        share=max(0, problem.cache_bytes(smallest.max_tiles)) / GIB,
+        enough_ratio=ratio,
+        budget=budget,
+        needed=needed_gib,
+        other=_OTHER_WAYS[_pytorch_fits(problem), _twin_fits(problem)],
+    )
+
+
+_CANNOT_LOAD = (
+    "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it takes"
+    " {total:.2f} GiB."
+)
+_SMALL_CACHE = (
+    "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with its answer"
+    " takes {cache:.2f} GiB."
+)
+_NO_ROOM = (
+    "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest"
+    " KV cache {cache:.2f}, together {total:.2f} GiB."
+)
+_RAISE_RATIO = "Raise memory.kv_cache_ratio to {enough_ratio:.2f}. {other}"
+_RAISE_BUDGET = "Raise memory.gpu_budget_gib to {budget:.1f}. {other}"
+_FEWER_BITS = "Set memory.kv_bits to 4. {other}"
+_FREE_MEMORY = (
+    "Free memory on the card (nvidia-smi shows who holds it) until {needed:.1f} GiB are free, and let"
+    " memory.gpu_budget_gib be no less. {other}"
+)
+_LARGER_CARD = "It takes a card with {needed:.1f} GiB free, and memory.gpu_budget_gib no less. {other}"
+_OTHER_WAYS = {
+    (False, False): "Or take a smaller model.",
+    (True, False): "Or set engine: pytorch in the preset, which takes less.",
+    (False, True): "Or take the preset internvl2-2b-awq, whose weights have 4 bits.",
+    (True, True): "Or set engine: pytorch in the preset, or take the preset internvl2-2b-awq, whose weights"
+    " have 4 bits.",
+}
+"""By whether the PyTorch engine and whether the model's 4-bit twin would fit where this does not."""
+
+
+def _too_short(problem: _Problem, needed_tokens: int) -> MemoryPlanError:
+    own = problem.sizes.language.max_positions
+    if own < needed_tokens:
         return MemoryPlanError(
-            "A session of {session} tokens is too short: the smallest picture or question with an answer"
-            " takes {needed}.",
-            hint="Set memory.session_tokens to auto, or to {needed} or more.",
-            session=problem.session_limit,
+            "The model reads at most {session} tokens: the smallest picture or question with an answer takes"
+            " {needed}.",
+            hint="Take another model.",
+            session=own,
             needed=needed_tokens,
         )
-    block_bytes = problem.block_bytes(smallest.kv_bits)
-    blocks = -(-needed_tokens // BLOCK_TOKENS) + SPARE_BLOCKS
-    cache_bytes = problem.costs.cache.bytes_for(blocks, block_bytes)
-    fixed_bytes = (
-        problem.weight_bytes + problem.costs.context_bytes + problem.activation_bytes(smallest.max_tiles)
-    )
-    figures: dict[str, object] = {
-        "weights": problem.weight_bytes / GIB,
-        "rest": (fixed_bytes - problem.weight_bytes) / GIB,
-        "cache": cache_bytes / GIB,
-        "total": (fixed_bytes + cache_bytes) / GIB,
-        "room": problem.room_bytes / GIB,
-        "ratio": problem.memory.kv_cache_ratio,
-        "share": max(0, problem.cache_bytes(smallest.max_tiles)) / GIB,
-    }
-    if fixed_bytes + cache_bytes <= problem.room_bytes:
-        return MemoryPlanError(
-            "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with"
-            " its answer takes"
-            " {cache:.2f} GiB.",
-            hint="Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a"
-            " shorter"
-            " memory.session_tokens.",
-            **figures,
-        )
     return MemoryPlanError(
-        "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f},"
-        " the smallest KV cache"
-        " {cache:.2f}, together {total:.2f} GiB.",
-        hint="Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free"
-        " memory on the card,"
-        " or shorten memory.session_tokens and lower memory.max_tiles.",
-        **figures,
+        "A session of {session} tokens is too short: the smallest picture or question with an answer"
+        " takes {needed}.",
+        hint="Set memory.session_tokens to auto, or to {needed} or more.",
+        session=problem.session_limit,
+        needed=needed_tokens,
     )
+
+
+def _with(problem: _Problem, **wishes: object) -> _Problem:
+    return replace(problem, memory=problem.memory.model_copy(update=wishes))
+
+
+def _with_room(problem: _Problem, gib: float) -> _Problem:
+    """The same model with a budget of so much, on a card that has at least so much free."""
+    free_bytes = max(problem.card.free_bytes, int(gib * GIB))
+    card = Card(max(problem.card.total_bytes, free_bytes), free_bytes)
+    return replace(_with(problem, gpu_budget_gib=max(problem.memory.gpu_budget_gib, gib)), card=card)
+
+
+def _ratio_that_fits(problem: _Problem) -> float:
+    """The smallest in hundredths, 0 for none."""
+    return _least(99, lambda hundredths: _with(problem, kv_cache_ratio=hundredths / 100).fit()) / 100
+
+
+def _budget_that_fits(problem: _Problem) -> float:
+    """The smallest in tenths of GiB on this card, 0 for none."""
+    most = int(problem.card.free_bytes / GIB * 10)
+    return _least(most, lambda tenths: _with(problem, gpu_budget_gib=tenths / 10).fit()) / 10
+
+
+def _room_that_fits(problem: _Problem) -> float:
+    """The smallest, in tenths of GiB, that has to be free on a card and allowed by the budget."""
+    found = _least(_MOST_GIB * 10, lambda tenths: _with_room(problem, tenths / 10).fit())
+    return found / 10 if found else _MOST_GIB
+
+
+def _pytorch_fits(problem: _Problem) -> bool:
+    """Whether LMDeploy's other engine would do; it, too, serves whatever TurboMind serves."""
+    may = problem.engine == "turbomind" and problem.sizes.language.weight_bits == 16
+    return may and replace(problem, engine="pytorch").fit()
+
+
+def _twin_fits(problem: _Problem) -> bool:
+    twin = four_bit_twin(problem.sizes)
+    return twin is not None and replace(problem, sizes=twin, engine="turbomind").fit()
+
+
+def _least(most: int, fits: Callable[[int], bool]) -> int:
+    """The smallest number from 1 to ``most`` that fits, if all larger ones do as well; 0 for none."""
+    if most < 1 or not fits(most):
+        return 0
+    return bisect.bisect_left(range(most + 1), True, lo=1, key=fits)

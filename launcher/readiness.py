@@ -5,18 +5,28 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Literal
 
-from launcher.checkpoints import Absent, CheckpointFacts, Located, download_commands, locate, read_facts
+from launcher.checkpoints import (
+    CONFIG,
+    Absent,
+    CheckpointFacts,
+    Located,
+    download_commands,
+    locate,
+    read_facts,
+)
+from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
 from launcher.errors import CheckpointError, DeviceError, LauncherError, MemoryPlanError, MissingPart
 from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
 from launcher.sizes import model_sizes
+from launcher.user_folders import expanded
 
 TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM", "InternLMXComposer2ForCausalLM"})
 """Architectures of the transformers engine."""
@@ -84,25 +94,55 @@ def installed_engines() -> InstalledEngines:
 
 def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
     """Where a preset stands. Never raises for what is wrong with it: see ``Readiness.reason``."""
-    if preset.engine == "scripted":
-        return Readiness(
-            preset, ReadyState.READY, engine="scripted", device="cpu", folder=_script_folder(preset)
+    try:
+        return _assess(preset, devices, installed)
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with one preset, the others can be used
+        reason = CheckpointError(
+            "{name} cannot be used: {kind}: {reason}",
+            "This is a defect of the launcher; please report it.",
+            name=preset.name,
+            kind=type(error).__name__,
+            reason=error,
         )
+        return _refused(preset, ReadyState.BROKEN, reason)
+
+
+def _assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
+    if preset.engine == "scripted":
+        return _scripted(preset)
     found = locate(preset)
     if isinstance(found, Absent):
         return _absent(preset, found, devices)
     try:
         facts = read_facts(found.folder)
-        return _assess_present(preset, found, facts, devices, installed)
     except CheckpointError as error:
         return _refused(preset, ReadyState.BROKEN, error, _repair(preset, found))
+    assessed = assess_facts(preset, found.folder, facts, devices, installed)
+    return (
+        replace(assessed, command=_repair(preset, found)) if assessed.state is ReadyState.BROKEN else assessed
+    )
+
+
+def assess_facts(
+    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> Readiness:
+    """Where a preset stands with this checkpoint, which need not be here yet: its config and the sizes of its
+    weight files are enough."""
+    try:
+        return _assess_present(preset, folder, facts, devices, installed)
+    except CheckpointError as error:
+        return _refused(preset, ReadyState.BROKEN, error)
     except (DeviceError, MemoryPlanError, MissingPart) as error:
         return _refused(preset, ReadyState.UNSUPPORTED, error)
 
 
-def _script_folder(preset: Preset) -> Path:
+def _scripted(preset: Preset) -> Readiness:
     """The scripted engine needs no checkpoint: a folder, where its gates are made."""
-    return Path(preset.sources[0]).expanduser()
+    try:
+        folder = expanded(preset.sources[0])
+    except LauncherError as error:
+        return _refused(preset, ReadyState.BROKEN, error)
+    return Readiness(preset, ReadyState.READY, engine="scripted", device="cpu", folder=folder)
 
 
 def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: str = "") -> Readiness:
@@ -171,23 +211,25 @@ def _repair(preset: Preset, found: Located) -> str:
 
 
 def _assess_present(
-    preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
     if facts.architecture not in TRANSFORMERS_RUNS:
-        raise DeviceError(
+        unknown = CheckpointError(
             "{architecture} in {folder} is not an architecture that the launcher runs",
             "It runs {known}.",
             architecture=facts.architecture,
-            folder=found.folder,
+            folder=folder,
             known=", ".join(sorted(TRANSFORMERS_RUNS)),
         )
+        return _refused(preset, ReadyState.UNSUPPORTED, unknown)
+    model_sizes(facts.config, facts.tensor_bytes, folder / CONFIG)  # no engine runs a config without sizes
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
     wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy
     if needs_gpu or (wants_lmdeploy and devices.gpus):
-        return _on_gpu(preset, found, facts, devices, installed)
-    return _with_transformers(preset, found, facts, devices, installed)
+        return _on_gpu(preset, folder, facts, devices, installed)
+    return _with_transformers(preset, folder, facts, devices, installed)
 
 
 def _roomiest(devices: Devices) -> tuple[int, Gpu]:
@@ -196,46 +238,46 @@ def _roomiest(devices: Devices) -> tuple[int, Gpu]:
 
 
 def _on_gpu(
-    preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
     if not installed.lmdeploy:
         raise MissingPart(
             "{name} needs LMDeploy, which is not installed",
-            "Type: pip install 'lmdeploy>=0.18,<0.19'",
+            "Type: {command}",
             name=preset.name,
+            command=pip_install("lmdeploy>=0.18,<0.19"),
         )
     number, gpu = _roomiest(devices)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     engine = choose_engine(facts.architecture, preset.engine)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype)
-    sizes = model_sizes(facts.config, facts.tensor_bytes)
+    sizes = model_sizes(facts.config, facts.tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(
-        preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=found.folder, plan=plan
+        preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=folder, plan=plan
     )
 
 
 def _with_transformers(
-    preset: Preset, found: Located, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
     if not installed.transformers:
         raise MissingPart(
             "{name} needs PyTorch and transformers, which are not installed",
-            "Type: pip install torch transformers",
+            "Type: {command}",
             name=preset.name,
+            command=pip_install("torch", "transformers"),
         )
     weight_bytes = facts.weight_bytes or 0
     if devices.gpus and installed.torch_cuda:
         number, gpu = _roomiest(devices)
         if weight_bytes + _CPU_SPARE_BYTES < gpu.free_bytes:
             return Readiness(
-                preset, ReadyState.READY, engine="transformers", device=f"cuda:{number}", folder=found.folder
+                preset, ReadyState.READY, engine="transformers", device=f"cuda:{number}", folder=folder
             )
     _check_ram(preset, weight_bytes, devices)
     note = SLOW if weight_bytes > _SLOW_BYTES else ""
-    return Readiness(
-        preset, ReadyState.READY, engine="transformers", device="cpu", folder=found.folder, note=note
-    )
+    return Readiness(preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder, note=note)
 
 
 def _check_ram(preset: Preset, weight_bytes: int, devices: Devices) -> None:

@@ -8,8 +8,10 @@ is ``launcher.memory``.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from launcher.errors import CheckpointError
@@ -20,6 +22,17 @@ ELEMENT_BYTES = 2
 AWQ_ELEMENT_BYTES = 0.5 + 4 / 128
 """4 bits a weight, and for each group of 128 a 16-bit scale and a 16-bit zero point (TurboMind unpacks the
 zero points)."""
+
+_MAX_LAYERS = 1000
+_MAX_HIDDEN = 2**20
+_MAX_HEADS = 4096
+_MAX_VOCAB = 2**24
+_MAX_POSITIONS = 2**30
+_MAX_IMAGE = 2**14
+_MAX_TILES = 1024
+"""Several times what the largest published models have: beyond it a config.json is wrong."""
+_MAX_VALUE_SHOWN = 60
+_WRONG_CONFIG = "This config.json is no published model's: download the model again, or mend the file."
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,16 +95,22 @@ class ModelSizes:
         return 2 * self.language.layers * self.language.kv_heads * vector_bytes
 
 
-def model_sizes(config: Mapping[str, Any], tensor_bytes: Mapping[str, int] | None = None) -> ModelSizes:
+def model_sizes(
+    config: Mapping[str, Any],
+    tensor_bytes: Mapping[str, int] | None = None,
+    file: str | Path = "config.json",
+) -> ModelSizes:
     """The sizes of a checkpoint.
 
     Args:
-        config: the checkpoint's config.json.
+        config: the checkpoint's config.json, whatever it holds.
         tensor_bytes: bytes of each tensor by name, from the safetensors headers; without it they follow from
             the config.
+        file: what errors call the config.
 
     Raises:
-        CheckpointError: the architecture is not one of those that launcher knows.
+        CheckpointError: the architecture is not one of those that launcher knows, or the config lacks a size
+            or has one that no model has.
     """
     architecture = (config.get("architectures") or ["?"])[0]
     reader = _READERS.get(architecture)
@@ -102,8 +121,62 @@ def model_sizes(config: Mapping[str, Any], tensor_bytes: Mapping[str, int] | Non
             architecture=architecture,
             known=", ".join(_READERS),
         )
-    sizes = reader(config)
+    sizes = reader(_Part(config, str(file)))
     return sizes if tensor_bytes is None else _with_tensor_bytes(sizes, tensor_bytes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """An object of config.json whose numbers are checked as they are taken; ``place`` is its path in the
+    file, with a dot at the end."""
+
+    values: Mapping[str, Any]
+    file: str
+    place: str = ""
+
+    def whole(self, key: str, high: int, default: int | None = None) -> int:
+        """A whole number from 1 to ``high``; the default where there is none."""
+        value = self._value(key, default)
+        if type(value) is not int or not 1 <= value <= high:  # true is an int to Python
+            raise CheckpointError(
+                "{file}: {key} is {value}, not a whole number from 1 to {high}",
+                _WRONG_CONFIG,
+                **self.facts(key),
+                high=high,
+            )
+        return value
+
+    def share(self, key: str) -> float:
+        """A number above 0 and up to 1."""
+        value = self._value(key)
+        if type(value) not in (int, float) or not 0 < value <= 1:
+            raise CheckpointError(
+                "{file}: {key} is {value}, not a number above 0 and up to 1",
+                _WRONG_CONFIG,
+                **self.facts(key),
+            )
+        return float(value)
+
+    def part(self, key: str, default: Mapping[str, Any] | None = None) -> _Part:
+        """An object in this one; the default where there is none."""
+        value = self._value(key, default)
+        if not isinstance(value, Mapping):
+            raise CheckpointError(
+                "{file}: {key} is {value}, not an object with keys", _WRONG_CONFIG, **self.facts(key)
+            )
+        return _Part(value, self.file, f"{self.place}{key}.")
+
+    def facts(self, key: str) -> dict[str, object]:
+        """What an error says about a key."""
+        text = json.dumps(self.values.get(key))
+        value = text if len(text) <= _MAX_VALUE_SHOWN else f"{text[: _MAX_VALUE_SHOWN - 1]}…"
+        return {"file": self.file, "key": self.place + key, "value": value}
+
+    def _value(self, key: str, default: object = None) -> Any:
+        value = self.values.get(key)
+        if value is None and default is None:
+            raise CheckpointError("{file}: {key} is missing", _WRONG_CONFIG, **self.facts(key))
+        return default if value is None else value
 
 
 def _with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int]) -> ModelSizes:
@@ -127,21 +200,26 @@ def _part_of(tensor_name: str) -> str:
     return "projector" if tensor_name.startswith(("mlp1.", "vision_proj.")) else "language"
 
 
-def _language(config: Mapping[str, Any], plora_rank: int = 0) -> LanguageSizes:
-    hidden, heads = int(config["hidden_size"]), int(config["num_attention_heads"])
-    quantization = config.get("quantization_config") or {}
+def _language(config: _Part, quantization: object = None, plora_rank: int = 0) -> LanguageSizes:
+    hidden = config.whole("hidden_size", _MAX_HIDDEN)
+    heads = config.whole("num_attention_heads", min(hidden, _MAX_HEADS))
+    quantization = config.values.get("quantization_config") or quantization
     return LanguageSizes(
-        layers=int(config["num_hidden_layers"]),
+        layers=config.whole("num_hidden_layers", _MAX_LAYERS),
         hidden=hidden,
         heads=heads,
-        kv_heads=int(config.get("num_key_value_heads") or heads),
-        head_dim=int(config.get("head_dim") or hidden // heads),
-        intermediate=int(config["intermediate_size"]),
-        vocab=int(config["vocab_size"]),
-        max_positions=int(config.get("max_position_embeddings") or 2048),
-        weight_bits=4 if quantization.get("quant_method") == "awq" else 16,
+        kv_heads=config.whole("num_key_value_heads", heads, heads),
+        head_dim=config.whole("head_dim", _MAX_HEADS, hidden // heads),
+        intermediate=config.whole("intermediate_size", _MAX_HIDDEN),
+        vocab=config.whole("vocab_size", _MAX_VOCAB),
+        max_positions=config.whole("max_position_embeddings", _MAX_POSITIONS, 2048),
+        weight_bits=4 if _method(quantization) == "awq" else 16,
         plora_rank=plora_rank,
     )
+
+
+def _method(quantization: object) -> str:
+    return str(quantization.get("quant_method")).lower() if isinstance(quantization, Mapping) else ""
 
 
 def _language_bytes(sizes: LanguageSizes) -> int:
@@ -173,29 +251,41 @@ def _tower_bytes(vision: VisionSizes, scale_vectors: int) -> int:
     return (embedding + vision.layers * block) * ELEMENT_BYTES
 
 
-def _dtype(config: Mapping[str, Any]) -> str:
-    return str(config.get("torch_dtype") or config.get("dtype") or "bfloat16")
+def _dtype(config: _Part) -> str:
+    return str(config.values.get("torch_dtype") or config.values.get("dtype") or "bfloat16")
 
 
-def _internlm2(config: Mapping[str, Any]) -> ModelSizes:
+def _internlm2(config: _Part) -> ModelSizes:
     language = _language(config)
     return ModelSizes("InternLM2ForCausalLM", _dtype(config), language, None, _language_bytes(language))
 
 
-def _internvl(config: Mapping[str, Any]) -> ModelSizes:
-    text, tower = dict(config["llm_config"]), config["vision_config"]
-    text.setdefault("quantization_config", config.get("quantization_config"))
-    language = _language(text)
-    image_size, patch = int(config.get("force_image_size") or tower["image_size"]), int(tower["patch_size"])
+def _internvl(config: _Part) -> ModelSizes:
+    text, tower = config.part("llm_config"), config.part("vision_config")
+    language = _language(text, config.values.get("quantization_config"))
+    forced = config.values.get("force_image_size") is not None
+    image_size = (
+        config.whole("force_image_size", _MAX_IMAGE) if forced else tower.whole("image_size", _MAX_IMAGE)
+    )
+    patch = tower.whole("patch_size", image_size)
+    tokens_per_tile = int((image_size // patch) ** 2 * config.share("downsample_ratio") ** 2)
+    if tokens_per_tile < 1:
+        raise CheckpointError(
+            "{file}: {key} is {value}, which leaves a picture no token",
+            _WRONG_CONFIG,
+            **config.facts("downsample_ratio"),
+        )
     vision = VisionSizes(
-        layers=int(tower["num_hidden_layers"]),
-        hidden=int(tower["hidden_size"]),
-        intermediate=int(tower["intermediate_size"]),
+        layers=tower.whole("num_hidden_layers", _MAX_LAYERS),
+        hidden=tower.whole("hidden_size", _MAX_HIDDEN),
+        intermediate=tower.whole("intermediate_size", _MAX_HIDDEN),
         image_size=image_size,
         patch_size=patch,
-        tokens_per_tile=int((image_size // patch) ** 2 * float(config["downsample_ratio"]) ** 2),
-        max_tiles=int(config["max_dynamic_patch"]) if config.get("dynamic_image_size") else 1,
-        thumbnail=bool(config.get("use_thumbnail")),
+        tokens_per_tile=tokens_per_tile,
+        max_tiles=config.whole("max_dynamic_patch", _MAX_TILES)
+        if config.values.get("dynamic_image_size")
+        else 1,
+        thumbnail=bool(config.values.get("use_thumbnail")),
     )
     joined = 4 * vision.hidden
     projector = 2 * joined + (joined + 1) * language.hidden + (language.hidden + 1) * language.hidden
@@ -210,19 +300,20 @@ def _internvl(config: Mapping[str, Any]) -> ModelSizes:
     )
 
 
-def _xcomposer2(config: Mapping[str, Any]) -> ModelSizes:
+def _xcomposer2(config: _Part) -> ModelSizes:
     """CLIP ViT-L/14 and rank-256 PLoRA; smaller towers say so under ``vit_config``, as the built-in model
     does."""
-    tower = config.get("vit_config") or {}
-    language = _language(config, plora_rank=int(config.get("plora_rank") or 256))
-    image_size, patch = int(config.get("img_size") or 490), int(tower.get("patch_size") or 14)
+    tower = config.part("vit_config", {})
+    language = _language(config, plora_rank=config.whole("plora_rank", _MAX_HEADS, 256))
+    image_size = config.whole("img_size", _MAX_IMAGE, 490)
+    patch = tower.whole("patch_size", image_size, 14)
     vision = VisionSizes(
-        layers=int(tower.get("num_hidden_layers") or 24),
-        hidden=int(tower.get("hidden_size") or 1024),
-        intermediate=int(tower.get("intermediate_size") or 4096),
+        layers=tower.whole("num_hidden_layers", _MAX_LAYERS, 24),
+        hidden=tower.whole("hidden_size", _MAX_HIDDEN, 1024),
+        intermediate=tower.whole("intermediate_size", _MAX_HIDDEN, 4096),
         image_size=image_size,
         patch_size=patch,
-        tokens_per_tile=(image_size // patch) ** 2,
+        tokens_per_tile=max(1, (image_size // patch) ** 2),
         max_tiles=1,
         thumbnail=False,
     )
@@ -238,7 +329,7 @@ def _xcomposer2(config: Mapping[str, Any]) -> ModelSizes:
     )
 
 
-_READERS = {
+_READERS: dict[str, Callable[[_Part], ModelSizes]] = {
     "InternLM2ForCausalLM": _internlm2,
     "InternVLChatModel": _internvl,
     "InternLMXComposer2ForCausalLM": _xcomposer2,
@@ -289,3 +380,12 @@ KNOWN_CONFIGS: dict[str, dict[str, Any]] = {
 }
 """The published checkpoints' sizes by preset name: what their config.json says, cut down to what memory
 depends on."""
+
+
+def four_bit_twin(sizes: ModelSizes) -> ModelSizes | None:
+    """The published checkpoint of the same model whose weights have 4 bits, where there is one."""
+    for config in KNOWN_CONFIGS.values():
+        known = model_sizes(config)
+        if known.language == replace(sizes.language, weight_bits=4) != sizes.language:
+            return known if known.vision == sizes.vision else None
+    return None

@@ -11,11 +11,12 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
-from launcher import checkpoints
+from launcher.checkpoints import locating, read_facts
 from launcher.devices import Devices, Gpu
 from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart
 from launcher.presets import Preset, read_presets
 from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
+from launcher.sizes import KNOWN_CONFIGS
 
 GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 7 * GIB, (8, 6), "570.1", (12, 8))
@@ -44,7 +45,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAUNCHER_MODELS", str(tmp_path))
     monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setattr(checkpoints, "BUILTIN", tmp_path / "builtin")
+    monkeypatch.setattr(locating, "BUILTIN", tmp_path / "builtin")
 
 
 def shipped(name: str, **changes: Any) -> Preset:
@@ -99,7 +100,7 @@ class TestAbsent:
 
 class TestOnTheCpu:
     def test_a_builtin_model_is_ready(self, tmp_path: Path) -> None:
-        folder = put(tmp_path / "builtin" / "shapes-internvl2", {"architectures": ["InternVLChatModel"]})
+        folder = put(tmp_path / "builtin" / "shapes-internvl2", KNOWN_CONFIGS["internvl2-2b"])
         found = assess(shipped("shapes-internvl2"), NO_GPU, ALL)
         assert found == Readiness(
             found.preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder
@@ -140,7 +141,7 @@ class TestOnTheCpu:
     def test_without_transformers_the_command_is_given(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b")
         found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, replace(ALL, transformers=False))
-        assert "Type: pip install torch transformers" in refused(found, ReadyState.UNSUPPORTED)
+        assert "python -m pip install torch transformers" in refused(found, ReadyState.UNSUPPORTED)
 
 
 class TestOnAGpu:
@@ -239,7 +240,7 @@ def test_the_engines_of_this_machine_are_found_without_importing_them() -> None:
 
 def test_the_hand_made_checkpoints_are_what_the_library_writes(tmp_path: Path) -> None:
     """Guards this file's own ``put``: both writers give the same facts."""
-    ours = checkpoints.read_facts(put(tmp_path / "ours", weight_bytes=64))
+    ours = read_facts(put(tmp_path / "ours", weight_bytes=64))
     theirs = put(tmp_path / "theirs", weight_bytes=1)
     save_file({"w": np.zeros(64, np.uint8)}, theirs / "model.safetensors")
-    assert ours.tensors == checkpoints.read_facts(theirs).tensors
+    assert ours.tensors == read_facts(theirs).tensors

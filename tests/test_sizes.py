@@ -3,30 +3,32 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
+from safetensors.torch import load_file, save_file
 
 from launcher.checkpoints import read_facts
 from launcher.errors import CheckpointError
-from launcher.sizes import KNOWN_CONFIGS, model_sizes
+from launcher.sizes import KNOWN_CONFIGS, four_bit_twin, model_sizes
 from tests.models.tiny import write_internlm2, write_internvl2
 
 
 @pytest.mark.parametrize("write", [write_internlm2, write_internvl2])
-def test_the_config_gives_the_bytes_that_the_file_has(write: object, tmp_path: Path) -> None:
-    folder = write(tmp_path / "model")  # type: ignore[operator]
+def test_the_config_gives_the_bytes_that_the_files_have(write: Callable[..., Path], tmp_path: Path) -> None:
+    """Against a checkpoint as transformers writes it, in 16 bits: the sizes of its tensors on the disk."""
+    folder = write(tmp_path / "model")
+    in_16_bits = {
+        name: tensor.to(torch.bfloat16) for name, tensor in load_file(folder / "model.safetensors").items()
+    }
+    save_file(in_16_bits, folder / "model.safetensors")
     facts = read_facts(folder)
     assert facts.tensor_bytes is not None
-    in_16_bits = {tensor.name: 2 * _elements(tensor.shape) for tensor in facts.tensors}
-    assert model_sizes(facts.config) == model_sizes(facts.config, in_16_bits)
-
-
-def _elements(shape: tuple[int, ...]) -> int:
-    count = 1
-    for size in shape:
-        count *= size
-    return count
+    header_bytes = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
+    assert sum(facts.tensor_bytes.values()) == (folder / "model.safetensors").stat().st_size - header_bytes
+    assert model_sizes(facts.config) == model_sizes(facts.config, facts.tensor_bytes)
 
 
 def test_the_published_models_are_as_large_as_they_are() -> None:
@@ -72,3 +74,9 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
     config = json.loads(json.dumps({"architectures": ["LlamaForCausalLM"]}))
     with pytest.raises(CheckpointError, match="LlamaForCausalLM"):
         model_sizes(config)
+
+
+def test_the_twin_of_a_model_is_the_published_one_with_4_bits() -> None:
+    sizes = {name: model_sizes(config) for name, config in KNOWN_CONFIGS.items()}
+    assert four_bit_twin(sizes["internvl2-2b"]) == sizes["internvl2-2b-awq"]
+    assert all(four_bit_twin(each) is None for name, each in sizes.items() if name != "internvl2-2b")

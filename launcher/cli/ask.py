@@ -21,6 +21,7 @@ from launcher.cli.questions import check_takes_pictures, options_of, single, to_
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest, GenerationOptions
 from launcher.presets import Preset
+from launcher.user_folders import typed
 
 STANDARD_INPUT = "-"
 
@@ -112,7 +113,7 @@ def _answer(preset: Preset, request: ChatRequest, *, as_json: bool) -> None:
 
 def _answer_batch(preset: Preset, options: GenerationOptions, pictures: PictureFiles, name: str) -> None:
     with _opened(name) as lines, loaded(ready(preset)) as manager:
-        base = Path.cwd() if name == STANDARD_INPUT else Path(name).resolve().parent
+        base = Path.cwd() if name == STANDARD_INPUT else typed(name).resolve().parent
         failed = Batch(preset, options, pictures, base).run(manager, lines)
     if failed is not None:
         raise typer.Exit(failed.exit_code)
@@ -125,7 +126,7 @@ def _opened(name: str) -> Iterator[BinaryIO]:
         return
     with ExitStack() as stack:
         try:
-            file = stack.enter_context(Path(name).open("rb"))
+            file = stack.enter_context(typed(name).open("rb"))
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise RequestError(

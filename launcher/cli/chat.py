@@ -44,6 +44,7 @@ from launcher.errors import LauncherError, PresetError, RequestError
 from launcher.messages import Chunk
 from launcher.presets import Catalog
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
+from launcher.user_folders import typed
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 
@@ -165,7 +166,7 @@ class _Chat:
             case SetOption():
                 session.options = changed(session.options, command)
             case Save(path):
-                session.save(Path(path).expanduser())
+                session.save(typed(path))
             case ShowStats():
                 _tell(session.stats())
             case ShowHelp():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from launcher.cli.chat_commands import HELP, option_names
 from launcher.errors import RequestError
+from launcher.user_folders import state_folder
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -25,8 +26,7 @@ _PATH_COMMANDS = ("/image ", "/save ")
 def history_file() -> Path:
     """Where what was typed is kept: ``$XDG_STATE_HOME/launcher/chat_history``
     (``~/.local/state/launcher/chat_history``)."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "launcher" / "chat_history"
+    return state_folder() / "chat_history"
 
 
 def piped_lines() -> Iterator[str | RequestError]:

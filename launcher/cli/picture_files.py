@@ -15,6 +15,7 @@ from urllib.parse import unquote, urlsplit
 
 from launcher.errors import PictureError
 from launcher.images import DEFAULT_LIMITS, check_upload
+from launcher.user_folders import typed
 
 if TYPE_CHECKING:
     import httpx
@@ -81,8 +82,8 @@ def picture_files(*, allow_url: bool) -> Iterator[PictureFiles]:
 
 def _on_this_machine(name: str, base: Path) -> Path:
     try:
-        return (base / Path(name).expanduser()).resolve()
-    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, ~nobody, a NUL
+        return (base / typed(name)).resolve()
+    except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL
         raise PictureError(
             "{name} is not a file that can be read", "Give the picture file itself.", name=name
         ) from error

@@ -26,7 +26,7 @@ def show(card: Card, plans: Sequence[tuple[str, MemoryPlan]]) -> None:
     console = Console(soft_wrap=True, highlight=False, markup=False)
     for number, (name, plan) in enumerate(plans):
         console.print(("\n" if number else "") + _title(name, plan, card))
-        console.print(_table(plan))
+        console.print(_table(plan, card))
         console.print(_consequences(plan))
         for change in plan.changes:
             console.print(f"changed: {change}")
@@ -38,31 +38,41 @@ def _title(name: str, plan: MemoryPlan, card: Card) -> str:
     return f"{name} on {engine}, {plan.dtype}: {free:.4g} GiB free on the card, budget {budget:.4g} GiB"
 
 
-def _table(plan: MemoryPlan) -> Table:
+def _table(plan: MemoryPlan, card: Card) -> Table:
+    """The parts on a scale as long as the card, after what others hold of it."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("part", no_wrap=True)
     table.add_column("GiB", justify="right", no_wrap=True)
-    table.add_column("", no_wrap=True)
-    start_bytes = 0
+    table.add_column(f"of the card's {card.total_bytes / GIB:.4g} GiB", no_wrap=True)
+
+    def row(label: str, size_bytes: int, bar: str) -> None:
+        table.add_row(label, f"{size_bytes / GIB:.2f}", bar)
+
+    start_bytes = others_bytes = card.total_bytes - card.free_bytes
+    if others_bytes:
+        row("other programs", others_bytes, _bar(0, others_bytes, card, filled="x"))
     for part in plan.parts:
-        table.add_row(
-            _LABELS[part.name],
-            f"{part.size_bytes / GIB:.2f}",
-            _bar(start_bytes, part.size_bytes, plan.budget_bytes),
-        )
+        row(_LABELS[part.name], part.size_bytes, _bar(start_bytes, part.size_bytes, card))
         start_bytes += part.size_bytes
-    table.add_row(
-        "together", f"{plan.total_bytes / GIB:.2f}", _bar(0, plan.total_bytes, plan.budget_bytes, filled="=")
-    )
+    row("together", plan.total_bytes, _bar(others_bytes, plan.total_bytes, card, filled="="))
+    row("budget", plan.budget_bytes, _budget(others_bytes + plan.budget_bytes, card))
     return table
 
 
-def _bar(start_bytes: int, size_bytes: int, whole_bytes: int, filled: str = "#") -> str:
-    """The part's own stretch of the budget, so that the parts stand under each other like one bar taken
+def _bar(start_bytes: int, size_bytes: int, card: Card, filled: str = "#") -> str:
+    """The part's own stretch of the card, so that the parts stand under each other like one bar taken
     apart."""
-    start = min(BAR_CELLS - 1, round(BAR_CELLS * start_bytes / whole_bytes))
-    end = max(start + 1, round(BAR_CELLS * (start_bytes + size_bytes) / whole_bytes))
+    start = min(BAR_CELLS - 1, round(BAR_CELLS * start_bytes / card.total_bytes))
+    end = min(BAR_CELLS, max(start + 1, round(BAR_CELLS * (start_bytes + size_bytes) / card.total_bytes)))
     return "|" + "." * start + filled * (end - start) + "." * (BAR_CELLS - end) + "|"
+
+
+def _budget(end_bytes: int, card: Card) -> str:
+    """Marks where the budget ends; beyond the card's end it limits nothing, and is marked with an arrow."""
+    end = round(BAR_CELLS * end_bytes / card.total_bytes)
+    mark = ">" if end > BAR_CELLS else "^"
+    before = max(0, min(BAR_CELLS, end) - 1)
+    return "|" + "." * before + mark + "." * (BAR_CELLS - before - 1) + "|"
 
 
 def _consequences(plan: MemoryPlan) -> str:

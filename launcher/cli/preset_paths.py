@@ -9,10 +9,13 @@ import typer
 
 from launcher.cli import render
 from launcher.presets import Catalog, read_presets
+from launcher.user_folders import typed
 
 PresetPaths = Annotated[
     list[Path] | None,
-    typer.Option("--presets", metavar="PATH", help="Preset file or folder instead of the launcher's own."),
+    typer.Option(
+        "--presets", metavar="PATH", parser=typed, help="Preset file or folder instead of the launcher's own."
+    ),
 ]
 
 

@@ -13,13 +13,16 @@ from launcher.devices import read_devices
 from launcher.errors import PresetError
 from launcher.presets import Catalog, json_schema, read_presets
 from launcher.readiness import assess, installed_engines
+from launcher.user_folders import typed
 
 
 def presets(
     paths: Annotated[
         list[Path] | None,
         typer.Argument(
-            metavar="[PATH]...", help="Preset files or folders of them; without, the launcher's own."
+            metavar="[PATH]...",
+            parser=typed,
+            help="Preset files or folders of them; without, the launcher's own.",
         ),
     ] = None,
     *,

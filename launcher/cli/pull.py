@@ -5,8 +5,10 @@ What is here already and right is not fetched again; a download that was cut goe
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,11 +18,19 @@ from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, own_fold
 from launcher.cli import render
 from launcher.cli.completion import preset_names
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.errors import CheckpointError
+from launcher.commands_here import command
+from launcher.devices import Devices, read_devices
+from launcher.errors import CheckpointError, DeviceError, LauncherError
 from launcher.presets import Preset
+from launcher.readiness import InstalledEngines, Readiness, assess, assess_facts, installed_engines
+from launcher.user_folders import typed
 
 if TYPE_CHECKING:
-    from launcher.downloads import Destination, Repository
+    import httpx
+
+    from launcher.downloads import Destination, Download, Repository
+
+_BELOW_MODELS = re.compile(rf"\$(\{{{MODELS_VARIABLE}\}}|{MODELS_VARIABLE})/(?P<below>.+)")
 
 
 def pull(
@@ -37,18 +47,23 @@ def pull(
     to: Annotated[
         Path | None,
         typer.Option(
-            "--to", metavar="FOLDER", help="The checkpoint's own folder; without, the hub's usual cache."
+            "--to",
+            metavar="FOLDER",
+            parser=typed,
+            help="The checkpoint's own folder; without, the hub's usual cache.",
         ),
     ] = None,
+    anyway: Annotated[
+        bool, typer.Option("--anyway", help="Download it though it cannot run on this machine as it is.")
+    ] = False,
     presets: PresetPaths = None,
 ) -> None:
-    """Download a model: only what it needs, never code; goes on where it was cut, checks sizes and hashes."""
-    catalog = read_catalog(presets)
-    chosen = catalog.find(preset)
+    """Download a model that can run here: only what it needs, never code; goes on where it was cut."""
+    chosen = read_catalog(presets).find(preset)
     if hub is None and to is None and (found := _whole(chosen)):
         render.line(f"{chosen.name} is on this machine: {found.folder}")
         return
-    folder = _fetch(chosen, hub, to, _options(to, presets or ()))
+    folder = _fetch(chosen, hub, to, anyway=anyway)
     read_facts(folder)
     render.line(f"{chosen.name} is in {folder}")
     render.note(_what_next(chosen, folder))
@@ -66,7 +81,9 @@ def _whole(preset: Preset) -> Located | None:
     return found
 
 
-def _hub_and_commands(preset: Preset, wanted: Hub | None, options: Sequence[str]) -> tuple[Hub, str, str]:
+def _hub_and_commands(
+    preset: Preset, wanted: Hub | None, to: Path | None, *, anyway: bool
+) -> tuple[Hub, str, str]:
     """The hub to ask, what can be typed to ask it again, and what to ask another one, "" for none.
 
     Raises:
@@ -80,22 +97,14 @@ def _hub_and_commands(preset: Preset, wanted: Hub | None, options: Sequence[str]
             name=preset.name,
         )
     hub = wanted or next(iter(hubs))
-    typed = ["launcher", "pull", preset.name, *options]
-    others = [shlex.join([*typed, "--from", other]) for other in hubs if other != hub]
+    words = ["pull", preset.name, *(["--to", str(to)] if to else []), *(["--anyway"] if anyway else [])]
+    others = [command(*words, "--from", other, presets=preset.given) for other in hubs if other != hub]
     if hub not in hubs:
         raise CheckpointError(
             "{name} is not on {hub}", "Type: {other}", name=preset.name, hub=hub, other=others[0]
         )
-    again = shlex.join([*typed, "--from", hub] if wanted else typed)
+    again = command(*words, *(["--from", hub] if wanted else []), presets=preset.given)
     return hub, again, others[0] if others else ""
-
-
-def _options(to: Path | None, presets: Sequence[Path]) -> list[str]:
-    """The options that a command has to have again."""
-    return [
-        *(["--to", str(to)] if to else []),
-        *(word for path in presets for word in ("--presets", str(path))),
-    ]
 
 
 def _hubs(preset: Preset) -> dict[Hub, str]:
@@ -110,7 +119,7 @@ def _hubs(preset: Preset) -> dict[Hub, str]:
     return found
 
 
-def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, options: Sequence[str]) -> Path:
+def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, *, anyway: bool) -> Path:
     from launcher.cli import pull_view
     from launcher.downloads import (
         Source,
@@ -119,12 +128,43 @@ def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, options: Sequenc
         plan_download,
     )  # 0.06 s that --help need not cost
 
-    hub, again, instead = _hub_and_commands(preset, wanted, options)
+    hub, again, instead = _hub_and_commands(preset, wanted, to, anyway=anyway)
     with new_client() as client:
         repository = find_repository(client, Source(hub, _hubs(preset)[hub], again, instead))
         download = plan_download(repository, _destination(preset, repository, to))
+        _check_can_run(preset, download, client, anyway=anyway)
+        download.check_room()
         with pull_view.progress(download) as report:
             return download.run(client, report)
+
+
+def _check_can_run(preset: Preset, download: Download, client: httpx.Client, *, anyway: bool) -> None:
+    """Looks at config.json before any weight is fetched.
+
+    Raises:
+        LauncherError: why the model cannot run here; with ``anyway`` only what no machine changes.
+    """
+    facts = download.facts(client)
+    folder = download.destination.folder
+    reason = _why_not(lambda *machine: assess_facts(preset, folder, facts, *machine))
+    if reason is None:
+        return
+    if isinstance(reason, CheckpointError):
+        raise reason
+    if not anyway:
+        render.note(
+            f"Nothing was downloaded. For another machine, type: {download.repository.source.again} --anyway"
+        )
+        raise reason
+    render.note(f"It cannot run here as it is: {reason.message}")
+
+
+def _why_not(assessed: Callable[[Devices, InstalledEngines], Readiness]) -> LauncherError | None:
+    """What stands between the model and an answer on this machine."""
+    try:
+        return assessed(read_devices(), installed_engines()).reason
+    except DeviceError as error:
+        return error
 
 
 def _destination(preset: Preset, repository: Repository, to: Path | None) -> Destination:
@@ -133,7 +173,7 @@ def _destination(preset: Preset, repository: Repository, to: Path | None) -> Des
     from launcher.downloads import FolderDestination, HubCacheDestination, modelscope_cache_folder
 
     if to is not None:
-        return FolderDestination(to.expanduser().resolve())
+        return FolderDestination(to.absolute())
     found = locate(preset)
     if isinstance(found, Located) and not found.source.startswith(("hf:", "modelscope:")):
         return FolderDestination(found.folder)
@@ -148,19 +188,24 @@ def _what_next(preset: Preset, folder: Path) -> str:
     """How to use what was fetched, or how to make the preset see it where it lies."""
     found = locate(preset)
     if isinstance(found, Located) and found.folder.samefile(folder):
-        return f'To ask it, type: launcher ask {preset.name} "…"'
+        if reason := _why_not(lambda *machine: assess(preset, *machine)):
+            return f"It cannot run here as it is: {reason}"
+        return f"To ask it, type: {command('ask', preset.name, '…', presets=preset.given)}"
     so_far = f"The launcher takes {found.folder} so far.\n" if isinstance(found, Located) else ""
     if parent := _models_folder(preset, folder):
         export = f"export {MODELS_VARIABLE}={shlex.quote(str(parent))}"
         return f"{so_far}So that the launcher finds this one, type: {export}"
-    line = f"put a line first among the sources of {preset.name}:\n  - {folder}"
-    return f"{so_far}So that the launcher finds this one, {line}"
+    line = json.dumps(str(folder), ensure_ascii=False)  # as YAML takes it, whatever is in it
+    return (
+        f"{so_far}So that the launcher finds this one, put a line first among the sources of {preset.name}:\n"
+        f"  - {line}"
+    )
 
 
 def _models_folder(preset: Preset, folder: Path) -> Path | None:
     """What LAUNCHER_MODELS has to be for a source of the preset to lead to the folder."""
     for source in preset.sources:
-        below = source.removeprefix(f"${{{MODELS_VARIABLE}}}/")
-        if below != source and folder.match(below):
-            return folder.parents[len(Path(below).parts) - 1]
+        found = _BELOW_MODELS.fullmatch(source)
+        if found and folder.match(found["below"]):
+            return folder.parents[len(Path(found["below"]).parts) - 1]
     return None

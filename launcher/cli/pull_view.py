@@ -24,8 +24,11 @@ def progress(download: Download) -> Iterator[Report]:
         f"{source.name} from {source.hub}: {decimal(whole_bytes)}, of which"
         f" {decimal(download.missing_bytes)} to fetch"
     )
+    unhashed = [file.name for file in download.files if not file.has_hash]
+    if unhashed:
+        render.note(f"taken by size alone, as the hub gives no hash: {', '.join(unhashed)}")
     if not sys.stderr.isatty():
-        yield _line
+        yield lambda step: _line(step, "size checked" if step.file in unhashed else "checked")
         return
     columns = (
         TextColumn("{task.description}"),
@@ -38,9 +41,9 @@ def progress(download: Download) -> Iterator[Report]:
         yield _OnBar(bar, whole_bytes)
 
 
-def _line(step: Progress) -> None:
+def _line(step: Progress, how: str) -> None:
     if step.stage == "done":
-        render.note(f"{step.file}: {decimal(step.size_bytes)}, checked")
+        render.note(f"{step.file}: {decimal(step.size_bytes)}, {how}")
 
 
 class _OnBar:

@@ -16,7 +16,8 @@ from urllib.parse import quote
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from launcher.checkpoints import Hub
+from launcher.checkpoints import Hub, hub_cache
+from launcher.commands_here import pip_install, program
 from launcher.errors import CheckpointError, MissingPart
 
 CONNECT_S = 10.0
@@ -46,14 +47,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class RemoteFile:
-    """One file of a repository. At most one of the hashes is "": Git LFS gives sha256, plain git its blob's
-    sha1."""
+    """One file of a repository. Git LFS gives a sha256, plain git its blob's sha1, ModelScope for some files
+    neither."""
 
     name: str
     size_bytes: int
     url: str
     sha256: str = ""
     git_sha1: str = ""
+
+    @property
+    def has_hash(self) -> bool:
+        """Whether more than its size can be checked."""
+        return bool(self.sha256 or self.git_sha1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +119,9 @@ def new_client() -> httpx.Client:
         )
     except ImportError as error:
         raise MissingPart(
-            "A SOCKS proxy is set, and the package for it is not installed", "Type: pip install socksio"
+            "A SOCKS proxy is set, and the package for it is not installed",
+            "Type: {command}",
+            command=pip_install("socksio"),
         ) from error
 
 
@@ -127,6 +135,7 @@ def find_repository(client: httpx.Client, source: Source) -> Repository:
 
 
 def _on_hugging_face(client: httpx.Client, source: Source) -> Repository:
+    hub_cache()  # says it where huggingface_hub refuses the environment
     from huggingface_hub import constants, get_token, hf_hub_url
 
     if constants.HF_HUB_OFFLINE:
@@ -184,8 +193,8 @@ def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form:
         raise CheckpointError(
             "{endpoint} is not an address that can be asked: {reason}",
             "Set HF_ENDPOINT or MODELSCOPE_DOMAIN to an address such as https://example.org, or to nothing.",
-            endpoint=endpoint,
-            reason=error,
+            endpoint=_shown(endpoint),
+            reason=error if endpoint == _shown(endpoint) else "its user, password or host is wrongly written",
         ) from error
     except httpx.RequestError as error:
         raise _not_reached(source, endpoint, error) from error
@@ -197,7 +206,7 @@ def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form:
         raise CheckpointError(
             "{endpoint} does not answer as a hub does when it is asked for {name}",
             "Is a mirror set, or does this network ask for a login first? Look at it in a browser.",
-            endpoint=endpoint,
+            endpoint=_shown(endpoint),
             name=source.name,
         ) from error
 
@@ -223,7 +232,7 @@ def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointE
     return CheckpointError(
         "{endpoint} is not reached: {reason}",
         hint,
-        endpoint=endpoint,
+        endpoint=_shown(endpoint),
         reason=reason_of(error),
         again=source.again,
         instead=source.instead,
@@ -231,11 +240,12 @@ def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointE
 
 
 def _refused(source: Source, endpoint: str, response: httpx.Response) -> NoReturn:
-    facts: dict[str, Any] = {"name": source.name, "endpoint": endpoint, "instead": source.instead}
+    facts: dict[str, Any] = {"name": source.name, "endpoint": _shown(endpoint), "instead": source.instead}
     if response.headers.get("X-Error-Code") == "GatedRepo" or response.status_code == httpx.codes.FORBIDDEN:
         raise CheckpointError(
             "{endpoint} gives {name} only to those who were let in",
-            "Ask for it at {endpoint}/{name}, then type: hf auth login",
+            "Ask for it at {endpoint}/{name}, then type: {hf} auth login",
+            hf=program("hf"),
             **facts,
         )
     if response.status_code in _NOT_FOUND:
@@ -249,6 +259,12 @@ def _refused(source: Source, endpoint: str, response: httpx.Response) -> NoRetur
         status=response.status_code,
         **facts,
     )
+
+
+def _shown(endpoint: str) -> str:
+    """An address as it may be printed: a mirror's user and password stay in the environment."""
+    scheme, mark, rest = endpoint.rpartition("://")
+    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
 
 
 def reason_of(error: Exception) -> str:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from pathlib import Path
 
+from launcher.checkpoints import hub_cache, modelscope_cache
 from launcher.downloads.hubs import RemoteFile, Repository
 
 
@@ -71,12 +72,13 @@ class HubCacheDestination(Destination):
 
     The layout is documented by Hugging Face ("Understand caching"), and its own programs find what lies
     there.
+
+    Raises:
+        RequestError: the user's home is not known, where the cache is.
     """
 
     def __init__(self, repository: Repository) -> None:
-        from huggingface_hub import constants
-
-        self._storage = Path(constants.HF_HUB_CACHE) / f"models--{repository.source.name.replace('/', '--')}"
+        self._storage = hub_cache() / f"models--{repository.source.name.replace('/', '--')}"
         self._revision = repository.revision
 
     @property
@@ -92,7 +94,6 @@ class HubCacheDestination(Destination):
     def settle(self, files: tuple[RemoteFile, ...]) -> None:
         """Links the snapshot, then lets ``main`` be this commit: until then an older download stays the one
         in use."""
-        self.folder.mkdir(parents=True, exist_ok=True)
         for file in files:
             self._link(file)
         main = self._storage / "refs" / "main"
@@ -103,10 +104,11 @@ class HubCacheDestination(Destination):
         blob, link = self.place(file).whole, self.folder / file.name
         if link.exists() and link.samefile(blob):
             return
+        link.parent.mkdir(parents=True, exist_ok=True)
         fresh = link.with_name(f"{link.name}.new")
         fresh.unlink(missing_ok=True)
         try:
-            fresh.symlink_to(os.path.relpath(blob, self.folder))
+            fresh.symlink_to(os.path.relpath(blob, link.parent))
         except OSError:  # a file system without links: the file itself goes there, as huggingface_hub does it
             blob.replace(link)
             return
@@ -115,7 +117,11 @@ class HubCacheDestination(Destination):
 
 def modelscope_cache_folder(name: str) -> Path:
     """Where ModelScope's own package puts a model today; a dot in a name is written as three underscores
-    there."""
-    home = os.environ.get("MODELSCOPE_CACHE")
-    models = Path(home) / "models" if home else Path.home() / ".cache" / "modelscope" / "hub" / "models"
+    there.
+
+    Raises:
+        RequestError: the user's home is not known.
+    """
+    cache = modelscope_cache()
+    models = cache / "models" if os.environ.get("MODELSCOPE_CACHE") else cache / "hub" / "models"
     return models / name.replace(".", "___")

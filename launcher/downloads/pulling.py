@@ -6,15 +6,16 @@ import errno
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
+from launcher.checkpoints import MAX_CONFIG_BYTES, CheckpointFacts, WeightFile, facts_in_config
 from launcher.downloads.hubs import RemoteFile, Repository
 from launcher.downloads.places import Destination
-from launcher.downloads.selection import needed_files
-from launcher.downloads.transfer import Report, bring
+from launcher.downloads.selection import is_weights, needed_files
+from launcher.downloads.transfer import Report, bring, read_small
 from launcher.errors import CheckpointError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -23,13 +24,42 @@ _MB = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What will be fetched, in order, and where to. ``missing_bytes`` are still to come: not what is there
-    already."""
+    """What will be fetched, in order, config.json last, and where to. ``missing_bytes`` are still to come:
+    not what is there already."""
 
     repository: Repository
     destination: Destination
     files: tuple[RemoteFile, ...]
     missing_bytes: int
+
+    def facts(self, client: httpx.Client) -> CheckpointFacts:
+        """The model's config as the hub has it, and the sizes of its weight files: asked before any weight is
+        fetched; nothing is written.
+
+        Raises:
+            CheckpointError: the hub or the network fails, or it is no model's config.
+        """
+        *others, config = self.files
+        content = read_small(client, config, MAX_CONFIG_BYTES)
+        weights = (WeightFile(file.name, file.size_bytes) for file in others if is_weights(file.name))
+        return replace(facts_in_config(content, Path(config.name)), weight_files=tuple(weights))
+
+    def check_room(self) -> None:
+        """Raises CheckpointError if the disk has not enough room for what is still to come."""
+        folder, again = self.destination.folder, self.repository.source.again
+        with _disk_failures_worded(folder, again):
+            place = _existing(self.destination.place(self.files[0]).whole.parent)
+            free_bytes = shutil.disk_usage(place).free
+        if self.missing_bytes > free_bytes:
+            raise CheckpointError(
+                "{name} needs {needed:.1f} MB more in {folder}, and {free:.1f} MB are free there",
+                "Make room, then type again: {again}  (or choose a folder on another disk with --to)",
+                again=again,
+                name=self.repository.source.name,
+                needed=self.missing_bytes / _MB,
+                folder=folder,
+                free=free_bytes / _MB,
+            )
 
     def run(self, client: httpx.Client, report: Report) -> Path:
         """Fetches everything; what has come stays, whatever happens, and is not fetched again by the next
@@ -49,34 +79,28 @@ class Download:
 
 
 def plan_download(repository: Repository, destination: Destination) -> Download:
-    """Takes what is needed of a repository, and makes sure that it has room.
+    """Takes what is needed of a repository, and looks what of it is here already.
 
     Raises:
-        CheckpointError: the repository holds no model, or the disk has not enough room.
+        CheckpointError: the repository holds no model, or the folder cannot be looked at.
     """
     files = needed_files(repository)
     with _disk_failures_worded(destination.folder, repository.source.again):
         missing_bytes = sum(_missing(destination, file) for file in files)
-        free_bytes = shutil.disk_usage(_existing(destination.place(files[0]).whole.parent)).free
-    if missing_bytes > free_bytes:
-        raise CheckpointError(
-            "{name} needs {needed:.1f} MB more in {folder}, and {free:.1f} MB are free there",
-            "Make room, then type again: {again}  (or choose a folder on another disk with --to)",
-            again=repository.source.again,
-            name=repository.source.name,
-            needed=missing_bytes / _MB,
-            folder=destination.folder,
-            free=free_bytes / _MB,
-        )
     return Download(repository, destination, files, missing_bytes)
 
 
 def _missing(destination: Destination, file: RemoteFile) -> int:
+    """Bytes that will be written. A whole file of another size is fetched anew beside it, and only then
+    leaves its place."""
     place = destination.place(file)
-    for path in (place.whole, place.partial):
-        if path.is_file():
-            return max(0, file.size_bytes - path.stat().st_size)
-    return file.size_bytes
+    if _size(place.whole) == file.size_bytes:
+        return 0
+    return max(0, file.size_bytes - (_size(place.partial) or 0))
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 def _existing(folder: Path) -> Path:

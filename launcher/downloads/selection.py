@@ -3,6 +3,7 @@ twice."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
@@ -14,13 +15,26 @@ _SMALL = (
     CONFIG,
     "generation_config.json",
     "preprocessor_config.json",
+    "processor_config.json",
+    "video_preprocessor_config.json",
     "tokenizer_config.json",
     "special_tokens_map.json",
     "added_tokens.json",
-    "merges.txt",
     "chat_template.jinja",
+    "chat_template.json",
     *TOKENIZERS,
+    "merges.txt",
+    "vocab.txt",
+    "spiece.model",
+    "spm.model",
+    "sentencepiece.model",
+    "sentencepiece.bpe.model",
+    "tiktoken.model",
+    "tekken.json",
 )
+"""What transformers 5 and LMDeploy 0.18 read of a folder beside the weights, whatever the model."""
+_TEMPLATES = re.compile(r"additional_chat_templates/[\w-][\w.-]*\.jinja")
+"""The one folder that transformers looks into."""
 _WEIGHTS = (
     ("model*.safetensors", INDEXES[0]),
     ("*.safetensors", INDEXES[0]),
@@ -33,19 +47,21 @@ def needed_files(repository: Repository) -> tuple[RemoteFile, ...]:
     """The needed files in the order to fetch them: config.json comes last, so that a folder counts only once
     it is whole.
 
-    Only files at the top of the repository are taken: no name leads out of the folder they go to.
+    Only files at the top of the repository and chat templates are taken: no name leads out of the folder they
+    go to.
 
     Raises:
         CheckpointError: the repository holds no config, no tokenizer or no weights that can be used.
     """
     top = [file for file in repository.files if "/" not in file.name and "\\" not in file.name]
     small = [file for file in top if file.name in _SMALL and file.name != CONFIG]
+    templates = [file for file in repository.files if _TEMPLATES.fullmatch(file.name)]
     config = [file for file in top if file.name == CONFIG]
     weights = _weights(top)
     _check(repository, "config.json", bool(config))
     _check(repository, "a tokenizer", any(file.name in TOKENIZERS for file in small))
     _check(repository, "weights (*.safetensors or pytorch_model*.bin)", bool(weights))
-    return (*small, *weights, *config)
+    return (*small, *templates, *weights, *config)
 
 
 def _weights(files: Sequence[RemoteFile]) -> list[RemoteFile]:
@@ -57,6 +73,11 @@ def _weights(files: Sequence[RemoteFile]) -> list[RemoteFile]:
                 *sorted(found, key=lambda file: file.name),
             ]
     return []
+
+
+def is_weights(name: str) -> bool:
+    """Whether a needed file is one of weights."""
+    return any(fnmatchcase(name, pattern) for pattern, _ in _WEIGHTS)
 
 
 def _check(repository: Repository, part: str, present: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import io
 import os
 import re
 import time
@@ -64,6 +65,35 @@ def bring(client: httpx.Client, file: RemoteFile, place: Place, report: Report) 
             os.fsync(opened.fileno())
             place.partial.replace(place.whole)
     report(Progress(file.name, "done", file.size_bytes, file.size_bytes))
+
+
+def read_small(client: httpx.Client, file: RemoteFile, limit_bytes: int) -> bytes:
+    """A small file's content, whole and right, without writing anything.
+
+    Raises:
+        CheckpointError: it is larger than the limit, the hub stops answering, or what it sends is not what it
+            announced.
+    """
+    if file.size_bytes > limit_bytes:
+        raise CheckpointError(
+            "{file} on the hub has {size} bytes, more than the {limit} that such a file may have",
+            "Check the preset's sources.",
+            file=file.name,
+            size=file.size_bytes,
+            limit=limit_bytes,
+        )
+    held = io.BytesIO()
+    try:
+        _transfer(client, file, held, _nothing_told)
+        held.seek(0)
+        _check_content(file, held, _nothing_told)
+    except _WrongContentError:
+        raise _spoilt(file) from None
+    return held.getvalue()
+
+
+def _nothing_told(_progress: Progress) -> None:
+    """A report of what is too small to be told of."""
 
 
 @contextmanager
@@ -183,6 +213,11 @@ def _check(file: RemoteFile, path: Path, report: Report) -> None:
     alone."""
     if path.stat().st_size != file.size_bytes:
         raise _WrongContentError
+    with path.open("rb") as opened:
+        _check_content(file, opened, report)
+
+
+def _check_content(file: RemoteFile, opened: BinaryIO, report: Report) -> None:
     expected = file.sha256 or file.git_sha1
     if not expected:
         return
@@ -192,10 +227,9 @@ def _check(file: RemoteFile, path: Path, report: Report) -> None:
         else hashlib.sha1(b"blob %d\0" % file.size_bytes, usedforsecurity=False)
     )
     done_bytes = 0
-    with path.open("rb") as opened:
-        while piece := opened.read(_PIECE_BYTES):
-            found.update(piece)
-            done_bytes += len(piece)
-            report(Progress(file.name, "checking", done_bytes, file.size_bytes))
+    while piece := opened.read(_PIECE_BYTES):
+        found.update(piece)
+        done_bytes += len(piece)
+        report(Progress(file.name, "checking", done_bytes, file.size_bytes))
     if found.hexdigest() != expected:
         raise _WrongContentError

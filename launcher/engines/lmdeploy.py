@@ -29,6 +29,7 @@ from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models.prompts import TEMPLATES, ChatTemplate
+from launcher.user_folders import cache_folder, home
 
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
@@ -107,7 +108,7 @@ class LmdeployEngine:
         os.environ.setdefault("OMP_NUM_THREADS", str(min(CPU_THREADS, os.cpu_count() or 1)))
         # PyTorch's compiler moves Triton's cache to a folder of its own, but only where it compiles: the next
         # start would look for the kernels elsewhere and compile them once more.
-        os.environ.setdefault("TRITON_CACHE_DIR", str(Path.home() / ".triton" / "cache"))
+        os.environ.setdefault("TRITON_CACHE_DIR", str((home() or cache_folder()) / ".triton" / "cache"))
         _lmdeploy_pipeline()
         from transformers import AutoTokenizer
 

@@ -18,7 +18,6 @@ import codecs
 import contextlib
 import hashlib
 import json
-import os
 import re
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
@@ -33,6 +32,7 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from launcher.errors import CheckpointError
+from launcher.user_folders import cache_folder
 
 _SPACE = "▁"
 # SentencePiece from 0.2.1 on spells a NUL as a byte even where the model has a piece for it. That piece keeps
@@ -183,7 +183,7 @@ def _convert_once(vocab_file: Path, content: bytes, names: tuple[tuple[int, str]
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "launcher" / "tokenizers"
+    return cache_folder() / "tokenizers"
 
 
 def _write_whole(target: Path, text: str) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from launcher.errors import PresetError
+from launcher.commands_here import command
+from launcher.errors import LauncherError, PresetError
 from launcher.presets import yaml_tree
 from launcher.presets.schema import Example, Preset
 from launcher.presets.sentences import sentences
 from launcher.presets.yaml_tree import YamlError, YamlTree
+from launcher.user_folders import expanded, is_file, is_folder
 
 MAX_FILE_BYTES = 64 * 1024
 """A preset is a page of text; a larger file is something else, and is refused unread."""
@@ -30,10 +32,11 @@ BUILTIN_PICTURES = _PACKAGE / "demo" / "pictures"
 @dataclass(frozen=True, slots=True)
 class Catalog:
     """What a set of preset files holds: the presets, in the files' order, and one error for each thing
-    wrong."""
+    wrong. ``paths`` are those that were read, none for the launcher's own."""
 
     presets: tuple[Preset, ...]
     errors: tuple[PresetError, ...]
+    paths: tuple[Path, ...] = ()
 
     def find(self, name: str) -> Preset:
         """The preset of this name.
@@ -53,8 +56,9 @@ class Catalog:
             )
         raise PresetError(
             "There is no preset {name}: no preset file could be read",
-            "Type: launcher presets --check",
+            "Type: {command}",
             name=name,
+            command=command("presets", "--check", *self.paths),
         )
 
 
@@ -66,23 +70,26 @@ def default_folder() -> Path:
 
 
 def read_presets(paths: Sequence[Path] = ()) -> Catalog:
-    """Reads preset files, and all ``*.yaml`` and ``*.yml`` in folders, in order; without paths the launcher's
-    own.
+    """Reads preset files, and all ``*.yaml`` and ``*.yml`` in folders but hidden ones, in order; without
+    paths the launcher's own.
 
     Of two presets of one name the first stays. Never raises for what a file holds: see ``Catalog.errors``.
     """
     presets: list[Preset] = []
     errors: list[PresetError] = []
     homes: dict[str, str] = {}
-    for file in _files(paths or (default_folder(),), errors):
+    for given, file in _files(paths or (default_folder(),), errors):
         try:
             preset, line = _read_file(file)
             _check_unique(preset, f"{_shown(file)}:{line}", homes)
         except _WrongFileError as faults:
             errors.extend(faults.errors)
+        except Exception as error:  # noqa: BLE001 - whatever a file holds, the others can be used
+            reason = f"{type(error).__name__}: {error}"
+            errors.append(PresetError("{file}: cannot be read: {reason}", file=_shown(file), reason=reason))
         else:
-            presets.append(preset)
-    return Catalog(tuple(presets), tuple(errors))
+            presets.append(preset.found_in(given) if paths else preset)
+    return Catalog(tuple(presets), tuple(errors), tuple(paths))
 
 
 class _WrongFileError(Exception):
@@ -93,26 +100,36 @@ class _WrongFileError(Exception):
         self.errors = errors
 
 
-def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[Path]:
+def _files(paths: Sequence[Path], errors: list[PresetError]) -> Iterator[tuple[Path, Path]]:
+    """Each file once, with the path that led to it."""
     seen: set[str] = set()
     for path in paths:
-        found = _files_of(path) if path.is_dir() else [path]
-        if not found:
-            errors.append(PresetError("{file}: holds no preset file (*.yaml)", file=_shown(path)))
-        for file in found:
-            real = os.path.realpath(file)  # unlike Path.resolve, takes a link that leads to itself
+        for file in _files_of(path, errors) if is_folder(path) else [path]:
+            try:
+                real = os.path.realpath(file)  # unlike Path.resolve, takes a link that leads to itself
+            except ValueError:  # a name that no file can have
+                real = str(file)
             if real not in seen:
                 seen.add(real)
-                yield file
+                yield path, file
 
 
-def _files_of(folder: Path) -> list[Path]:
+def _files_of(folder: Path, errors: list[PresetError]) -> list[Path]:
+    """The preset files in a folder. Hidden ones are none: editors and file systems leave such beside them."""
     try:
-        return sorted(
-            (f for f in folder.iterdir() if f.suffix in (".yaml", ".yml")), key=lambda f: (f.stem, f.suffix)
+        found = [file for file in folder.iterdir() if _is_preset_name(file)]
+    except OSError as error:
+        errors.append(
+            PresetError("{file}: cannot be read: {reason}", file=_shown(folder), reason=_reason(error))
         )
-    except OSError:
         return []
+    if not found:
+        errors.append(PresetError("{file}: holds no preset file (*.yaml)", file=_shown(folder)))
+    return sorted(found, key=lambda file: (file.stem, file.suffix))
+
+
+def _is_preset_name(file: Path) -> bool:
+    return file.suffix in (".yaml", ".yml") and not file.name.startswith(".")
 
 
 def _read_file(file: Path) -> tuple[Preset, int]:
@@ -194,7 +211,7 @@ def _check_unique(preset: Preset, place: str, homes: dict[str, str]) -> None:
 def _with_places(preset: Preset, file: Path, tree: YamlTree) -> Preset:
     """Turns what the file gives relative to itself into absolute paths, and checks that the pictures are
     there."""
-    folder = file.resolve().parent
+    folder = _folder(file)
     sources = tuple(str(folder / source) if source.startswith(".") else source for source in preset.sources)
     examples = tuple(
         _example(example, position, file, tree) for position, example in enumerate(preset.examples)
@@ -204,24 +221,29 @@ def _with_places(preset: Preset, file: Path, tree: YamlTree) -> Preset:
 
 def _example(example: Example, position: int, file: Path, tree: YamlTree) -> Example:
     pictures = []
-    for index, picture in enumerate(example.pictures):
-        found = _picture(picture, file.resolve().parent)
-        if not found.is_file():
-            key = ("examples", position, "pictures", index)
+    for index in range(len(example.pictures)):
+        key = ("examples", position, "pictures", index)
+        shown, line = yaml_tree.shown(key), tree.lines[key]
+        try:
+            found = _picture(str(tree.value(key)), _folder(file))
+        except LauncherError as error:
+            raise _fault(file, line, "{key}: {reason}", key=shown, reason=error.message) from error
+        if not is_file(found):
             raise _fault(
-                file,
-                tree.lines[key],
-                "{key}: there is no file {picture}",
-                key=yaml_tree.shown(key),
-                picture=found,
+                file, line, "{key}: there is no file {picture}", key=shown, picture=_printable(found)
             )
         pictures.append(found)
     return example.model_copy(update={"pictures": tuple(pictures)})
 
 
-def _picture(picture: Path, folder: Path) -> Path:
-    builtin = str(picture).removeprefix("builtin:")
-    return folder / picture.expanduser() if builtin == str(picture) else BUILTIN_PICTURES / Path(builtin).name
+def _picture(written: str, folder: Path) -> Path:
+    """The file that is meant, from the text itself: a ``Path`` has forgotten the dot of ``./~x``."""
+    builtin = written.removeprefix("builtin:")
+    return folder / expanded(written) if builtin == written else BUILTIN_PICTURES / Path(builtin).name
+
+
+def _folder(file: Path) -> Path:
+    return Path(os.path.realpath(file)).parent
 
 
 def _fault(file: Path, line: int, sentence: str, **values: object) -> _WrongFileError:
@@ -234,5 +256,14 @@ def _error(file: Path, line: int, sentence: str, values: Mapping[str, object]) -
 
 def _shown(file: Path) -> str:
     """As short as it can be typed from here."""
+    try:
+        here = Path.cwd()
+    except OSError:  # the folder was deleted
+        return _printable(file)
     absolute = Path(os.path.abspath(file))  # noqa: PTH100 - Path.resolve would follow links away from what was typed
-    return str(absolute.relative_to(Path.cwd())) if absolute.is_relative_to(Path.cwd()) else str(file)
+    return _printable(absolute.relative_to(here) if absolute.is_relative_to(here) else file)
+
+
+def _printable(file: Path) -> str:
+    """On one line and of letters that any page can show, whatever bytes the name has."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(file))

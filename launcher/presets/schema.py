@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PrivateAttr, model_validator
 from pydantic_core import CoreSchema
 
 from launcher.messages import GenerationOptions
@@ -21,7 +21,7 @@ Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
     str,
     Field(
-        pattern=r"^(hf:[\w.-]+/[\w.-]+|modelscope:[\w.-]+/[\w.-]+|builtin:[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
+        pattern=r"^(hf:\w[\w.-]*/\w[\w.-]*|modelscope:\w[\w.-]*/\w[\w.-]*|builtin:[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
         json_schema_extra={
             "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, or a folder (it begins"
             " with /, ~, . or $)"
@@ -57,8 +57,10 @@ class MemorySettings(_Section):
     kv_cache_ratio: Annotated[float, Field(gt=0, lt=1)] = Field(
         default=0.1, description="Share of the memory left free by the weights that the KV cache takes."
     )
-    kv_bits: Literal[16, 8, 4] = Field(
-        default=16, description="Bits for each number in the KV cache; fewer bits hold more tokens."
+    kv_bits: Literal[16, 8, 4] | Auto = Field(
+        default="auto",
+        description="Bits for each number in the KV cache; fewer bits hold more tokens; auto: 16, or 8 where"
+        " a picture with its answer has no room at 16.",
     )
     gpu_budget_gib: Annotated[float, Field(gt=0, le=1024)] = Field(
         default=8.0, description="GPU memory the model may take in all, in GiB, whatever the card has."
@@ -160,6 +162,20 @@ class Preset(_Section):
     )
     generation: GenerationSettings = Field(default=GenerationSettings(), description="How answers are drawn.")
     examples: tuple[Example, ...] = Field(default=(), description="Questions to try, shown in the tab.")
+
+    _given: Path | None = PrivateAttr(default=None)
+
+    @property
+    def given(self) -> tuple[Path, ...]:
+        """What a command has to be given with ``--presets`` to know this preset; none for the launcher's
+        own."""
+        return (self._given,) if self._given else ()
+
+    def found_in(self, path: Path) -> Preset:
+        """The same preset, found in a file or folder that a person named."""
+        found = self.model_copy()
+        found._given = path
+        return found
 
     @property
     def api_name(self) -> str:

@@ -125,8 +125,8 @@ def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
             found[path + rest] = _missing(path, str(rest[-1]), tree)
         elif fault["type"] == "extra_forbidden":
             found[path] = _unknown(path, tree)
-        elif fault["type"] != "too_short" or not _value(
-            tree, path
+        elif fault["type"] != "too_short" or not tree.value(
+            path
         ):  # a list also counts as short when its items are wrong
             found.setdefault(path, _wrong(path, tree))
     in_order = sorted(found.values(), key=lambda sentence: sentence.line)
@@ -141,13 +141,6 @@ def _split(loc: Path, tree: YamlTree) -> tuple[Path, Path]:
     branch."""
     length = max(n for n in range(len(loc) + 1) if loc[:n] in tree.lines)
     return loc[:length], loc[length:]
-
-
-def _value(tree: YamlTree, path: Path) -> Data:
-    value = tree.data
-    for step in path:
-        value = value[step]  # type: ignore[index]  # the path was taken from this very tree
-    return value
 
 
 def _missing(path: Path, key: str, tree: YamlTree) -> Sentence:
@@ -170,7 +163,7 @@ def _unknown(path: Path, tree: YamlTree) -> Sentence:
 
 
 def _wrong(path: Path, tree: YamlTree) -> Sentence:
-    value = _value(tree, path)
+    value = tree.value(path)
     values = {"key": shown(path), "expected": _WORDS.expected(path, value)}
     if value in (None, "", []):
         return Sentence(tree.lines[path], "{key}: has no value; it takes {expected}", values)

@@ -26,6 +26,8 @@ _INT = re.compile(r"[-+]?[0-9]{1,18}")
 _FLOAT = re.compile(r"[-+]?(\.[0-9]{1,40}|[0-9]{1,40}(\.[0-9]{0,40})?)([eE][-+]?[0-9]{1,2})?")
 _WORDS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
+_ESCAPE = re.compile(r"\\U([0-9a-fA-F]{8})")
+_LAST_CHARACTER = 0x10FFFF
 
 
 class YamlError(Exception):
@@ -46,6 +48,13 @@ class YamlTree:
     data: Data
     lines: dict[Path, int]
 
+    def value(self, path: Path) -> Data:
+        """What stands at a path that is in ``lines``."""
+        found = self.data
+        for step in path:
+            found = found[step]  # type: ignore[index]  # the path was taken from this very tree
+        return found
+
 
 def parse(text: str) -> YamlTree:
     """Parses one document; an empty text, or one of comments alone, gives data None.
@@ -61,6 +70,8 @@ def parse(text: str) -> YamlTree:
         raise YamlError(line, "the character U+{code:04X} is not allowed", code=error.character) from error
     except yaml.MarkedYAMLError as error:
         raise _not_yaml(error, text) from error
+    except (ValueError, OverflowError) as error:  # PyYAML hands an escape to chr, and digits to int, unseen
+        raise _no_character(error, text) from error
     lines: dict[Path, int] = {(): _line(node)} if node else {(): 1}
     return YamlTree(_build(node, (), lines) if node else None, lines)
 
@@ -92,6 +103,14 @@ def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> YamlError:
     )
 
 
+def _no_character(error: Exception, text: str) -> YamlError:
+    for found in _ESCAPE.finditer(text):
+        if (code := int(found[1], 16)) > _LAST_CHARACTER:
+            line = text.count("\n", 0, found.start()) + 1
+            return YamlError(line, "the character U+{code:04X} is not allowed", code=code)
+    return YamlError(1, "this is not YAML: {problem}", problem=str(error))
+
+
 def _line(node: yaml.Node) -> int:
     return int(node.start_mark.line) + 1
 
@@ -115,7 +134,7 @@ def _build_mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -
     for key_node, value in node.value:
         if not isinstance(key_node, yaml.ScalarNode):
             raise YamlError(_line(key_node), "a key must be a single word")
-        key = str(key_node.value)
+        key = _text(key_node)
         here = (*path, key)
         if here in lines:
             raise YamlError(
@@ -129,10 +148,15 @@ def _build_mapping(node: yaml.MappingNode, path: Path, lines: dict[Path, int]) -
     return built
 
 
-def _scalar(node: yaml.ScalarNode) -> Data:
+def _text(node: yaml.ScalarNode) -> str:
     text = str(node.value)
     if found := _UNPRINTABLE.search(text):
         raise YamlError(_line(node), "the character U+{code:04X} is not allowed", code=ord(found.group()))
+    return text
+
+
+def _scalar(node: yaml.ScalarNode) -> Data:
+    text = _text(node)
     if node.style is not None:  # in quotes, or a | or > block
         return text
     if text.lower() in _WORDS and text in (text.lower(), text.upper(), text.title()):

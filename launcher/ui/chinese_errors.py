@@ -23,7 +23,22 @@ PICTURES = {
     ),
 }
 
+FOLDERS = {
+    "{path} begins with the home folder, and this user has none": "{path} 以主目录开头，而当前用户没有主目录",
+    "Write the whole path, or say where home is: export HOME=/path": (
+        "请写完整路径，或指明主目录：export HOME=/path"
+    ),
+    "{path}: there is no user {user}": "{path}：没有用户 {user}",
+    "Write the whole path; a file whose own name begins so is ./{path}": (
+        "请写完整路径；如果文件名本身就这样开头，请写 ./{path}"
+    ),
+}
+
 CHECKPOINTS = {
+    "huggingface_hub refuses a variable of this environment that begins with HF_": (
+        "huggingface_hub 不接受环境中某个以 HF_ 开头的变量"
+    ),
+    "Look at them with: env | grep ^HF_": "请用 env | grep ^HF_ 查看。",
     "{folder} holds no weights (*.safetensors or pytorch_model*.bin)": (
         "{folder} 中没有权重（*.safetensors 或 pytorch_model*.bin）"
     ),
@@ -52,9 +67,25 @@ CHECKPOINTS = {
     "{file} is broken or cut short: {reason}": "{file} 已损坏或不完整：{reason}",
     "{folder} holds no {name}": "{folder} 中没有 {name}",
     "{file} cannot be read: {reason}": "无法读取 {file}：{reason}",
+    "{folder} cannot be read: {reason}": "无法读取 {folder}：{reason}",
+    "May this user read it? Look with: ls -l": "当前用户有权读取吗？请用 ls -l 查看。",
     "{path} cannot be read: {reason}": "无法读取 {path}：{reason}",
     "The architecture {architecture} is not known here.": "这里不认识架构 {architecture}。",
     "Known are: {known}.": "认识的有：{known}。",
+    "{file}: {key} is missing": "{file}：缺少 {key}",
+    "{file}: {key} is {value}, not a whole number from 1 to {high}": (
+        "{file}：{key} 的值是 {value}，应为 1 到 {high} 的整数"
+    ),
+    "{file}: {key} is {value}, not a number above 0 and up to 1": (
+        "{file}：{key} 的值是 {value}，应为大于 0 且不超过 1 的数"
+    ),
+    "{file}: {key} is {value}, not an object with keys": "{file}：{key} 的值是 {value}，应为含有键的对象",
+    "{file}: {key} is {value}, which leaves a picture no token": (
+        "{file}：{key} 的值是 {value}，图片将一个 token 也不剩"
+    ),
+    "This config.json is no published model's: download the model again, or mend the file.": (
+        "这个 config.json 与任何已发布的模型都不符：请重新下载模型，或修正这个文件。"
+    ),
 }
 
 MACHINE = {
@@ -79,21 +110,36 @@ MACHINE = {
     "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it takes {total:.2f} GiB.": (
         "模型放不进 {room:.2f} GiB：加载 {weights:.2f} GiB 的权重时，会占用 {total:.2f} GiB。"
     ),
-    "Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or set engine:"
-    " pytorch, which needs less while it loads.": (
-        "请改用 AWQ 预设（4 位权重），把 memory.gpu_budget_gib 提高到 {total:.1f} 或腾出显存，"
-        "或者设置 engine: pytorch，它加载时占用更少。"
-    ),
     "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest KV cache"
     " {cache:.2f}, together {total:.2f} GiB.": (
         "模型放不进 {room:.2f} GiB：权重 {weights:.2f}，CUDA 与临时空间 {rest:.2f}，"
         "最小的 KV 缓存 {cache:.2f}，共 {total:.2f} GiB。"
     ),
-    "Take the AWQ preset (4-bit weights), raise memory.gpu_budget_gib to {total:.1f} or free memory on the card, or shorten"
-    " memory.session_tokens and lower memory.max_tiles.": (
-        "请改用 AWQ 预设（4 位权重），或把 memory.gpu_budget_gib 提高到 {total:.1f}，或释放显存，"
-        "或减小 memory.session_tokens 和 memory.max_tiles。"
+    "Raise memory.kv_cache_ratio to {enough_ratio:.2f}. {other}": (
+        "请把 memory.kv_cache_ratio 提高到 {enough_ratio:.2f}。{other}"
     ),
+    "Raise memory.gpu_budget_gib to {budget:.1f}. {other}": (
+        "请把 memory.gpu_budget_gib 提高到 {budget:.1f}。{other}"
+    ),
+    "Set memory.kv_bits to 4. {other}": "请把 memory.kv_bits 设为 4。{other}",
+    "Free memory on the card (nvidia-smi shows who holds it) until {needed:.1f} GiB are free, and let memory.gpu_budget_gib be no less. {other}": (
+        "请释放显存（nvidia-smi 显示谁在占用），直到空闲 {needed:.1f} GiB，且 memory.gpu_budget_gib 不小于此值。{other}"
+    ),
+    "It takes a card with {needed:.1f} GiB free, and memory.gpu_budget_gib no less. {other}": (
+        "需要一张空闲 {needed:.1f} GiB 显存的显卡，且 memory.gpu_budget_gib 不小于此值。{other}"
+    ),
+    "Or take a smaller model.": "或换用更小的模型。",
+    "Or set engine: pytorch in the preset, which takes less.": "或在预设中设置 engine: pytorch，它占用更少。",
+    "Or take the preset internvl2-2b-awq, whose weights have 4 bits.": (
+        "或改用预设 internvl2-2b-awq，它的权重是 4 位。"
+    ),
+    "Or set engine: pytorch in the preset, or take the preset internvl2-2b-awq, whose weights have 4 bits.": (
+        "或在预设中设置 engine: pytorch，或改用预设 internvl2-2b-awq，它的权重是 4 位。"
+    ),
+    "The model reads at most {session} tokens: the smallest picture or question with an answer takes {needed}.": (
+        "这个模型最多读 {session} 个 token，而最小的图片或问题加上回答需要 {needed}。"
+    ),
+    "Take another model.": "请换用其他模型。",
     "A session of {session} tokens is too short: the smallest picture or question with an answer takes {needed}.": (
         "{session} 个 token 的会话太短：最小的图片或问题加上回答需要 {needed}。"
     ),
@@ -103,9 +149,6 @@ MACHINE = {
     "The KV cache is too small: ratio {ratio:.3g} gives it {share:.2f} GiB, one question with its answer"
     " takes {cache:.2f} GiB.": (
         "KV 缓存太小：比例 {ratio:.3g} 只有 {share:.2f} GiB，一问一答需要 {cache:.2f} GiB。"
-    ),
-    "Raise memory.kv_cache_ratio, or take the AWQ preset, a larger memory.gpu_budget_gib or a shorter memory.session_tokens.": (
-        "请提高 memory.kv_cache_ratio，或改用 AWQ 预设，或加大 memory.gpu_budget_gib，或减小 memory.session_tokens。"
     ),
 }
 
@@ -131,13 +174,14 @@ READINESS = {
     ),
     "It runs {known}.": "可以运行的有：{known}。",
     "{name} needs LMDeploy, which is not installed": "{name} 需要 LMDeploy，但没有安装",
-    "Type: pip install 'lmdeploy>=0.18,<0.19'": "请运行：pip install 'lmdeploy>=0.18,<0.19'",
+    "Type: {command}": "请运行：{command}",
+    "{name} cannot be used: {kind}: {reason}": "{name} 无法使用：{kind}：{reason}",
+    "This is a defect of the launcher; please report it.": "这是本程序的缺陷，请报告。",
     "LMDeploy cannot run {architecture} yet": "LMDeploy 暂时不能运行 {architecture}",
     "Set engine: transformers in the preset.": "请在预设中设置 engine: transformers。",
     "{name} needs PyTorch and transformers, which are not installed": (
         "{name} 需要 PyTorch 和 transformers，但没有安装"
     ),
-    "Type: pip install torch transformers": "请运行：pip install torch transformers",
     "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free": (
         "{name} 在 CPU 上运行约需 {needed:.1f} GiB 内存；{total:.1f} GiB 中空闲 {free:.1f} GiB"
     ),
@@ -340,4 +384,4 @@ WORKERS = {
     "This is a defect; please report it.": "这是缺陷，请报告。",
 }
 
-ERRORS = {**PICTURES, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}
+ERRORS = {**PICTURES, **FOLDERS, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}

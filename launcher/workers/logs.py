@@ -8,6 +8,8 @@ import re
 from pathlib import Path
 from typing import BinaryIO
 
+from launcher.user_folders import state_folder
+
 FILE_BYTES = 1 << 20
 """A log file turns over at 1 MiB, and one older file is kept: an engine may print gigabytes."""
 
@@ -21,8 +23,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 def default_log_folder() -> Path:
     """Where logs go unless told otherwise: ``$XDG_STATE_HOME/launcher/logs``
     (``~/.local/state/launcher/logs``)."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
-    return Path(state) / "launcher" / "logs"
+    return state_folder() / "logs"
 
 
 class BoundedLog:

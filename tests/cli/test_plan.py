@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
-from tests.cli.conftest import Launch
+from tests.cli.conftest import ROOT, Launch
 
 
 def test_the_table_shows_every_part_what_follows_and_what_changed(launch: Launch) -> None:
@@ -23,8 +24,26 @@ def test_the_table_shows_every_part_what_follows_and_what_changed(launch: Launch
     ):
         assert any(line.startswith(part) and "|" in line for line in lines)
     assert "12 tiles and a thumbnail: 3,328 tokens" in done.stdout
-    assert any(line.startswith("changed: KV cache bits 16 -> 8") for line in lines)
+    assert "KV cache: 8 bits" in done.stdout
+    assert "changed" not in done.stdout
     assert {len(line[line.index("|") :]) for line in lines if "|" in line} == {42}
+
+
+def test_the_bars_are_scaled_to_the_card_and_the_budget_is_marked(launch: Launch) -> None:
+    lines = launch("plan", "internvl2-2b", "--gpu-gib", "32").stdout.splitlines()
+    bars = {line[: line.index("  ")].strip(): line[line.index("|") + 1 : -1] for line in lines if "|" in line}
+    assert "of the card's 32 GiB" in lines[1]
+    assert bars["budget"] == "." * 9 + "^" + "." * 30  # a quarter of 40 cells
+    assert bars["together"] == "=" * 10 + "." * 30  # the budget is used up
+    larger = launch("plan", "internvl2-2b", "--gpu-gib", "6.5").stdout.splitlines()
+    assert next(line for line in larger if line.startswith("budget")).endswith(">|")
+
+
+def test_what_a_person_wrote_and_the_plan_changed_is_said(launch: Launch, tmp_path: Path) -> None:
+    text = (ROOT / "presets" / "internvl2-2b.yaml").read_text(encoding="utf-8")
+    (tmp_path / "mine.yaml").write_text(text.replace("kv_bits: auto", "kv_bits: 16"), encoding="utf-8")
+    done = launch("plan", "internvl2-2b", "--gpu-gib", "8", "--presets", "mine.yaml")
+    assert "changed: KV cache bits 16 -> 8" in done.stdout
 
 
 def test_json_has_the_figures(launch: Launch) -> None:
@@ -43,7 +62,7 @@ def test_what_cannot_fit_says_why_and_exits_with_5(launch: Launch) -> None:
     done = launch("plan", "internvl2-2b", "--gpu-gib", "4")
     assert done.returncode == 5
     assert "internvl2-2b: The model does not fit 4.00 GiB" in done.stderr
-    assert "AWQ" in done.stderr
+    assert "It takes a card with 6.2 GiB free" in done.stderr
     found = json.loads(launch("plan", "internvl2-2b", "--gpu-gib", "4", "--json").stdout)[0]
     assert found["plan"] is None
     assert "4.11" in found["reason"]

@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 from safetensors.numpy import save
 
+from launcher.sizes import KNOWN_CONFIGS
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LFS_SUFFIXES = (".safetensors", ".model", ".bin")
 
@@ -28,7 +30,7 @@ LFS_SUFFIXES = (".safetensors", ".model", ".bin")
 def checkpoint_files(weight_bytes: int = 300_000) -> dict[str, bytes]:
     """A repository as they are published: a model in two shards, the same weights as .bin, code, papers,
     other folders."""
-    config = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "torch_dtype": "bfloat16"}
+    config = {**KNOWN_CONFIGS["internlm2-chat-1_8b"], "model_type": "internlm2"}
     rng = np.random.default_rng(7)
     shards = [save({name: rng.integers(0, 255, weight_bytes // 2, np.uint8)}) for name in ("a", "b")]
     names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
@@ -79,6 +81,8 @@ class PlayedHub:
     """These files come with one bit turned."""
     status: dict[str, int] = field(default_factory=dict)
     """These files (or "listing") are answered with this status."""
+    without_hash: set[str] = field(default_factory=set)
+    """Of these files ModelScope's listing tells no hash."""
     ranges: bool = True
     page: bytes | None = None
     """A web page that answers everything, as a network with a login has it."""
@@ -89,6 +93,11 @@ class PlayedHub:
     on_half: Callable[[], None] | None = None
     store: str = ""
     """Where Hugging Face's redirects lead; "" for this server."""
+
+    @property
+    def fetched_to_keep(self) -> list[tuple[str, str]]:
+        """What was asked for but config.json, which is looked at before anything is kept."""
+        return [asked for asked in self.fetched if asked[0] != "config.json"]
 
     def ranges_of(self, name: str) -> list[str]:
         return [asked for file, asked in self.fetched if file == name]
@@ -159,6 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b'{"Code": 10010205001, "Message": "not found", "Success": false}')
         else:
             files = [_modelscope_facts(file, content) for file, content in self.played.models[name].items()]
+            for each in files:
+                if each["Path"] in self.played.without_hash:
+                    each["Sha256"] = ""
             files.append({"Name": "onnx", "Path": "onnx", "Type": "tree", "Size": 0, "Sha256": ""})
             self._answer(200, json.dumps({"Code": 200, "Data": {"Files": files}, "Success": True}).encode())
 

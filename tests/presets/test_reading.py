@@ -68,7 +68,7 @@ def test_a_right_file_is_read() -> None:
             '6: memory.kv_cache_ratio: "a lot" is not a number between 0 and 1',
         ),
         ("memory:\n  kv_cache_ratio: true", "6: memory.kv_cache_ratio: true is not a number between 0 and 1"),
-        ("memory:\n  kv_bits: 7", "6: memory.kv_bits: 7 is not one of 16, 8, 4"),
+        ("memory:\n  kv_bits: 7", '6: memory.kv_bits: 7 is not one of 16, 8, 4 or "auto"'),
         (
             "memory:\n\n  # how much\n  gpu_budget_gib: -1",
             "8: memory.gpu_budget_gib: -1 is not above 0 and up to 1024",
@@ -135,6 +135,10 @@ def test_a_right_file_is_read() -> None:
         ("chat: " + "[" * 60_000, "5: lists and keys are nested more than 16 deep"),
         ('chat: {system_prompt: "a\\0b"}', "5: the character U+0000 is not allowed"),
         ('chat: {system_prompt: "\\ud800"}', "5: the character U+D800 is not allowed"),
+        ('chat: {system_prompt: "\\UFFFFFFFF"}', "5: the character U+FFFFFFFF is not allowed"),
+        ('chat:\n  system_prompt: "\\U00110000"', "6: the character U+110000 is not allowed"),
+        ('"\\ud800": 1', "5: the character U+D800 is not allowed"),
+        ('"\\0": 1', "5: the character U+0000 is not allowed"),
         ("chat: {system_prompt: a\x07b}", "5: the character U+0007 is not allowed"),
         ("<<: {kv_bits: 8}", "5: <<: is an unknown key; valid here are "),
     ],
@@ -163,6 +167,9 @@ def test_what_is_wrong_is_named_by_line_and_key(lines: str, sentence: str) -> No
         ("hf:only-a-name", False),
         ("hf:a/b/c", False),
         ("hf:../../etc/passwd", False),
+        ("hf:../..", False),
+        ("modelscope:../..", False),
+        ("modelscope:org/.hidden", False),
         ("builtin:../../secrets", False),
         ("https://example.org/a", False),
         ("", False),
@@ -342,6 +349,69 @@ def test_pictures_are_found_beside_the_file_and_must_exist(tmp_path: Path) -> No
     assert read_beside_the_right_one(preset_with(lines.replace("gone", "a picture"))) == []
     examples = read_presets([Path("presets/x.yaml")]).presets[0].examples
     assert examples[1].pictures == (tmp_path / "presets" / "a picture.png",)
+
+
+@pytest.mark.parametrize(
+    ("picture", "words"),
+    [
+        ("~no.one/x.png", "examples[0].pictures[0]: ~no.one/x.png: there is no user no.one"),
+        ("~/gone.png", "examples[0].pictures[0]: there is no file "),
+        ("x" * 5000, "examples[0].pictures[0]: there is no file "),
+        ("a/" * 3000, "examples[0].pictures[0]: there is no file "),
+        ("/root/../dev/zero", "examples[0].pictures[0]: there is no file "),
+        (".", "examples[0].pictures[0]: there is no file "),
+        ("builtin:", "examples[0].pictures[0]: there is no file "),
+        ("builtin:../../secret", "examples[0].pictures[0]: there is no file "),
+    ],
+    ids=lambda value: value[:30],
+)
+def test_a_picture_that_cannot_be_is_named(picture: str, words: str) -> None:
+    lines = f"examples:\n  - question: one\n    pictures: ['{picture}']\n"
+    (message,) = read_beside_the_right_one(preset_with(lines))
+    assert message.startswith(f"presets/x.yaml:7: {words}")
+
+
+def test_a_picture_whose_name_begins_with_a_tilde(tmp_path: Path) -> None:
+    (tmp_path / "presets" / "~tilde.png").write_bytes(b"")
+    lines = "examples:\n  - question: one\n    pictures: [./~tilde.png]\n"
+    assert read_beside_the_right_one(preset_with(lines)) == []
+    (example,) = read_presets([Path("presets/x.yaml")]).presets[0].examples
+    assert example.pictures == (tmp_path / "presets" / "~tilde.png",)
+
+
+@pytest.mark.parametrize("hidden", ["._x.yaml", ".#x.yaml", ".x.yaml.swp", ".c.yaml", ".right.yml"])
+def test_hidden_files_in_a_folder_are_no_presets(hidden: str) -> None:
+    """macOS leaves ``._x.yaml`` on other file systems, Emacs ``.#x.yaml``, a link to nowhere."""
+    file = Path("presets") / hidden
+    if hidden.startswith(".#"):
+        file.symlink_to("user@host.1234")
+    else:
+        file.write_text(RIGHT.replace("hf:org/right", "hf:org/shadow"), encoding="utf-8")
+    catalog = read_presets([Path("presets")])
+    assert (catalog.errors, catalog.presets[0].sources) == ((), ("hf:org/right",))
+    if file.is_file() and file.suffix != ".swp":  # named, it is one
+        assert read_presets([file]).presets[0].sources == ("hf:org/shadow",)
+
+
+def test_names_that_no_page_can_show_are_shown_otherwise(tmp_path: Path) -> None:
+    file = Path(os.fsdecode(b"presets/\xff\n.yaml"))
+    file.write_text("", encoding="utf-8")
+    (error,) = read_presets([Path("presets")]).errors
+    assert error.message.startswith("presets/\ufffd\ufffd.yaml:1: the file is empty")
+    assert error.message.encode()
+
+
+@pytest.mark.parametrize("path", ["x" * 5000, "a\0b.yaml", "~x.yaml"])
+def test_a_path_that_no_file_can_have(path: str) -> None:
+    catalog = read_presets([Path(path), Path("presets")])
+    assert [preset.name for preset in catalog.presets] == ["right"]
+    assert len(catalog.errors) == 1
+
+
+def test_presets_know_what_a_command_has_to_be_given() -> None:
+    (ours,) = read_presets([Path("presets")]).presets
+    assert ours.given == (Path("presets"),)
+    assert read_presets().presets[0].given == ()
 
 
 def test_relative_folders_are_taken_from_the_file(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.errors import EngineError, LauncherError, PictureError
+from launcher.memory import _OTHER_WAYS
 from launcher.readiness import SLOW
 from launcher.ui.chinese import ZH
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
@@ -24,7 +25,8 @@ def test_sentences_are_not_put_together() -> None:
 
 
 @pytest.mark.parametrize(
-    "english", ["{folder} lacks {count} tensors that its config.json asks for: {names}", SLOW]
+    "english",
+    ["{folder} lacks {count} tensors that its config.json asks for: {names}", SLOW, *_OTHER_WAYS.values()],
 )
 def test_sentences_that_are_no_literals_of_an_error(english: str) -> None:
     assert english in ZH

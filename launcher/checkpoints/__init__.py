@@ -1,0 +1,48 @@
+"""Checkpoints on this machine: where they are (``locating``) and what their folders hold (``facts``); owns
+neither downloading nor what a model needs."""
+
+from launcher.checkpoints.facts import (
+    CONFIG,
+    INDEXES,
+    MAX_CONFIG_BYTES,
+    TOKENIZERS,
+    CheckpointFacts,
+    WeightFile,
+    facts_from_config,
+    facts_in_config,
+    read_facts,
+)
+from launcher.checkpoints.locating import (
+    MODELS_VARIABLE,
+    Absent,
+    Hub,
+    Located,
+    download_commands,
+    folder_meant,
+    hub_cache,
+    locate,
+    modelscope_cache,
+    own_folder,
+)
+
+__all__ = [
+    "CONFIG",
+    "INDEXES",
+    "MAX_CONFIG_BYTES",
+    "MODELS_VARIABLE",
+    "TOKENIZERS",
+    "Absent",
+    "CheckpointFacts",
+    "Hub",
+    "Located",
+    "WeightFile",
+    "download_commands",
+    "facts_from_config",
+    "facts_in_config",
+    "folder_meant",
+    "hub_cache",
+    "locate",
+    "modelscope_cache",
+    "own_folder",
+    "read_facts",
+]

@@ -1,0 +1,187 @@
+"""Where on this machine a preset's checkpoint is: of its sources the first that exists wins. Nothing here
+goes to the network."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from launcher.checkpoints.facts import CONFIG, WEIGHTS
+from launcher.commands_here import command, program
+from launcher.errors import LauncherError, RequestError
+from launcher.presets import Preset
+from launcher.user_folders import expanded, is_file, is_folder, named_by
+
+Hub = Literal["hf", "modelscope"]
+"""Where checkpoints can be downloaded from, as the sources of a preset write it."""
+
+BUILTIN = Path(__file__).resolve().parents[1] / "demo" / "checkpoints"
+MODELS_VARIABLE = "LAUNCHER_MODELS"
+"""Names a folder of models of the user's own."""
+_VARIABLE = re.compile(r"\$\{(\w+)\}|\$(\w+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A checkpoint's folder on this machine, and the source of the preset that led to it."""
+
+    folder: Path
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """A checkpoint that is not on this machine.
+
+    ``places`` are the sources looked at, some with what is wrong there in brackets; ``commands`` can be typed
+    to get it, best first.
+    """
+
+    places: tuple[str, ...]
+    commands: tuple[str, ...]
+
+
+def locate(preset: Preset) -> Located | Absent:
+    """The first of the preset's sources that exists here: a folder or a downloaded copy with a
+    config.json."""
+    places = []
+    for source in preset.sources:
+        found = _folder_of(source)
+        if isinstance(found, Path):
+            return Located(found, source)
+        places.append(f"{source} ({found})" if found else source)
+    return Absent(tuple(places), download_commands(preset, own_folder(preset)))
+
+
+def _folder_of(source: str) -> Path | str:
+    """The folder a source stands for, or what is wrong there: "" where there is simply nothing."""
+    kind, _, name = source.partition(":")
+    match kind:
+        case "builtin":
+            return _with_config(BUILTIN / name)
+        case "hf":
+            return _in_hub_cache(name)
+        case "modelscope":
+            return _in_modelscope_cache(name)
+    path = folder_meant(source)
+    return path if isinstance(path, str) else _with_config(path)
+
+
+def folder_meant(source: str) -> Path | str:
+    """The folder that a source of the user's own means, its variables and ``~`` expanded; else why it means
+    none."""
+    unset = [one or other for one, other in _VARIABLE.findall(source) if not os.environ.get(one or other)]
+    if unset:
+        return f"{unset[0]} is not set"
+    try:
+        return expanded(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], source))
+    except LauncherError as error:
+        return error.message
+
+
+def _with_config(folder: Path) -> Path | str:
+    if is_file(folder / CONFIG):
+        return folder
+    return f"holds no {CONFIG}" if is_folder(folder) else ""
+
+
+def _in_hub_cache(name: str) -> Path | str:
+    """Hugging Face's cache. A config alone does not count: it is there as soon as somebody has looked at the
+    tokenizer."""
+    try:
+        cache = hub_cache()
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(name, CONFIG, cache_dir=cache)
+    except LauncherError as error:
+        return error.message
+    except (ValueError, OSError) as error:  # no name that a repository can have; a cache that cannot be read
+        return str(error).partition("\n")[0]
+    if not isinstance(config, str):
+        return ""
+    folder = Path(config).parent
+    return folder if _has_weights(folder) else "only a part was downloaded"
+
+
+def _in_modelscope_cache(name: str) -> Path | str:
+    """ModelScope's cache, whose layout changed twice, and which writes a dot in a name as three
+    underscores."""
+    try:
+        cache = modelscope_cache()
+    except LauncherError as error:
+        return error.message
+    for middle in ("hub/models", "models", "hub"):
+        for written in (name, name.replace(".", "___")):
+            folder = cache / middle / written
+            if is_file(folder / CONFIG) and _has_weights(folder):
+                return folder
+    return ""
+
+
+def hub_cache() -> Path:
+    """Where Hugging Face's programs keep what they fetch; huggingface_hub reads the variables for it.
+
+    Raises:
+        RequestError: the user's home is not known, or a variable has a value that huggingface_hub refuses.
+    """
+    try:
+        from huggingface_hub import constants  # 0.2 s that only presets with a hub source cost
+    except ValueError:  # which may quote a mirror's password
+        raise RequestError(
+            "huggingface_hub refuses a variable of this environment that begins with HF_",
+            "Look at them with: env | grep ^HF_",
+        ) from None
+    return expanded(constants.HF_HUB_CACHE)
+
+
+def modelscope_cache() -> Path:
+    """Where ModelScope keeps its files: MODELSCOPE_CACHE, else below the user's home.
+
+    Raises:
+        RequestError: the user's home is not known.
+    """
+    return named_by("MODELSCOPE_CACHE") or expanded("~/.cache/modelscope")
+
+
+def _has_weights(folder: Path) -> bool:
+    return any(True for pattern in WEIGHTS for _ in folder.glob(pattern))
+
+
+def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ...]:
+    """What fetches the checkpoint, exactly as it can be typed here, best first: the launcher's own command,
+    then the hubs' programs.
+
+    Args:
+        preset: whose checkpoint; only its hub and ModelScope sources can be fetched.
+        into: the folder that the hubs' programs are to fetch into; None for their own cache, where ``locate``
+            looks as well. ``launcher pull`` finds out for itself.
+    """
+    commands = []
+    for source in preset.sources:
+        kind, _, name = source.partition(":")
+        if kind == "hf":
+            commands.append(
+                f"{program('hf')} download {name}"
+                + (f" --local-dir {shlex.quote(str(into))}" if into else "")
+            )
+        elif kind == "modelscope":
+            target = f" --local_dir {shlex.quote(str(into))}" if into else ""
+            commands.append(f"{program('modelscope')} download --model {name}{target}")
+    return (command("pull", preset.name, presets=preset.given), *commands) if commands else ()
+
+
+def own_folder(preset: Preset) -> Path | None:
+    """Where the preset looks below LAUNCHER_MODELS, if that is set: where ``locate`` looks as well."""
+    for source in preset.sources:
+        meant = folder_meant(source) if _names_models_folder(source) else ""
+        if isinstance(meant, Path):
+            return meant
+    return None
+
+
+def _names_models_folder(source: str) -> bool:
+    return any(MODELS_VARIABLE in found for found in _VARIABLE.findall(source))
