@@ -8,10 +8,15 @@ PYTHON ?= python3
 VENV   ?= .venv
 ARGS   ?=
 
-# An NVIDIA driver decides which locked set is installed: with LMDeploy and CUDA, or for the CPU.
-SET := $(if $(or $(wildcard /proc/driver/nvidia/version),$(shell command -v nvidia-smi 2>/dev/null)),gpu,cpu)
-PY  := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check
+# What is installed: with LMDeploy and CUDA (gpu), or for the CPU (cpu). The set that is here stays; the first time, an
+# NVIDIA driver decides. To choose: make serve-vl SET=cpu
+DRIVER := $(or $(wildcard /proc/driver/nvidia/version),$(shell command -v nvidia-smi 2>/dev/null))
+SET    := $(if $(wildcard $(VENV)/.set-cpu),cpu,$(if $(or $(wildcard $(VENV)/.set-gpu),$(DRIVER)),gpu,cpu))
+PY     := $(VENV)/bin/python
+
+# Where PyTorch's CPU build is looked for, if not at PyTorch's own index: a mirror of that.
+TORCH_INDEX ?=
+export TORCH_INDEX
 
 .PHONY: help setup setup-dev serve-vl chat test test-fast check lint types presets reference lock clean
 
@@ -19,21 +24,19 @@ help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
 
 $(VENV)/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not ((3, 10) <= sys.version_info[:2] <= (3, 12)))' || \
-	  { echo "launcher needs Python 3.10 to 3.12; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(not ((3, 10) <= sys.version_info[:2] <= (3, 14)))' || \
+	  { echo "launcher needs Python 3.10 to 3.14; $(PYTHON) is $$($(PYTHON) --version 2>&1). Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 2; }
 	@$(PYTHON) -m venv $(VENV) || \
 	  { rm -rf $(VENV); echo "No virtual environment could be made. On Debian: apt install python3-venv"; exit 2; }
 
+# One stamp a set; a set takes the other's place.
 $(VENV)/.set-$(SET): requirements-$(SET).lock pyproject.toml | $(VENV)/bin/python
-	@echo "Setting up the $(SET) set in $(VENV) (once; a few minutes) / 正在安装（仅此一次，约几分钟）…"
-	@$(PIP) -r requirements-$(SET).lock
-	@$(PIP) --no-deps --editable .
+	@$(PY) -m tools.set_up $(SET)
+	@rm -f $(VENV)/.set-*
 	@touch $@
 
 $(VENV)/.set-dev: requirements-dev.lock $(VENV)/.set-$(SET)
-	@echo "Adding what the tests need …"
-	@$(PIP) -r requirements-dev.lock
-	@test $(SET) = gpu || $(PIP) --no-deps lmdeploy==0.18.0
+	@$(PY) -m tools.set_up dev
 	@touch $@
 
 setup: $(VENV)/.set-$(SET)      ## install what the page needs
@@ -71,13 +74,18 @@ presets: setup-dev
 reference: setup-dev  ## write docs/reference and the presets' JSON schema anew
 	@$(PY) -m launcher.cli.reference
 
-# Pins are resolved for Python 3.10 to 3.12 at once. The CPU sets take PyTorch's CPU build (see pyproject.toml); the dev set holds
-# only what comes on top, so that it can be added to either of the others.
-COMPILE := $(PY) -m uv pip compile pyproject.toml --universal --python-version 3.10 --no-annotate --no-header --quiet
+# Pins are resolved anew for Python 3.10 to 3.14 at once. The CPU sets take PyTorch's CPU build (see pyproject.toml); the
+# dev set holds only what comes on top, so that it can be added to either of the others; the cuda set, what the CUDA build
+# of the CPU sets' PyTorch cannot be imported without: not the packages that only running on a GPU needs.
+COMPILE := $(PY) -m uv pip compile --universal --upgrade --python-version 3.10 --no-annotate --no-header --quiet
+UNUSED  := torch triton cuda-bindings cuda-pathfinder cuda-toolkit nvidia-cusolver nvidia-nvtx
+BESIDE  := grep -vxFf requirements-cpu.lock
 lock: setup-dev  ## resolve the lock files anew
-	@echo 'torch==2.13.0' | $(COMPILE) --constraints - --output-file requirements-cpu.lock
-	@$(COMPILE) --constraints requirements-cpu.lock --extra dev | grep -vxFf requirements-cpu.lock > requirements-dev.lock
-	@$(COMPILE) --extra gpu --output-file requirements-gpu.lock
+	@echo 'torch==2.13.0' | $(COMPILE) pyproject.toml --constraints - --output-file requirements-cpu.lock
+	@$(COMPILE) pyproject.toml --constraints requirements-cpu.lock --extra dev | $(BESIDE) > requirements-dev.lock
+	@grep '^torch==' requirements-cpu.lock | $(COMPILE) --no-config - --constraints requirements-cpu.lock \
+	  $(addprefix --no-emit-package ,$(UNUSED)) | $(BESIDE) > requirements-cuda.lock
+	@$(COMPILE) pyproject.toml --extra gpu --output-file requirements-gpu.lock
 
 clean:           ## remove the environment
 	@rm -rf $(VENV)

@@ -1,0 +1,1 @@
+"""Programs for setting up and measuring the project; the launcher itself imports nothing of them."""
