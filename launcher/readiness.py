@@ -10,9 +10,17 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
+from launcher.chat_templates import check_chat
 from launcher.checkpoints import Absent, CheckpointFacts, Located, download_commands, locate, read_facts
 from launcher.devices import Devices, Gpu
-from launcher.errors import CheckpointError, DeviceError, LauncherError, MemoryPlanError, MissingPart
+from launcher.errors import (
+    CheckpointError,
+    DeviceError,
+    LauncherError,
+    MemoryPlanError,
+    MissingPart,
+    PresetError,
+)
 from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
@@ -96,7 +104,7 @@ def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Rea
         return _assess_present(preset, found, facts, devices, installed)
     except CheckpointError as error:
         return _refused(preset, ReadyState.BROKEN, error, _repair(preset, found))
-    except (DeviceError, MemoryPlanError, MissingPart) as error:
+    except (DeviceError, MemoryPlanError, MissingPart, PresetError) as error:
         return _refused(preset, ReadyState.UNSUPPORTED, error)
 
 
@@ -181,6 +189,7 @@ def _assess_present(
             folder=found.folder,
             known=", ".join(sorted(TRANSFORMERS_RUNS)),
         )
+    check_chat(preset, facts)
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
