@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
 
@@ -29,7 +29,7 @@ _MAX_VALUE_SHOWN = 40
 
 
 class _Settings(GenerationSettings):
-    seed: Annotated[int, Field(ge=0, le=_SEED_LIMIT)] | Literal[-1] = NO_SEED
+    seed: Annotated[int, Field(ge=NO_SEED, le=_SEED_LIMIT)] = NO_SEED
 
 
 OPTION_NAMES = tuple(_Settings.model_fields)
