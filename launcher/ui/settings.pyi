@@ -27,7 +27,6 @@ def _as_given(_component: Any, payload: Any) -> Any:
     """The value as the browser or a program sent it."""
     return payload
 
-
 class _Text(gr.Textbox):
     is_template = True  # to the browser it is a Textbox
     preprocess = _as_given
@@ -35,6 +34,7 @@ class _Text(gr.Textbox):
     from typing import TYPE_CHECKING, Any, Literal
 
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
@@ -46,6 +46,7 @@ class _Slider(gr.Slider):
     from typing import TYPE_CHECKING, Any, Literal
 
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
@@ -57,6 +58,7 @@ class _Number(gr.Number):
     from typing import TYPE_CHECKING, Any, Literal
 
     from gradio.blocks import Block
+
     if TYPE_CHECKING:
         from gradio.components import Timer
         from gradio.components.base import Component
