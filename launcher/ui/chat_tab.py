@@ -12,10 +12,11 @@ from typing import Any
 
 import gradio as gr
 
-from launcher.errors import EngineError, LauncherError
+from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.presets import Preset
 from launcher.ui.conversation import Bubbles, Typed
 from launcher.ui.handlers import ChatHandlers, PageUpdate
+from launcher.ui.program_question import question_input
 from launcher.ui.settings import settings_inputs, to_settings
 from launcher.ui.shown_text import html_lines
 from launcher.ui.texts import Language, language_of, say_error
@@ -205,14 +206,14 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     kept."""
 
     async def chat(  # noqa: PLR0917 - their names are the endpoint's parameters
-        message: Any, system_prompt: Any, max_new_tokens: Any, temperature: Any, top_p: Any, top_k: Any,
-        repetition_penalty: Any, seed: Any, request: gr.Request,
+        message: Typed | RequestError, system_prompt: Any, max_new_tokens: Any, temperature: Any,
+        top_p: Any, top_k: Any, repetition_penalty: Any, seed: Any, request: gr.Request,
     ) -> AsyncGenerator[str, None]:  # fmt: skip
         settings = (system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
         try:
-            async with aclosing(
-                handlers.answer(_typed(message), to_settings(settings, handlers.preset))
-            ) as texts:
+            if isinstance(message, RequestError):
+                raise message
+            async with aclosing(handlers.answer(message, to_settings(settings, handlers.preset))) as texts:
                 async for text in texts:
                     yield text
         except LauncherError as error:
@@ -224,7 +225,7 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     answer = gr.Textbox(visible=False, label="answer")
     never_clicked.click(
         chat,
-        [parts.box, *parts.settings],
+        [question_input(), *parts.settings],
         answer,
         api_name=handlers.preset.api_name,
         api_description=f"Ask {handlers.preset.name} one question. Streams the text so far; the last is the"

@@ -59,6 +59,13 @@ ZH = {
     # settings
     "{name} cannot be {value}": "{name} 不能是 {value}",
     "It is a text.": "应为文本。",
+    'It is an object: {{"text": "…", "files": […]}}, its files uploaded before.': (
+        '应为对象：{{"text": "…", "files": […]}}，其中的文件须先上传。'
+    ),
+    "The request cannot be read, or something went wrong on the server.": "请求无法读取，或服务器内部出错。",
+    "{address} lists what the endpoint takes, in order; the terminal that runs the page says more.": (
+        "{address} 按顺序列出该接口的参数；详细信息见运行本页面的终端。"
+    ),
     "It is a whole number from {low} to {high}.": "应为 {low} 到 {high} 的整数。",
     "It is a number from {low} to {high}.": "应为 {low} 到 {high} 的数。",
     "It is a number above {low}, at most {high}.": "应为大于 {low}、不超过 {high} 的数。",

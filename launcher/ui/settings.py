@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import gradio as gr
+from gradio.components import Component
 
 from launcher.errors import RequestError
 from launcher.presets import Preset
@@ -19,35 +20,25 @@ from launcher.settings import NO_SEED, OPTION_NAMES, read_options, shown
 from launcher.ui.conversation import Settings
 
 Translate = Callable[[str], Any]
+Part = TypeVar("Part", bound=Component)
 
 _LONGEST, _MOST_CANDIDATES = 4096, 200
 """Where the sliders end, unless the preset itself goes further; a program may go as far as a preset may."""
 
 
-def _as_given(_component: Any, payload: Any) -> Any:
-    """The value as the browser or a program sent it."""
-    return payload
-
-
-class _Text(gr.Textbox):
-    is_template = True  # to the browser it is a Textbox
-    preprocess = _as_given
-
-
-class _Slider(gr.Slider):
-    is_template = True
-    preprocess = _as_given
-
-
-class _Number(gr.Number):
-    is_template = True
-    preprocess = _as_given
+def _as_given(component: Part) -> Part:
+    """The component, whose value arrives as the browser or a program sent it."""
+    # Not a subclass: Gradio writes a file of types beside the code of each.
+    component.preprocess = lambda payload: payload  # type: ignore[method-assign]
+    return component
 
 
 def settings_inputs(preset: Preset, translate: Translate) -> list[Any]:
     """Builds the components where they are to stand. Their values, in this order, are ``to_settings``'s."""
     own = preset.generation
-    system_prompt = _Text(preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8)
+    system_prompt = _as_given(
+        gr.Textbox(preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8)
+    )
     with gr.Row():
         most = max(_LONGEST, own.max_new_tokens)
         longest = _slider(1, most, own.max_new_tokens, step=1, label=translate("max_new_tokens"))
@@ -59,14 +50,16 @@ def settings_inputs(preset: Preset, translate: Translate) -> list[Any]:
         top_k = _slider(0, most, own.top_k, step=1, label=translate("top_k"), info=info)
     with gr.Row():
         penalty = _slider(0.5, 2, own.repetition_penalty, step=0.01, label=translate("repetition_penalty"))
-        seed = _Number(NO_SEED, precision=0, label=translate("seed"), info=translate("seed_info"))
+        seed = _as_given(
+            gr.Number(NO_SEED, precision=0, label=translate("seed"), info=translate("seed_info"))
+        )
     return [system_prompt, longest, heat, top_p, top_k, penalty, seed]
 
 
 def _slider(low: float, high: float, value: float, *, step: float, label: Any, info: Any = None) -> gr.Slider:
     """A slider whose number box, when it is emptied and left, shows the preset's value again: the browser's
     part would take the lowest."""
-    slider = _Slider(low, high, value, step=step, label=label, info=info)
+    slider = _as_given(gr.Slider(low, high, value, step=step, label=label, info=info))
     slider.release(
         None,
         [slider],
