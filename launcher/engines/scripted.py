@@ -147,7 +147,7 @@ class ScriptedEngine:
             elif command in _ABOUT_SLEEP:
                 self._about_sleep(line)
             elif command == "/asked":
-                yield f"```json\n{json.dumps(asdict(request), default=str) if request else None}\n```\n"
+                yield f"\n\n```json\n{json.dumps(asdict(request), default=str) if request else None}\n```\n"
             elif command == "/held":
                 yield str(self._loads)
             elif command == "/spawn":

@@ -9,20 +9,21 @@ from launcher.errors import RequestError
 from launcher.ui.headers import App, Message, Receive, Scope, Send
 from launcher.ui.texts import language_of, say_error
 
-_SILENT = b'{"error": null}'
-_CALLS = "/gradio_api/call/"
+_SILENT = (b'{"error": null}', b'{"error":null}')
+_EVENTS = ("/gradio_api/call/", "/gradio_api/queue/data")
+"""Where answers come from, for plain HTTP, and for Gradio's own client and page."""
 
 
 class NamedErrors:
-    """Puts words into the answers of the endpoints; every other response passes through untouched."""
+    """Puts words into such answers; every other response passes through untouched."""
 
     def __init__(self, app: App) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        is_call = scope["type"] == "http" and _CALLS in scope["path"]
-        await self._app(scope, receive, _with_words(scope, send) if is_call else send)
+        has_events = scope["type"] == "http" and any(part in scope["path"] for part in _EVENTS)
+        await self._app(scope, receive, _with_words(scope, send) if has_events else send)
 
 
 def _with_words(scope: Scope, send: Send) -> Send:
@@ -37,8 +38,9 @@ def _with_words(scope: Scope, send: Send) -> Send:
 
     async def send_named(message: Message) -> None:
         """An event is one piece, which names no length."""
-        if _SILENT in message.get("body", b""):
-            message = {**message, "body": message["body"].replace(_SILENT, named)}
-        await send(message)
+        body = message.get("body", b"")
+        for silent in _SILENT:
+            body = body.replace(silent, named)
+        await send({**message, "body": body} if "body" in message else message)
 
     return send_named
