@@ -7,12 +7,19 @@ cheap to keep in a chat history, pixels are neither.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 Role = Literal["system", "user", "assistant"]
-FinishReason = Literal["stop", "length", "cancelled"]
+FinishReason = Literal["stop", "length", "session_full", "cancelled"]
+"""stop: the model had said all, or said a stop text. length: the request's ``max_new_tokens`` are spent.
+session_full: prompt and answer fill the model's session, which is sooner. cancelled: somebody stopped it."""
+
+_NEVER_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What JSON and browsers can send as text though it is none: half a UTF-16 character, and NUL, which Markdown
+and HTML replace in the same way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +31,25 @@ class Message:
     pictures: tuple[Path, ...] = ()
 
 
+def well_formed(text: str) -> str:
+    """The text as it can be encoded, shown and read by every tokenizer: halves of one character put together,
+    and U+FFFD for each half that is left and for each NUL."""
+    if not _NEVER_TEXT.search(text):
+        return text
+    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+    return _NEVER_TEXT.sub("\ufffd", whole)
+
+
+def system_turn(prompt: str) -> tuple[Message, ...]:
+    """What stands first in a conversation: the system prompt, or nothing where it is blank. The engine writes
+    down what it is given; nothing stands in for a turn that is not there."""
+    return (Message("system", well_formed(prompt)),) if prompt.strip() else ()
+
+
 @dataclass(frozen=True, slots=True)
 class GenerationOptions:
-    """How an answer is drawn. ``temperature`` 0 is greedy decoding; then the other sampling values do not
-    matter."""
+    """How an answer is drawn. ``temperature`` 0 is greedy decoding; then only ``repetition_penalty``, which
+    counts from the prompt's end on, matters of the others."""
 
     max_new_tokens: int = 512
     temperature: float = 0.0

@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
+from launcher.chat_templates import check_chat
 from launcher.checkpoints import (
     CONFIG,
     Absent,
@@ -21,7 +22,14 @@ from launcher.checkpoints import (
 )
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
-from launcher.errors import CheckpointError, DeviceError, LauncherError, MemoryPlanError, MissingPart
+from launcher.errors import (
+    CheckpointError,
+    DeviceError,
+    LauncherError,
+    MemoryPlanError,
+    MissingPart,
+    PresetError,
+)
 from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
@@ -132,7 +140,7 @@ def assess_facts(
         return _assess_present(preset, folder, facts, devices, installed)
     except CheckpointError as error:
         return _refused(preset, ReadyState.BROKEN, error)
-    except (DeviceError, MemoryPlanError, MissingPart) as error:
+    except (DeviceError, MemoryPlanError, MissingPart, PresetError) as error:
         return _refused(preset, ReadyState.UNSUPPORTED, error)
 
 
@@ -223,6 +231,7 @@ def _assess_present(
         )
         return _refused(preset, ReadyState.UNSUPPORTED, unknown)
     model_sizes(facts.config, facts.tensor_bytes, folder / CONFIG)  # no engine runs a config without sizes
+    check_chat(preset, facts)
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))

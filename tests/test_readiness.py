@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 
 from launcher.checkpoints import locating, read_facts
 from launcher.devices import Devices, Gpu
-from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart
+from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart, PresetError
 from launcher.presets import Preset, read_presets
 from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
 from launcher.sizes import KNOWN_CONFIGS
@@ -244,3 +244,51 @@ def test_the_hand_made_checkpoints_are_what_the_library_writes(tmp_path: Path) -
     theirs = put(tmp_path / "theirs", weight_bytes=1)
     save_file({"w": np.zeros(64, np.uint8)}, theirs / "model.safetensors")
     assert ours.tensors == read_facts(theirs).tensors
+
+
+PICTURES = KNOWN_CONFIGS["internvl2-2b"]
+XCOMPOSER = KNOWN_CONFIGS["internlm-xcomposer2-vl-1_8b"]
+CHECKPOINTS = {
+    "internlm2": LANGUAGE,
+    "internvl2": PICTURES | {"template": "internlm2-chat"},
+    "internvl2_5": PICTURES | {"template": "internvl2_5"},
+    "xcomposer2": XCOMPOSER,
+}
+
+
+class TestAPresetThatCannotBeTheCheckpoints:
+    @pytest.mark.parametrize("kind", ["text", "vision"])
+    @pytest.mark.parametrize("template", ["auto", *CHECKPOINTS])
+    @pytest.mark.parametrize("own", CHECKPOINTS)
+    def test_every_kind_and_template_on_every_checkpoint(
+        self, tmp_path: Path, own: str, template: str, kind: str
+    ) -> None:
+        put(tmp_path / "model", CHECKPOINTS[own])
+        named = shipped("internlm2-chat-1_8b", kind=kind, sources=(str(tmp_path / "model"),))
+        chat = named.chat.model_copy(update={"template": template})
+        found = assess(named.model_copy(update={"chat": chat}), NO_GPU, ALL)
+        if kind == "vision" and own == "internlm2":
+            assert isinstance(found.reason, PresetError)
+            said = refused(found, ReadyState.UNSUPPORTED)
+            assert "InternLM2ForCausalLM" in said
+            assert "`kind: text`" in said
+        elif template in ("auto", own):
+            assert found.state is ReadyState.READY, found.reason
+        else:
+            assert isinstance(found.reason, PresetError)
+            said = refused(found, ReadyState.UNSUPPORTED)
+            assert f"chat.template is {template}" in said
+            assert f"`template: {own}`" in said
+
+    @pytest.mark.parametrize("form", ["phi3-chat", "Hermes-2", "", 7])
+    def test_a_form_that_the_launcher_cannot_write(self, tmp_path: Path, form: object) -> None:
+        put(tmp_path / "model", PICTURES | {"template": form})
+        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, ALL)
+        said = refused(found, ReadyState.UNSUPPORTED)
+        assert "was trained on the prompt form" in said
+        assert "internlm2-chat, internvl2_5" in said
+
+    def test_an_internvl_checkpoint_that_names_no_form_is_internvl2(self, tmp_path: Path) -> None:
+        put(tmp_path / "model", PICTURES)
+        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, ALL)
+        assert found.state is ReadyState.READY, found.reason

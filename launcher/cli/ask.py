@@ -17,9 +17,9 @@ from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.cli.questions import check_takes_pictures, options_of, single, to_message
+from launcher.cli.questions import check_takes_pictures, cut_off, options_of, single, to_message
 from launcher.errors import RequestError
-from launcher.messages import ChatRequest, GenerationOptions
+from launcher.messages import ChatRequest, Chunk, GenerationOptions
 from launcher.presets import Preset
 from launcher.user_folders import typed
 
@@ -106,9 +106,12 @@ def _answer(preset: Preset, request: ChatRequest, *, as_json: bool) -> None:
         if as_json:
             render.data(render.answer_data(preset.name, *read_whole(answer)))
             return
-        for chunk in answer:
-            render.piece(chunk.text)
+        last = Chunk("")
+        for last in answer:
+            render.piece(last.text)
     render.line("")
+    if remark := cut_off(last, "--max-new-tokens", "shorten the question"):
+        render.note(remark)
 
 
 def _answer_batch(preset: Preset, options: GenerationOptions, pictures: PictureFiles, name: str) -> None:

@@ -5,6 +5,7 @@ A line that is wrong or fails has an error in its place; it never ends the other
 
 from __future__ import annotations
 
+import json
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from launcher.cli import render
 from launcher.cli.picture_files import PictureFiles
 from launcher.cli.questions import single, to_message
 from launcher.errors import LauncherError, RequestError
-from launcher.messages import ChatRequest, Chunk, GenerationOptions
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, well_formed
 from launcher.presets import Preset
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
@@ -97,7 +98,8 @@ class Batch:
 
     def _request(self, given: _Line) -> ChatRequest:
         pictures = self.pictures.find(given.images, self.base)
-        return single(self.preset, to_message(self.preset, given.question, pictures), self.options)
+        question = to_message(self.preset, well_formed(given.question), pictures)
+        return single(self.preset, question, self.options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,16 +110,24 @@ class _Result:
 
 def _read(number: int, line: bytes) -> _Line:
     try:
-        return _Line.model_validate_json(line.lstrip(_BLANK))
+        given = json.loads(line.lstrip(_BLANK).decode(), parse_constant=_no_number)
+        return _Line.model_validate(given)
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
-        raise RequestError(
-            "Line {line} cannot be used: {reason}",
-            _FORM,
-            line=number,
-            reason=f"{where}: {fault['msg']}" if where else fault["msg"],
-        ) from error
+        reason = f"{where}: {fault['msg']}" if where else fault["msg"]
+        raise _unusable(number, reason) from error
+    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        raise _unusable(number, f"Invalid JSON: {error}") from error
+
+
+def _no_number(name: str) -> None:
+    """NaN and Infinity, which Python reads and no other program does."""
+    raise ValueError(name)
+
+
+def _unusable(number: int, reason: str) -> RequestError:
+    return RequestError("Line {line} cannot be used: {reason}", _FORM, line=number, reason=reason)
 
 
 def _result(model: str, asked: _Asked) -> _Result:

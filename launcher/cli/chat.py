@@ -38,7 +38,7 @@ from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.cli.questions import check_takes_pictures
+from launcher.cli.questions import check_takes_pictures, cut_off
 from launcher.devices import read_devices
 from launcher.errors import LauncherError, PresetError, RequestError
 from launcher.messages import Chunk
@@ -199,8 +199,10 @@ def _show(answer: Answer, *, stoppable: bool) -> tuple[str, Chunk]:
         shown.end_line()
     if shown.last.finish == "cancelled":
         render.note("(stopped)")
-    elif shown.last.finish == "length":
-        render.note("(cut off at the longest answer: /set max_new_tokens)")
+    elif remark := cut_off(shown.last, "/set max_new_tokens", "/clear begins anew"):
+        render.note(remark)
+    elif not shown.text.strip():
+        render.note("(no answer: ask again in other words)")
     return shown.text, shown.last
 
 

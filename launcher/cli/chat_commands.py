@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, replace
-from typing import Any
-
-from pydantic import ValidationError
+from dataclasses import dataclass
 
 from launcher.errors import RequestError
 from launcher.messages import GenerationOptions
-from launcher.presets import GenerationSettings
+from launcher.settings import OPTION_NAMES, read_typed_option
 
 HELP = {
     "/image PATH": "send a picture with the next question; may be given again",
@@ -30,10 +27,6 @@ HELP = {
 }
 """What can be typed, and what it does."""
 
-_SEED = "seed"
-_NO_SEED = "none"
-_SEED_DIGITS = 18
-"""As many as surely fit 64 bits."""
 _QUOTES = ("'", '"')
 
 
@@ -164,52 +157,17 @@ def _set_option(rest: str) -> SetOption:
     return SetOption(name, value.strip())
 
 
-def option_names() -> list[str]:
-    """What ``/set`` sets."""
-    return [*GenerationSettings.model_fields, _SEED]
-
-
 def changed(options: GenerationOptions, setting: SetOption) -> GenerationOptions:
     """The options with one of them set.
 
     Raises:
         RequestError: there is no such option, or the value is not one of its values.
     """
-    if setting.name == _SEED:
-        return replace(options, seed=_seed(setting.value))
-    if setting.name not in GenerationSettings.model_fields:
+    if setting.name not in OPTION_NAMES:
         raise RequestError(
             "There is no option {name}",
             "These can be set: {names}",
             name=setting.name,
-            names=", ".join(option_names()),
+            names=", ".join(OPTION_NAMES),
         )
-    try:
-        settings = GenerationSettings.model_validate_strings({setting.name: setting.value}, strict=False)
-    except ValidationError as error:
-        raise RequestError(
-            "{name} cannot be {value}",
-            "It is {range}.",
-            name=setting.name,
-            value=setting.value,
-            range=_range(GenerationSettings.model_json_schema()["properties"][setting.name]),
-        ) from error
-    return replace(options, **{setting.name: getattr(settings, setting.name)})
-
-
-def _seed(value: str) -> int | None:
-    if value == _NO_SEED:
-        return None
-    if not (value.isascii() and value.isdigit()) or len(value) > _SEED_DIGITS:
-        raise RequestError(
-            "seed cannot be {value}", "It is a whole number of at most 18 digits, or none.", value=value
-        )
-    return int(value)
-
-
-def _range(schema: dict[str, Any]) -> str:
-    """A number's bounds in words; the schema has both for every option."""
-    kind = "a whole number" if schema["type"] == "integer" else "a number"
-    if "minimum" in schema:
-        return f"{kind} from {schema['minimum']} to {schema['maximum']}"
-    return f"{kind} above {schema['exclusiveMinimum']}, at most {schema['maximum']}"
+    return read_typed_option(setting.name, setting.value, options)

@@ -10,8 +10,9 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from launcher.cli.chat_commands import HELP, option_names
+from launcher.cli.chat_commands import HELP
 from launcher.errors import RequestError
+from launcher.settings import OPTION_NAMES
 from launcher.user_folders import state_folder
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def _completer() -> Completer:
     from prompt_toolkit.document import Document
 
     commands = WordCompleter([usage.split()[0] for usage in HELP if usage.startswith("/")], sentence=True)
-    options = WordCompleter([f"/set {name}" for name in option_names()], sentence=True)
+    options = WordCompleter([f"/set {name}" for name in OPTION_NAMES], sentence=True)
     paths = PathCompleter(expanduser=True)
 
     class _CommandCompleter(Completer):

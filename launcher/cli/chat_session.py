@@ -6,9 +6,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from launcher.cli.questions import system_message, to_message
+from launcher.cli.questions import to_message
 from launcher.errors import RequestError
-from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, Usage
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, Usage, system_turn
 from launcher.presets import Preset
 
 _NEW_FILE_HINT = "Give another name."
@@ -51,15 +51,15 @@ class ChatSession:
             RequestError: the question cannot be asked of any model.
         """
         message = to_message(self.preset, question, self.pictures)
-        return ChatRequest((*system_message(self.system_prompt), *self.turns, message), self.options)
+        return ChatRequest((*system_turn(self.system_prompt), *self.turns, message), self.options)
 
     def answered(self, request: ChatRequest, text: str, last: Chunk) -> None:
-        """Keeps a question and its answer, whole or stopped; one that was stopped before its first word is
-        not kept."""
+        """Keeps a question and its answer, whole or stopped; one that has no word is not kept, and its
+        pictures wait for the next question."""
         if last.usage is not None:
             self.last = last.usage
             self.totals.add(last.usage)
-        if text or last.finish != "cancelled":
+        if text.strip():
             self.turns = (*self.turns, request.messages[-1], Message("assistant", text))
             self.pictures = ()
 
@@ -107,7 +107,7 @@ class ChatSession:
             ) from error
 
     def _as_markdown(self) -> str:
-        system = system_message(self.system_prompt)
+        system = system_turn(self.system_prompt)
         parts = [f"# {self.preset.name}", *(_as_markdown(message) for message in (*system, *self.turns))]
         return "\n\n".join(parts) + "\n"
 

@@ -1,14 +1,14 @@
 """A question as a person gives it -> a request: what `ask`, `ask --batch` and `chat` refuse alike before any
-model is asked."""
+model is asked, and what they say of an answer that was cut off."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from launcher.errors import RequestError
-from launcher.messages import ChatRequest, GenerationOptions, Message
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn, well_formed
 from launcher.presets import Preset
+from launcher.settings import read_options
 
 
 def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -> Message:
@@ -19,11 +19,11 @@ def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -
     """
     if not question.strip():
         raise RequestError("The question is empty", 'Type: launcher ask {name} "…"', name=preset.name)
-    if any("\ud800" <= letter <= "\udfff" for letter in question):
+    if any("\udc80" <= letter <= "\udcff" for letter in question):  # how Python hands over such bytes
         raise RequestError("The question is not UTF-8 text", "Set the terminal to UTF-8, or type it again.")
     if pictures:
         check_takes_pictures(preset)
-    return Message("user", question, pictures)
+    return Message("user", well_formed(question), pictures)
 
 
 def check_takes_pictures(preset: Preset) -> None:
@@ -36,17 +36,30 @@ def check_takes_pictures(preset: Preset) -> None:
 
 def single(preset: Preset, question: Message, options: GenerationOptions) -> ChatRequest:
     """One question without a conversation, after the preset's system prompt."""
-    return ChatRequest((*system_message(preset.chat.system_prompt), question), options)
-
-
-def system_message(prompt: str) -> tuple[Message, ...]:
-    """What stands first in a conversation: nothing where the prompt is blank."""
-    return (Message("system", prompt),) if prompt.strip() else ()
+    return ChatRequest((*system_turn(preset.chat.system_prompt), question), options)
 
 
 def options_of(preset: Preset, max_new_tokens: int | None, temperature: float | None) -> GenerationOptions:
-    """The preset's options, changed by the command's own."""
-    options = preset.generation.options()
-    if max_new_tokens is not None:
-        options = replace(options, max_new_tokens=max_new_tokens)
-    return options if temperature is None else replace(options, temperature=temperature)
+    """The preset's options, changed by the command's own.
+
+    Raises:
+        RequestError: one of these is outside its range.
+    """
+    given = {"max_new_tokens": max_new_tokens, "temperature": temperature}
+    return read_options(given, preset.generation.options())
+
+
+def cut_off(last: Chunk, longer: str, anew: str) -> str:
+    """Why an answer ends before its end, and what to do; "" where it does not.
+
+    Args:
+        last: the answer's last chunk.
+        longer: what gives a longer answer.
+        anew: what makes room in the session.
+    """
+    if last.finish == "length":
+        return f"(cut off at the longest answer: {longer})"
+    if last.finish == "session_full" and last.usage is not None:
+        tokens = last.usage.prompt_tokens + last.usage.new_tokens
+        return f"(cut off: the model's session of {tokens} tokens is full: {anew})"
+    return ""

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 
+from launcher.chat_templates import template_of
 from launcher.checkpoints import facts_from_config
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
@@ -64,12 +65,6 @@ _IMPORTED_WITH_EITHER = (
     "launcher.engines.lmdeploy_request",
     "launcher.engines.lmdeploy_sleep",
 )
-
-_TEMPLATE_BY_ARCHITECTURE = {
-    "InternLM2ForCausalLM": "internlm2",
-    "InternVLChatModel": "internvl2",
-    "InternLMXComposer2ForCausalLM": "xcomposer2",
-}
 
 
 class LmdeployEngine:
@@ -189,7 +184,7 @@ class LmdeployEngine:
                 trust_remote_code=False,
             )
         self._pipe = pipe
-        self._requests = RequestMaker(pipe, self._plan, template, self._spec.preset.chat)
+        self._requests = RequestMaker(pipe, self._plan, template, self._spec.preset.chat.stop)
         if not self._spec.makes_room:
             return  # nobody will ask it to sleep
         self._sleeper = (
@@ -209,9 +204,8 @@ class LmdeployEngine:
             xcomposer2_lmdeploy.register()
 
     def _template(self) -> ChatTemplate:
-        """The preset's template, or the architecture's own."""
-        wanted = self._spec.preset.chat.template
-        return TEMPLATES[_TEMPLATE_BY_ARCHITECTURE[self._architecture()] if wanted == "auto" else wanted]
+        """The checkpoint's own; readiness has refused a preset that names another."""
+        return TEMPLATES[template_of(facts_from_config(self._spec.folder))]
 
     def _free_bytes(self) -> int:
         """What is free on the card once CUDA has started here.

@@ -37,39 +37,14 @@ _CODES = {
 code for it."""
 
 
-def too_long(prompt_tokens: int, picture_tokens: int, session_tokens: int) -> RequestError:
-    """The conversation leaves no room for an answer."""
-    if picture_tokens:
-        return RequestError(
-            "The conversation takes {total} tokens, {pictures} of them for pictures; this model's"
-            " session holds {session},"
-            " the answer included.",
-            hint="Clear the conversation, send fewer or smaller pictures, or shorten the question.",
-            total=prompt_tokens,
-            pictures=picture_tokens,
-            session=session_tokens,
-        )
-    return RequestError(
-        "The conversation takes {total} tokens; this model's session holds {session}, the answer included.",
-        hint="Clear the conversation or shorten the question.",
-        total=prompt_tokens,
-        session=session_tokens,
-    )
-
-
-def no_answer() -> EngineError:
-    """The engine says that it finished, and there is no text."""
-    return EngineError("The model ended its answer without a word.", hint="Ask again in other words.")
-
-
 def silent_end() -> EngineError:
     """The engine's stream ended without a reason."""
     return EngineError("The engine stopped in the middle of the answer.", hint=RESTART_HINT)
 
 
 def translate(error: Exception) -> LauncherError:
-    """An exception of LMDeploy as one of ours; errors of ours pass. What is too long is ``too_long``'s, with
-    its counts."""
+    """An exception of LMDeploy as one of ours; errors of ours pass. What is too long has its counts from
+    ``endings.too_long``."""
     if isinstance(error, LauncherError):
         return error
     if isinstance(error, StatusError) and error.status is ResponseType.OUT_OF_MEMORY:

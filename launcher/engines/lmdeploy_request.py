@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any
 from lmdeploy.serve.core.exceptions import ErrorCode
 from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
-from launcher.engines.lmdeploy_failures import StatusError, no_answer, silent_end, too_long, translate
+from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
+from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
 from launcher.engines.text_stream import TextStream
+from launcher.errors import RequestError
 from launcher.memory import MemoryPlan
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
 from launcher.models.tiles import TileRule, count_tiles
-from launcher.presets import ChatSettings
 
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
 
 STOP_LIMIT_S = 5.0
 """For LMDeploy to take a cancelled request off the GPU: it ends with the token under way."""
-
-MIN_ANSWER_TOKENS = 32
-"""A session with less room than this behind the prompt is full."""
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "cancelled"}
 """LMDeploy's finish reasons; "error" comes as an exception."""
@@ -54,11 +52,13 @@ class _End:
 class RequestMaker:
     """What all requests of one pipeline share."""
 
-    def __init__(self, pipe: Pipeline, plan: MemoryPlan, template: ChatTemplate, chat: ChatSettings) -> None:
+    def __init__(
+        self, pipe: Pipeline, plan: MemoryPlan, template: ChatTemplate, stops: Sequence[str]
+    ) -> None:
         self.pipe = pipe
         self.plan = plan
         self.template = template
-        self.chat = chat
+        self.stops = stops
         self.tokenizer = pipe.async_engine.tokenizer.model.model  # transformers' own
         self.stop_token_ids = [
             self.tokenizer.convert_tokens_to_ids(template.turn_end),
@@ -74,7 +74,7 @@ class RequestMaker:
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
         """Tokens of the whole prompt, as LMDeploy counts them."""
-        prompt = build_prompt(request.messages, self.template, self.chat.system_prompt)
+        prompt = build_prompt(request.messages, self.template)
         pieces = split_at_pictures(prompt, self.template)
         return (
             1
@@ -124,11 +124,16 @@ class Request:
         The text is made from the token ids by the same code as the transformers engine's, stop texts
         included.
         """
-        started, first_token_s, said = time.perf_counter(), 0.0, False
-        stream = TextStream(self._maker.tokenizer, self._maker.chat.stop)
+        started, first_token_s, said, read_tokens = time.perf_counter(), 0.0, False, 0
+        stream = TextStream(self._maker.tokenizer, self._maker.stops)
         last: GenOut | None = None
         async for last in self.pieces():
-            text = "".join(stream.add(token) for token in last.token_ids or ())
+            text = ""
+            for token in last.token_ids or ():
+                text += stream.add(token)
+                read_tokens += 1
+                if stream.stopped:
+                    break
             first_token_s = first_token_s or time.perf_counter() - started
             if text:
                 said = said or bool(text.strip())
@@ -136,25 +141,27 @@ class Request:
             if stream.stopped:
                 break
         rest = stream.finish()
-        finish = self._finish(last, stopped=stream.stopped, said=said or bool(rest.strip()))
+        finish = self._finish(last, stopped=stream.stopped)
+        check_said(finish, said=said or bool(rest.strip()))
         usage = Usage(
             prompt_tokens=self._prepared.prompt_tokens,
             picture_tokens=self._prepared.picture_tokens,
-            new_tokens=last.generate_token_len if last else 0,
+            new_tokens=read_tokens,
             first_token_s=first_token_s,
             total_s=time.perf_counter() - started,
         )
         yield Chunk(rest, finish=finish, usage=usage)
 
-    @staticmethod
-    def _finish(last: GenOut | None, *, stopped: bool, said: bool) -> FinishReason:
-        """How the answer ended. Raises EngineError for an end without a reason, or without a word."""
-        if last is None or (last.finish_reason is None and not stopped):
+    def _finish(self, last: GenOut | None, *, stopped: bool) -> FinishReason:
+        """How the answer ended. Raises EngineError for an end without a reason."""
+        if stopped:
+            return "stop"
+        if last is None or last.finish_reason is None:
             raise silent_end()
-        finish = "stop" if stopped else FINISH[str(last.finish_reason)]
-        if not said and (finish == "stop" or (finish == "length" and last.generate_token_len == 0)):
-            raise no_answer()
-        return finish
+        finish = FINISH[str(last.finish_reason)]
+        if finish != "length":
+            return finish
+        return out_of_tokens(last.generate_token_len, self._request.options.max_new_tokens)
 
     async def stop(self) -> None:
         """Takes the request off the GPU if it is still there, and waits for that, within a bound."""
@@ -184,9 +191,7 @@ class Request:
 
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
-        messages = await asyncio.to_thread(
-            messages_for, self._request.messages, maker.template, maker.chat, maker.plan
-        )
+        messages = await asyncio.to_thread(messages_for, self._request.messages, maker.template, maker.plan)
         picture_tokens = maker.picture_tokens(messages)
         session = maker.pipe.session()
         try:
@@ -201,11 +206,13 @@ class Request:
                 raise
             prompt_tokens = maker.count_prompt(self._request, picture_tokens)
             raise too_long(prompt_tokens, picture_tokens, maker.plan.session_tokens) from error
-        room = maker.plan.session_tokens - prepared.input_token_len
-        if room < min(MIN_ANSWER_TOKENS, options.max_new_tokens):
+        try:
+            prepared.gen_config.max_new_tokens = answer_room(
+                prepared.input_token_len, picture_tokens, maker.plan.session_tokens, options.max_new_tokens
+            )
+        except RequestError:
             await session.async_close()
-            raise too_long(prepared.input_token_len, picture_tokens, maker.plan.session_tokens)
-        prepared.gen_config.max_new_tokens = min(options.max_new_tokens, room)
+            raise
         self._hand_over(_Prepared(prepared.input_token_len, picture_tokens))
         async for out in engine.generate(prepared):
             self._hand_over(out)

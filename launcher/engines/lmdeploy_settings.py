@@ -15,7 +15,6 @@ from launcher.images import load_picture
 from launcher.memory import BLOCK_TOKENS, MemoryPlan
 from launcher.messages import GenerationOptions, Message
 from launcher.models.prompts import ChatTemplate, build_prompt
-from launcher.presets import ChatSettings
 
 PYTORCH_RUNTIME_RATIO = 0.8
 """The PyTorch engine's blocks are counted by the plan; the ratio then only has to pass its own check of
@@ -84,7 +83,7 @@ def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int])
 
 
 def messages_for(
-    conversation: Sequence[Message], template: ChatTemplate, chat: ChatSettings, plan: MemoryPlan
+    conversation: Sequence[Message], template: ChatTemplate, plan: MemoryPlan
 ) -> list[dict[str, Any]]:
     """One message whose content is the whole prompt, its pictures in their places; for
     ``do_preprocess=False``.
@@ -95,11 +94,11 @@ def messages_for(
         RequestError: there are pictures, and the model reads text only.
         PictureError: a picture cannot be read.
     """
-    prompt = build_prompt(conversation, template, chat.system_prompt)
+    prompt = build_prompt(conversation, template)
     pictures = [path for message in conversation for path in message.pictures]
     if not pictures:
         return [{"role": "user", "content": prompt}]
-    pieces = prompt.split(f"{template.picture_open}{template.picture_token}{template.picture_close}")
+    pieces = prompt.split(template.picture)
     content: list[dict[str, Any]] = [{"type": "text", "text": pieces[0]}]
     for path, piece in zip(pictures, pieces[1:], strict=True):
         picture = {"data": load_picture(path), "max_dynamic_patch": plan.max_tiles}

@@ -1,5 +1,10 @@
 """How the next token is drawn: generation options as transformers' own logits processors, with a random
-source per answer."""
+source per answer.
+
+The repetition penalty counts the answer's own tokens, as LMDeploy's PyTorch engine and the models' makers
+count them: what the prompt says, a picture's tokens and the token that ends a turn are not held against the
+answer.
+"""
 
 from __future__ import annotations
 
@@ -38,10 +43,10 @@ class Sampler:
         else:
             self._random.manual_seed(options.seed)
 
-    def choose(self, ids: Tensor, logits: Tensor) -> int:
-        """The next token, from all tokens so far, int64 (1, n), and the logits of the next, (1,
+    def choose(self, answer_ids: Tensor, logits: Tensor) -> int:
+        """The next token, from the answer's tokens so far, int64 (1, n), and the logits of the next, (1,
         vocabulary)."""
-        scores: Tensor = self._processors(ids, logits.float())
+        scores: Tensor = self._processors(answer_ids, logits.float())
         if self._greedy:
             return int(scores.argmax(dim=-1))
         return int(torch.multinomial(scores.softmax(dim=-1), 1, generator=self._random))

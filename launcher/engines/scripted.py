@@ -18,11 +18,16 @@ writing.
     /print N            prints N lines of 1 KiB             /mute           ends without a last chunk
     /full MARK          raises OutOfMemory the first time, which leaves the file MARK
     /spawn              says the id of a process of its own /block GATE     blocks the loop until it opens
+    /asked              says the whole request as JSON, in a code block so that a page shows it as it is
+
+A token is a word; the session is the preset's ``memory.session_tokens``, and holds the last message's words
+and the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
@@ -30,16 +35,18 @@ import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
+from launcher.engines.endings import answer_room, out_of_tokens
 from launcher.errors import EngineError
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
 ALLOWED_BY = "LAUNCHER_SCRIPTED_ENGINE"
 """The environment variable that tests set to 1."""
 
-_SESSION_TOKENS = 1 << 20
+_AUTO_SESSION_TOKENS = 1 << 20
 
 
 ENDLESS_PAUSE_S = 0.01
@@ -67,6 +74,8 @@ class ScriptedEngine:
             )
         self._spec = spec
         self._progress: Progress = lambda _stage, _fraction: None
+        session_tokens = spec.preset.memory.session_tokens
+        self._session_tokens = _AUTO_SESSION_TOKENS if session_tokens == "auto" else session_tokens
         self._loads = 0
         self._bedtime = ""
 
@@ -82,7 +91,7 @@ class ScriptedEngine:
             pass
         load_s = time.monotonic() - begun_s
         return EngineFacts(
-            "scripted", self._spec.device, _SESSION_TOKENS, None, load_s, self._bedtime != "/sleepless"
+            "scripted", self._spec.device, self._session_tokens, None, load_s, self._bedtime != "/sleepless"
         )
 
     async def sleep(self) -> None:
@@ -96,20 +105,21 @@ class ScriptedEngine:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Plays the last message, a token a chunk, at most ``max_new_tokens``; pictures are named first."""
         begun_s = time.monotonic()
-        question = request.messages[-1]
+        question, wanted = request.messages[-1], request.options.max_new_tokens
+        room = answer_room(len(question.text.split()), 0, self._session_tokens, wanted)
         first_s = 0.0
         said = 0
         finish: FinishReason = "stop"
         for picture in question.pictures:
             yield Chunk(f"[{picture.name}] ")
-        async for token in self._play(question.text):
+        async for token in self._play(question.text, request):
             if token is None:
                 return
             first_s = first_s or time.monotonic() - begun_s
             said += 1
             yield Chunk(token)
-            if said == request.options.max_new_tokens:
-                finish = "length"
+            if said == room:
+                finish = out_of_tokens(said, wanted)
                 break
         usage = Usage(
             len(question.text.split()), len(question.pictures), said, first_s, time.monotonic() - begun_s
@@ -119,8 +129,11 @@ class ScriptedEngine:
     async def close(self) -> None:
         """Nothing is held."""
 
-    async def _play(self, script: str) -> AsyncGenerator[str | None, None]:
-        """The tokens of a script; None ends the answer without a last chunk."""
+    async def _play(
+        self, script: str, request: ChatRequest | None = None
+    ) -> AsyncGenerator[str | None, None]:
+        """The tokens of a script, which came with a request or is that of loading; None ends the answer
+        without a last chunk."""
         for line in script.splitlines():
             command, _, argument = line.partition(" ")
             if command == "/name":
@@ -133,6 +146,8 @@ class ScriptedEngine:
                     await asyncio.sleep(ENDLESS_PAUSE_S if command == "/endless" else 0)
             elif command in _ABOUT_SLEEP:
                 self._about_sleep(line)
+            elif command == "/asked":
+                yield f"\n\n```json\n{json.dumps(asdict(request), default=str) if request else None}\n```\n"
             elif command == "/held":
                 yield str(self._loads)
             elif command == "/spawn":

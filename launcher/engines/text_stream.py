@@ -23,7 +23,10 @@ class TextStream:
         """Whether a stop text came; nothing more follows."""
 
     def add(self, token_id: int) -> str:
-        """The text that can be shown now; may be empty. Special tokens have none."""
+        """The text that can be shown now; may be empty. Special tokens have none, nor has what comes after a
+        stop text."""
+        if self.stopped:
+            return ""
         pieces = self._tokenizer.convert_ids_to_tokens([token_id], skip_special_tokens=True)
         return self._pass("".join(self._decoder.add(piece) for piece in pieces if piece is not None))
 
@@ -40,7 +43,8 @@ class TextStream:
         complete = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
         if complete:
             self.stopped = True
-            return self._held[: min(complete)[1]]
+            shown, self._held = self._held[: min(complete)[1]], ""
+            return shown
         split = len(self._held) - self._longest_beginning()
         shown, self._held = self._held[:split], self._held[split:]
         return shown

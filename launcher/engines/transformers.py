@@ -21,15 +21,18 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoTokenizer, DynamicCache, GenerationConfig, PreTrainedTokenizerBase
 
+from launcher.chat_templates import template_of
+from launcher.checkpoints import facts_from_config
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
+from launcher.engines.endings import answer_room, check_said, out_of_tokens
 from launcher.engines.sampling import Sampler
 from launcher.engines.text_stream import TextStream
 from launcher.engines.transformers_models import LOADERS, LoadedModel, LoadRequest, read_config
 from launcher.errors import EngineError, OutOfMemory, RequestError
 from launcher.images import load_picture
-from launcher.messages import ChatRequest, Chunk, FinishReason, GenerationOptions, Usage
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
-from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
+from launcher.models.prompts import TEMPLATES, ChatTemplate, build_prompt, split_at_pictures
 
 # Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in
 # turn.
@@ -40,11 +43,13 @@ Result = TypeVar("Result")
 
 @dataclass(frozen=True, slots=True)
 class _Prompt:
-    """What the model reads. ``pixels`` are all pictures' tiles in reading order, None without pictures."""
+    """What the model reads. ``pixels`` are all pictures' tiles in reading order, None without pictures;
+    ``answer_room`` is how many tokens the answer may have."""
 
     ids: list[int]
     picture_tokens: int
     pixels: Tensor | None
+    answer_room: int
 
 
 class _Generation:
@@ -52,8 +57,8 @@ class _Generation:
 
     def __init__(self, model: Any, prompt: _Prompt, options: GenerationOptions) -> None:
         self._model = model
-        self._ids = torch.tensor([prompt.ids], device=model.device)
-        self._unread = self._ids
+        self._unread = torch.tensor([prompt.ids], device=model.device)
+        self._answer_ids = self._unread[:, :0]
         self._pixels = prompt.pixels
         self._cache = DynamicCache()
         self._sampler = Sampler(options, model.device)
@@ -70,9 +75,9 @@ class _Generation:
         logits = self._model(
             input_ids=self._unread, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **pictures
         ).logits
-        token_id = self._sampler.choose(self._ids, logits[:, -1])
-        self._unread = torch.tensor([[token_id]], device=self._ids.device)
-        self._ids = torch.cat([self._ids, self._unread], dim=1)
+        token_id = self._sampler.choose(self._answer_ids, logits[:, -1])
+        self._unread = torch.tensor([[token_id]], device=self._answer_ids.device)
+        self._answer_ids = torch.cat([self._answer_ids, self._unread], dim=1)
         return token_id
 
 
@@ -120,9 +125,9 @@ class TransformersEngine:
             prompt = await asyncio.to_thread(ready.read, request)
             generation = _Generation(ready.loaded.model, prompt, request.options)
             text = TextStream(ready.tokenizer, ready.stops)
-            new_tokens, first_token_s = 0, 0.0
-            finish: FinishReason = "length"
-            for _ in range(min(request.options.max_new_tokens, ready.session_tokens - len(prompt.ids))):
+            new_tokens, first_token_s, said = 0, 0.0, False
+            finish = out_of_tokens(prompt.answer_room, request.options.max_new_tokens)
+            for _ in range(prompt.answer_room):
                 token_id = await self._on_model(generation.next_token)
                 first_token_s = first_token_s or time.monotonic() - begun_s
                 if token_id in ready.stop_ids:
@@ -130,14 +135,17 @@ class TransformersEngine:
                     break
                 new_tokens += 1
                 if shown := text.add(token_id):
+                    said = said or bool(shown.strip())
                     yield Chunk(shown)
                 if text.stopped:
                     finish = "stop"
                     break
+            rest = text.finish()
+            check_said(finish, said=said or bool(rest.strip()))
             usage = Usage(
                 len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s
             )
-            yield Chunk(text.finish(), finish, usage)
+            yield Chunk(rest, finish, usage)
 
     async def sleep(self) -> None:
         """Raises NotImplementedError: its facts say that it does not sleep, as none of its models has to
@@ -177,11 +185,11 @@ class _Ready:
     """A loaded model with everything that turns a request into its prompt."""
 
     loaded: LoadedModel
+    template: ChatTemplate
     tokenizer: PreTrainedTokenizerBase
     session_tokens: int
     stop_ids: frozenset[int]
     stops: tuple[str, ...]
-    system_prompt: str
 
     def read(self, request: ChatRequest) -> _Prompt:
         """The request as the model reads it; opens the pictures.
@@ -192,9 +200,7 @@ class _Ready:
             PictureError: a picture cannot be read.
         """
         _check_asked(request)
-        pieces = split_at_pictures(
-            build_prompt(request.messages, self.loaded.template, self.system_prompt), self.loaded.template
-        )
+        pieces = split_at_pictures(build_prompt(request.messages, self.template), self.template)
         texts = [self._encode(piece) for piece in pieces]
         text_tokens = 1 + sum(map(len, texts))
         pictures, counts = [], list[int]()
@@ -202,7 +208,9 @@ class _Ready:
             counts.append(count)
             if sum(counts) < self.session_tokens:  # those beyond are only counted, for the message
                 pictures.append(picture)
-        self._check_room(text_tokens, sum(counts))
+        room = answer_room(
+            text_tokens + sum(counts), sum(counts), self.session_tokens, request.options.max_new_tokens
+        )
         ids = [self.tokenizer.bos_token_id, *texts[0]]
         for count, piece in zip(counts, texts[1:], strict=True):
             ids += [self._picture_id()] * count + piece
@@ -210,7 +218,7 @@ class _Ready:
         pixels = (
             torch.cat([reader.to_pixels(picture) for picture in pictures]) if reader and pictures else None
         )
-        return _Prompt(ids, sum(counts), pixels)
+        return _Prompt(ids, sum(counts), pixels, room)
 
     def _encode(self, text: str) -> list[int]:
         # The backend's own method: transformers' sets truncation and padding on it, which two threads may not
@@ -227,28 +235,6 @@ class _Ready:
         assert self.loaded.pictures is not None
         return self.loaded.pictures.token_id
 
-    def _check_room(self, text_tokens: int, picture_tokens: int) -> None:
-        total = text_tokens + picture_tokens
-        if total < self.session_tokens:
-            return
-        if picture_tokens:
-            raise RequestError(
-                "The conversation takes {total} tokens, {pictures} of them for pictures; this model's"
-                " session holds {session},"
-                " the answer included.",
-                hint="Clear the conversation, send fewer or smaller pictures, or shorten the question.",
-                total=total,
-                pictures=picture_tokens,
-                session=self.session_tokens,
-            )
-        raise RequestError(
-            "The conversation takes {total} tokens; this model's session holds {session}, the answer"
-            " included.",
-            hint="Clear the conversation or shorten the question.",
-            total=total,
-            session=self.session_tokens,
-        )
-
 
 def _check_asked(request: ChatRequest) -> None:
     last = request.messages[-1] if request.messages else None
@@ -262,25 +248,25 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     config = read_config(spec.folder)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)
-    memory, chat = spec.preset.memory, spec.preset.chat
+    memory = spec.preset.memory
     max_tiles = None if memory.max_tiles == "auto" else memory.max_tiles
     dtype = _dtype(spec.device, config.dtype)
+    template = TEMPLATES[template_of(facts_from_config(spec.folder))]
     loaded = LOADERS[config.architectures[0]](
-        LoadRequest(spec.folder, tokenizer, dtype, spec.device, max_tiles)
+        LoadRequest(spec.folder, tokenizer, template, dtype, spec.device, max_tiles)
     )
-    template = loaded.template if chat.template == "auto" else TEMPLATES[chat.template]
     report("warm-up", 0.9)
-    _Generation(loaded.model, _Prompt([tokenizer.bos_token_id], 0, None), GenerationOptions()).next_token()
+    _Generation(loaded.model, _Prompt([tokenizer.bos_token_id], 0, None, 1), GenerationOptions()).next_token()
     report("ready", 1.0)
     return _Ready(
-        LoadedModel(loaded.model, template, loaded.max_tokens, loaded.pictures),
+        loaded,
+        template,
         tokenizer,
         loaded.max_tokens
         if memory.session_tokens == "auto"
         else min(memory.session_tokens, loaded.max_tokens),
         _stop_ids(spec.folder, tokenizer, template.turn_end),
-        chat.stop,
-        chat.system_prompt,
+        spec.preset.chat.stop,
     )
 
 

@@ -1,5 +1,4 @@
-"""What the transformers engine needs of each architecture: how it loads, its chat template, and how it reads
-pictures."""
+"""What the transformers engine needs of each architecture: how it loads, and how it reads pictures."""
 
 from __future__ import annotations
 
@@ -15,7 +14,7 @@ from transformers import AutoConfig, PreTrainedTokenizerBase
 
 from launcher.errors import CheckpointError
 from launcher.models import internlm2, internvl2, xcomposer2
-from launcher.models.prompts import TEMPLATES, ChatTemplate
+from launcher.models.prompts import ChatTemplate
 from launcher.models.tiles import TileRule, count_tiles, cut_tiles, to_pixels
 
 
@@ -36,7 +35,6 @@ class LoadedModel:
     model."""
 
     model: Any
-    template: ChatTemplate
     max_tokens: int
     pictures: PictureReader | None = None
 
@@ -47,6 +45,7 @@ class LoadRequest:
 
     folder: Path
     tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate
     dtype: torch.dtype
     device: str
     max_tiles: int | None
@@ -55,15 +54,14 @@ class LoadRequest:
 def load_internlm2(request: LoadRequest) -> LoadedModel:
     """InternLM2ForCausalLM: text alone."""
     model = internlm2.load_model(request.folder, request.dtype, request.device)
-    return LoadedModel(model, TEMPLATES["internlm2"], model.config.max_position_embeddings)
+    return LoadedModel(model, model.config.max_position_embeddings)
 
 
 def load_internvl2(request: LoadRequest) -> LoadedModel:
     """InternVLChatModel: a picture is its tiles and a thumbnail."""
     config = internvl2.InternVLChatConfig.from_pretrained(request.folder)
     model = internvl2.load_model(request.folder, request.dtype, request.device)
-    template, rule = TEMPLATES["internvl2"], TileRule.of(config, request.max_tiles)
-    token_id = picture_token_id(request, template)
+    rule, token_id = TileRule.of(config, request.max_tiles), picture_token_id(request)
     model.config.image_token_id = token_id
     reader = PictureReader(
         token_id,
@@ -73,7 +71,7 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
         ),
         to_pixels=lambda picture: to_pixels(cut_tiles(picture, rule)),
     )
-    return LoadedModel(model, template, config.llm_config.max_position_embeddings, reader)
+    return LoadedModel(model, config.llm_config.max_position_embeddings, reader)
 
 
 def load_xcomposer2(request: LoadRequest) -> LoadedModel:
@@ -86,7 +84,7 @@ def load_xcomposer2(request: LoadRequest) -> LoadedModel:
         count_tokens=lambda _: int(config.picture_tokens),
         to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
     )
-    return LoadedModel(model, TEMPLATES["xcomposer2"], config.max_position_embeddings, reader)
+    return LoadedModel(model, config.max_position_embeddings, reader)
 
 
 LOADERS: dict[str, Callable[[LoadRequest], LoadedModel]] = {
@@ -125,18 +123,18 @@ def read_config(folder: Path) -> Any:
     return config
 
 
-def picture_token_id(request: LoadRequest, template: ChatTemplate) -> int:
+def picture_token_id(request: LoadRequest) -> int:
     """The id of the template's picture token.
 
     Raises:
         CheckpointError: the tokenizer does not have it as one token.
     """
-    token_id = request.tokenizer.convert_tokens_to_ids(template.picture_token)
+    token_id = request.tokenizer.convert_tokens_to_ids(request.template.picture_token)
     if not isinstance(token_id, int) or token_id == request.tokenizer.unk_token_id:
         raise CheckpointError(
             "{folder}: the tokenizer has no token {token}",
             hint="Download tokenizer.model and tokenizer_config.json again.",
             folder=request.folder,
-            token=template.picture_token,
+            token=request.template.picture_token,
         )
     return token_id

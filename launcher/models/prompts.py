@@ -1,9 +1,10 @@
 """Conversation -> prompt text with a place for each picture, per chat template; torch-free, so that any
 process can count it.
 
-The three templates are the published ones and what LMDeploy's chat template makes of the same settings. The
-text has no BOS: the tokenizer adds it. Each picture is one picture token; the engine puts as many in its
-place as the picture has.
+The templates are the published ones, each with its own turn separator: InternVL2 has none, its makers' later
+models and their text models have a newline. The text has no BOS: the tokenizer adds it. Each picture is one
+picture token; the engine puts as many in its place as the picture has. A conversation is written as it is
+given: whether the preset's system prompt stands in it is decided where it is made.
 
 Text that people (or earlier answers) wrote must not forge turns or pictures, and a tokenizer cannot tell it
 from ours once both are in one string. ``defuse`` therefore breaks every such token in it with a zero-width
@@ -15,12 +16,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import accumulate
 
 from launcher.errors import RequestError
 from launcher.messages import Message
 
-# What can open or close a turn, a picture place or the text itself, in any of the three vocabularies and in
+# What can open or close a turn, a picture place or the text itself, in any of the vocabularies and in
 # LMDeploy (<IMAGE_TOKEN>). <ref>, <box> and <quad> are InternVL2's grounding marks: people type them, and
 # they forge nothing.
 _MARKUP = re.compile(
@@ -32,19 +34,45 @@ _ZERO_WIDTH_SPACE = "\u200b"
 
 @dataclass(frozen=True, slots=True)
 class ChatTemplate:
-    """How a conversation is written down. ``picture_token`` is None for a text model."""
+    """How a conversation is written down.
+
+    ``turn_end`` is one token, which ends the model's own turn too; ``turn_separator`` stands between it and
+    the next turn. ``picture_token`` is None for a text model. ``picture_label``, with the picture's number in
+    the conversation, stands before each picture of a turn that has several. ``strips_answers``: answers are
+    told to the model without the blanks around them.
+    """
 
     turn_start: str
     turn_end: str
+    turn_separator: str = "\n"
     picture_open: str = ""
     picture_token: str | None = None
     picture_close: str = ""
+    picture_label: str = ""
+    strips_answers: bool = False
 
+    @property
+    def picture(self) -> str:
+        """What stands for one picture."""
+        return f"{self.picture_open}{self.picture_token}{self.picture_close}"
+
+
+_INTERNVL2 = ChatTemplate(
+    turn_start="<|im_start|>",
+    turn_end="<|im_end|>",
+    turn_separator="",
+    picture_open="<img>",
+    picture_token="<IMG_CONTEXT>",
+    picture_close="</img>\n",
+    picture_label="Image-{number}: ",
+    strips_answers=True,
+)
 
 TEMPLATES = {
     "internlm2": ChatTemplate("<|im_start|>", "<|im_end|>"),
-    "internvl2": ChatTemplate("<|im_start|>", "<|im_end|>", "<img>", "<IMG_CONTEXT>", "</img>\n"),
-    "xcomposer2": ChatTemplate("[UNUSED_TOKEN_146]", "[UNUSED_TOKEN_145]", "", "<ImageHere>", ""),
+    "internvl2": _INTERNVL2,
+    "internvl2_5": replace(_INTERNVL2, turn_separator="\n"),
+    "xcomposer2": ChatTemplate("[UNUSED_TOKEN_146]", "[UNUSED_TOKEN_145]", picture_token="<ImageHere>"),
 }
 """The templates by the names that presets use."""
 
@@ -55,9 +83,8 @@ def defuse(text: str) -> str:
     return _MARKUP.sub(lambda match: match[0][0] + _ZERO_WIDTH_SPACE + match[0][1:], text)
 
 
-def build_prompt(messages: Sequence[Message], template: ChatTemplate, system_prompt: str = "") -> str:
-    """The conversation up to where the assistant speaks. ``system_prompt`` stands in when the conversation
-    has none.
+def build_prompt(messages: Sequence[Message], template: ChatTemplate) -> str:
+    """The conversation up to where the assistant speaks.
 
     Raises:
         RequestError: there are pictures, and the template has no place for them.
@@ -67,16 +94,18 @@ def build_prompt(messages: Sequence[Message], template: ChatTemplate, system_pro
             "This model reads text only; the conversation has a picture",
             hint="Take the picture out, or ask a model that reads pictures.",
         )
-    if messages and messages[0].role != "system" and system_prompt:
-        messages = (Message("system", system_prompt), *messages)
-    turns = [_turn(message, template) for message in messages]
+    before = accumulate((len(message.pictures) for message in messages), initial=0)
+    turns = [_turn(message, template, number) for message, number in zip(messages, before, strict=False)]
     return "".join(turns) + f"{template.turn_start}assistant\n"
 
 
-def _turn(message: Message, template: ChatTemplate) -> str:
-    picture = f"{template.picture_open}{template.picture_token}{template.picture_close}"
-    content = picture * len(message.pictures) + defuse(message.text)
-    return f"{template.turn_start}{message.role}\n{content}{template.turn_end}\n"
+def _turn(message: Message, template: ChatTemplate, pictures_before: int) -> str:
+    label = template.picture_label if len(message.pictures) > 1 else ""
+    numbers = range(pictures_before + 1, pictures_before + 1 + len(message.pictures))
+    pictures = "".join(label.format(number=number) + template.picture for number in numbers)
+    told = message.text.strip() if template.strips_answers and message.role == "assistant" else message.text
+    start, end = f"{template.turn_start}{message.role}\n", template.turn_end + template.turn_separator
+    return start + pictures + defuse(told) + end
 
 
 def split_at_pictures(prompt: str, template: ChatTemplate) -> list[str]:

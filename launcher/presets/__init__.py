@@ -13,6 +13,7 @@ from launcher.presets.schema import (
     GenerationSettings,
     MemorySettings,
     Preset,
+    TemplateName,
     json_schema,
 )
 
@@ -25,6 +26,7 @@ __all__ = [
     "GenerationSettings",
     "MemorySettings",
     "Preset",
+    "TemplateName",
     "default_folder",
     "json_schema",
     "read_presets",

@@ -16,6 +16,7 @@ from pydantic_core import CoreSchema
 from launcher.messages import GenerationOptions
 
 Auto = Literal["auto"]
+TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2"]
 EngineName = Literal["auto", "turbomind", "pytorch", "transformers", "scripted"]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
@@ -31,7 +32,7 @@ Source = Annotated[
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
 class BilingualText(_Section):
@@ -80,11 +81,13 @@ class MemorySettings(_Section):
 class ChatSettings(_Section):
     """How a conversation is written down for the model."""
 
-    template: Literal["auto", "internlm2", "internvl2", "xcomposer2"] = Field(
-        default="auto", description="Form of the prompt; auto: the architecture's own."
+    template: TemplateName | Auto = Field(
+        default="auto", description="Form of the prompt; auto: the checkpoint's own."
     )
     system_prompt: str = Field(
-        default="", description="What the model is told before every conversation; empty: nothing."
+        default="",
+        description="What the model is told before a conversation, unless a person says"
+        " otherwise; empty: nothing.",
     )
     stop: tuple[Text, ...] = Field(
         default=(), description="Texts that end an answer, beside the model's own end token."
@@ -107,7 +110,7 @@ class GenerationSettings(_Section):
         default=0, description="Draw from this many likeliest tokens; 0: no limit."
     )
     repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = Field(
-        default=1.0, description="Above 1: tokens already used become less likely."
+        default=1.0, description="Above 1: tokens that the answer has used become less likely."
     )
 
     def options(self) -> GenerationOptions:

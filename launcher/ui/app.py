@@ -17,6 +17,7 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
 from launcher.ui.headers import SafeHeaders
 from launcher.ui.locales import ChineseLocales
+from launcher.ui.named_errors import NamedErrors
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
@@ -100,7 +101,9 @@ def launch_page(page: Page, host: str, port: int) -> None:
         i18n=page.texts,
         theme=page_theme(),
         css=PAGE_CSS,
-        app_kwargs={"middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales)]},
+        app_kwargs={
+            "middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales), Middleware(NamedErrors)]
+        },
     )
 
 

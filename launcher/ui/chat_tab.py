@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,11 +12,12 @@ from typing import Any
 
 import gradio as gr
 
-from launcher.errors import EngineError, LauncherError
-from launcher.messages import GenerationOptions
+from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.presets import Preset
-from launcher.ui.conversation import Bubbles, Settings, Typed
+from launcher.ui.conversation import Bubbles, Typed
 from launcher.ui.handlers import ChatHandlers, PageUpdate
+from launcher.ui.program_question import question_input
+from launcher.ui.settings import settings_inputs, to_settings
 from launcher.ui.shown_text import html_lines
 from launcher.ui.texts import Language, language_of, say_error
 from launcher.workers.manager import Manager
@@ -36,9 +37,6 @@ picture here."""
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own
 endpoint."""
-
-_NO_SEED = -1
-"""Gradio shows an empty number as 0, which is a seed."""
 
 _ERROR_SHOWN_S = 30
 """Long enough to copy a command from; a model that has failed keeps its error in the status line."""
@@ -96,7 +94,7 @@ def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Tran
     box = _question_box(preset, translate)
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False)
-        settings = _settings(preset, translate)
+        settings = settings_inputs(preset, translate)
     parts = _Parts(chatbot, box, cost, settings)
     _wire_page(parts, handlers)
     _wire_program(parts, handlers)
@@ -146,34 +144,6 @@ def _question_box(preset: Preset, translate: Translate) -> gr.MultimodalTextbox:
     )
 
 
-def _settings(preset: Preset, translate: Translate) -> list[Any]:
-    own = preset.generation
-    system_prompt = gr.Textbox(
-        preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8
-    )
-    with gr.Row():
-        longest = gr.Slider(
-            1, max(4096, own.max_new_tokens), own.max_new_tokens, step=1, label=translate("max_new_tokens")
-        )
-        heat = gr.Slider(
-            0,
-            2,
-            own.temperature,
-            step=0.05,
-            label=translate("temperature"),
-            info=translate("temperature_info"),
-        )
-    with gr.Row():
-        top_p = gr.Slider(0.01, 1, own.top_p, step=0.01, label=translate("top_p"))
-        top_k = gr.Slider(
-            0, max(200, own.top_k), own.top_k, step=1, label=translate("top_k"), info=translate("top_k_info")
-        )
-    with gr.Row():
-        penalty = gr.Slider(0.5, 2, own.repetition_penalty, step=0.01, label=translate("repetition_penalty"))
-        seed = gr.Number(_NO_SEED, precision=0, label=translate("seed"), info=translate("seed_info"))
-    return [system_prompt, longest, heat, top_p, top_k, penalty, seed]
-
-
 def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
     chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.cost]
 
@@ -181,7 +151,9 @@ def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
         request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any
     ) -> AsyncGenerator[Update, None]:
         language = _language(request)
-        updates = handlers.ask(_session(request), _typed(message), bubbles, _to_settings(settings), language)
+        updates = handlers.ask(
+            _session(request), _typed(message), bubbles, to_settings(settings, handlers.preset), language
+        )
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
@@ -197,7 +169,9 @@ def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
         request: gr.Request, bubbles: Bubbles, *settings: Any
     ) -> AsyncGenerator[Update, None]:
         language = _language(request)
-        updates = handlers.ask_again(_session(request), bubbles, _to_settings(settings), language)
+        updates = handlers.ask_again(
+            _session(request), bubbles, to_settings(settings, handlers.preset), language
+        )
         async with aclosing(_in_page(updates, parts, language)) as changes:
             async for change in changes:
                 yield change
@@ -232,12 +206,14 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     kept."""
 
     async def chat(  # noqa: PLR0917 - their names are the endpoint's parameters
-        message: Any, system_prompt: str, max_new_tokens: int, temperature: float, top_p: float, top_k: int,
-        repetition_penalty: float, seed: int | None, request: gr.Request,
+        message: Typed | RequestError, system_prompt: Any, max_new_tokens: Any, temperature: Any,
+        top_p: Any, top_k: Any, repetition_penalty: Any, seed: Any, request: gr.Request,
     ) -> AsyncGenerator[str, None]:  # fmt: skip
         settings = (system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
         try:
-            async with aclosing(handlers.answer(_typed(message), _to_settings(settings))) as texts:
+            if isinstance(message, RequestError):
+                raise message
+            async with aclosing(handlers.answer(message, to_settings(settings, handlers.preset))) as texts:
                 async for text in texts:
                     yield text
         except LauncherError as error:
@@ -249,7 +225,7 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     answer = gr.Textbox(visible=False, label="answer")
     never_clicked.click(
         chat,
-        [parts.box, *parts.settings],
+        [question_input(), *parts.settings],
         answer,
         api_name=handlers.preset.api_name,
         api_description=f"Ask {handlers.preset.name} one question. Streams the text so far; the last is the"
@@ -291,19 +267,6 @@ def _typed(message: Any) -> Typed:
 
 def _example(value: Any) -> dict[str, Any]:
     return {"text": value.get("text"), "files": [file["path"] for file in value.get("files") or ()]}
-
-
-def _to_settings(values: Sequence[Any]) -> Settings:
-    system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed = values
-    options = GenerationOptions(
-        max_new_tokens=int(max_new_tokens),
-        temperature=float(temperature),
-        top_p=float(top_p),
-        top_k=int(top_k),
-        repetition_penalty=float(repetition_penalty),
-        seed=None if seed is None or seed < 0 else int(seed),
-    )
-    return Settings(system_prompt or "", options)
 
 
 def _language(request: gr.Request) -> Language:

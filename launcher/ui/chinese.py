@@ -53,6 +53,32 @@ ZH = {
     "The answer reached its limit of {tokens} tokens: raise it under Advanced.": (
         "回答达到 {tokens} 个 token 的上限，可在“高级设置”中调大。"
     ),
+    "The answer was cut off: with the conversation it fills this model's session of {session} tokens. Clear the conversation or shorten the question.": (
+        "回答被截断：对话和回答已占满这个模型的会话（{session} 个 token）。请清空对话或缩短问题。"
+    ),
+    # settings
+    "{name} cannot be {value}": "{name} 不能是 {value}",
+    "It is a text.": "应为文本。",
+    'It is an object: {{"text": "…", "files": […]}}, its files uploaded before.': (
+        '应为对象：{{"text": "…", "files": […]}}，其中的文件须先上传。'
+    ),
+    "The request cannot be read, or something went wrong on the server.": "请求无法读取，或服务器内部出错。",
+    "{address} lists what the endpoint takes, in order; the terminal that runs the page says more.": (
+        "{address} 按顺序列出该接口的参数；详细信息见运行本页面的终端。"
+    ),
+    "It is a whole number from {low} to {high}.": "应为 {low} 到 {high} 的整数。",
+    "It is a number from {low} to {high}.": "应为 {low} 到 {high} 的数。",
+    "It is a number above {low}, at most {high}.": "应为大于 {low}、不超过 {high} 的数。",
+    "It is a whole number from 0 to {high}, or -1, which draws every answer anew.": (
+        "应为 0 到 {high} 的整数；-1 表示每次结果不同。"
+    ),
+    "system_prompt": "系统提示词（system_prompt）",
+    "max_new_tokens": "回答最长 token 数（max_new_tokens）",
+    "temperature": "温度（temperature）",
+    "top_p": "Top p（top_p）",
+    "top_k": "Top k（top_k）",
+    "repetition_penalty": "重复惩罚（repetition_penalty）",
+    "seed": "随机种子（seed）",
     # words that fill a sentence
     "cpu": "CPU",
     "There is no GPU for this model: it runs on the CPU and answers slowly.": (

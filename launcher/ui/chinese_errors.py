@@ -88,6 +88,25 @@ CHECKPOINTS = {
     ),
 }
 
+CHAT_TEMPLATES = {
+    "{architecture} in {folder} was trained on the prompt form {form}, which the launcher cannot write": (
+        "{folder} 中的 {architecture} 是按提示词格式 {form} 训练的，启动器不会这种格式"
+    ),
+    "It can write {known}.": "它会的格式有：{known}。",
+    "{name}: kind is vision, but {architecture} in {folder} reads text alone": (
+        "{name}：预设写的是 kind: vision，但 {folder} 中的 {architecture} 只处理文字"
+    ),
+    "Write `kind: text` in the preset, or name a model for pictures in its sources.": (
+        "请在预设中写 `kind: text`，或在 sources 中给出支持图片的模型。"
+    ),
+    "{name}: chat.template is {wanted}, but {architecture} in {folder} was trained on {own}": (
+        "{name}：预设写的是 chat.template: {wanted}，但 {folder} 中的 {architecture} 是按 {own} 训练的"
+    ),
+    "Write `template: {own}` below `chat:` in the preset, or take the line out.": (
+        "请把预设中 `chat:` 下改为 `template: {own}`，或删去这一行。"
+    ),
+}
+
 MACHINE = {
     "The NVIDIA driver does not answer: {reason}": "NVIDIA 驱动没有响应：{reason}",
     "Type nvidia-smi: it should list the GPU. After a driver update the machine must be restarted.": (
@@ -384,4 +403,14 @@ WORKERS = {
     "This is a defect; please report it.": "这是缺陷，请报告。",
 }
 
-ERRORS = {**PICTURES, **FOLDERS, **CHECKPOINTS, **MACHINE, **READINESS, **ENGINES, **MODELS, **WORKERS}
+ERRORS = {
+    **PICTURES,
+    **FOLDERS,
+    **CHECKPOINTS,
+    **CHAT_TEMPLATES,
+    **MACHINE,
+    **READINESS,
+    **ENGINES,
+    **MODELS,
+    **WORKERS,
+}

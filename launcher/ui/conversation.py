@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from launcher.messages import ChatRequest, GenerationOptions, Message
+from launcher.errors import RequestError
+from launcher.messages import ChatRequest, GenerationOptions, Message, system_turn, well_formed
 from launcher.ui.shown_text import answer_as_given, answer_as_shown, typed_as_given, typed_as_shown
 
 Bubbles = list[dict[str, Any]]
@@ -23,18 +24,24 @@ bubble."""
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """What stands in the question box."""
+    """What stands in the question box. Its text is well formed: half a character that a program sent could
+    not be shown."""
 
     text: str = ""
     pictures: tuple[Path, ...] = ()
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", well_formed(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the page's advanced settings say."""
+    """What the page's advanced settings say, or why that cannot be used: ``to_request`` raises the
+    ``refusal``."""
 
     system_prompt: str
     options: GenerationOptions
+    refusal: RequestError | None = None
 
 
 def asked(bubbles: Bubbles, typed: Typed) -> Bubbles:
@@ -72,11 +79,16 @@ def merged(first: Typed, second: Typed) -> Typed:
 
 def to_request(bubbles: Bubbles, typed: Typed, settings: Settings) -> ChatRequest:
     """The conversation so far and the question, for an engine. Questions that were never answered are left
-    out."""
-    messages = [Message("system", settings.system_prompt)] if settings.system_prompt.strip() else []
-    messages += _turns(bubbles)
-    messages.append(Message("user", typed.text, typed.pictures))
-    return ChatRequest(tuple(messages), settings.options)
+    out.
+
+    Raises:
+        RequestError: the settings cannot be used.
+    """
+    if settings.refusal is not None:
+        raise settings.refusal
+    question = Message("user", typed.text, typed.pictures)
+    messages = (*system_turn(settings.system_prompt), *_turns(bubbles), question)
+    return ChatRequest(messages, settings.options)
 
 
 def _picture(path: Path) -> dict[str, Any]:

@@ -32,6 +32,13 @@ _CLOSE_AT_HAND = {
 }
 
 
+_CUT_OFF = {
+    "length": "The answer reached its limit of {tokens} tokens: raise it under Advanced.",
+    "session_full": "The answer was cut off: with the conversation it fills this model's session of {session}"
+    " tokens. Clear the conversation or shorten the question.",
+}
+
+
 def render(status: ModelStatus, language: Language, uses: Iterable[DeviceUse] = ()) -> str:
     """The line for a state, and what is held of the devices on which models have a plan."""
     parts = [html.escape(_sentence(status, language))]
@@ -92,10 +99,7 @@ def _cost(last: Chunk, language: Language) -> str:
         return ""
     values = {"tokens": usage.new_tokens, "total_s": usage.total_s, "first_s": usage.first_token_s}
     cost = say("{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.", language, values)
-    if last.finish != "length":
-        return cost
-    return (
-        cost
-        + " "
-        + say("The answer reached its limit of {tokens} tokens: raise it under Advanced.", language, values)
-    )
+    if last.finish in _CUT_OFF:
+        session_tokens = usage.prompt_tokens + usage.new_tokens
+        return f"{cost} {say(_CUT_OFF[last.finish], language, {**values, 'session': session_tokens})}"
+    return cost

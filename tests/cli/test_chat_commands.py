@@ -22,14 +22,15 @@ from launcher.cli.chat_commands import (
     ShowHelp,
     ShowStats,
     changed,
-    option_names,
     parse,
 )
 from launcher.errors import RequestError
 from launcher.messages import GenerationOptions
 from launcher.presets import GenerationSettings
+from launcher.settings import OPTION_NAMES
 
 OPTIONS = GenerationOptions()
+SEEDS = "It is a whole number from 0 to 9223372036854775807, or -1, which draws every answer anew."
 
 
 @given(st.text().filter(lambda text: text.strip() not in ("", "exit") and not text.startswith("/")))
@@ -116,6 +117,8 @@ def test_the_help_names_every_command() -> None:
         ("repetition_penalty", "1.5", 1.5),
         ("seed", "7", 7),
         ("seed", "none", None),
+        ("seed", "-1", None),
+        ("seed", str(2**63 - 1), 2**63 - 1),
     ],
 )
 def test_an_option_is_set_and_the_others_stay(name: str, value: str, becomes: float | None) -> None:
@@ -133,8 +136,10 @@ def test_an_option_is_set_and_the_others_stay(name: str, value: str, becomes: fl
         ("top_p", "0", "It is a number above 0, at most 1."),
         ("max_new_tokens", "1.5", "It is a whole number from 1 to 32768."),
         ("max_new_tokens", "0", "It is a whole number from 1 to 32768."),
-        ("seed", "-1", "It is a whole number of at most 18 digits, or none."),
-        ("seed", "9" * 19, "It is a whole number of at most 18 digits, or none."),
+        ("seed", "-2", SEEDS),
+        ("seed", "1.5", SEEDS),
+        ("seed", str(2**63), SEEDS),
+        ("seed", "9" * 5000, SEEDS),
         (
             "heat",
             "1",
@@ -149,6 +154,4 @@ def test_a_value_out_of_range_names_the_range(name: str, value: str, hint: str) 
 
 
 def test_every_option_of_a_preset_can_be_set() -> None:
-    assert (
-        {*GenerationSettings.model_fields, "seed"} == set(option_names()) == set(GenerationOptions.__slots__)
-    )
+    assert {*GenerationSettings.model_fields, "seed"} == {*OPTION_NAMES} == {*GenerationOptions.__slots__}

@@ -30,15 +30,17 @@ from launcher.engines.lmdeploy_settings import chat_template_config, turbomind_c
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.models.prompts import TEMPLATES
 from launcher.models.tiles import to_pixels
-from launcher.presets import ChatSettings, MemorySettings
+from launcher.presets import MemorySettings
 from launcher.sizes import model_sizes
 
 
 @dataclass
 class Script:
-    """What the back half answers: token ids one at a time, then an end. It remembers what it was asked."""
+    """What the back half answers: token ids, ``at_once`` in a piece, then an end. It remembers what it was
+    asked."""
 
     tokens: Sequence[int] = ()
+    at_once: int = 1
     end: ResponseType = ResponseType.FINISH
     wait_before_end: bool = False
     error: Exception | None = None
@@ -60,10 +62,12 @@ class ScriptedHandle:
         self._cancelled.clear()
         script.asked.append({"input_ids": input_ids, "gen_config": gen_config, **rest})
         tokens = list(script.tokens[: gen_config.max_new_tokens])
-        last = tokens[-1:] if script.end is ResponseType.FINISH and not script.wait_before_end else []
-        for token in tokens[: len(tokens) - len(last)]:
+        pieces = [tokens[at : at + script.at_once] for at in range(0, len(tokens), script.at_once)]
+        ends_well = script.end is ResponseType.FINISH and not script.wait_before_end
+        last = pieces.pop() if pieces and ends_well else []
+        for piece in pieces:
             await asyncio.sleep(0)
-            yield EngineOutput(ResponseType.SUCCESS, [token])
+            yield EngineOutput(ResponseType.SUCCESS, piece)
         if script.wait_before_end:
             await self._cancelled.wait()
             yield EngineOutput(ResponseType.CANCEL, [])
@@ -129,7 +133,7 @@ class Encoder(ImageEncoder):  # type: ignore[misc]
 class Stand:
     """The parts of an LMDeploy Pipeline that a request touches, and the RequestMaker over it."""
 
-    def __init__(self, folder: Path, script: Script, chat: ChatSettings, **memory: Any) -> None:
+    def __init__(self, folder: Path, script: Script, stops: Sequence[str] = (), **memory: Any) -> None:
         models.register()
         architecture, config = get_model_arch(str(folder))
         template = TEMPLATES["internvl2" if architecture == "InternVLChatModel" else "internlm2"]
@@ -149,7 +153,7 @@ class Stand:
             self.async_engine.prompt_processor = self._picture_processor(folder, config)
         self.internal_thread = _EventLoopThread(daemon=True)
         self.async_engine.start_loop(self.internal_thread.loop, use_async_api=False)
-        self.requests = RequestMaker(self, self.plan, template, chat)  # type: ignore[arg-type]
+        self.requests = RequestMaker(self, self.plan, template, stops)  # type: ignore[arg-type]
 
     def _picture_processor(self, folder: Path, config: Any) -> MultimodalProcessor:
         model = VisionModel(str(folder), hf_config=config, backend="turbomind")

@@ -4,7 +4,7 @@ GPU."""
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,8 +13,7 @@ import pytest
 from PIL import Image
 
 from launcher.errors import EngineError, LauncherError, PictureError, RequestError
-from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
-from launcher.presets import ChatSettings
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
 from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
 
 if find_spec("lmdeploy") is None:
@@ -47,9 +46,9 @@ def stand(folders: dict[str, Path]) -> Iterator[Maker]:
     made: list[Stand] = []
 
     def make(
-        kind: str = "text", chat: ChatSettings | None = None, script: Script | None = None, **memory: object
+        kind: str = "text", stops: Sequence[str] = (), script: Script | None = None, **memory: object
     ) -> Stand:
-        made.append(Stand(folders[kind], script or Script(), chat or ChatSettings(), **memory))
+        made.append(Stand(folders[kind], script or Script(), stops, **memory))
         return made[-1]
 
     yield make
@@ -93,16 +92,17 @@ async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
 
 @pytest.mark.parametrize("system", ["", "你是一个助手。"])
 async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, system: str) -> None:
-    here = stand(chat=ChatSettings(system_prompt=system))
-    here.script.tokens = [end_token(here) - 20, end_token(here)]
+    here = stand()
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
     talk = (
+        *system_turn(system),
         Message("user", "Hello <|im_end|> </s>"),
         Message("assistant", "你好世界"),
         Message("user", "again  and\nagain"),
     )
     await answer(here, talk)
     ids = here.script.asked[0]["input_ids"]
-    assert ids == here.tokenizer.encode(build_prompt(talk, TEMPLATES["internlm2"], system))
+    assert ids == here.tokenizer.encode(build_prompt(talk, TEMPLATES["internlm2"]))
     assert ids.count(here.tokenizer.bos_token_id) == 1
 
 
@@ -110,9 +110,10 @@ async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: M
     wide, tall = tmp_path / "wide.png", tmp_path / "tall.png"
     Image.new("RGB", (900, 600), "red").save(wide)
     Image.new("RGB", (30, 28), "blue").save(tall)
-    here = stand("vision", chat=ChatSettings(system_prompt="system"))
-    here.script.tokens = [end_token(here) - 20, end_token(here)]
+    here = stand("vision")
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
     talk = (
+        Message("system", "system"),
         Message("user", "What <IMG_CONTEXT> is it?", (wide, tall)),
         Message("assistant", "red"),
         Message("user", "again", (tall,)),
@@ -121,7 +122,7 @@ async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: M
     asked = here.script.asked[0]
     place = here.tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
     tiles = [7, 1, 1]  # 3 x 2 and a thumbnail; a picture of about one tile has no thumbnail
-    pieces = split_at_pictures(build_prompt(talk, TEMPLATES["internvl2"], "system"), TEMPLATES["internvl2"])
+    pieces = split_at_pictures(build_prompt(talk, TEMPLATES["internvl2"]), TEMPLATES["internvl2"])
     expected = [here.tokenizer.bos_token_id]
     for count, piece in zip([0, *tiles], pieces, strict=True):
         expected += [place] * 4 * count + here.tokenizer.encode(piece, add_special_tokens=False)
@@ -135,7 +136,7 @@ async def test_a_picture_is_cut_into_no_more_tiles_than_planned(stand: Maker, tm
     large = tmp_path / "large.png"
     Image.new("RGB", (400, 300), "red").save(large)
     here = stand("vision", max_tiles=4)
-    here.script.tokens = [end_token(here) - 20, end_token(here)]
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
     await answer(here, user("Describe it.", large))
     assert len(here.script.asked[0]["multimodal"][0]["pixel_values"]) <= 5
 
@@ -145,7 +146,7 @@ async def test_an_answer_never_passes_the_session(stand: Maker) -> None:
     here.script.tokens = [here.tokenizer.encode("dog", add_special_tokens=False)[0]] * 2000
     chunks = await answer(here, user("Hello"), max_new_tokens=2000)
     config = here.script.asked[0]["gen_config"]
-    assert chunks[-1].finish == "length"
+    assert chunks[-1].finish == "session_full"
     assert len(here.script.asked[0]["input_ids"]) + config.max_new_tokens <= here.plan.session_tokens == 900
 
 
@@ -257,12 +258,27 @@ async def test_a_picture_for_a_text_model_is_refused(stand: Maker, tmp_path: Pat
         await answer(stand(), user("Describe it.", picture))
 
 
-async def test_stop_texts_end_an_answer_and_are_not_shown(stand: Maker) -> None:
-    here = stand(chat=ChatSettings(stop=("over the",)))
-    here.script.tokens = [
-        *here.tokenizer.encode("The quick brown fox jumps over the lazy dog", add_special_tokens=False),
-        end_token(here),
-    ]
+@pytest.mark.parametrize("wanted", [1, 40, 800])
+async def test_an_answer_that_was_cut_off_says_by_what(stand: Maker, wanted: int) -> None:
+    here = stand(session_tokens=800)
+    here.script.tokens = [here.tokenizer.encode("dog", add_special_tokens=False)[0]] * 2000
+    last = (await answer(here, user("Hello"), max_new_tokens=wanted))[-1]
+    assert last.usage is not None
+    if wanted == 800:
+        assert last.finish == "session_full"
+        assert last.usage.prompt_tokens + last.usage.new_tokens == 800
+    else:
+        assert (last.finish, last.usage.new_tokens) == ("length", wanted)
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+@pytest.mark.parametrize("stop", ["over the", "ver", "o", "lazy dog", "never"])
+async def test_stop_texts_end_an_answer_however_its_tokens_come(
+    stand: Maker, at_once: int, stop: str
+) -> None:
+    here = stand(stops=(stop,), script=Script(at_once=at_once))
+    text = "The quick brown fox jumps over the lazy dog, over the lazy dog"
+    here.script.tokens = [*here.tokenizer.encode(text, add_special_tokens=False), end_token(here)]
     chunks = await answer(here, user("Hello"))
-    assert "".join(chunk.text for chunk in chunks) == "The quick brown fox jumps "
+    assert "".join(chunk.text for chunk in chunks) == text.partition(stop)[0]
     assert chunks[-1].finish == "stop"

@@ -20,12 +20,9 @@ class Pieces:
 
 
 def streamed(text: str, stops: tuple[str, ...]) -> tuple[list[str], bool]:
+    """All tokens go in, also those after a stop text: an engine may hand over several at once."""
     stream = TextStream(Pieces(), stops)
-    shown = []
-    for token_id in PROCESSOR.encode(text):
-        shown.append(stream.add(token_id))
-        if stream.stopped:
-            break
+    shown = [stream.add(token_id) for token_id in PROCESSOR.encode(text)]
     return [*shown, stream.finish()], stream.stopped
 
 
@@ -53,6 +50,23 @@ def test_a_stop_text_across_tokens_is_never_shown_in_part() -> None:
     shown, stopped = streamed("say STOP now", ("STOP",))
     assert ("".join(shown), stopped) == ("say ", True)
     assert not any("S" in part for part in shown)
+
+
+@given(
+    tokens=st.lists(st.sampled_from([*PROCESSOR.encode("ab哈🦊 \nThe quick brown fox"), 3 + 0xE4, 3 + 0x92])),
+    stops=st.lists(
+        st.sampled_from(["a", "ab", "uic", "\ufffd", "哈\ufffd", "k b", " ", "\n", "🦊T"]), max_size=3
+    ),
+)
+def test_an_answer_is_its_whole_text_up_to_the_first_stop(tokens: list[int], stops: list[str]) -> None:
+    """Also where a stop text lies inside one token's piece, or becomes complete as the answer ends."""
+    whole = TextStream(Pieces())
+    text = "".join(map(whole.add, tokens)) + whole.finish()
+    stream = TextStream(Pieces(), stops)
+    shown = "".join(map(stream.add, tokens)) + stream.finish()
+    complete = [(text.index(stop) + len(stop), text.index(stop)) for stop in stops if stop in text]
+    assert shown == text[: min(complete)[1] if complete else len(text)]
+    assert stream.stopped == bool(complete)
 
 
 def test_special_tokens_have_no_text_and_half_a_character_ends_as_a_mark() -> None:

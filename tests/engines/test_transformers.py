@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models import internlm2, internvl2, register, xcomposer2
 from launcher.models.tiles import TileRule, cut_tiles, to_pixels
 from launcher.presets import BilingualText, ChatSettings, MemorySettings, Preset
-from tests.models.tiny import piece_count, write_internlm2, write_internvl2, write_xcomposer2
+from tests.models.tiny import TEXT, piece_count, write_internlm2, write_internvl2, write_xcomposer2
 
 SYSTEM = "Be kind."
 
@@ -56,7 +57,7 @@ def preset(kind: str, memory: MemorySettings | None = None, chat: ChatSettings |
         kind="vision" if kind == "vision" else "text",
         sources=("/somewhere",),
         memory=memory or MemorySettings(),
-        chat=chat or ChatSettings(system_prompt=SYSTEM),
+        chat=chat or ChatSettings(system_prompt="This is the preset's."),
     )
 
 
@@ -84,8 +85,15 @@ async def vision_engine(vision_folder: Path) -> AsyncIterator[TransformersEngine
 
 def ask(text: str, *pictures: Path, **options: float | int | None) -> ChatRequest:
     return ChatRequest(
-        (Message("user", text, pictures),), GenerationOptions(**{"max_new_tokens": 12, **options})
-    )  # type: ignore[arg-type]
+        (Message("system", SYSTEM), Message("user", text, pictures)),
+        GenerationOptions(**{"max_new_tokens": 12, **options}),  # type: ignore[arg-type]
+    )
+
+
+def short(text: str, **options: float | int | None) -> ChatRequest:
+    """A request without a system message."""
+    request = ask(text, **options)
+    return replace(request, messages=request.messages[1:])
 
 
 async def answer(engine: TransformersEngine, request: ChatRequest) -> list[Chunk]:
@@ -96,9 +104,9 @@ def text_of(chunks: list[Chunk]) -> str:
     return "".join(chunk.text for chunk in chunks)
 
 
-def prompt_of(question: str, picture_marks: str = "") -> str:
-    turns = (f"system\n{SYSTEM}", f"user\n{picture_marks}{question}")
-    return "".join(f"<|im_start|>{turn}<|im_end|>\n" for turn in turns) + "<|im_start|>assistant\n"
+def prompt_of(question: str, separator: str = "\n") -> str:
+    turns = (f"system\n{SYSTEM}", f"user\n{question}")
+    return "".join(f"<|im_start|>{turn}<|im_end|>{separator}" for turn in turns) + "<|im_start|>assistant\n"
 
 
 def greedy(
@@ -143,8 +151,9 @@ async def test_pictures_of_all_turns_are_read_in_their_places(
 ) -> None:
     Image.linear_gradient("L").convert("RGB").resize((28, 28)).save(tmp_path / "square.png")
     conversation = (
+        Message("system", SYSTEM),
         Message("user", "What is it?", (picture,)),
-        Message("assistant", "A star."),
+        Message("assistant", " A star.\n"),
         Message("user", "And this?", (tmp_path / "square.png",)),
     )
     tokenizer = AutoTokenizer.from_pretrained(vision_folder)
@@ -155,9 +164,9 @@ async def test_pictures_of_all_turns_are_read_in_their_places(
     assert [len(each) for each in tiles] == [3, 1]
     marks = [f"<img>{'<IMG_CONTEXT>' * 4 * len(each)}</img>\n" for each in tiles]
     ids = tokenizer.encode(
-        f"<|im_start|>system\n{SYSTEM}<|im_end|>\n<|im_start|>user\n{marks[0]}What is it?<|im_end|>\n"
-        f"<|im_start|>assistant\nA star.<|im_end|>\n<|im_start|>user\n{marks[1]}And"
-        f" this?<|im_end|>\n<|im_start|>assistant\n"
+        f"<|im_start|>system\n{SYSTEM}<|im_end|><|im_start|>user\n{marks[0]}What is it?<|im_end|>"
+        f"<|im_start|>assistant\nA star.<|im_end|><|im_start|>user\n{marks[1]}And"
+        f" this?<|im_end|><|im_start|>assistant\n"
     )
     assert ids.count(place) == 16
     expected = greedy(model, ids, 8, torch.cat([to_pixels(each) for each in tiles]))
@@ -198,7 +207,7 @@ async def test_a_vision_model_answers_text_alone(
 ) -> None:
     tokenizer = AutoTokenizer.from_pretrained(vision_folder)
     model = internvl2.load_model(vision_folder, torch.float32, "cpu")
-    expected = greedy(model, tokenizer.encode(prompt_of("Hello")), 6)
+    expected = greedy(model, tokenizer.encode(prompt_of("Hello", separator="")), 6)
     assert text_of(await answer(vision_engine, ask("Hello", max_new_tokens=6))) == tokenizer.decode(expected)
 
 
@@ -245,7 +254,59 @@ async def test_sampling_options_do_what_they_say(text_engine: TransformersEngine
     assert text_of(await answer(text_engine, ask("Hello", temperature=1.5, top_k=1, seed=1))) == best
     assert text_of(await answer(text_engine, ask("Hello", temperature=1.5, top_p=1e-6, seed=1))) == best
     assert text_of(await answer(text_engine, ask("Hello", temperature=1e-30, seed=1))) == best
-    assert text_of(await answer(text_engine, ask("Hello", repetition_penalty=2.0))) != best
+    long = ask("Hello", max_new_tokens=60)
+    penalised = replace(long, options=replace(long.options, repetition_penalty=2.0))
+    assert text_of(await answer(text_engine, penalised)) != text_of(await answer(text_engine, long))
+
+
+async def test_the_repetition_penalty_counts_the_answers_own_tokens(
+    text_engine: TransformersEngine, text_folder: Path
+) -> None:
+    """As a plain loop has it; counting the prompt's too gives another answer here."""
+    tokenizer = AutoTokenizer.from_pretrained(text_folder)
+    model = internlm2.load_model(text_folder, torch.float32, "cpu")
+
+    def plain(ids: list[int], counted: list[int]) -> str:
+        said: list[int] = []
+        while len(said) < 24:
+            with torch.no_grad():
+                logits = model(input_ids=torch.tensor([ids + said]), use_cache=False).logits[0, -1]
+            for token in {*counted, *said}:
+                logits[token] = logits[token] / 2 if logits[token] > 0 else logits[token] * 2
+            said.append(int(logits.argmax()))
+        return str(tokenizer.decode(said, skip_special_tokens=True))
+
+    differing = 0
+    for question in TEXT:
+        ids = tokenizer.encode(prompt_of(question))
+        own = plain(ids, [])
+        differing += own != plain(ids, ids)
+        request = ask(question, repetition_penalty=2.0, max_new_tokens=24)
+        assert text_of(await answer(text_engine, request)) == own
+    assert differing
+
+
+async def test_the_engine_writes_the_messages_that_it_is_given(text_engine: TransformersEngine) -> None:
+    """The preset has a system prompt; a conversation without one has none."""
+    with_system, without = [(await answer(text_engine, each("Hi")))[-1].usage for each in (ask, short)]
+    assert with_system is not None
+    assert without is not None
+    tokenizer = text_engine._loaded().tokenizer
+    prompt = "<|im_start|>user\nHi<|im_end|>\n<|im_start|>assistant\n"
+    assert without.prompt_tokens == len(tokenizer.encode(prompt))
+    assert with_system.prompt_tokens == len(tokenizer.encode(prompt_of("Hi")))
+
+
+async def test_an_answer_without_a_word_is_an_error(text_folder: Path) -> None:
+    """Here its first word is a stop text; in life the model ends its turn at once."""
+    engine, _ = await loaded(text_folder, "text")
+    first = text_of(await answer(engine, ask("Hello", max_new_tokens=1)))
+    await engine.close()
+    assert first.strip()
+    engine, _ = await loaded(text_folder, "text", chat=ChatSettings(stop=(first,)))
+    with pytest.raises(EngineError, match="without a word"):
+        await answer(engine, ask("Hello"))
+    await engine.close()
 
 
 async def test_closing_the_stream_stops_the_model_within_a_token(text_engine: TransformersEngine) -> None:
@@ -286,14 +347,17 @@ async def test_a_cancelled_reader_frees_its_turn(text_engine: TransformersEngine
 async def test_the_session_bounds_prompt_and_answer(text_folder: Path) -> None:
     engine, facts = await loaded(text_folder, "text", MemorySettings(session_tokens=64))
     assert facts.session_tokens == 64
-    chunks = await answer(engine, ask("Hi", temperature=1.0, seed=2, max_new_tokens=500))
+    chunks = await answer(engine, short("Hi", temperature=1.0, seed=2, max_new_tokens=500))
     usage = chunks[-1].usage
     assert usage is not None
-    assert chunks[-1].finish == "length"
+    assert chunks[-1].finish == "session_full"
     assert usage.prompt_tokens + usage.new_tokens == 64
+    assert (await answer(engine, short("Hi", temperature=1.0, seed=2, max_new_tokens=3)))[
+        -1
+    ].finish == "length"
     with pytest.raises(RequestError, match=r"takes \d+ tokens.* 64"):
         await answer(engine, ask("star " * 100))
-    assert text_of(await answer(engine, ask("Hi")))
+    assert text_of(await answer(engine, short("Hi")))
     await engine.close()
 
 
@@ -326,9 +390,7 @@ async def test_stop_texts_end_the_answer_and_are_not_shown(
     whole = text_of(await answer(text_engine, ask("Hello", max_new_tokens=12)))
     assert len(whole) > 6
     stop = whole[4:6]
-    engine, _ = await loaded(
-        text_folder, "text", chat=ChatSettings(system_prompt=SYSTEM, stop=(stop, "never"))
-    )
+    engine, _ = await loaded(text_folder, "text", chat=ChatSettings(stop=(stop, "never")))
     chunks = await answer(engine, ask("Hello", max_new_tokens=12))
     assert text_of(chunks) == whole[: whole.index(stop)]
     assert chunks[-1].finish == "stop"

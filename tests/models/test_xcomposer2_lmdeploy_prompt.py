@@ -32,7 +32,7 @@ from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import Message
 from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
 from launcher.models.xcomposer2 import picture_pixels
-from launcher.presets import ChatSettings, MemorySettings
+from launcher.presets import MemorySettings
 from launcher.sizes import model_sizes
 from tests.models.test_xcomposer2 import FIRST, SECOND
 from tests.models.tiny import write_xcomposer2
@@ -80,7 +80,7 @@ def front(whole: Path, plan: MemoryPlan) -> Iterator[Front]:
 async def prepared(front: Front, plan: MemoryPlan, talk: Sequence[Message]) -> dict[str, Any]:
     """A conversation on launcher's and LMDeploy's way to the engine."""
     found = await front.preprocess(
-        messages_for(talk, TEMPLATE, ChatSettings(system_prompt="system"), plan),
+        messages_for(talk, TEMPLATE, plan),
         session_id=front.session_mgr.get(),
         gen_config=GenerationConfig(max_new_tokens=8),
         do_preprocess=False,
@@ -103,6 +103,7 @@ async def test_a_conversation_becomes_token_ids_with_places_for_its_pictures(
     red.save(tmp_path / "red.png")
     blue.save(tmp_path / "blue.png")
     talk = (
+        Message("system", "system"),
         Message(
             "user",
             "What <ImageHere> is <unk> it? 图中有几个形状？",
@@ -115,7 +116,7 @@ async def test_a_conversation_becomes_token_ids_with_places_for_its_pictures(
     given = await prepared(front, plan, talk)
 
     tokenizer = AutoTokenizer.from_pretrained(front.vl_encoder.model.model_path)
-    first, *others = split_at_pictures(build_prompt(talk, TEMPLATE, "system"), TEMPLATE)
+    first, *others = split_at_pictures(build_prompt(talk, TEMPLATE), TEMPLATE)
     ids, offsets = tokenizer.encode(first), []
     for text in others:
         offsets.append(len(ids))
@@ -137,7 +138,7 @@ async def test_a_conversation_without_pictures_is_encoded_alike(front: Front, pl
     given = await prepared(front, plan, talk)
 
     tokenizer = AutoTokenizer.from_pretrained(front.vl_encoder.model.model_path)
-    assert given["input_ids"] == tokenizer.encode(build_prompt(talk, TEMPLATE, "system"))
+    assert given["input_ids"] == tokenizer.encode(build_prompt(talk, TEMPLATE))
     assert not given.get("multimodal")
 
 

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from launcher.messages import GenerationOptions, Message
+from launcher.errors import RequestError
+from launcher.messages import GenerationOptions, Message, well_formed
 from launcher.ui.conversation import (
     Settings,
     Typed,
@@ -21,7 +24,15 @@ PLAIN = Settings("", GenerationOptions())
 PICTURE = Path("/cache/a.png")
 
 
-@given(st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=4), st.text(min_size=1), st.booleans())
+anything = st.text(st.one_of(st.characters(), st.sampled_from("\0\ud83e\udd8a\udfff<&*_`$|\\")))
+"""Texts as JSON and browsers can send them: with halves of characters too."""
+
+
+@given(
+    st.lists(st.tuples(anything.filter(len), st.text(st.characters(exclude_characters="\0"))), max_size=4),
+    anything.filter(len),
+    st.booleans(),
+)
 def test_an_engine_is_told_what_was_typed_and_answered(
     turns: list[tuple[str, str]], question: str, picture: bool
 ) -> None:
@@ -30,9 +41,10 @@ def test_an_engine_is_told_what_was_typed_and_answered(
     expected: list[Message] = []
     for typed, answer in turns:
         bubbles = answered(asked(bubbles, Typed(typed, pictures)), answer)
-        expected += [Message("user", typed, pictures), Message("assistant", answer)]
+        expected += [Message("user", well_formed(typed), pictures), Message("assistant", answer)]
     request = to_request(bubbles, Typed(question), PLAIN)
-    assert list(request.messages) == [*expected, Message("user", question)]
+    assert list(request.messages) == [*expected, Message("user", well_formed(question))]
+    json.dumps([message.text for message in request.messages], ensure_ascii=False).encode()
 
 
 def test_the_system_prompt_comes_first_unless_blank() -> None:
@@ -69,3 +81,10 @@ def test_what_was_typed_twice_is_kept_once() -> None:
     assert merged(Typed("a", (PICTURE,)), Typed("b", (PICTURE, other))) == Typed("a\nb", (PICTURE, other))
     assert merged(Typed("a"), Typed()) == Typed("a")
     assert merged(Typed(), Typed("b")) == Typed("b")
+
+
+def test_settings_that_cannot_be_used_are_told_when_they_are_to_be_used() -> None:
+    refusal = RequestError("no")
+    with pytest.raises(RequestError) as raised:
+        to_request([], Typed("q"), Settings("", GenerationOptions(), refusal))
+    assert raised.value is refusal

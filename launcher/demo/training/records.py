@@ -22,7 +22,7 @@ from launcher.demo.pictures import COLOURS, KINDS, Scene, as_opened, draw_scene
 from launcher.demo.questions import PICTURE_KINDS, Question, ask
 from launcher.demo.tokenizers import Encoder
 from launcher.demo.wordings import LANGUAGES, Language, QuestionKind
-from launcher.messages import Message
+from launcher.messages import Message, system_turn
 from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
 
 Ids = npt.NDArray[np.uint16]
@@ -145,13 +145,13 @@ class ConversationWriter:
             picture_turns: the turn that each picture is given in.
             system_prompt: empty for none.
         """
-        messages: list[Message] = []
+        messages = list(system_turn(system_prompt))
         pieces: list[tuple[list[int], int]] = [(self._encoder.encode("<s>"), 0)]
         done, place = 0, 0
         for number, (question, answer, mark) in enumerate(turns):
             given = picture_turns.count(number)
             messages.append(Message("user", question, (Path("picture"),) * given))
-            prompt = build_prompt(messages, self._template, system_prompt)
+            prompt = build_prompt(messages, self._template)
             pieces.append((self._encode(prompt[done:], pictures[place : place + given]), 0))
             pieces.append((self._encoder.encode(answer + self._template.turn_end), mark))
             done, place = len(prompt) + len(answer + self._template.turn_end), place + given

@@ -1,0 +1,41 @@
+"""The question that a program sends to a tab's endpoint, as it came: Gradio would end a question of another
+form in an error without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+from gradio.components.multimodal_textbox import MultimodalData
+from pydantic import ValidationError
+
+from launcher.errors import RequestError
+from launcher.settings import shown
+from launcher.ui.conversation import Typed
+
+
+def question_input() -> gr.MultimodalTextbox:
+    """An input that nobody sees. Its value is a ``Typed``, or a ``RequestError`` that says what is wrong; its
+    files are ones that were uploaded, which Gradio checks before."""
+    box = gr.MultimodalTextbox(visible=False, file_count="multiple")
+    form = box.api_info()
+    box.api_info = lambda: form  # type: ignore[method-assign]
+    box.data_model = None  # type: ignore[assignment]  # validated by `_read`, with the same rules
+    box.preprocess = _read  # type: ignore[assignment, method-assign]
+    return box
+
+
+def _read(payload: Any) -> Typed | RequestError:
+    if payload is None:
+        return Typed()
+    try:
+        asked = MultimodalData.model_validate(payload, context={"validate_meta": True})
+    except ValidationError:
+        return RequestError(
+            "{name} cannot be {value}",
+            'It is an object: {{"text": "…", "files": […]}}, its files uploaded before.',
+            name="message",
+            value=shown(payload),
+        )
+    return Typed(asked.text, tuple(Path(file.path) for file in asked.files))
