@@ -18,6 +18,9 @@ writing.
     /print N            prints N lines of 1 KiB             /mute           ends without a last chunk
     /full MARK          raises OutOfMemory the first time, which leaves the file MARK
     /spawn              says the id of a process of its own /block GATE     blocks the loop until it opens
+    /detach             the same, in a session of its own   /complain TEXT  prints the text
+    /broken TEXT        raises EngineBroken, for good
+    /loaded MARK        adds a line with the preset's name to the file MARK
 """
 
 from __future__ import annotations
@@ -33,7 +36,7 @@ from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
-from launcher.errors import EngineError
+from launcher.errors import EngineBroken, EngineError
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
 ALLOWED_BY = "LAUNCHER_SCRIPTED_ENGINE"
@@ -69,6 +72,7 @@ class ScriptedEngine:
         self._progress: Progress = lambda _stage, _fraction: None
         self._loads = 0
         self._bedtime = ""
+        self._broken = ""
 
     async def prepare(self) -> None:
         """There is nothing to import."""
@@ -96,6 +100,8 @@ class ScriptedEngine:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Plays the last message, a token a chunk, at most ``max_new_tokens``; pictures are named first."""
         begun_s = time.monotonic()
+        if self._broken:
+            raise self._is_broken()
         question = request.messages[-1]
         first_s = 0.0
         said = 0
@@ -135,10 +141,8 @@ class ScriptedEngine:
                 self._about_sleep(line)
             elif command == "/held":
                 yield str(self._loads)
-            elif command == "/spawn":
-                yield str(
-                    subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid
-                )
+            elif command in ("/spawn", "/detach"):
+                yield str(_spawn(apart=command == "/detach"))
             elif command == "/mute":
                 yield None
             elif command.startswith("/"):
@@ -156,6 +160,18 @@ class ScriptedEngine:
                 "The script failed: {text}", hint="Ask something else.", text="it is not to be woken"
             )
 
+    def _leave_a_trace(self, command: str, argument: str) -> None:
+        if command == "/full":
+            _fill_once(self._spec.folder / argument)
+        elif command == "/complain":
+            os.write(2, f"{argument}\n".encode())
+        else:
+            with (self._spec.folder / argument).open("a", encoding="utf-8") as marks:
+                marks.write(f"{self._spec.preset.name}\n")
+
+    def _is_broken(self) -> EngineBroken:
+        return EngineBroken("The engine broke: {text}", hint="Ask again: it starts anew.", text=self._broken)
+
     async def _act(self, command: str, argument: str) -> None:
         match command:
             case "/wait" | "/open" | "/block":
@@ -168,8 +184,11 @@ class ScriptedEngine:
                     os.write(1, f"{number:<1023}\n".encode())
             case "/fail":
                 raise EngineError("The script failed: {text}", hint="Ask something else.", text=argument)
-            case "/full":
-                _fill_once(self._spec.folder / argument)
+            case "/broken":
+                self._broken = argument
+                raise self._is_broken()
+            case "/full" | "/loaded" | "/complain":
+                self._leave_a_trace(command, argument)
             case "/raise":
                 raise RuntimeError(argument)
             case "/crash":
@@ -182,6 +201,11 @@ class ScriptedEngine:
                 await asyncio.Event().wait()
             case _:
                 raise EngineError("The script has no command {command}.", command=command)
+
+
+def _spawn(*, apart: bool) -> int:
+    program = [sys.executable, "-c", "import threading; threading.Event().wait()"]
+    return subprocess.Popen(program, start_new_session=apart).pid
 
 
 def _fill_once(mark: Path) -> None:
