@@ -31,6 +31,16 @@ def log_place() -> str:
     return os.environ.get(LOG_VARIABLE, "the terminal")
 
 
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an exception of any library says that memory ran out."""
+    return isinstance(error, MemoryError) or (error is not None and says_out_of_memory(str(error)))
+
+
+def says_out_of_memory(text: str) -> bool:
+    """CUDA, PyTorch and TurboMind each say it in these words."""
+    return "out of memory" in text.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".

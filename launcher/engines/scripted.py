@@ -165,6 +165,9 @@ class ScriptedEngine:
             _fill_once(self._spec.folder / argument)
         elif command == "/complain":
             os.write(2, f"{argument}\n".encode())
+        elif command == "/print":
+            for number in range(int(argument)):
+                os.write(1, f"{number:<1023}\n".encode())
         else:
             with (self._spec.folder / argument).open("a", encoding="utf-8") as marks:
                 marks.write(f"{self._spec.preset.name}\n")
@@ -179,15 +182,12 @@ class ScriptedEngine:
             case "/progress":
                 stage, fraction = argument.split()
                 self._progress(stage, float(fraction))
-            case "/print":
-                for number in range(int(argument)):
-                    os.write(1, f"{number:<1023}\n".encode())
             case "/fail":
                 raise EngineError("The script failed: {text}", hint="Ask something else.", text=argument)
             case "/broken":
                 self._broken = argument
                 raise self._is_broken()
-            case "/full" | "/loaded" | "/complain":
+            case "/full" | "/loaded" | "/complain" | "/print":
                 self._leave_a_trace(command, argument)
             case "/raise":
                 raise RuntimeError(argument)

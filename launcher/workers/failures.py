@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
+from launcher.engines.base import says_out_of_memory
 from launcher.errors import EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.logs import BoundedLog
 
@@ -27,7 +28,7 @@ class Failures:
 
     def died_loading(self, exit_code: int | None) -> LauncherError:
         """The process ended before the model was loaded; TurboMind's does where it finds no memory."""
-        if any(map(_says_out_of_memory, self.log.last_lines())):
+        if any(map(says_out_of_memory, self.log.last_lines())):
             return OutOfMemory(
                 "{model} ran out of memory while loading: its process ended with {exit}.",
                 hint="See who holds GPU memory with nvidia-smi. Its log {log} ends:\n{last_lines}",
@@ -90,16 +91,6 @@ class Failures:
     def _log_values(self) -> dict[str, str]:
         last_lines = "\n".join(self.log.last_lines()) or "(it printed nothing)"
         return {"model": self.model, "log": str(self.log.path), "last_lines": last_lines}
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an exception of any library says that memory ran out."""
-    return isinstance(error, MemoryError) or _says_out_of_memory(str(error))
-
-
-def _says_out_of_memory(text: str) -> bool:
-    """CUDA, PyTorch and TurboMind each say it in these words."""
-    return "out of memory" in text.lower()
 
 
 def exit_in_words(exit_code: int | None) -> str:

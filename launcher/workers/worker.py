@@ -22,10 +22,9 @@ from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from launcher.engines import load_engine_class
-from launcher.engines.base import Engine, EngineSpec, log_place
+from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_place
 from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk
-from launcher.workers.failures import is_out_of_memory
 from launcher.workers.protocol import (
     Ask,
     Broken,
