@@ -22,6 +22,7 @@ import pynvml
 from launcher.errors import DeviceError
 
 _CGROUP = Path("/sys/fs/cgroup")
+_OWN_GROUPS = Path("/proc/self/cgroup")
 _MEMINFO = Path("/proc/meminfo")
 
 
@@ -63,7 +64,7 @@ def read_devices() -> Devices:
     Raises:
         DeviceError: there is an NVIDIA driver, but it does not answer.
     """
-    total, free = _ram()
+    total, free = read_ram()
     return Devices(read_gpus(), total, free)
 
 
@@ -163,14 +164,66 @@ def _dotted(version: int) -> tuple[int, int]:
     return version // 1000, version % 1000 // 10
 
 
-def _ram() -> tuple[int, int]:
-    """Bytes of RAM in all, and to be had; where a container's limit is lower, that."""
+def read_ram() -> tuple[int, int]:
+    """Bytes of RAM in all, and to be had; where the limit of a control group (a container's) leaves less,
+    that."""
     total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     free = _meminfo_available() or total
-    limit, used = _number(_CGROUP / "memory.max"), _number(_CGROUP / "memory.current")
-    if limit is not None and used is not None and limit < total:
-        return limit, max(0, min(free, limit - used))
+    for limit, used in _group_limits():
+        total = min(total, limit)
+        free = max(0, min(free, limit - used))
     return total, free
+
+
+def _group_limits() -> Iterator[tuple[int, int]]:
+    """Limit, and bytes in use that the kernel cannot take back, of each memory control group that this
+    process is in, version 1 or 2, its own and those around it."""
+    for mount, path, names in _groups():
+        for folder in (mount / path, *(mount / path).parents):
+            if not folder.is_relative_to(mount):
+                break
+            limit, used = _number(folder / names.limit), _number(folder / names.used)
+            if limit is not None and used is not None:
+                yield limit, max(0, used - _reclaimable(folder / "memory.stat", names.reclaimable))
+
+
+@dataclass(frozen=True, slots=True)
+class _GroupFiles:
+    """How a version of control groups names what it tells of memory."""
+
+    limit: str
+    used: str
+    reclaimable: tuple[str, ...]
+
+
+_VERSION_1 = _GroupFiles(
+    "memory.limit_in_bytes", "memory.usage_in_bytes", ("total_inactive_file", "total_active_file")
+)
+_VERSION_2 = _GroupFiles("memory.max", "memory.current", ("inactive_file", "active_file", "slab_reclaimable"))
+
+
+def _groups() -> Iterator[tuple[Path, str, _GroupFiles]]:
+    """Where the memory groups are mounted, this process's place below (in a container it may name one that
+    is not there: what is around it counts then), and how the files are called."""
+    try:
+        lines = _OWN_GROUPS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        if not controllers:
+            yield _CGROUP, path.lstrip("/"), _VERSION_2
+        elif "memory" in controllers.split(","):
+            yield _CGROUP / "memory", path.lstrip("/"), _VERSION_1
+
+
+def _reclaimable(stat: Path, names: tuple[str, ...]) -> int:
+    """Bytes of files' pages and the like, which a group gives back when its memory is wanted."""
+    try:
+        lines = stat.read_text(encoding="ascii").splitlines()
+    except OSError:
+        return 0
+    return sum(int(value) for name, _, value in (line.partition(" ") for line in lines) if name in names)
 
 
 def _meminfo_available() -> int | None:

@@ -14,6 +14,7 @@ pickling the template and its values.
     ├── PictureError                6   an uploaded file is no picture, or outside the limits
     ├── RequestError                7   this question cannot be answered as asked (too long, empty, wrong)
     ├── EngineError                 8   the engine failed while loading or answering
+    │   ├── EngineBroken            8   not the question failed but the engine; its process ends
     │   └── WorkerDied              8   its process ended or stopped responding
     ├── MissingPart                 9   an optional package is not installed; the hint is the install command
     └── PortInUse                  10   the page's port is taken
@@ -106,6 +107,10 @@ class EngineError(LauncherError):
     """The engine failed while loading or answering."""
 
     exit_code = 8
+
+
+class EngineBroken(EngineError):
+    """The engine itself failed, and will fail whatever it is asked: its process has to end."""
 
 
 class WorkerDied(EngineError):

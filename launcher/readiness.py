@@ -74,8 +74,9 @@ class InstalledEngines:
 class Readiness:
     """Where a preset stands on this machine.
 
-    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, and maybe a
-    ``note``, a sentence to be shown. Any other state has the ``reason``, and the ``command`` that helps,
+    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, with another the
+    ``size_bytes`` that it takes of its device (None for a small model, which always has its place), and maybe
+    a ``note``, a sentence to be shown. Any other state has the ``reason``, and the ``command`` that helps,
     exactly as it is to be typed, "" for none.
     """
 
@@ -88,6 +89,7 @@ class Readiness:
     note: str = ""
     reason: LauncherError | None = None
     command: str = ""
+    size_bytes: int | None = None
 
 
 def installed_engines() -> InstalledEngines:
@@ -278,20 +280,35 @@ def _with_transformers(
             command=pip_install("torch", "transformers"),
         )
     weight_bytes = facts.weight_bytes or 0
+    large = weight_bytes > _SLOW_BYTES
     if devices.gpus and installed.torch_cuda:
         number, gpu = _roomiest(devices)
-        if weight_bytes + _CPU_SPARE_BYTES < gpu.free_bytes:
+        needed_bytes = weight_bytes + _CPU_SPARE_BYTES
+        if needed_bytes < gpu.free_bytes:
             return Readiness(
-                preset, ReadyState.READY, engine="transformers", device=f"cuda:{number}", folder=folder
+                preset,
+                ReadyState.READY,
+                engine="transformers",
+                device=f"cuda:{number}",
+                folder=folder,
+                size_bytes=needed_bytes if large else None,
             )
-    _check_ram(preset, weight_bytes, devices)
-    note = SLOW if weight_bytes > _SLOW_BYTES else ""
-    return Readiness(preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder, note=note)
-
-
-def _check_ram(preset: Preset, weight_bytes: int, devices: Devices) -> None:
     needed_bytes = weight_bytes * _CPU_FACTOR + _CPU_SPARE_BYTES
-    if weight_bytes > _SLOW_BYTES and needed_bytes > devices.ram_free_bytes:
+    if large:
+        _check_ram(preset, needed_bytes, devices)
+    return Readiness(
+        preset,
+        ReadyState.READY,
+        engine="transformers",
+        device="cpu",
+        folder=folder,
+        note=SLOW if large else "",
+        size_bytes=needed_bytes if large else None,
+    )
+
+
+def _check_ram(preset: Preset, needed_bytes: int, devices: Devices) -> None:
+    if needed_bytes > devices.ram_free_bytes:
         raise DeviceError(
             "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are"
             " free",

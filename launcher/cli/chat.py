@@ -174,9 +174,7 @@ class _Chat:
 
     def _ask(self, question: str) -> None:
         request = self.session.request(question)
-        name = self.session.preset.name
-        self.manager.wake(name)  # one that has failed is tried again
-        with self.manager.ask(name, request) as answer:
+        with self.manager.ask(self.session.preset.name, request, retry=True) as answer:
             text, last = _show(answer, stoppable=self.in_terminal)
         self.session.answered(request, text, last)
 

@@ -8,6 +8,7 @@ that escapes is a defect and is reported as such.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +22,32 @@ Progress = Callable[[str, float], None]
 """Called while loading with what is being done ("weights", "warm-up") and the fraction done, 0 to 1."""
 
 
+LOG_VARIABLE = "LAUNCHER_MODEL_LOG"
+"""Environment variable of a worker process: the file that all it prints goes to."""
+
+
+def log_place() -> str:
+    """Where what this process prints can be read, for errors that send people there."""
+    return os.environ.get(LOG_VARIABLE, "the terminal")
+
+
+def is_out_of_memory(error: BaseException | None) -> bool:
+    """Whether an exception of any library says that memory ran out."""
+    return isinstance(error, MemoryError) or (error is not None and says_out_of_memory(str(error)))
+
+
+def says_out_of_memory(text: str) -> bool:
+    """CUDA, PyTorch and TurboMind each say it in these words."""
+    return "out of memory" in text.lower()
+
+
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
     """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".
 
-    ``plan`` is None where nothing is planned: on the CPU, and for remote servers. ``makes_room`` says that
-    other models may want its place, so that it is worth keeping what makes sleeping and waking fast.
+    ``plan`` is None on the CPU, and for engines that need none; ``size_bytes`` says there what the model
+    takes of its device, None where that is too little to count. ``makes_room`` says that other models may
+    want its place, so that it is worth keeping what makes sleeping and waking fast.
     """
 
     engine: str
@@ -35,6 +56,7 @@ class EngineSpec:
     device: str
     plan: MemoryPlan | None = None
     makes_room: bool = False
+    size_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +104,8 @@ class Engine(Protocol):
         Raises:
             RequestError: the conversation does not fit the session, or asks what this model cannot do.
             PictureError: a picture cannot be read.
-            EngineError: the engine failed.
+            EngineBroken: the engine failed, and so will every other request; the process has to end.
+            EngineError: the engine failed over this request.
         """
         ...
 

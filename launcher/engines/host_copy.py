@@ -1,5 +1,5 @@
-"""A model's weights in page-locked host memory, from where they reach the GPU at the bus's speed. Knows no
-engine.
+"""A model's weights in host memory, page-locked where the driver does that: from there they reach the GPU at
+the bus's speed. Knows no engine.
 
 Page-locking takes longer than copying (0.4 s a GiB) and holds the GPU's driver up, so it is done once, tensor
 by tensor, while nobody waits for an answer; and it takes RAM away from all other programs, so it is not done
@@ -26,17 +26,17 @@ def has_room(size_bytes: int) -> bool:
 
 
 def host_copy(
-    tensors: Iterable[tuple[str, Tensor]], wait_for_turn: Callable[[], object]
+    tensors: Iterable[tuple[str, Tensor]], wait_for_turn: Callable[[], object], *, locked: bool = True
 ) -> Mapping[str, Tensor]:
-    """The same tensors, on the host and page-locked; ``wait_for_turn`` is called before each.
+    """The same tensors, on the host; ``wait_for_turn`` is called before each.
 
     Raises:
-        RuntimeError: the driver locks no more memory.
+        RuntimeError: the driver locks no more memory, or, where that is not asked of it, there is no more.
     """
     copies = {}
     for name, tensor in tensors:
         wait_for_turn()
-        copies[name] = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=True).copy_(tensor)
+        copies[name] = torch.empty(tensor.shape, dtype=tensor.dtype, pin_memory=locked).copy_(tensor)
     return copies
 
 

@@ -25,8 +25,8 @@ from PIL import Image
 
 from launcher.chat_templates import template_of
 from launcher.checkpoints import facts_from_config
-from launcher.engines.base import EngineFacts, EngineSpec, Progress
-from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
+from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
+from launcher.errors import DeviceError, EngineError, LauncherError, MissingPart, OutOfMemory
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models.prompts import TEMPLATES, ChatTemplate
@@ -136,8 +136,9 @@ class LmdeployEngine:
         except asyncio.TimeoutError as error:
             raise EngineError(
                 "{model} did not load within {limit_s:.0f} s.",
-                hint="The model's log says how far it came. Lower memory.session_tokens or free GPU"
-                " memory, then try again.",
+                hint="Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory,"
+                " then try again.",
+                log=log_place(),
                 model=self._spec.preset.name,
                 limit_s=limit_s,
             ) from error
@@ -243,8 +244,28 @@ class LmdeployEngine:
         with TemporaryDirectory(prefix="launcher-") as folder:
             pictures = (_largest_picture(self._plan, Path(folder)),) if self._plan.vision else ()
             request = ChatRequest((Message("user", "Hello", pictures),), GenerationOptions(max_new_tokens=1))
-            async for _ in self._begin(request).pieces():
-                pass
+            try:
+                async for _ in self._begin(request).pieces():
+                    pass
+            except EngineError as error:
+                raise self._failed_rehearsal(error) from error
+
+    def _failed_rehearsal(self, error: EngineError) -> LauncherError:
+        """OutOfMemory, if that is what made it fail. LMDeploy says only that its engine stopped; what the
+        engine's main loop died of says more."""
+        from launcher.engines.lmdeploy_failures import is_out_of_room
+
+        loop_task: Any = getattr(self._pipe.async_engine.engine, "_loop_main", None) if self._pipe else None
+        died = loop_task is not None and loop_task.done() and not loop_task.cancelled()
+        reason: BaseException | None = loop_task.exception() if died else None
+        if not is_out_of_room(error) and not is_out_of_memory(reason):
+            return error
+        return OutOfMemory(
+            "{model} ran out of memory while loading: {error}",
+            hint="See who holds GPU memory with: nvidia-smi",
+            model=self._spec.preset.name,
+            error=str(reason) if reason else error.message,
+        )
 
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """See ``Engine.stream``. An engine that failed for good raises EngineError on every request from then

@@ -6,11 +6,11 @@ from lmdeploy.messages import ResponseType
 from lmdeploy.serve.core.exceptions import ErrorCode
 from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
-from launcher.errors import EngineError, LauncherError, RequestError
+from launcher.engines.base import log_place
+from launcher.errors import EngineBroken, EngineError, LauncherError, RequestError
 
-RESTART_HINT = (
-    "The model is started again for the next question; the model's log (launcher doctor) has the details."
-)
+RESTART_HINT = "Ask again: the model starts anew. The whole story is in its log: {log}"
+"""Of every ``EngineBroken``."""
 
 
 class StatusError(LmdeployRequestError):  # type: ignore[misc]  # LMDeploy is untyped
@@ -39,12 +39,24 @@ code for it."""
 
 def silent_end() -> EngineError:
     """The engine's stream ended without a reason."""
-    return EngineError("The engine stopped in the middle of the answer.", hint=RESTART_HINT)
+    return EngineBroken("The engine stopped in the middle of the answer.", hint=RESTART_HINT, log=log_place())
 
 
-def translate(error: Exception) -> LauncherError:
+def is_out_of_room(error: EngineError) -> bool:
+    """Whether ``translate`` made the error of LMDeploy's word that memory ran out."""
+    cause = error.__cause__
+    return isinstance(cause, StatusError) and cause.status is ResponseType.OUT_OF_MEMORY
+
+
+def translate(error: Exception, *, generating: bool = True) -> LauncherError:
     """An exception of LMDeploy as one of ours; errors of ours pass. What is too long has its counts from
-    ``endings.too_long``."""
+    ``endings.too_long``.
+
+    Args:
+        error: what was raised.
+        generating: the engine was at work on the request; before that, what nobody foresaw is the question's
+            fault and not the engine's.
+    """
     if isinstance(error, LauncherError):
         return error
     if isinstance(error, StatusError) and error.status is ResponseType.OUT_OF_MEMORY:
@@ -54,11 +66,17 @@ def translate(error: Exception) -> LauncherError:
         )
     if isinstance(error, LmdeployRequestError):
         return _by_code(error.code, error.message)
-    return EngineError(
-        "LMDeploy failed: {kind}: {reason}",
-        hint=RESTART_HINT,
-        kind=type(error).__name__,
-        reason=str(error) or "no reason given",
+    kind, reason = type(error).__name__, str(error) or "no reason given"
+    if not generating:
+        return EngineError(
+            "LMDeploy could not prepare the question: {kind}: {reason}",
+            hint="Ask in other words. The whole story is in the model's log: {log}",
+            kind=kind,
+            reason=reason,
+            log=log_place(),
+        )
+    return EngineBroken(
+        "LMDeploy failed: {kind}: {reason}", hint=RESTART_HINT, kind=kind, reason=reason, log=log_place()
     )
 
 
@@ -81,8 +99,11 @@ def _by_code(code: ErrorCode, reason: str) -> LauncherError:
         case ErrorCode.REQUEST_CONFLICT:
             return EngineError("LMDeploy confused this question with another one.", hint="Ask again.")
         case ErrorCode.ENGINE_UNAVAILABLE:
-            return EngineError("The engine has stopped.", hint=RESTART_HINT)
+            return EngineBroken("The engine has stopped.", hint=RESTART_HINT, log=log_place())
         case _:
-            return EngineError(
-                "The engine failed while answering: {reason}", hint=RESTART_HINT, reason=reason
+            return EngineBroken(
+                "The engine failed while answering: {reason}",
+                hint=RESTART_HINT,
+                reason=reason,
+                log=log_place(),
             )

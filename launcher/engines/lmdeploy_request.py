@@ -116,7 +116,8 @@ class Request:
                 yield piece
         self._over = True
         if piece.error is not None:
-            raise translate(piece.error) from piece.error
+            generating = self._prepared.prompt_tokens > 0
+            raise translate(piece.error, generating=generating) from piece.error
 
     async def chunks(self) -> AsyncGenerator[Chunk, None]:
         """The answer: text as it comes, then one chunk with the finish and the usage.

@@ -194,11 +194,17 @@ class PytorchSleeper:
         return iter(model.named_parameters())
 
     def keep(self, wait_for_turn: Callable[[], object]) -> None:
-        """Copies the parameters as the engine has them."""
-        if self.sleeps:
-            with torch.inference_mode():
-                tensors = ((name, parameter.data) for name, parameter in self._tensors())
+        """Copies the parameters as the engine has them; to memory that is not page-locked where the driver
+        locks none, as from there too they come back."""
+        if not self.sleeps:
+            return
+        with torch.inference_mode():
+            tensors = [(name, parameter.data) for name, parameter in self._tensors()]
+            try:
                 self._weights = host_copy(tensors, wait_for_turn)
+            except RuntimeError as error:
+                print(f"The host copy of the weights is not page-locked: {error}")  # noqa: T201 - to the log
+                self._weights = host_copy(tensors, wait_for_turn, locked=False)
 
     async def sleep(self) -> None:
         """Frees weights, cache and graphs; there is a host copy, as ``sleeps`` says."""

@@ -18,6 +18,9 @@ writing.
     /print N            prints N lines of 1 KiB             /mute           ends without a last chunk
     /full MARK          raises OutOfMemory the first time, which leaves the file MARK
     /spawn              says the id of a process of its own /block GATE     blocks the loop until it opens
+    /detach             the same, in a session of its own   /complain TEXT  prints the text
+    /broken TEXT        raises EngineBroken, for good
+    /loaded MARK        adds a line with the preset's name to the file MARK
     /asked              says the whole request as JSON, in a code block so that a page shows it as it is
 
 A token is a word; the session is the preset's ``memory.session_tokens``, and holds the last message's words
@@ -40,7 +43,7 @@ from pathlib import Path
 
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.engines.endings import answer_room, out_of_tokens
-from launcher.errors import EngineError
+from launcher.errors import EngineBroken, EngineError
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
 ALLOWED_BY = "LAUNCHER_SCRIPTED_ENGINE"
@@ -78,6 +81,7 @@ class ScriptedEngine:
         self._session_tokens = _AUTO_SESSION_TOKENS if session_tokens == "auto" else session_tokens
         self._loads = 0
         self._bedtime = ""
+        self._broken = ""
 
     async def prepare(self) -> None:
         """There is nothing to import."""
@@ -105,6 +109,8 @@ class ScriptedEngine:
     async def stream(self, request: ChatRequest) -> AsyncGenerator[Chunk, None]:
         """Plays the last message, a token a chunk, at most ``max_new_tokens``; pictures are named first."""
         begun_s = time.monotonic()
+        if self._broken:
+            raise self._is_broken()
         question, wanted = request.messages[-1], request.options.max_new_tokens
         room = answer_room(len(question.text.split()), 0, self._session_tokens, wanted)
         first_s = 0.0
@@ -150,10 +156,8 @@ class ScriptedEngine:
                 yield f"\n\n```json\n{json.dumps(asdict(request), default=str) if request else None}\n```\n"
             elif command == "/held":
                 yield str(self._loads)
-            elif command == "/spawn":
-                yield str(
-                    subprocess.Popen([sys.executable, "-c", "import threading; threading.Event().wait()"]).pid
-                )
+            elif command in ("/spawn", "/detach"):
+                yield str(_spawn(apart=command == "/detach"))
             elif command == "/mute":
                 yield None
             elif command.startswith("/"):
@@ -171,6 +175,21 @@ class ScriptedEngine:
                 "The script failed: {text}", hint="Ask something else.", text="it is not to be woken"
             )
 
+    def _leave_a_trace(self, command: str, argument: str) -> None:
+        if command == "/full":
+            _fill_once(self._spec.folder / argument)
+        elif command == "/complain":
+            os.write(2, f"{argument}\n".encode())
+        elif command == "/print":
+            for number in range(int(argument)):
+                os.write(1, f"{number:<1023}\n".encode())
+        else:
+            with (self._spec.folder / argument).open("a", encoding="utf-8") as marks:
+                marks.write(f"{self._spec.preset.name}\n")
+
+    def _is_broken(self) -> EngineBroken:
+        return EngineBroken("The engine broke: {text}", hint="Ask again: it starts anew.", text=self._broken)
+
     async def _act(self, command: str, argument: str) -> None:
         match command:
             case "/wait" | "/open" | "/block":
@@ -178,13 +197,13 @@ class ScriptedEngine:
             case "/progress":
                 stage, fraction = argument.split()
                 self._progress(stage, float(fraction))
-            case "/print":
-                for number in range(int(argument)):
-                    os.write(1, f"{number:<1023}\n".encode())
             case "/fail":
                 raise EngineError("The script failed: {text}", hint="Ask something else.", text=argument)
-            case "/full":
-                _fill_once(self._spec.folder / argument)
+            case "/broken":
+                self._broken = argument
+                raise self._is_broken()
+            case "/full" | "/loaded" | "/complain" | "/print":
+                self._leave_a_trace(command, argument)
             case "/raise":
                 raise RuntimeError(argument)
             case "/crash":
@@ -197,6 +216,11 @@ class ScriptedEngine:
                 await asyncio.Event().wait()
             case _:
                 raise EngineError("The script has no command {command}.", command=command)
+
+
+def _spawn(*, apart: bool) -> int:
+    program = [sys.executable, "-c", "import threading; threading.Event().wait()"]
+    return subprocess.Popen(program, start_new_session=apart).pid
 
 
 def _fill_once(mark: Path) -> None:

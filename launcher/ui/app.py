@@ -121,11 +121,16 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
     with gr.Tab(texts(f"title_{number}"), id=model.preset.name) as tab:
         if model.state is not ReadyState.READY:
             gr.HTML(texts(f"missing_{number}"), padding=False)
+
+            async def leave(request: gr.Request) -> None:
+                manager.leave(_page_id(request))
+
+            tab.select(leave, None, None, queue=False, **_QUIET)
             return []
         chat = build_chat_tab(model.preset, manager, texts(f"facts_{number}"), texts)
 
-        async def wake() -> None:
-            manager.wake(model.preset.name)
+        async def wake(request: gr.Request) -> None:
+            manager.wake(model.preset.name, page=_page_id(request))
 
         tab.select(wake, None, None, queue=False, **_QUIET)
         return [replace(chat, used=(*chat.used, tab.select))]
@@ -134,26 +139,30 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
 def _wire_opening(
     blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness], manager: Manager
 ) -> None:
-    """When the page opens: the first tab's model wakes, every tab follows its own, and a Chinese reader gets
-    Chinese examples.
+    """When the page opens: the first tab's model wakes if no other has to leave for it, every tab follows its
+    own, and a Chinese reader gets Chinese examples.
 
     The tabs stop following on a page that is left alone, and go on once a person uses it.
     """
     if not tabs:
         return
 
-    async def wake_first() -> None:
+    async def wake_first(request: gr.Request) -> None:
         if models[0].preset is tabs[0].preset:
-            manager.wake(models[0].preset.name)
+            manager.wake(models[0].preset.name, page=_page_id(request), only_if_free=True)
 
     blocks.load(wake_first, None, None, queue=False, **_QUIET)
 
     async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
-        async with aclosing(watch(manager, language_of(request.headers.get("accept-language")))) as changes:
-            async for lines in changes:
-                yield {
-                    tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines
-                } or gr.skip()
+        language = language_of(request.headers.get("accept-language"))
+        try:
+            async with aclosing(watch(manager, language)) as changes:
+                async for lines in changes:
+                    yield {
+                        tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines
+                    } or gr.skip()
+        finally:  # the page was closed, or nothing has changed for long, so that it waits for nothing
+            manager.leave(_page_id(request))
 
     used = [event for tab in tabs for event in tab.used]
     gr.on([blocks.load, *used], follow, None, [tab.status for tab in tabs], trigger_mode="once", **_QUIET)
@@ -164,6 +173,11 @@ def _wire_opening(
         return {tab.chatbot: gr.Chatbot(examples=examples_in(tab.preset, "zh")) for tab in tabs}
 
     blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **_QUIET)
+
+
+def _page_id(request: gr.Request) -> str:
+    """Which open page it is."""
+    return request.session_hash or ""
 
 
 def _translations(

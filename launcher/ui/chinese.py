@@ -39,6 +39,7 @@ ZH = {
     "Waiting for its turn to load": "等待轮到它加载",
     "Waiting for the answers of {models}": "等待 {models} 回答完毕",
     "GPU {number}: {held:.1f} of {budget:.1f} GiB": "GPU {number}：已用 {held:.1f} / {budget:.1f} GiB",
+    "Memory: {held:.1f} of {budget:.1f} GiB": "内存：已用 {held:.1f} / {budget:.1f} GiB",
     "Loading": "加载中",
     "Loading: {stage}": "加载中：{stage}",
     "{percent} %": "{percent}%",

@@ -224,8 +224,8 @@ ENGINES = {
     "LMDeploy cannot be imported: {reason}": "无法导入 LMDeploy：{reason}",
     "Install it with: pip install lmdeploy==0.18.0": "请安装：pip install lmdeploy==0.18.0",
     "{model} did not load within {limit_s:.0f} s.": "{model} 没有在 {limit_s:.0f} 秒内加载完。",
-    "The model's log says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
-        "模型日志记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
+    "Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
+        "日志 {log} 记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
     ),
     "The conversation takes {total} tokens; this model's session holds {session}, the answer included.": (
         "对话需要 {total} 个 token；这个模型的会话连同回答只能容纳 {session} 个。"
@@ -234,8 +234,12 @@ ENGINES = {
     "The model ended its answer without a word.": "模型没有说一个字就结束了回答。",
     "Ask again in other words.": "请换个说法再问。",
     "The engine stopped in the middle of the answer.": "引擎在回答中途停止了。",
-    "The model is started again for the next question; the model's log (launcher doctor) has the details.": (
-        "下一个问题会重新启动模型；详细信息见模型日志（launcher doctor）。"
+    "Ask again: the model starts anew. The whole story is in its log: {log}": (
+        "请再问一次，模型会重新启动。详细经过见它的日志：{log}"
+    ),
+    "LMDeploy could not prepare the question: {kind}: {reason}": "LMDeploy 无法处理这个问题：{kind}：{reason}",
+    "Ask in other words. The whole story is in the model's log: {log}": (
+        "请换个说法再问。详细经过见模型日志：{log}"
     ),
     "LMDeploy failed: {kind}: {reason}": "LMDeploy 失败：{kind}：{reason}",
     "The conversation takes {total} tokens, {pictures} of them for pictures; this model's session holds {session}, the answer"
@@ -397,7 +401,19 @@ WORKERS = {
     "{model} is busy: {count} questions are open.": "{model} 正忙：有 {count} 个问题在等待。",
     "Ask again later.": "请稍后再问。",
     "{model} failed while loading: {error}": "{model} 在加载时失败：{error}",
-    "The whole story is in the model's log.": "详细经过见模型日志。",
+    "The whole story is in its log: {log}": "详细经过见它的日志：{log}",
+    "The model lost its GPU while answering: {error}": "模型在回答时失去了 GPU：{error}",
+    "Ask again: it starts anew. The whole story is in its log: {log}": (
+        "请再问一次，它会重新启动。详细经过见它的日志：{log}"
+    ),
+    "{model} ran out of memory while loading: its process ended with {exit}.": (
+        "{model} 加载时内存不足：进程以 {exit} 结束。"
+    ),
+    "See who holds GPU memory with nvidia-smi. Its log {log} ends:\n{last_lines}": (
+        "请用 nvidia-smi 查看谁占用了显存。日志 {log} 的末尾：\n{last_lines}"
+    ),
+    "The engine broke: {text}": "引擎出了故障：{text}",
+    "Ask again: it starts anew.": "请再问一次，它会重新启动。",
     "The model failed while answering: {error}": "模型在回答时失败：{error}",
     "The engine ended an answer without saying why.": "引擎没有说明原因就结束了回答。",
     "This is a defect; please report it.": "这是缺陷，请报告。",

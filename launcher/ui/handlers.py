@@ -115,8 +115,7 @@ class ChatHandlers:
         """Answers a question without a conversation, for programs: the text so far, at each update."""
         await self._check(typed)
         text = ""
-        self.manager.wake(self.preset.name)
-        with self.manager.ask(self.preset.name, to_request([], typed, settings)) as answer:
+        with self.manager.ask(self.preset.name, to_request([], typed, settings), retry=True) as answer:
             async with aclosing(paced(aiter(answer))) as pieces:
                 async for piece in pieces:
                     if piece is not None:
@@ -166,10 +165,7 @@ class ChatHandlers:
 
     @contextmanager
     def _asked(self, session: str, request: ChatRequest) -> Iterator[_Open]:
-        self.manager.wake(
-            self.preset.name
-        )  # a model that has failed is tried again, because a person asks again
-        with self.manager.ask(self.preset.name, request) as answer:
+        with self.manager.ask(self.preset.name, request, retry=True) as answer:
             opened = self._open[session] = _Open(answer)
             try:
                 yield opened

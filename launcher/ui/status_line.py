@@ -45,7 +45,15 @@ def render(status: ModelStatus, language: Language, uses: Iterable[DeviceUse] = 
     if status.error is not None:
         parts.append(error_html(status.error, language))
     parts += [f'<span class="held">{html.escape(_held(use, language))}</span>' for use in uses]
-    return f'<p class="status {status.state.value}" role="status">{" ".join(parts)}</p>'
+    kinds = f"status {status.state.value}" + (" unloadable" if _can_be_unloaded(status) else "")
+    return f'<p class="{kinds}" role="status">{" ".join(parts)}</p>'
+
+
+def _can_be_unloaded(status: ModelStatus) -> bool:
+    """Whether there is memory to be given back, on the GPU or in RAM, or a load to be called off."""
+    return status.state is not ModelState.STOPPING and (
+        status.process is not ProcessState.NONE or (status.state is ModelState.WAITING and not status.waiting)
+    )
 
 
 def error_html(error: LauncherError, language: Language) -> str:
@@ -81,7 +89,10 @@ def _held(use: DeviceUse, language: Language) -> str:
         "held": sum(use.held_bytes.values()) / _GIB,
         "budget": use.budget_bytes / _GIB,
     }
-    line = say("GPU {number}: {held:.1f} of {budget:.1f} GiB", language, values)
+    if use.device == "cpu":
+        line = say("Memory: {held:.1f} of {budget:.1f} GiB", language, values)
+    else:
+        line = say("GPU {number}: {held:.1f} of {budget:.1f} GiB", language, values)
     models = ", ".join(
         f"{name} {held_bytes / _GIB:.1f}" for name, held_bytes in use.held_bytes.items() if held_bytes
     )

@@ -66,7 +66,7 @@ PAGE_CSS = """
 .standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
 .standing .unload { display: none; margin-left: auto; padding: 0 10px; }
-.standing:has(.ready, .loading, .waiting) .unload { display: block; }
+.standing:has(.unloadable) .unload { display: block; }
 .status::before {
   content: ""; display: inline-block; width: 8px; height: 8px; border-radius: 50%; margin-right: 8px;
   background: var(--neutral-400); vertical-align: 1px; }

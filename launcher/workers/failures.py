@@ -5,7 +5,8 @@ from __future__ import annotations
 import signal
 from dataclasses import dataclass
 
-from launcher.errors import EngineError, WorkerDied
+from launcher.engines.base import says_out_of_memory
+from launcher.errors import EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.logs import BoundedLog
 
 
@@ -25,8 +26,15 @@ class Failures:
             **self._log_values(),
         )
 
-    def died_loading(self, exit_code: int | None) -> WorkerDied:
-        """The process ended before the model was loaded."""
+    def died_loading(self, exit_code: int | None) -> LauncherError:
+        """The process ended before the model was loaded; TurboMind's does where it finds no memory."""
+        if any(map(says_out_of_memory, self.log.last_lines())):
+            return OutOfMemory(
+                "{model} ran out of memory while loading: its process ended with {exit}.",
+                hint="See who holds GPU memory with nvidia-smi. Its log {log} ends:\n{last_lines}",
+                exit=exit_in_words(exit_code),
+                **self._log_values(),
+            )
         return WorkerDied(
             "{model} could not be loaded: its process ended with {exit}.",
             hint="Ending with SIGKILL often means that memory ran out. Its log {log} ends:\n{last_lines}",

@@ -38,6 +38,15 @@ longer."""
 KILL_S = 10.0
 """From SIGKILL to its end: the driver gives back the memory of a GPU before the process is gone."""
 
+SWEEP_S = 5.0
+"""For what a worker had spawned to be found and killed; it takes hundredths of a second."""
+
+MEASURE_S = 2.0
+"""For the driver to tell what a device holds; it takes thousandths. One that hangs is not waited for."""
+
+SPARE_S = 3.0
+"""On top of the bounds, for a machine that is busy."""
+
 TICK_S = 0.25
 """Between two looks at the clocks. A step counts for at most STEP_S, so that a suspended launcher finds no
 hang on waking."""
@@ -58,6 +67,11 @@ class Limits:
     close_s: float = CLOSE_S
     terminate_s: float = TERMINATE_S
     kill_s: float = KILL_S
+
+    @property
+    def end_s(self) -> float:
+        """From asking a process to stop to its end, and everybody told, at the very most."""
+        return self.close_s + 2 * self.terminate_s + self.kill_s + SWEEP_S + MEASURE_S + SPARE_S
 
 
 def limits_for(device: str) -> Limits:

@@ -1,10 +1,16 @@
 """What a model's process prints: kept in a file of bounded size, and its last lines in memory. Nothing
-reaches the terminal."""
+reaches the terminal.
+
+Each launcher has files of its own, MODEL.PID.log with the launcher's process id, so that two of them never
+write to one file, or turn it over under each other.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +22,11 @@ FILE_BYTES = 1 << 20
 TAIL_BYTES = 16 << 10
 """Kept in memory for error messages."""
 
+KEPT_LOGS = 3
+"""Of each model, logs of launchers that have ended; the newest of them may say why."""
+
 _READ_BYTES = 64 << 10
+_NAME = re.compile(r"(?P<model>.+?)(?:\.(?P<pid>\d+))?\.log(?:\.1)?")
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -24,6 +34,44 @@ def default_log_folder() -> Path:
     """Where logs go unless told otherwise: ``$XDG_STATE_HOME/launcher/logs``
     (``~/.local/state/launcher/logs``)."""
     return state_folder() / "logs"
+
+
+def log_path(folder: Path, model: str) -> Path:
+    """The file for what a model's processes print under this launcher."""
+    return folder / f"{model}.{os.getpid()}.log"
+
+
+def remove_old_logs(folder: Path) -> None:
+    """Leaves the logs of launchers that run, and of each model the KEPT_LOGS newest of those that have
+    ended."""
+    ended: dict[str, list[tuple[float, Path]]] = {}
+    for path, model, pid in _logs_in(folder):
+        if pid is None or not _runs(pid):
+            with contextlib.suppress(OSError):  # another launcher removed it
+                ended.setdefault(model, []).append((path.stat().st_mtime, path))
+    for logs in ended.values():
+        for _, path in sorted(logs, reverse=True)[KEPT_LOGS:]:
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _logs_in(folder: Path) -> Iterator[tuple[Path, str, int | None]]:
+    """Each log with its model and its launcher's process id; earlier versions wrote none."""
+    if folder.is_dir():
+        for path in folder.iterdir():
+            if found := _NAME.fullmatch(path.name):
+                pid = found["pid"]
+                yield path, found["model"], None if pid is None else int(pid)
+
+
+def _runs(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
 
 
 class BoundedLog:

@@ -12,11 +12,11 @@ import asyncio
 import copy
 import itertools
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
-from threading import Condition, RLock, Thread
+from threading import Condition, Lock, RLock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -24,9 +24,12 @@ from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
 from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
 from launcher.workers.answers import Answer, unread_error
-from launcher.workers.limits import Limits, limits_for
-from launcher.workers.logs import BoundedLog, default_log_folder
-from launcher.workers.model_record import ModelNeeds
+from launcher.workers.gauge import Gauge, Measure
+from launcher.workers.gpu_memory import spare_ram
+from launcher.workers.leftovers import Leftovers
+from launcher.workers.limits import SPARE_S, Limits, limits_for
+from launcher.workers.logs import BoundedLog, default_log_folder, log_path, remove_old_logs
+from launcher.workers.model_record import NOBODY, ModelNeeds
 from launcher.workers.protocol import (
     Ask,
     Cancel,
@@ -38,7 +41,7 @@ from launcher.workers.protocol import (
     Slept,
     StandingBy,
 )
-from launcher.workers.scheduler import Scheduler
+from launcher.workers.scheduler import CPU, Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
 from launcher.workers.supervisor import Ended, Supervisor
 
@@ -46,9 +49,6 @@ if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec
 
 _GIB = 1 << 30
-
-Measure = Callable[[str, Mapping[str, int]], Seen | None]
-"""Device name, model -> process id -> what is held of the device now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +72,9 @@ class Manager:
 
     Args:
         models: what the launcher offers; names are unique.
-        gpu_budget_bytes: for each device, what models with a memory plan may hold together; where a device is
-            not named, the largest GPU budget among its presets.
+        gpu_budget_bytes: for each device, what models of a planned size may hold together; where a device is
+            not named, what may be taken of RAM on the CPU, and elsewhere the largest GPU budget among its
+            presets.
         measure: reads what a device holds, given its name and each model's process id; None where that cannot
             be told. It is asked whenever a model has come, slept or gone.
         standby: whether processes stand by for models that share a device.
@@ -97,9 +98,13 @@ class Manager:
         self._names = [model.name for model in models]
         self._log_folder = log_folder or default_log_folder()
         self._limits = limits
-        self._measure = measure
+        self._gauge = None if measure is None else Gauge(measure)
+        self._measuring = Lock()
+        self._leftovers = Leftovers()
+        remove_old_logs(self._log_folder)
         budgets = {**_budgets(self._specs.values()), **(gpu_budget_bytes or {})}
         self._scheduler = Scheduler(map(_needs, models), budgets, standby=standby)
+        self._scheduler.has_ram(spare_ram())
         self._supervisors: dict[str, Supervisor] = {}
         self._open: dict[int, _Open] = {}
         self._ready_waits: dict[str, list[Future[None]]] = {name: [] for name in self._names}
@@ -145,14 +150,28 @@ class Manager:
 
     def log_path(self, name: str) -> Path:
         """Where the model's process prints to."""
-        return self._log_folder / f"{name}.log"
+        return log_path(self._log_folder, name)
 
-    def wake(self, name: str) -> None:
-        """Begins to load the model and returns; one that has FAILED is tried again. Raises RequestError for
-        an unknown name."""
+    def wake(self, name: str, *, page: str = NOBODY, only_if_free: bool = False) -> None:
+        """Begins to load the model and returns; one that has FAILED is tried again.
+
+        Args:
+            name: the model's.
+            page: whose wish it is. It takes the place of that page's earlier one, and `leave` withdraws it;
+                the wish of nobody in particular stands until the model is loaded.
+            only_if_free: do nothing where another model would have to leave for it, or where it has FAILED.
+
+        Raises:
+            RequestError: no model of that name is offered.
+        """
         self._check(name)
         with self._lock:
-            self._do(self._scheduler.wake(name, time.monotonic()))
+            self._do(self._scheduler.wake(name, time.monotonic(), page=page, only_if_free=only_if_free))
+
+    def leave(self, page: str) -> None:
+        """The page is closed: nothing is loaded for it any more, but for questions."""
+        with self._lock:
+            self._do(self._scheduler.leave(page, time.monotonic()))
 
     def ensure_ready(self, name: str) -> None:
         """Wakes the model and blocks until it is loaded.
@@ -167,12 +186,12 @@ class Manager:
             self._do(self._scheduler.wake(name, time.monotonic()))
         ready.result()
 
-    def ask(self, name: str, request: ChatRequest) -> Answer:
+    def ask(self, name: str, request: ChatRequest, *, retry: bool = False) -> Answer:
         """Asks the model, which is loaded first where need be. What goes wrong is raised from reading the
         answer.
 
-        A model that has FAILED says why instead of trying again; a person who asks again should `wake` it
-        first.
+        A model that has FAILED says why instead of trying again, unless ``retry`` says that a person asks
+        again.
 
         Raises:
             RequestError: no model of that name is offered.
@@ -182,12 +201,12 @@ class Manager:
         answer = Answer(on_cancel=lambda: self._cancelled(name, answer_id))
         with self._lock:
             self._open[answer_id] = _Open(request, answer)
-            self._do(self._scheduler.ask(name, answer_id, time.monotonic()))
+            self._do(self._scheduler.ask(name, answer_id, time.monotonic(), retry=retry))
         return answer
 
     def unload(self, name: str) -> None:
-        """Ends the model's process, asleep or not, once the answers it has begun are finished; returns at
-        once."""
+        """Ends the model's process, loaded, asleep or standing by, once the questions it has been asked are
+        answered; returns at once."""
         self._check(name)
         with self._lock:
             self._do(self._scheduler.unload(name, time.monotonic()))
@@ -201,7 +220,8 @@ class Manager:
             self._do(self._scheduler.close(time.monotonic()))
         for supervisor in supervisors:
             supervisor.join()
-        self._timer.join()
+        self._leftovers.close()
+        self._timer.join(SPARE_S)
 
     def __enter__(self) -> Manager:
         return self
@@ -230,47 +250,52 @@ class Manager:
         if isinstance(message, Said) and message.chunk.finish is None:
             self._said(name, message)
             return
-        seen = (
-            self._look(name, gone=isinstance(message, Ended))
-            if isinstance(message, Ready | Slept | Ended)
-            else None
-        )
-        now_s = time.monotonic()
-        with self._lock:
-            match message:
-                case StandingBy():
-                    self._do(self._scheduler.standing_by(name, now_s))
-                case Progressed(stage, fraction):
-                    self._do(self._scheduler.progressed(name, stage, fraction))
-                case Ready(facts):
-                    self._resolve_ready_waits(name, None)
-                    self._do(self._scheduler.ready(name, now_s, sleeps=facts.sleeps, seen=seen))
-                case Slept():
-                    self._do(self._scheduler.slept(name, now_s, seen))
-                case Said(answer_id, chunk):
-                    self._end_answer(answer_id, chunk)
-                    self._do(self._scheduler.finished(name, answer_id, now_s))
-                case Failed(answer_id, error):
-                    self._end_answer(answer_id, error)
-                    self._do(self._scheduler.finished(name, answer_id, now_s))
-                case Ended(error, retry, while_loading):
-                    del self._supervisors[name]
-                    self._do(
-                        self._scheduler.ended(
-                            name, error, retry=retry, while_loading=while_loading, now_s=now_s, seen=seen
-                        )
-                    )
+        if not isinstance(message, Ready | Slept | Ended):
+            self._take(name, message, None)
+            return
+        with self._measuring:  # so that nothing measured is older than what the scheduler knows already
+            self._take(name, message, self._look(name, gone=isinstance(message, Ended)))
 
     def _look(self, name: str, *, gone: bool) -> Seen | None:
-        """What the model's device holds now; without the lock, as the driver may take its time."""
-        if self._measure is None:
+        """What the model's device holds now; without the manager's lock, as the driver may take its time."""
+        if self._gauge is None:
             return None
         pids = {other: supervisor.pid for other, supervisor in self._supervisors.copy().items()}
         if gone:
             del pids[name]
-        return self._measure(
+        return self._gauge.read(
             self._specs[name].device, {other: pid for other, pid in pids.items() if pid is not None}
         )
+
+    def _take(self, name: str, message: FromWorker | Ended, seen: Seen | None) -> None:
+        with self._lock:
+            now_s, scheduler = time.monotonic(), self._scheduler
+            if isinstance(message, StandingBy | Ready | Slept | Ended):
+                scheduler.has_ram(spare_ram())
+            match message:
+                case StandingBy():
+                    self._do(scheduler.standing_by(name, now_s))
+                case Progressed(stage, fraction):
+                    self._do(scheduler.progressed(name, stage, fraction))
+                case Ready(facts):
+                    if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
+                        self._resolve_ready_waits(name, None)
+                    self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps, seen=seen))
+                case Slept():
+                    self._do(scheduler.slept(name, now_s, seen))
+                case Said(answer_id, chunk):
+                    self._end_answer(answer_id, chunk)
+                    self._do(scheduler.finished(name, answer_id, now_s))
+                case Failed(answer_id, error):
+                    self._end_answer(answer_id, error)
+                    self._do(scheduler.finished(name, answer_id, now_s))
+                case Ended(error, retry, while_loading):
+                    del self._supervisors[name]
+                    self._do(
+                        scheduler.ended(
+                            name, error, retry=retry, while_loading=while_loading, now_s=now_s, seen=seen
+                        )
+                    )
 
     def _said(self, name: str, said: Said) -> None:
         """Without the lock: words come far more often than decisions."""
@@ -313,7 +338,9 @@ class Manager:
         spec = self._specs[name]
         limits = self._limits or limits_for(spec.device)
         log = BoundedLog(self.log_path(name))
-        supervisor = Supervisor(spec, limits, log, report=lambda message: self._heard(name, message))
+        supervisor = Supervisor(
+            spec, limits, log, self._leftovers, report=lambda message: self._heard(name, message)
+        )
         self._supervisors[name] = supervisor
         supervisor.start()
         return supervisor
@@ -355,15 +382,18 @@ def _needs(model: RunnableModel) -> ModelNeeds:
     return ModelNeeds(
         model.name,
         model.spec.device,
-        loading_bytes=None if plan is None else plan.peak_bytes,
+        loading_bytes=model.spec.size_bytes if plan is None else plan.peak_bytes,
         ready_bytes=None if plan is None else plan.total_bytes,
         asleep_bytes=0 if plan is None else plan.asleep_bytes,
+        stands_by=plan is not None,
         keep_alive_s=None if keep_alive_s == "never" else keep_alive_s,
     )
 
 
 def _budgets(specs: Iterable[EngineSpec]) -> dict[str, int]:
-    budgets: dict[str, int] = {}
+    budgets = {CPU: spare_ram()}
     for spec in specs:
+        if spec.device == CPU:
+            continue
         budgets[spec.device] = max(budgets.get(spec.device, 0), int(spec.preset.memory.gpu_budget_gib * _GIB))
     return budgets

@@ -20,6 +20,7 @@ class ModelNeeds:
         loading_bytes: the most that it ever holds there, by its memory plan; None where nothing is planned.
         ready_bytes: what it holds at work; ``loading_bytes`` if None.
         asleep_bytes: what it holds asleep, until that is measured.
+        stands_by: a process may stand by for it; it then takes RAM though nobody wants the model.
         keep_alive_s: how long it stays loaded while nobody uses it; None is until another model needs its
             place.
         unavailable: why it cannot run here.
@@ -30,6 +31,7 @@ class ModelNeeds:
     loading_bytes: int | None = None
     ready_bytes: int | None = None
     asleep_bytes: int = 0
+    stands_by: bool = False
     keep_alive_s: float | None = None
     unavailable: LauncherError | None = None
 
@@ -39,21 +41,29 @@ class ModelNeeds:
         return self.loading_bytes is not None
 
 
+NOBODY = ""
+"""Whose wish is no page's: the terminal's, or that of a restart."""
+
+NEARLY_LOADED = 0.9
+"""A load that has got this far is finished, whoever waits. Engines report it for their first answer."""
+
+
 @dataclass(slots=True)
 class ModelRecord:
     """One model's state and all who wait for it.
 
     Attributes:
-        woken_s: asked to load, by a person or by a restart; None once it has.
+        wishes: page -> when it asked to have the model loaded, without a question; none once it has loaded.
         waiting: answer id -> when it was asked.
-        unloading: a person wants its memory back.
+        unloading: a person wants its memory back; questions that waited by then are answered first.
         yielding: how it leaves once its answers are finished; it begins no more of them.
         leaving: how it leaves, while STOPPING.
         sleeps: its engine can give the device back and keep the process; known once it has loaded.
         measured_bytes: what its process was seen to hold since it entered this state.
         last_try: memory ran out while it loaded: it is tried once more, with nothing idle beside it.
-        shunned: its process died while it stood by or slept, so none stands by for it until it has loaded
-            again.
+        waking: while LOADING, it had been asleep, so that is a matter of a moment.
+        no_standby: no process stands by for it until it is wanted: a person or its ``keep_alive_s`` has given
+            its memory back, or its process died while it stood by or slept.
     """
 
     needs: ModelNeeds
@@ -63,7 +73,7 @@ class ModelRecord:
     stage: str = ""
     fraction: float = 0.0
     error: LauncherError | None = None
-    woken_s: float | None = None
+    wishes: dict[str, float] = field(default_factory=dict)
     waiting: dict[int, float] = field(default_factory=dict)
     running: set[int] = field(default_factory=set)
     unloading: bool = False
@@ -72,16 +82,26 @@ class ModelRecord:
     sleeps: bool = False
     measured_bytes: int | None = None
     last_try: bool = False
-    shunned: bool = False
+    waking: bool = False
+    no_standby: bool = False
     used_s: float = 0.0
     restart_at_s: float = 0.0
     deaths: deque[Death] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))
 
     @property
     def wanted_since_s(self) -> float | None:
-        """When the oldest wish for it was made."""
-        times_s = [*self.waiting.values()] if self.woken_s is None else [*self.waiting.values(), self.woken_s]
-        return min(times_s, default=None)
+        """When the oldest question that waits was asked; without one, when the oldest wish was made."""
+        return min(self.waiting.values() or self.wishes.values(), default=None)
+
+    @property
+    def has_far_to_go(self) -> bool:
+        """It is being loaded, nobody has asked it anything yet, and most of that is left to do."""
+        return (
+            self.state is ModelState.LOADING
+            and not self.waiting
+            and not self.waking
+            and self.fraction < NEARLY_LOADED
+        )
 
     @property
     def idle(self) -> bool:
@@ -117,17 +137,17 @@ class ModelRecord:
             return loading_bytes
         return self.needs.ready_bytes
 
-    def resident(self) -> Resident:
+    def resident(self, *, cut_short: bool = False) -> Resident:
         """Its place on the device, for deciding who must leave: what it may come to hold, not only what it
-        holds now."""
+        holds now. ``cut_short`` says that its load may be ended for who is to come."""
         return Resident(
             name=self.needs.name,
             held_bytes=self.held_bytes
             if self.process is ProcessState.SLEEPING
             else max(self.held_bytes, self._planned_bytes),
-            idle=self.idle or self.asleep,
+            idle=self.idle or self.asleep or cut_short,
             used_s=self.used_s,
-            asleep_bytes=self.needs.asleep_bytes if self.sleeps else None,
+            asleep_bytes=self.needs.asleep_bytes if self.sleeps and not cut_short else None,
             asleep=self.process is ProcessState.SLEEPING,
             leaving=Leaving.END if self.unloading else self.leaving,
         )
@@ -135,6 +155,12 @@ class ModelRecord:
     def enter(self, state: ModelState, now_s: float) -> None:
         """A state of its life begins."""
         self.state, self.entered_s, self.stage, self.fraction = state, now_s, "", 0.0
+
+    def begins_to_load(self, now_s: float) -> None:
+        """It takes its place on the device."""
+        self.waking = self.process is ProcessState.SLEEPING
+        self.enter(ModelState.LOADING, now_s)
+        self.has_process(ProcessState.ENGAGED)
 
     def has_process(self, process: ProcessState) -> None:
         """A state of its process begins; what it holds has to be measured anew."""

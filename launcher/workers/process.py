@@ -2,7 +2,7 @@
 pipe.
 
 The child is a fresh interpreter in a session of its own: Ctrl-C in the terminal does not reach it, and ending
-it takes what it spawned along. Linux and macOS: the pipe is an inherited file descriptor.
+it takes what it spawned along (``leftovers``). Linux and macOS: the pipe is an inherited file descriptor.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ import sys
 from multiprocessing import Pipe
 from threading import Thread
 
+from launcher.engines.base import LOG_VARIABLE
+from launcher.workers.leftovers import MARK, Leftovers
 from launcher.workers.limits import Limits
 from launcher.workers.logs import BoundedLog
 
@@ -36,8 +38,9 @@ class ChildProcess:
         OSError: the process cannot be started.
     """
 
-    def __init__(self, name: str, limits: Limits, log: BoundedLog) -> None:
+    def __init__(self, name: str, limits: Limits, log: BoundedLog, leftovers: Leftovers) -> None:
         self._limits = limits
+        self._leftovers, self._mark = leftovers, leftovers.new_mark()
         self.pipe, child_end = Pipe()
         try:
             boot = _BOOT.format(
@@ -50,6 +53,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 pass_fds=(child_end.fileno(),),
                 start_new_session=True,
+                env={**os.environ, MARK: self._mark, LOG_VARIABLE: str(log.path)},
             )
         except OSError:
             self.pipe.close()
@@ -81,6 +85,7 @@ class ChildProcess:
                 self._gone_within(self._limits.kill_s)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
+        self._leftovers.end(self._mark)
         self._log_thread.join(_LOG_DRAIN_S)
         if not self._log_thread.is_alive() and self._process.stdout is not None:
             self._process.stdout.close()

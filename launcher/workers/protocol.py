@@ -4,7 +4,7 @@ but `sendable`.
 The launcher says Prepare first, which the worker answers with StandingBy. Load is answered with any number of
 Progressed and one Ready or LoadFailed; then come Ask and Cancel, and maybe Sleep, which is answered with
 Slept and may be followed by another Load; Shutdown may come at any time. Each Ask is answered with any number
-of Said of which the last has ``finish``, or with one Failed.
+of Said of which the last has ``finish``, or with one Failed; Broken ends them all.
 """
 
 from __future__ import annotations
@@ -110,8 +110,15 @@ class Failed:
     error: LauncherError
 
 
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """An answer showed that the engine is broken; the worker exits, and this is why no answer goes on."""
+
+    error: LauncherError
+
+
 ToWorker = Prepare | Load | Sleep | Ask | Cancel | Shutdown
-FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Said | Failed
+FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Said | Failed | Broken
 
 _PLAIN = (str, int, float, bool, type(None))
 

@@ -41,5 +41,11 @@ def _spec(readiness: Readiness, makes_room: bool) -> EngineSpec | LauncherError:
     assert readiness.state is ReadyState.READY
     assert readiness.folder is not None
     return EngineSpec(
-        readiness.engine, readiness.preset, readiness.folder, readiness.device, readiness.plan, makes_room
+        readiness.engine,
+        readiness.preset,
+        readiness.folder,
+        readiness.device,
+        readiness.plan,
+        makes_room,
+        readiness.size_bytes,
     )

@@ -9,14 +9,20 @@ state of all models is here, so that what is decided for one model is decided kn
                           ^                 │                 │                                WAITING again
                           └──restart pause──┴──────died───────┘──too often──> FAILED ──wake──> WAITING
 
-Room: models without a planned size always have it. Of those that share a device, the one that has waited
-    longest is served first: idle models leave for it at once, busy ones finish the answers they have begun
-    and, once it has waited PATIENCE_S, begin no more. Who leaves for another goes to sleep, where its engine
-    can and that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process ends
-    (``residency``). A model that finds less memory than planned is tried once more, alone: after all that is
-    idle on its device has ended, and while nothing else loads there.
+Wanted: by a question, or by a page's wish, as when a tab is selected. A page has one wish, its newest, and
+    none once it is closed. A question goes before every wish.
 
-While nothing loads, a process is made to stand by for each model that has none, one after the other.
+Room: models without a planned size always have it. Of those that share a device, the one whose question has
+    waited longest is served first: idle models leave for it at once, busy ones finish the answers they have
+    begun and, once it has waited PATIENCE_S, begin no more. For a wish only idle models leave. A load that
+    nobody has asked a question of is cut short for a question that does not fit beside it, and one that
+    nobody even wishes for any more is cut short for a wish that has stood for SETTLED_S. Who leaves for
+    another goes to sleep, where its engine can and that is enough; else, and where a person or its
+    ``keep_alive_s`` ends its stay, its process ends (``residency``). A model that finds less memory than
+    planned is tried once more, alone: after all that is idle on its device has ended, and while nothing else
+    loads there.
+
+While nothing loads, processes are made to stand by for models that have none (``standby``).
 """
 
 from __future__ import annotations
@@ -25,23 +31,19 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from launcher.errors import EngineError, LauncherError, OutOfMemory
-from launcher.workers import residency
 from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
-from launcher.workers.model_record import ModelNeeds, ModelRecord
-from launcher.workers.residency import Leaving, Resident
+from launcher.workers.model_record import NOBODY, ModelNeeds, ModelRecord
+from launcher.workers.residency import Leaving
 from launcher.workers.restarts import Death, pause_before_restart_s
+from launcher.workers.room import PATIENCE_S, SETTLED_S, comes_free, holders, idle_beside, make_room
+from launcher.workers.standby import next_to_prepare
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, ProcessState, Seen
-
-PATIENCE_S = 5.0
-"""A model in demand goes on taking questions for this long while another waits for its memory; so questions
-for one model are gathered rather than switched between, and nobody waits longer than this, the answers begun
-before, and the load."""
 
 MAX_OPEN_ANSWERS = 512
 """For each model; beyond, a question is refused rather than queued for minutes."""
 
-MAX_STANDING_BY = 3
-"""Each takes RAM for all that it has imported. The next takes the place of one that is used."""
+CPU = "cpu"
+"""The device whose memory is the machine's RAM."""
 
 _ON_DEVICE = (ModelState.LOADING, ModelState.READY, ModelState.STOPPING)
 
@@ -62,6 +64,7 @@ class Scheduler:
         self._models = {needs.name: ModelRecord(needs) for needs in models}
         self._budgets = dict(budgets)
         self._standby = standby
+        self._spare_ram_bytes: int | None = None
         self._closed = False
         for model in self._models.values():
             if model.needs.unavailable is not None:
@@ -85,13 +88,18 @@ class Scheduler:
             for name, model in self._models.items()
         )
 
+    def state_of(self, name: str) -> ModelState:
+        """Where one model stands."""
+        return self._models[name].state
+
     def device_uses(self) -> tuple[DeviceUse, ...]:
-        """What is held of every device on which models have a plan."""
-        devices = {model.needs.device: None for model in self._models.values() if model.needs.planned}
+        """What is held of every GPU on which models have a plan, and of RAM where models have to share it."""
+        planned = [model.needs.device for model in self._models.values() if model.needs.planned]
+        devices = [device for device in dict.fromkeys(planned) if device != CPU or planned.count(device) > 1]
         return tuple(
             DeviceUse(
                 device,
-                {one.needs.name: one.held_bytes for one in self._holders(device)},
+                {one.needs.name: one.held_bytes for one in holders(self._on(device))},
                 self._budgets[device],
             )
             for device in devices
@@ -103,39 +111,52 @@ class Scheduler:
         due_s = []
         for model in self._models.values():
             if model.state is ModelState.WAITING and (since_s := model.wanted_since_s) is not None:
-                due_s += [model.restart_at_s, since_s + PATIENCE_S]
+                due_s += [model.restart_at_s, since_s + (PATIENCE_S if model.waiting else SETTLED_S)]
             if model.leaves_at_s is not None:
                 due_s.append(model.leaves_at_s)
         return min((at_s for at_s in due_s if at_s > now_s), default=None)
 
-    def wake(self, name: str, now_s: float) -> list[Action]:
-        """A person wants the model: it is loaded, and tried again where it has failed."""
-        model = self._models[name]
-        if self._closed or model.state is ModelState.UNAVAILABLE:
+    def wake(
+        self, name: str, now_s: float, *, page: str = NOBODY, only_if_free: bool = False
+    ) -> list[Action]:
+        """A person wants the model: it is loaded, and tried again where it has failed.
+
+        Args:
+            name: the model's.
+            now_s: the time.
+            page: whose wish it is; it takes the place of that page's earlier one.
+            only_if_free: nothing happens where another model would have to leave for it, or where it has
+                failed.
+        """
+        if self._closed:
             return []
-        if model.state is ModelState.FAILED:
-            model.deaths.clear()
-            model.restart_at_s = 0.0
-            model.error = None
-            model.enter(ModelState.ASLEEP, now_s)
+        model = self._models[name]
+        self._withdraw_wishes(page)
+        if model.state is ModelState.UNAVAILABLE or (only_if_free and not self._comes_free(model)):
+            return self.settle(now_s)
+        self._is_wanted(model, now_s)
         model.unloading = False
-        if model.state not in (ModelState.LOADING, ModelState.READY):
-            model.woken_s = now_s if model.woken_s is None else model.woken_s
-        model.used_s = now_s
+        if model.state is not ModelState.READY:
+            model.wishes[page] = now_s
         return self.settle(now_s)
 
-    def ask(self, name: str, answer_id: int, now_s: float) -> list[Action]:
-        """A question for the model; it waits for the model to load. One that has failed refuses until it is
-        woken."""
+    def leave(self, page: str, now_s: float) -> list[Action]:
+        """The page is closed, or shows a model no more: it wishes for none."""
+        self._withdraw_wishes(page)
+        return self.settle(now_s)
+
+    def ask(self, name: str, answer_id: int, now_s: float, *, retry: bool = False) -> list[Action]:
+        """A question for the model; it waits for the model to load. One that has failed refuses, unless it is
+        to be tried again."""
         model = self._models[name]
         if self._closed:
             return [Refuse(answer_id, _closing())]
-        if model.state in (ModelState.UNAVAILABLE, ModelState.FAILED) and model.error is not None:
+        if model.error is not None and (model.state is ModelState.UNAVAILABLE or not retry):
             return [Refuse(answer_id, model.error)]
         if len(model.waiting) + len(model.running) >= MAX_OPEN_ANSWERS:
             return [Refuse(answer_id, _busy(name))]
+        self._is_wanted(model, now_s)
         model.waiting[answer_id] = now_s
-        model.used_s = now_s
         return self.settle(now_s)
 
     def cancel(self, name: str, answer_id: int, now_s: float) -> list[Action]:
@@ -147,17 +168,17 @@ class Scheduler:
         return self.settle(now_s)
 
     def unload(self, name: str, now_s: float) -> list[Action]:
-        """A person wants the memory back: the model's process ends when the answers it has begun are
-        finished."""
+        """A person wants the memory back: the model's process ends, loaded, asleep or standing by, when the
+        questions it has been asked are answered. None stands by for it until it is wanted again."""
         model = self._models[name]
-        model.woken_s = None
-        if (
-            model.state in (ModelState.LOADING, ModelState.READY)
-            or model.asleep
-            or model.leaving is Leaving.SLEEP
-        ):
-            model.unloading = True
+        model.wishes.clear()
+        model.no_standby = True
+        model.unloading = model.process is not ProcessState.NONE and model.leaving is not Leaving.END
         return self.settle(now_s)
+
+    def has_ram(self, spare_bytes: int | None) -> None:
+        """Takes what may still be taken of RAM; None where that cannot be told."""
+        self._spare_ram_bytes = spare_bytes
 
     def progressed(self, name: str, stage: str, fraction: float) -> list[Action]:
         """Loading got on."""
@@ -169,7 +190,7 @@ class Scheduler:
     def standing_by(self, name: str, now_s: float) -> list[Action]:
         """The process has imported all that loading needs."""
         model = self._models[name]
-        if model.process is ProcessState.STARTING:
+        if model.process is ProcessState.STARTING and model.state is not ModelState.STOPPING:
             model.has_process(ProcessState.STANDING_BY)
         return self.settle(now_s)
 
@@ -181,9 +202,9 @@ class Scheduler:
         if model.state is not ModelState.LOADING:
             return []
         model.enter(ModelState.READY, now_s)
-        model.woken_s = None
+        model.wishes.clear()
         model.sleeps = sleeps
-        model.last_try = model.shunned = False
+        model.last_try = model.no_standby = False
         model.used_s = now_s
         model.deaths = deque(
             (death for death in model.deaths if not death.while_loading), model.deaths.maxlen
@@ -234,7 +255,7 @@ class Scheduler:
                 model, error, Death(now_s, while_loading) if retry else None, now_s
             )
         elif error is not None:
-            model.shunned = True
+            model.no_standby = True
         return actions + self.settle(now_s)
 
     def close(self, now_s: float) -> list[Action]:
@@ -247,7 +268,7 @@ class Scheduler:
             ]
             model.waiting.clear()
             model.running.clear()
-            model.woken_s = None
+            model.wishes.clear()
             if model.process is not ProcessState.NONE and model.leaving is not Leaving.END:
                 actions.append(_leave(model, Leaving.END, now_s))
         return actions
@@ -259,34 +280,51 @@ class Scheduler:
         actions: list[Action] = []
         self._mark_wanted(now_s)
         for model in self._models.values():
-            model.yielding = (
-                Leaving.END if model.leaves_at_s is not None and now_s >= model.leaves_at_s else None
-            )
+            model.yielding = None
+            if model.leaves_at_s is not None and now_s >= model.leaves_at_s:
+                model.yielding, model.no_standby = Leaving.END, True
         for device in {model.needs.device: None for model in self._models.values()}:
-            actions += self._give_room(device, now_s)
+            budget_bytes = self._budgets.get(device, 0)
+            actions += [Start(model.needs.name) for model in make_room(self._on(device), budget_bytes, now_s)]
         for model in self._models.values():
-            way = Leaving.END if model.unloading else model.yielding
-            if (
-                (model.asleep or model.state in (ModelState.LOADING, ModelState.READY))
-                and way
-                and not model.running
-            ):
+            if (way := _way_out(model)) is not None:
                 actions.append(_leave(model, way, now_s))
-            elif model.state is ModelState.READY and way is None:
+            elif model.state is ModelState.READY and not model.unloading and model.yielding is None:
                 actions += _begin_answers(model)
         return actions + self._stand_by()
 
+    def _is_wanted(self, model: ModelRecord, now_s: float) -> None:
+        """Somebody asks or wishes for it: one that has failed may be tried again."""
+        if model.state is ModelState.FAILED:
+            model.deaths.clear()
+            model.restart_at_s = 0.0
+            model.error = None
+            model.enter(ModelState.ASLEEP, now_s)
+        model.no_standby = False
+        model.used_s = now_s
+
+    def _withdraw_wishes(self, page: str) -> None:
+        if page != NOBODY:
+            for model in self._models.values():
+                model.wishes.pop(page, None)
+
+    def _comes_free(self, model: ModelRecord) -> bool:
+        device = model.needs.device
+        return model.state is not ModelState.FAILED and comes_free(
+            model, self._on(device), self._budgets.get(device, 0)
+        )
+
     def _take(self, device: str, seen: Seen | None) -> None:
         """Takes what was measured for what is held; where that tells of all, also for what all may hold
-        together."""
+        together. What a model on its way holds is another thing by now than when it was measured."""
         if seen is None:
             return
-        holders = self._holders(device)
-        for model in holders:
-            if model.state not in (ModelState.LOADING, ModelState.STOPPING):
-                model.measured_bytes = seen.held_bytes.get(model.needs.name)
-        if all(model.measured_bytes is not None for model in holders):
-            self._budgets[device] = seen.free_bytes + sum(model.held_bytes for model in holders)
+        holding = holders(self._on(device))
+        at_rest = [m for m in holding if m.state not in (ModelState.LOADING, ModelState.STOPPING)]
+        for model in at_rest:
+            model.measured_bytes = seen.held_bytes.get(model.needs.name)
+        if len(at_rest) == len(holding) and all(model.measured_bytes is not None for model in holding):
+            self._budgets[device] = seen.free_bytes + sum(model.held_bytes for model in holding)
 
     def _mark_wanted(self, now_s: float) -> None:
         for model in self._models.values():
@@ -297,113 +335,35 @@ class Scheduler:
                 model.last_try = False
                 model.enter(ModelState.ASLEEP, now_s)
 
-    def _give_room(self, device: str, now_s: float) -> list[Action]:
-        """Starts what fits, oldest wish first; where one does not fit, the younger wishes for memory wait
-        behind it."""
-        actions: list[Action] = []
-        on_device = [model for model in self._models.values() if model.needs.device == device]
-        blocked = any(model.last_try and model.state is ModelState.LOADING for model in on_device)
-        wishes = [
-            (since_s, model.needs.name, model)
-            for model in on_device
-            if model.state is ModelState.WAITING
-            and model.restart_at_s <= now_s
-            and (since_s := model.wanted_since_s) is not None
-        ]
-        for since_s, name, model in sorted(wishes, key=lambda wish: wish[:2]):
-            if model.unloading:
-                continue  # its sleeping process ends first
-            if model.last_try and (others := self._idle_beside(model)):
-                blocked = True
-                for other in others:
-                    other.yielding = Leaving.END
-            elif not model.needs.planned or (not blocked and self._fits(model)):
-                model.enter(ModelState.LOADING, now_s)
-                model.has_process(ProcessState.ENGAGED)
-                blocked = blocked or model.last_try
-                actions.append(Start(name))
-            elif not blocked:
-                blocked = True
-                self._ask_to_leave(model, patient=now_s < since_s + PATIENCE_S)
-        return actions
-
     def _stand_by(self) -> list[Action]:
-        """The next process to stand by, wanted models' first; loading goes undisturbed."""
-        models = self._models.values()
-        processes = [model.process for model in models]
-        busy = ProcessState.STARTING in processes or any(
-            model.state is ModelState.LOADING for model in models
-        )
-        if not self._standby or busy or processes.count(ProcessState.STANDING_BY) >= MAX_STANDING_BY:
+        if not self._standby:
             return []
-        candidates = [
-            model
-            for model in models
-            if model.needs.planned
-            and model.process is ProcessState.NONE
-            and model.state in (ModelState.ASLEEP, ModelState.WAITING)
-            and not model.shunned
-        ]
-        if not candidates:
+        model = next_to_prepare(self._models.values(), self._spare_ram_bytes)
+        if model is None:
             return []
-        model = min(candidates, key=lambda one: one.state is not ModelState.WAITING)
         model.has_process(ProcessState.STARTING)
         return [Prepare(model.needs.name)]
 
     def _waits_for(self, model: ModelRecord, now_s: float) -> tuple[str, ...]:
         if model.state is not ModelState.WAITING or not model.needs.planned or model.restart_at_s > now_s:
             return ()
-        return tuple(one.needs.name for one in self._holders(model.needs.device) if one.running)
+        return tuple(one.needs.name for one in holders(self._on(model.needs.device)) if one.running)
 
-    def _holders(self, device: str) -> list[ModelRecord]:
-        """The models whose processes hold memory of the device."""
-        holding = (ProcessState.ENGAGED, ProcessState.SLEEPING)
-        return [
-            m
-            for m in self._models.values()
-            if m.needs.device == device and m.needs.planned and m.process in holding
-        ]
-
-    def _others(self, model: ModelRecord) -> list[Resident]:
-        return [other.resident() for other in self._holders(model.needs.device) if other is not model]
-
-    def _idle_beside(self, model: ModelRecord) -> list[ModelRecord]:
-        """The others on its device whose memory can come back by itself: idle, asleep, or leaving already."""
-        others = (
-            other
-            for other in self._models.values()
-            if other is not model and other.needs.device == model.needs.device
-        )
-        return [
-            other
-            for other in others
-            if other.idle or other.asleep or other.unloading or other.leaving is not None
-        ]
-
-    def _fits(self, model: ModelRecord) -> bool:
-        assert model.needs.loading_bytes is not None
-        return residency.fits(
-            model.needs.loading_bytes, self._budgets[model.needs.device], self._others(model)
-        )
-
-    def _ask_to_leave(self, model: ModelRecord, *, patient: bool) -> None:
-        assert model.needs.loading_bytes is not None
-        others = self._others(model)
-        idle = {resident.name for resident in others if resident.idle}
-        for name, way in residency.to_release(
-            model.needs.loading_bytes, self._budgets[model.needs.device], others
-        ).items():
-            other = self._models[name]
-            if other.asleep or (other.state is ModelState.READY and (name in idle or not patient)):
-                other.yielding = way
+    def _on(self, device: str) -> list[ModelRecord]:
+        return [model for model in self._models.values() if model.needs.device == device]
 
     def _after_failure(
         self, model: ModelRecord, error: LauncherError, death: Death | None, now_s: float
     ) -> list[Action]:
         """Restarts where that may help; else the model has FAILED and all who wait for it are told."""
-        if isinstance(error, OutOfMemory) and not model.last_try and self._idle_beside(model):
+        wanted = model.wanted_since_s is not None
+        if (
+            isinstance(error, OutOfMemory)
+            and wanted
+            and not model.last_try
+            and idle_beside(model, self._on(model.needs.device))
+        ):
             model.last_try = True
-            model.woken_s = now_s
             return []
         pause_s = None
         if death is not None:
@@ -411,15 +371,23 @@ class Scheduler:
             pause_s = pause_before_restart_s(model.deaths)
         if pause_s is not None:
             model.restart_at_s = now_s + pause_s
-            model.woken_s = now_s
+            model.wishes[NOBODY] = now_s
             return []
-        model.woken_s = None
+        model.wishes.clear()
         model.last_try = False
         model.error = error
         model.enter(ModelState.FAILED, now_s)
         actions: list[Action] = [Refuse(answer_id, error) for answer_id in model.waiting]
         model.waiting.clear()
         return actions
+
+
+def _way_out(model: ModelRecord) -> Leaving | None:
+    """How it leaves now, if it has to and nobody would lose an answer by it."""
+    if model.running or model.process is ProcessState.NONE or model.state is ModelState.STOPPING:
+        return None
+    answers_first = model.waiting and model.state is not ModelState.READY
+    return Leaving.END if model.unloading and not answers_first else model.yielding
 
 
 def _leave(model: ModelRecord, way: Leaving, now_s: float) -> Action:

@@ -21,11 +21,13 @@ from typing import TYPE_CHECKING
 
 from launcher.errors import LauncherError
 from launcher.workers.failures import Failures
+from launcher.workers.leftovers import Leftovers
 from launcher.workers.limits import STEP_S, TICK_S, Limits
 from launcher.workers.logs import BoundedLog
 from launcher.workers.process import ChildProcess
 from launcher.workers.protocol import (
     Ask,
+    Broken,
     Failed,
     FromWorker,
     Load,
@@ -85,8 +87,11 @@ class _Phase(Enum):
 class Supervisor:
     """Runs one worker. Its methods may be called from any thread and return at once, except `join`."""
 
-    def __init__(self, spec: EngineSpec, limits: Limits, log: BoundedLog, report: Report) -> None:
+    def __init__(
+        self, spec: EngineSpec, limits: Limits, log: BoundedLog, leftovers: Leftovers, report: Report
+    ) -> None:
         self._spec = spec
+        self._leftovers = leftovers
         self._limits = limits
         self._log = log
         self._report = report
@@ -134,12 +139,12 @@ class Supervisor:
         self.send(Shutdown())
 
     def join(self) -> None:
-        """Waits until the process is gone and `Ended` was reported; the bounds of stopping bound this too."""
-        self._thread.join()
+        """Waits until the process is gone and `Ended` was reported, or for as long as that may ever take."""
+        self._thread.join(self._limits.end_s)
 
     def _run(self) -> None:
         try:
-            child = ChildProcess(self._spec.preset.name, self._limits, self._log)
+            child = ChildProcess(self._spec.preset.name, self._limits, self._log, self._leftovers)
         except OSError as error:
             self._report(Ended(self._failures.not_started(error), while_loading=True))
             return
@@ -180,10 +185,11 @@ class Supervisor:
                     return _Over(self._limits.terminate_s)
                 silences.heard(message)
                 self._take(message)
-                if isinstance(
-                    message, LoadFailed
-                ):  # who could load once, and then not wake, may load again in a new process
+                if isinstance(message, LoadFailed):
+                    # Who could load once, and then not wake, may load again in a new process.
                     return _Over(self._limits.close_s, message.error, retry=self._has_slept)
+                if isinstance(message, Broken):
+                    return _Over(self._limits.terminate_s, message.error)
             silences.step(time.monotonic(), expecting=self._expecting(), stopping=self._stopping.is_set())
             if error := self._too_silent(silences):
                 return _Over(0.0, error)

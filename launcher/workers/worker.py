@@ -17,16 +17,17 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterator
 from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from launcher.engines import load_engine_class
-from launcher.engines.base import Engine, EngineSpec
-from launcher.errors import EngineError, LauncherError, OutOfMemory
+from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_place
+from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk
 from launcher.workers.protocol import (
     Ask,
+    Broken,
     Cancel,
     Failed,
     FromWorker,
@@ -48,8 +49,11 @@ from launcher.workers.protocol import (
 Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1
-_OUT_OF_MEMORY = "out of memory"
-"""What CUDA, PyTorch and TurboMind each say in an exception of their own."""
+_ABOUT_ANSWERS = (EngineBroken, RequestError, PictureError)
+"""What an engine says of a question; where it asked itself one to load, that is no question of a person's."""
+
+_CUDA_LOST = "cuda error"
+"""What PyTorch says in an exception after which CUDA works no more in this process."""
 
 
 def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
@@ -90,12 +94,12 @@ def _flush() -> None:
             stream.flush()
 
 
-class _LoadingFailed(Exception):
-    """The engine could not prepare or load; the process ends."""
+class _Over(Exception):
+    """The process ends, and this is to be said before."""
 
-    def __init__(self, error: LauncherError) -> None:
-        super().__init__(error)
-        self.error = error
+    def __init__(self, last_words: LoadFailed | Broken) -> None:
+        super().__init__(last_words)
+        self.last_words = last_words
 
 
 class Worker:
@@ -105,24 +109,26 @@ class Worker:
         self._pipe = pipe
         self._heartbeat_s = heartbeat_s
         self._send_lock = threading.Lock()  # an engine may report progress from the thread it loads in
-        self._inbox: asyncio.Queue[ToWorker] = asyncio.Queue()
+        self._inbox: asyncio.Queue[ToWorker | Broken] = asyncio.Queue()
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._answers: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
-        """Does what it is told, in order, until Shutdown or a failed load."""
+        """Does what it is told, in order, until Shutdown, a failed load or a broken engine."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), name="launcher's messages", daemon=True).start()
         beat = asyncio.create_task(self._beat())
         try:
             while not isinstance(message := await self._inbox.get(), Shutdown):
                 await self._obey(message)
-        except _LoadingFailed as failed:
-            self._send(LoadFailed(sendable(failed.error)))
+        except _Over as over:
+            self._send(over.last_words)
+            if isinstance(over.last_words, Broken):
+                return  # what is broken cannot be relied on to close
         finally:
             beat.cancel()
-            await self._close()
+        await self._close()
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -144,8 +150,10 @@ class Worker:
             self._send(Heartbeat())
             await asyncio.sleep(self._heartbeat_s)
 
-    async def _obey(self, message: ToWorker) -> None:
+    async def _obey(self, message: ToWorker | Broken) -> None:
         match message:
+            case Broken():
+                raise _Over(message)
             case Prepare(spec):
                 self._spec = spec
                 self._send(Progressed("libraries", 0.0))
@@ -172,11 +180,10 @@ class Worker:
     async def _or_fail(self, work: Awaitable[Result]) -> Result:
         try:
             return await work
-        except LauncherError as error:
-            raise _LoadingFailed(error) from error
         except Exception as error:
-            traceback.print_exc()
-            raise _LoadingFailed(_load_defect(self._spec, error)) from error
+            if not isinstance(error, LauncherError):
+                traceback.print_exc()
+            raise _Over(LoadFailed(sendable(_load_failure(self._spec, error)))) from error
 
     def _loaded_engine(self) -> Engine:
         assert self._engine is not None, "the launcher says Prepare first"
@@ -201,11 +208,14 @@ class Worker:
         del self._answers[answer_id]
         if task.cancelled():
             self._send(Said(answer_id, Chunk("", finish="cancelled")))
-        elif isinstance(error := task.exception(), LauncherError):
-            self._send(Failed(answer_id, sendable(error)))
-        elif error is not None:
-            traceback.print_exception(error)
-            self._send(Failed(answer_id, _answer_defect(error)))
+        elif (error := task.exception()) is not None:
+            if not isinstance(error, LauncherError):
+                traceback.print_exception(error)
+                error = _answer_defect(error)
+            if isinstance(error, EngineBroken):
+                self._inbox.put_nowait(Broken(sendable(error)))
+            else:
+                self._send(Failed(answer_id, sendable(error)))
 
     async def _close(self) -> None:
         for task in self._answers.values():
@@ -215,26 +225,48 @@ class Worker:
             await self._engine.close()
 
 
-def _load_defect(spec: EngineSpec | None, error: BaseException) -> LauncherError:
+def _load_failure(spec: EngineSpec | None, error: Exception) -> LauncherError:
+    """Whatever made preparing or loading fail, in the words of a failed load."""
     model = spec.preset.name if spec else "?"
-    if _OUT_OF_MEMORY in str(error).lower():
+    if isinstance(error, OutOfMemory):
+        return error
+    if out_of_memory := next(filter(is_out_of_memory, _causes(error)), None):
         return OutOfMemory(
             "{model} ran out of memory while loading: {error}",
             hint="See who holds GPU memory with: nvidia-smi",
             model=model,
-            error=_in_words(error),
+            error=_in_words(out_of_memory),
         )
+    if isinstance(error, LauncherError) and not isinstance(error, _ABOUT_ANSWERS):
+        return error
     return EngineError(
         "{model} failed while loading: {error}",
-        hint="The whole story is in the model's log.",
+        hint="The whole story is in its log: {log}",
         model=model,
         error=_in_words(error),
+        log=log_place(),
     )
 
 
 def _answer_defect(error: BaseException) -> EngineError:
+    if _CUDA_LOST in str(error).lower() and not is_out_of_memory(error):
+        return EngineBroken(
+            "The model lost its GPU while answering: {error}",
+            hint="Ask again: it starts anew. The whole story is in its log: {log}",
+            error=_in_words(error),
+            log=log_place(),
+        )
     return EngineError("The model failed while answering: {error}", hint="Ask again.", error=_in_words(error))
 
 
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """The exception, what it was made of, and so on."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def _in_words(error: BaseException) -> str:
+    if isinstance(error, LauncherError):
+        return error.message
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__

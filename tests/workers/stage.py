@@ -106,8 +106,15 @@ class Stage:
         (self.folder / name).open("rb").close()
 
     def model(
-        self, name: str = "one", loading: str = "", size_bytes: int | None = None, **keys: Any
+        self,
+        name: str = "one",
+        loading: str = "",
+        size_bytes: int | None = None,
+        ram_bytes: int | None = None,
+        **keys: Any,
     ) -> RunnableModel:
+        """A model on the CPU, of a planned size if it has ``ram_bytes``; on a GPU if it has
+        ``size_bytes``."""
         preset = Preset.model_validate(
             {
                 "name": name,
@@ -120,12 +127,18 @@ class Stage:
             }
         )
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
-        return RunnableModel(name, EngineSpec("scripted", preset, self.folder, device, plan))
+        spec = EngineSpec("scripted", preset, self.folder, device, plan, size_bytes=ram_bytes)
+        return RunnableModel(name, spec)
+
+    def loaded(self, mark: str = "loads") -> list[str]:
+        """The names that loading scripts have left with ``/loaded``, in order."""
+        path = self.folder / mark
+        return path.read_text().split() if path.exists() else []
 
     def manager(
         self, *models: RunnableModel, limits: Limits = PATIENT, budget_bytes: int | None = None, **keys: Any
     ) -> Manager:
-        budget = None if budget_bytes is None else {"cuda:0": budget_bytes}
+        budget = None if budget_bytes is None else {"cuda:0": budget_bytes, "cpu": budget_bytes}
         models = models or (self.model(),)
         manager = Manager(
             models, limits=limits, log_folder=self.folder / "logs", gpu_budget_bytes=budget, **keys

@@ -82,7 +82,7 @@ def test_an_exit_names_its_code_and_the_last_lines_it_printed(stage: Stage) -> N
         list(stage.manager().ask("one", question("/print 3\n/crash 7")))
     assert "ended with exit code 7" in caught.value.message
     assert caught.value.hint.rstrip().endswith("2")
-    assert str(stage.folder / "logs" / "one.log") in caught.value.hint
+    assert str(stage.folder / "logs" / f"one.{os.getpid()}.log") in caught.value.hint
 
 
 def test_an_exception_in_an_answer_is_that_answers_alone(stage: Stage) -> None:

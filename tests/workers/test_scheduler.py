@@ -10,17 +10,23 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from launcher.errors import DeviceError, EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
-from launcher.workers.model_record import ModelNeeds
-from launcher.workers.scheduler import MAX_OPEN_ANSWERS, MAX_STANDING_BY, PATIENCE_S, Scheduler
+from launcher.workers.model_record import NEARLY_LOADED, ModelNeeds
+from launcher.workers.room import PATIENCE_S
+from launcher.workers.scheduler import MAX_OPEN_ANSWERS, Scheduler
+from launcher.workers.standby import MAX_STANDING_BY, STANDBY_BYTES
 from launcher.workers.states import ModelState, ProcessState, Seen
 
 BUDGET_BYTES = 8
+BUDGETS = {"cuda:0": BUDGET_BYTES, "cpu": BUDGET_BYTES}
+PAGES = ("page 1", "page 2", "page 3")
 KEEP_ALIVE_S = 20.0
 MODELS = (
-    ModelNeeds("large", "cuda:0", 7, ready_bytes=6, asleep_bytes=1),
-    ModelNeeds("medium", "cuda:0", 5),
-    ModelNeeds("small", "cuda:0", 3, asleep_bytes=1, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("large", "cuda:0", 7, ready_bytes=6, asleep_bytes=1, stands_by=True),
+    ModelNeeds("medium", "cuda:0", 5, stands_by=True),
+    ModelNeeds("small", "cuda:0", 3, asleep_bytes=1, stands_by=True, keep_alive_s=KEEP_ALIVE_S),
     ModelNeeds("free", "cpu", None, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("slow", "cpu", 6),
+    ModelNeeds("slower", "cpu", 5, keep_alive_s=KEEP_ALIVE_S),
     ModelNeeds("missing", unavailable=DeviceError("no GPU")),
 )
 KEPT_ALIVE = {model.name for model in MODELS if model.keep_alive_s is not None}
@@ -28,7 +34,10 @@ SLEEPERS = {"large", "small", "free"}
 LOADING = {model.name: model.loading_bytes for model in MODELS if model.loading_bytes is not None}
 READY = {**LOADING, "large": 6}
 ASLEEP = {"large": 1, "small": 1}
+DEVICE = {model.name: model.device for model in MODELS}
+STAND_BY = {model.name for model in MODELS if model.stands_by}
 names = st.sampled_from([model.name for model in MODELS])
+pages = st.sampled_from(PAGES)
 
 
 class World(RuleBasedStateMachine):
@@ -36,8 +45,12 @@ class World(RuleBasedStateMachine):
 
     @initialize()
     def begin(self) -> None:
-        self.scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
+        self.scheduler = Scheduler(MODELS, BUDGETS, standby=True)
         self.now_s = 0.0
+        self.wishes: dict[str, str] = {}  # page -> model
+        self.restarting: set[str] = set()  # for nobody, since they died
+        self.put_away: set[str] = set()
+        self.has_ram = True
         self.preparing: set[str] = set()
         self.standing: set[str] = set()  # prepared, or asleep
         self.asleep: set[str] = set()
@@ -61,7 +74,8 @@ class World(RuleBasedStateMachine):
     def held(self, name: str) -> int:
         """What a process holds at most, in the state it is in."""
         if name in self.stopping:
-            return {"loading": LOADING, "asleep": ASLEEP, "": READY}[self.had_been[name]].get(name, 0)
+            had = {"loading": LOADING, "asleep": ASLEEP, "loaded": READY, "": {}}[self.had_been[name]]
+            return had.get(name, 0)
         if name in self.loading:
             return LOADING.get(name, 0)
         if name in self.loaded | self.falling:
@@ -85,12 +99,17 @@ class World(RuleBasedStateMachine):
             match action:
                 case Prepare(name):
                     assert name not in self.processes
-                    assert name in LOADING
+                    assert name in STAND_BY
+                    assert name not in self.put_away, "a person wanted its memory back"
+                    assert self.has_ram
                     assert not self.loading
                     assert not self.preparing
                     self.preparing.add(name)
                 case Start(name):
                     assert name not in self.loading | self.loaded | self.falling | self.stopping
+                    asked = name in self.asked.values()
+                    assert asked or name in self.wishes.values() or name in self.restarting, "for nobody"
+                    assert asked or name not in LOADING or not self.has_to_wait(DEVICE[name])
                     self.leave_all_groups(name)
                     self.loading.add(name)
                 case Sleep(name):
@@ -102,8 +121,19 @@ class World(RuleBasedStateMachine):
                 case Stop(name):
                     assert name in self.processes - self.stopping
                     assert name not in self.sent.values(), "an answer would be cut off"
-                    self.had_been[name] = (
-                        "loading" if name in self.loading else "asleep" if name in self.standing else ""
+                    if name in self.loading:
+                        assert name not in self.asked.values(), "a question waits for that load"
+                    self.had_been[name] = next(
+                        (
+                            was
+                            for was, group in {
+                                "loading": self.loading,
+                                "asleep": self.asleep,
+                                "loaded": self.loaded | self.falling,
+                            }.items()
+                            if name in group
+                        ),
+                        "",
                     )
                     self.leave_all_groups(name)
                     self.stopping.add(name)
@@ -120,28 +150,85 @@ class World(RuleBasedStateMachine):
                     assert answer_id not in self.over
                     self.over[answer_id] = error
 
+    def has_to_wait(self, device: str) -> bool:
+        """Whether a question waits for a model on the device to load."""
+        return any(
+            DEVICE[name] == device
+            and self.state(name) is ModelState.WAITING
+            and name in LOADING
+            and self.scheduler._models[name].restart_at_s <= self.now_s
+            for name in self.asked.values()
+        )
+
     def end_process(self, name: str, error: LauncherError | None, *, retry: bool) -> None:
         while_loading = name in self.loading
+        if retry and name in self.loading | self.loaded:
+            self.restarting.add(name)
         self.leave_all_groups(name)
         self.do(self.scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=self.now_s))
         assert name not in self.sent.values(), "a question was left with a dead process"
 
-    @rule(name=names)
-    def ask(self, name: str) -> None:
+    @rule(name=names, retry=st.booleans())
+    def ask(self, name: str, retry: bool) -> None:
         answer_id, self.next_id = self.next_id, self.next_id + 1
         self.asked[answer_id] = name
         self.used_s[name] = self.now_s
-        self.do(self.scheduler.ask(name, answer_id, self.now_s))
+        failed = self.state(name) is ModelState.FAILED
+        if retry or not failed:
+            self.put_away.discard(name)
+        self.do(self.scheduler.ask(name, answer_id, self.now_s, retry=retry))
+        if failed:
+            assert isinstance(self.over.get(answer_id), LauncherError) is not retry
 
-    @rule(name=names)
-    def wake(self, name: str) -> None:
+    @rule(name=names, page=pages)
+    def wake(self, name: str, page: str) -> None:
         self.used_s[name] = self.now_s
-        self.do(self.scheduler.wake(name, self.now_s))
+        self.put_away.discard(name)
+        self.wishes[page] = name
+        self.do(self.scheduler.wake(name, self.now_s, page=page))
         assert self.state(name) is not ModelState.FAILED
+
+    @rule(name=names, page=pages)
+    def open_page(self, name: str, page: str) -> None:
+        """Like a wish, but nobody leaves for it."""
+        others = {
+            one.needs.name: one.state
+            for one in self.scheduler._models.values()
+            if one.needs.device == DEVICE[name] and one.needs.name != name
+        }
+        before = self.state(name)
+        self.wishes[page] = name
+        actions = self.scheduler.wake(name, self.now_s, page=page, only_if_free=True)
+        if self.state(name) is not ModelState.FAILED:
+            self.put_away.discard(name)
+            self.used_s[name] = self.scheduler._models[name].used_s
+        self.do(actions)
+        if before is ModelState.ASLEEP and self.state(name) is not ModelState.ASLEEP:
+            left = [one for one, state in others.items() if self.state(one) is ModelState.STOPPING != state]
+            assert not left
+
+    @rule(page=pages)
+    def leave(self, page: str) -> None:
+        self.wishes.pop(page, None)
+        self.do(self.scheduler.leave(page, self.now_s))
 
     @rule(name=names)
     def unload(self, name: str) -> None:
+        self.put_away.add(name)
+        self.restarting.discard(name)
+        self.wishes = {page: wish for page, wish in self.wishes.items() if wish != name}
         self.do(self.scheduler.unload(name, self.now_s))
+
+    @rule(enough=st.booleans())
+    def see_ram(self, enough: bool) -> None:
+        self.has_ram = enough
+        self.scheduler.has_ram(STANDBY_BYTES if enough else STANDBY_BYTES - 1)
+
+    @precondition(lambda self: self.loading)
+    @rule(data=st.data(), fraction=st.sampled_from([0.1, NEARLY_LOADED]))
+    def progress(self, data: st.DataObject, fraction: float) -> None:
+        name = data.draw(st.sampled_from(sorted(self.loading)))
+        self.do(self.scheduler.progressed(name, "weights", fraction))
 
     @precondition(lambda self: self.asked or self.sent)
     @rule(data=st.data())
@@ -167,16 +254,23 @@ class World(RuleBasedStateMachine):
     def load(self, data: st.DataObject) -> None:
         name = data.draw(st.sampled_from(sorted(self.loading)))
         self.loading.remove(name)
-        self.loaded.add(name)
+        self.now_loaded(name)
         self.used_s[name] = self.now_s
         self.on_last_try.discard(name)
         self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS, seen=self.seen(name)))
+
+    def now_loaded(self, name: str) -> None:
+        self.loaded.add(name)
+        self.put_away.discard(name)
+        self.restarting.discard(name)
+        self.wishes = {page: wish for page, wish in self.wishes.items() if wish != name}
 
     def seen(self, name: str) -> Seen | None:
         """What is measured is what processes hold, and nobody else holds anything."""
         if name not in LOADING:
             return None
-        held = {name: self.held(name) for name in self.processes & LOADING.keys()}
+        device = DEVICE[name]
+        held = {name: self.held(name) for name in self.processes & LOADING.keys() if DEVICE[name] == device}
         return Seen(BUDGET_BYTES - sum(held.values()), held)
 
     @precondition(lambda self: self.preparing)
@@ -229,7 +323,8 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def planned_models_share_the_budget(self) -> None:
-        assert sum(map(self.held, self.processes)) <= BUDGET_BYTES
+        for device in BUDGETS:
+            assert sum(self.held(name) for name in self.processes if DEVICE[name] == device) <= BUDGET_BYTES
 
     @invariant()
     def nobody_idle_outstays_its_time(self) -> None:
@@ -250,8 +345,8 @@ class World(RuleBasedStateMachine):
             assert (status.state is ModelState.READY) == (status.name in self.loaded)
             assert (status.state is ModelState.STOPPING) == (status.name in self.stopping | self.falling)
             assert (status.process is ProcessState.NONE) == (status.name not in self.processes)
-            assert (status.process is ProcessState.STARTING) == (status.name in self.preparing)
             if status.state is not ModelState.STOPPING:
+                assert (status.process is ProcessState.STARTING) == (status.name in self.preparing)
                 assert (status.process is ProcessState.SLEEPING) == (status.name in self.asleep)
             assert (status.error is not None) == (status.state in (ModelState.FAILED, ModelState.UNAVAILABLE))
             assert status.since_s >= 0
@@ -273,7 +368,7 @@ class World(RuleBasedStateMachine):
                 break
             for name in sorted(self.loading):
                 self.loading.remove(name)
-                self.loaded.add(name)
+                self.now_loaded(name)
                 self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS))
             for name in sorted(self.falling):
                 self.falling.remove(name)
@@ -301,7 +396,7 @@ def started(scheduler: Scheduler, name: str, now_s: float = 0.0) -> None:
 
 
 def test_a_busy_model_takes_questions_until_patience_ends_then_gives_way() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "large")
     assert scheduler.ask("large", 1, 0.0) == [Send("large", 1)]
     assert scheduler.ask("medium", 2, 1.0) == []
@@ -319,7 +414,7 @@ def test_a_busy_model_takes_questions_until_patience_ends_then_gives_way() -> No
 
 
 def test_who_gives_up_waiting_no_longer_pushes_a_model_out() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "large")
     scheduler.ask("large", 1, 0.0)
     scheduler.ask("medium", 2, 0.0)
@@ -328,7 +423,7 @@ def test_who_gives_up_waiting_no_longer_pushes_a_model_out() -> None:
 
 
 def test_a_small_model_does_not_overtake_a_large_one_that_waits_longer() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "medium")
     assert scheduler.ask("medium", 1, 0.0) == [Send("medium", 1)]
     assert scheduler.ask("large", 2, 0.0) == []
@@ -338,13 +433,13 @@ def test_a_small_model_does_not_overtake_a_large_one_that_waits_longer() -> None
 
 
 def test_models_without_a_plan_wait_for_nobody() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "large")
     assert scheduler.wake("free", 0.0) == [Start("free")]
 
 
 def test_a_crowd_beyond_the_limit_is_refused() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     for answer_id in range(MAX_OPEN_ANSWERS):
         scheduler.ask("free", answer_id, 0.0)
     (refusal,) = scheduler.ask("free", MAX_OPEN_ANSWERS, 0.0)
@@ -353,7 +448,7 @@ def test_a_crowd_beyond_the_limit_is_refused() -> None:
 
 
 def test_closing_stops_every_process_and_refuses_every_question() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "large")
     scheduler.ask("large", 1, 0.0)
     scheduler.ask("medium", 2, 0.0)
@@ -367,7 +462,7 @@ def test_closing_stops_every_process_and_refuses_every_question() -> None:
 
 @pytest.mark.parametrize("name", ["large", "free"])
 def test_a_death_restarts_at_once_then_after_a_pause(name: str) -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, name)
     died = WorkerDied("died")
     assert scheduler.ended(name, died, retry=True, while_loading=False, now_s=1.0) == [Start(name)]
@@ -387,7 +482,7 @@ def states(scheduler: Scheduler) -> dict[str, ModelState]:
 
 
 def test_a_load_that_finds_no_memory_is_tried_once_more_alone() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "medium")
     started(scheduler, "free")
     assert scheduler.ask("small", 1, 1.0) == [Start("small")]
@@ -404,7 +499,7 @@ def test_a_load_that_finds_no_memory_is_tried_once_more_alone() -> None:
 
 @pytest.mark.parametrize("answering", [True, False])
 def test_where_nothing_can_leave_no_memory_is_final(answering: bool) -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     if answering:
         started(scheduler, "medium")
         scheduler.ask("medium", 1, 0.0)
@@ -414,7 +509,7 @@ def test_where_nothing_can_leave_no_memory_is_final(answering: bool) -> None:
 
 
 def test_a_model_leaves_once_it_has_been_idle_for_its_time() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "small")
     assert scheduler.next_due_s(0.0) == KEEP_ALIVE_S
     assert scheduler.ask("small", 1, 10.0) == [Send("small", 1)]
@@ -446,7 +541,7 @@ def process(scheduler: Scheduler, name: str) -> ProcessState:
 
 
 def test_a_model_that_can_sleeps_for_another_and_wakes_in_its_turn() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     fell_asleep(scheduler, "large", "medium")
     assert process(scheduler, "large") is ProcessState.SLEEPING
     assert scheduler.device_uses()[0].held_bytes == {"large": 1, "medium": 5}
@@ -464,7 +559,7 @@ def test_a_sleeper_ends_where_even_all_asleep_leave_too_little() -> None:
 
 
 def test_what_is_measured_counts_for_more_than_what_is_planned() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     awake(scheduler, "large")
     assert scheduler.wake("medium", 1.0) == [Sleep("large")]
     assert scheduler.slept("large", 1.0, Seen(4, {"large": 2})) == [Stop("large")], (
@@ -474,7 +569,7 @@ def test_what_is_measured_counts_for_more_than_what_is_planned() -> None:
 
 
 def test_a_large_card_keeps_all_that_fits() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": 24})
+    scheduler = Scheduler(MODELS, BUDGETS | {"cuda:0": 24})
     for name in ("large", "medium", "small"):
         awake(scheduler, name)
     assert set(states(scheduler).values()) == {ModelState.READY, ModelState.ASLEEP, ModelState.UNAVAILABLE}
@@ -482,7 +577,7 @@ def test_a_large_card_keeps_all_that_fits() -> None:
 
 
 def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
+    scheduler = Scheduler(MODELS, BUDGETS, standby=True)
     assert scheduler.wake("medium", 0.0) == [Start("medium")]
     assert scheduler.ready("medium", 0.0) == [Prepare("large")]
     assert scheduler.settle(1.0) == []
@@ -494,7 +589,7 @@ def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
 
 
 def test_none_stands_by_again_for_a_model_whose_process_died_at_it() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
+    scheduler = Scheduler(MODELS, BUDGETS, standby=True)
     assert scheduler.settle(0.0) == [Prepare("large")]
     died = WorkerDied("died")
     assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=1.0) == [Prepare("medium")]
@@ -505,7 +600,7 @@ def test_none_stands_by_again_for_a_model_whose_process_died_at_it() -> None:
 
 
 def test_a_sleeper_that_dies_is_no_failure() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     fell_asleep(scheduler, "large", "medium")
     assert scheduler.ended("large", WorkerDied("died"), retry=True, while_loading=False, now_s=1.0) == []
     assert states(scheduler)["large"] is ModelState.ASLEEP
@@ -513,7 +608,7 @@ def test_a_sleeper_that_dies_is_no_failure() -> None:
 
 
 def test_the_unload_button_ends_a_sleeper() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     fell_asleep(scheduler, "large", "medium")
     assert scheduler.unload("large", 1.0) == [Stop("large")]
     assert scheduler.ask("large", 1, 2.0) == []
@@ -521,7 +616,7 @@ def test_the_unload_button_ends_a_sleeper() -> None:
 
 
 def test_the_unload_button_ends_one_that_falls_asleep() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     awake(scheduler, "large")
     assert scheduler.wake("medium", 1.0) == [Sleep("large")]
     assert scheduler.unload("large", 1.0) == []
@@ -530,7 +625,9 @@ def test_the_unload_button_ends_one_that_falls_asleep() -> None:
 
 def test_no_more_stand_by_than_a_machine_has_room_for() -> None:
     scheduler = Scheduler(
-        [ModelNeeds(str(n), "cuda:0", 1) for n in range(9)], {"cuda:0": BUDGET_BYTES}, standby=True
+        [ModelNeeds(str(n), "cuda:0", 1, stands_by=True) for n in range(9)],
+        {"cuda:0": BUDGET_BYTES},
+        standby=True,
     )
     prepared = 0
     actions = scheduler.settle(0.0)
@@ -543,14 +640,14 @@ def test_no_more_stand_by_than_a_machine_has_room_for() -> None:
 
 
 def test_a_sleeper_is_gone_after_its_time_too() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     fell_asleep(scheduler, "small", "large")
     assert scheduler.next_due_s(0.0) == KEEP_ALIVE_S
     assert scheduler.settle(KEEP_ALIVE_S) == [Stop("small")]
 
 
 def test_a_load_without_memory_is_tried_again_once_sleepers_have_ended_too() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS)
     fell_asleep(scheduler, "small", "large")
     assert scheduler.wake("medium", 1.0) == [Sleep("large")]
     assert scheduler.slept("large", 1.0) == [Start("medium")]
@@ -560,8 +657,8 @@ def test_a_load_without_memory_is_tried_again_once_sleepers_have_ended_too() -> 
 
 
 def test_closing_ends_those_who_sleep_or_stand_by() -> None:
-    scheduler = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES}, standby=True)
-    fell_asleep_models = Scheduler(MODELS, {"cuda:0": BUDGET_BYTES})
+    scheduler = Scheduler(MODELS, BUDGETS, standby=True)
+    fell_asleep_models = Scheduler(MODELS, BUDGETS)
     fell_asleep(fell_asleep_models, "large", "medium")
     assert fell_asleep_models.close(1.0) == [Stop("large"), Stop("medium")]
     assert scheduler.settle(0.0) == [Prepare("large")]
