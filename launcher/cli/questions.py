@@ -26,6 +26,12 @@ def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -
     return Message("user", question, pictures)
 
 
+def unreadable(name: str, error: OSError | ValueError) -> RequestError:
+    """For a file of questions, or standard input, that cannot be opened or read."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return RequestError("{file} cannot be read: {reason}", "Check the path.", file=name, reason=reason)
+
+
 def check_takes_pictures(preset: Preset) -> None:
     """Raises RequestError for a text model."""
     if preset.kind == "text":
