@@ -16,7 +16,7 @@ from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.cli.questions import check_takes_pictures, options_of, single, to_message, unreadable
+from launcher.cli.questions import as_typed, check_takes_pictures, options_of, single, to_message, unreadable
 from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, GenerationOptions
 from launcher.presets import Preset
@@ -82,7 +82,7 @@ def ask(
 def _request(
     preset: Preset, question: str, images: list[str], pictures: PictureFiles, options: GenerationOptions
 ) -> ChatRequest:
-    text = _standard_input() if question == STANDARD_INPUT else question
+    text = _standard_input() if question == STANDARD_INPUT else as_typed(question)
     if images:
         check_takes_pictures(preset)
     return single(preset, to_message(preset, text, pictures.find(images, Path.cwd())), options)

@@ -3,6 +3,7 @@ model is asked."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -
     if pictures:
         check_takes_pictures(preset)
     return Message("user", question, pictures)
+
+
+def as_typed(word: str) -> str:
+    """A word of the command line, in UTF-8 whatever the locale says: one that knows ASCII alone (as
+    ``LC_ALL=C``) hides other letters from Python. What is no UTF-8 stays as it is."""
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeError:
+        return word
 
 
 def unreadable(name: str, error: OSError | ValueError) -> RequestError:

@@ -51,7 +51,7 @@ def output() -> Iterator[None]:
         lose_output()
         raise LauncherError(
             "Standard output cannot be written: {reason}",
-            "Make room on the disk, or let it go elsewhere.",
+            "Make room on its disk, or give the command another place to write to.",
             reason=error.strerror or error,
         ) from error
 
