@@ -116,7 +116,8 @@ class Facts:
 
     ``devices`` is the driver's error where it does not answer; then ``readiness`` is empty. ``versions`` has
     None for what is not installed; ``probes`` has only what was tried. ``process_names`` names those that
-    hold GPU memory. ``port_error`` is what ``launcher serve`` would say about ``address``.
+    hold GPU memory. ``proxy_errors`` says why proxies cannot be used. ``port_error`` is what
+    ``launcher serve`` would say about ``address``.
     """
 
     python: str
@@ -127,6 +128,7 @@ class Facts:
     preset_errors: tuple[PresetError, ...]
     readiness: tuple[Readiness, ...]
     disks: tuple[Disk, ...]
+    proxy_errors: tuple[LauncherError, ...]
     address: str
     port_error: LauncherError | None
     logs: tuple[Log, ...]
@@ -136,7 +138,19 @@ def diagnose(facts: Facts) -> tuple[Finding, ...]:
     """Every finding, in the order in which things build on each other."""
     return tuple(
         finding
-        for check in (_python, _packages, _driver, _gpus, _engines, _presets, _models, _disks, _port, _logs)
+        for check in (
+            _python,
+            _packages,
+            _driver,
+            _gpus,
+            _engines,
+            _presets,
+            _models,
+            _disks,
+            _proxies,
+            _port,
+            _logs,
+        )
         for finding in check(facts)
     )
 
@@ -317,6 +331,12 @@ def _disks(facts: Facts) -> Iterator[Finding]:
             yield Finding(subject, Level.WARNING, f"{path}: only {disk.free_bytes / _GB:.1f} GB free", mend)
         else:
             yield Finding(subject, Level.OK, f"{path}: {disk.free_bytes / _GB:.1f} GB free")
+
+
+def _proxies(facts: Facts) -> Iterator[Finding]:
+    """The page needs none; ``launcher pull`` does."""
+    for error in facts.proxy_errors:
+        yield Finding("proxy", Level.WARNING, error.message, error.hint)
 
 
 def _port(facts: Facts) -> Iterator[Finding]:

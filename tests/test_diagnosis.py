@@ -51,6 +51,7 @@ SOUND = Facts(
     preset_errors=(),
     readiness=(READY,),
     disks=(Disk("models", Path("/models"), 2 * TIGHT_MODEL_DISK_BYTES, TIGHT_MODEL_DISK_BYTES),),
+    proxy_errors=(),
     address="127.0.0.1:6006",
     port_error=None,
     logs=(),

@@ -6,12 +6,13 @@ import importlib.metadata
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
 from typing import Annotated
 
 import typer
 
-from launcher.cli import render
+from launcher.cli import render, streams
 from launcher.cli.ask import ask
 from launcher.cli.chat import chat
 from launcher.cli.doctor import doctor
@@ -21,22 +22,25 @@ from launcher.cli.pull import pull
 from launcher.cli.serve import serve
 from launcher.errors import LauncherError
 
-DEFECT, TERMINATED = 1, 128 + signal.SIGTERM
+DEFECT = 1
+_HELP = {"-h", "--help"}
+_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @dataclass
 class Session:
-    """What the root's options say to the one catch."""
+    """What was typed, and what the root's options say to the one catch."""
 
+    arguments: Sequence[str]
     debug: bool = False
 
 
 app = typer.Typer(
     name="launcher",
     help="Small vision-language models in the browser and in the terminal, on one 8 GB GPU or none.",
-    epilog="Exit codes: 0 done, 1 a defect, 2 wrong arguments or preset file, 3 checkpoint, 4 GPU, 5"
-    " memory plan, 6 picture, "
-    "7 question, 8 engine, 9 a package is missing, 10 port in use, 130 Ctrl-C, 143 SIGTERM.",
+    epilog="Exit codes: 0 done, 1 a defect or what the system refuses, 2 wrong arguments or preset file,"
+    " 3 checkpoint, 4 GPU, 5 memory plan, 6 picture, 7 question, 8 engine, 9 a package is missing,"
+    " 10 port in use, 129 SIGHUP, 130 Ctrl-C, 131 SIGQUIT, 143 SIGTERM.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -67,28 +71,65 @@ def _root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    context.ensure_object(Session).debug = debug
+    session = context.ensure_object(Session)
+    session.debug = debug
+    if session.arguments and not _HELP.intersection(session.arguments):
+        _check_working_folder()
+
+
+def _check_working_folder() -> None:
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise LauncherError(
+            "The folder that this terminal is in cannot be found any more: {reason}",
+            "Type: cd  (and then the command again)",
+            reason=error.strerror,
+        ) from error
 
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line; prints what went wrong to standard error, and returns the exit code."""
-    session = Session()
-    signal.signal(signal.SIGTERM, _terminated)
-    render.never_fail_on_letters()
+    session = Session(arguments)
+    _leave_when_told_to()
+    streams.settle()
+    code = _run(session)
+    try:
+        streams.flush_output()
+    except LauncherError as error:  # what was to be said is lost: no success
+        render.error(error, debug=session.debug)
+        return code or error.exit_code
+    return code
+
+
+def _run(session: Session) -> int:
     try:
         # Wrong arguments, Ctrl-C and a reader of the output who left are Typer's: it exits with 2, 130 and 1.
-        typer.main.get_command(app)(list(arguments), prog_name="launcher", obj=session)
+        typer.main.get_command(app)(list(session.arguments), prog_name="launcher", obj=session)
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else 0
     except LauncherError as error:
         render.error(error, debug=session.debug)
         return error.exit_code
+    except OSError as error:
+        refused = streams.refused(error)
+        render.error(refused, debug=session.debug)
+        return refused.exit_code
     except Exception as error:  # noqa: BLE001 - the process ends here: the one place that words a defect for a person
         render.defect(error, debug=session.debug)
         return DEFECT
     return 0
 
 
-def _terminated(_number: int, _frame: FrameType | None) -> None:
-    """Leaves through every ``with`` and ``finally``, so that no worker process stays behind."""
-    raise SystemExit(TERMINATED)
+def _leave_when_told_to() -> None:
+    """Signals that end the program leave through every ``with`` and ``finally``, so that no worker process
+    and no temporary file stays behind; what the launcher was started to ignore (``nohup``) stays ignored."""
+    for number in _ENDING:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _leave)
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    for each in _ENDING:  # a terminal that ends sends several; the first is enough
+        signal.signal(each, signal.SIG_IGN)
+    raise SystemExit(128 + number)

@@ -5,25 +5,33 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated, BinaryIO
+from typing import Annotated
 
 import typer
 
 from launcher.cli import render
-from launcher.cli.batch import Batch, read_whole
+from launcher.cli.batch import Batch, lines_of, read_whole
 from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.cli.questions import check_takes_pictures, cut_off, options_of, single, to_message
-from launcher.errors import RequestError
+from launcher.cli.questions import (
+    as_typed,
+    check_takes_pictures,
+    cut_off,
+    options_of,
+    single,
+    to_message,
+    unreadable,
+)
+from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions
 from launcher.presets import Preset
 from launcher.user_folders import typed
 
 STANDARD_INPUT = "-"
+_STANDARD_INPUT_SHOWN = "Standard input"
 
 
 def ask(
@@ -49,7 +57,7 @@ def ask(
             metavar="FILE",
             help="Ask every line of a file (-: of standard input),"
             ' {"question": "…", "images": ["a.png"], "id": 1}; '
-            "pictures lie beside the file. Prints a JSON line each, in order.",
+            "pictures lie beside the file. Prints a JSON line each, in order, as soon as it is there.",
         ),
     ] = None,
     as_json: Annotated[
@@ -83,7 +91,7 @@ def ask(
 def _request(
     preset: Preset, question: str, images: list[str], pictures: PictureFiles, options: GenerationOptions
 ) -> ChatRequest:
-    text = _standard_input() if question == STANDARD_INPUT else question
+    text = _standard_input() if question == STANDARD_INPUT else as_typed(question)
     if images:
         check_takes_pictures(preset)
     return single(preset, to_message(preset, text, pictures.find(images, Path.cwd())), options)
@@ -93,12 +101,14 @@ def _standard_input() -> str:
     """All of it, less the end of its last line.
 
     Raises:
-        RequestError: it is not UTF-8.
+        RequestError: it cannot be read, or is not UTF-8.
     """
     try:
         return sys.stdin.buffer.read().decode("utf-8-sig").removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
         raise RequestError("Standard input is not UTF-8 text", "Save it as UTF-8.") from error
+    except OSError as error:
+        raise unreadable(_STANDARD_INPUT_SHOWN, error) from error
 
 
 def _answer(preset: Preset, request: ChatRequest, *, as_json: bool) -> None:
@@ -115,24 +125,20 @@ def _answer(preset: Preset, request: ChatRequest, *, as_json: bool) -> None:
 
 
 def _answer_batch(preset: Preset, options: GenerationOptions, pictures: PictureFiles, name: str) -> None:
-    with _opened(name) as lines, loaded(ready(preset)) as manager:
-        base = Path.cwd() if name == STANDARD_INPUT else typed(name).resolve().parent
+    base = Path.cwd() if name == STANDARD_INPUT else typed(name).resolve().parent
+    lines = _lines(name)
+    with loaded(ready(preset)) as manager:
         failed = Batch(preset, options, pictures, base).run(manager, lines)
     if failed is not None:
         raise typer.Exit(failed.exit_code)
 
 
-@contextmanager
-def _opened(name: str) -> Iterator[BinaryIO]:
+def _lines(name: str) -> Iterator[bytes | LauncherError]:
+    """Standard input gets a reader of its own: a thread that waits for a line could not leave
+    ``sys.stdin``."""
     if name == STANDARD_INPUT:
-        yield sys.stdin.buffer
-        return
-    with ExitStack() as stack:
-        try:
-            file = stack.enter_context(typed(name).open("rb"))
-        except (OSError, ValueError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise RequestError(
-                "{file} cannot be read: {reason}", "Check the path.", file=name, reason=reason
-            ) from error
-        yield file
+        return lines_of(open(sys.stdin.fileno(), "rb", closefd=False), _STANDARD_INPUT_SHOWN)
+    try:
+        return lines_of(typed(name).open("rb"), name)
+    except (OSError, ValueError) as error:
+        raise unreadable(name, error) from error

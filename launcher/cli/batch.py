@@ -1,22 +1,27 @@
 """``launcher ask --batch``: many questions, asked side by side, one JSON line each in the questions' order.
 
-A line that is wrong or fails has an error in its place; it never ends the others.
+Each line is asked as it comes, and its answer is shown as soon as it and those before it are there: a person
+who types, or a program that waits for one answer before it asks the next, need not end the input. A line that
+is wrong or fails has an error in its place; it never ends the others.
 """
 
 from __future__ import annotations
 
+import errno
 import json
-from collections import deque
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from queue import Empty, Queue
+from threading import Thread
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from launcher.cli import render
+from launcher.cli import render, streams
 from launcher.cli.picture_files import PictureFiles
-from launcher.cli.questions import single, to_message
+from launcher.cli.questions import single, to_message, unreadable
 from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, well_formed
 from launcher.presets import Preset
@@ -25,6 +30,12 @@ from launcher.workers.manager import Manager
 
 SIDE_BY_SIDE = 128
 """Questions open at once: more than an engine's largest batch, fewer than the manager takes (512)."""
+
+MAX_LINE_BYTES = 4 << 20
+"""More than any model reads; a line without end must not fill the memory."""
+
+_LOOK_S = 1.0
+"""How often it is looked whether somebody still reads the answers, while there is none to write."""
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
 """Around a line; some editors begin a file with a mark of three bytes."""
@@ -63,8 +74,12 @@ class Batch:
     pictures: PictureFiles
     base: Path
 
-    def run(self, manager: Manager, lines: Iterable[bytes]) -> LauncherError | None:
-        """Asks all and prints the answers; returns the first error there was."""
+    def run(self, manager: Manager, lines: Iterable[bytes | LauncherError]) -> LauncherError | None:
+        """Asks all and prints the answers; returns the first error there was.
+
+        Raises:
+            BrokenPipeError: nobody reads the answers any more.
+        """
         first: LauncherError | None = None
         for asked in self._asked(manager, lines):
             result = _result(self.preset.name, asked)
@@ -72,21 +87,29 @@ class Batch:
             first = first or result.error
         return first
 
-    def _asked(self, manager: Manager, lines: Iterable[bytes]) -> Iterator[_Asked]:
+    def _asked(self, manager: Manager, lines: Iterable[bytes | LauncherError]) -> Iterator[_Asked]:
         """In order; while one is read, those after it are answered."""
-        window: deque[_Asked] = deque()
-        try:
-            for number, line in enumerate(lines, 1):
-                if line.strip(_BLANK):
-                    window.append(self._ask(manager, number, line))
-                if len(window) >= SIDE_BY_SIDE:
-                    yield window.popleft()
-            while window:
-                yield window.popleft()
-        finally:
-            for left in window:
-                if isinstance(left.answer, Answer):
-                    left.answer.cancel()
+        window: Queue[_Asked | BaseException | None] = Queue(SIDE_BY_SIDE)
+
+        def ask_each() -> None:
+            end: BaseException | None = None
+            try:
+                for number, line in enumerate(lines, 1):
+                    if isinstance(line, LauncherError):
+                        window.put(_Asked(number, None, line))
+                    elif line.strip(_BLANK):
+                        window.put(self._ask(manager, number, line))
+            except BaseException as error:  # noqa: BLE001 - raised where the answers are read
+                end = error
+            window.put(end)
+
+        # It waits for a line, which nothing can end: whoever leaves here leaves it behind, and the manager,
+        # once it closes, refuses what it still asks.
+        Thread(target=ask_each, name="lines of questions", daemon=True).start()
+        while isinstance(asked := _next(window), _Asked):
+            yield asked
+        if asked is not None:
+            raise asked
 
     def _ask(self, manager: Manager, number: int, line: bytes) -> _Asked:
         given = _Line(question="")
@@ -106,6 +129,41 @@ class Batch:
 class _Result:
     data: dict[str, Any]
     error: LauncherError | None = None
+
+
+def lines_of(file: BinaryIO, name: str) -> Iterator[bytes | LauncherError]:
+    """Each line as it comes, without waiting for the next; one that is too long, or cannot be read, is an
+    error in its place."""
+    while True:
+        try:
+            line = file.readline(MAX_LINE_BYTES)
+            too_long = rest = len(line) == MAX_LINE_BYTES and not line.endswith(b"\n")
+            while rest:
+                skipped = file.readline(MAX_LINE_BYTES)
+                rest = len(skipped) == MAX_LINE_BYTES and not skipped.endswith(b"\n")
+        except OSError as error:
+            yield unreadable(name, error)
+            return
+        if not line:
+            return
+        yield (
+            RequestError(
+                "The line is longer than the {limit} MiB that a question may have",
+                "A line is one question: divide it.",
+                limit=MAX_LINE_BYTES >> 20,
+            )
+            if too_long
+            else line
+        )
+
+
+def _next(window: Queue[_Asked | BaseException | None]) -> _Asked | BaseException | None:
+    while True:
+        try:
+            return window.get(timeout=_LOOK_S)
+        except Empty:
+            if streams.reader_left():
+                raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 
 
 def _read(number: int, line: bytes) -> _Line:

@@ -130,6 +130,7 @@ class _Chat:
             except KeyboardInterrupt:  # as the answer began or ended
                 if not self.in_terminal:
                     raise
+                render.note("(stopped)")
         return first
 
     def _lines(self) -> Iterator[str | RequestError]:

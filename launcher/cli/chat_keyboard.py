@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from launcher.cli.chat_commands import HELP
+from launcher.cli.questions import unreadable
 from launcher.errors import RequestError
 from launcher.settings import OPTION_NAMES
 from launcher.user_folders import state_folder
@@ -31,12 +32,20 @@ def history_file() -> Path:
 
 
 def piped_lines() -> Iterator[str | RequestError]:
-    """Each line of standard input without its end; one that is no UTF-8 is an error in its place."""
-    for number, line in enumerate(sys.stdin.buffer, 1):
-        try:
-            yield line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
-        except UnicodeDecodeError:
-            yield RequestError("Line {line} is not UTF-8 text", "Save it as UTF-8.", line=number)
+    """Each line of standard input without its end; one that is no UTF-8 or cannot be read is an error in its
+    place."""
+    try:
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            yield _decoded(number, line)
+    except OSError as error:
+        yield unreadable("Standard input", error)
+
+
+def _decoded(number: int, line: bytes) -> str | RequestError:
+    try:
+        return line.decode("utf-8-sig" if number == 1 else "utf-8").removesuffix("\n").removesuffix("\r")
+    except UnicodeDecodeError:
+        return RequestError("Line {line} is not UTF-8 text", "Save it as UTF-8.", line=number)
 
 
 class Keyboard:

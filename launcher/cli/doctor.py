@@ -11,15 +11,17 @@ from typing import Annotated
 
 import typer
 
+from launcher.cli.listening import DEFAULT_HOST, DEFAULT_PORT, HIGHEST_PORT, Address
 from launcher.cli.preset_paths import PresetPaths
-from launcher.cli.serve import Address
 
 
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     presets: PresetPaths = None,
-    host: Annotated[str, typer.Option(help="Address that the page would listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port that the page would listen on.")] = 6006,
+    host: Annotated[str, typer.Option(help="Address that the page would listen on.")] = DEFAULT_HOST,
+    port: Annotated[
+        int, typer.Option(min=1, max=HIGHEST_PORT, help="Port that the page would listen on.")
+    ] = DEFAULT_PORT,
 ) -> None:
     """Check this machine: exit code 0 says that the page would work here; each fault comes with what mends
     it."""

@@ -12,11 +12,11 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 
-from launcher.cli.serve import Address, check_free
+from launcher.cli.listening import Address, check_free
 from launcher.devices import Devices, read_devices
 from launcher.diagnosis import (
     ENGINE_MODULES,
@@ -43,6 +43,8 @@ _LOG_BYTES = 16 << 10
 
 _PROBE = """
 import importlib, json, sys
+if sys.argv[1] == "gradio":
+    import launcher.ui.gradio_import  # as the page imports it
 module = importlib.import_module(sys.argv[1])
 print(json.dumps({"cuda": getattr(getattr(module, "version", None), "cuda", None) or ""}))
 """
@@ -60,7 +62,8 @@ def gather(presets: Sequence[Path], address: Address) -> Facts:
         preset_errors=catalog.errors,
         readiness=_readiness(catalog.presets, devices),
         disks=tuple(_disks()),
-        address=f"{address.host}:{address.port}",
+        proxy_errors=tuple(_proxy_errors()),
+        address=str(address),
         port_error=_port_error(address),
         logs=_logs(default_log_folder()),
     )
@@ -165,6 +168,17 @@ def _free(folder: Path) -> int:
     return shutil.disk_usage(
         next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
     ).free
+
+
+def _proxy_errors() -> Iterator[LauncherError]:
+    """Why proxies that the environment names cannot be used."""
+    from launcher.downloads.proxies import named_proxies
+
+    for proxy in named_proxies():
+        try:
+            proxy.transport().close()
+        except LauncherError as error:
+            yield error
 
 
 def _port_error(address: Address) -> LauncherError | None:

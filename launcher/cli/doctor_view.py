@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.console import Console
 from rich.text import Text
 
-from launcher.cli import render
+from launcher.cli import render, streams
 from launcher.diagnosis import Finding, Level
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
@@ -17,17 +17,18 @@ _MARGIN = 9
 def show(findings: Sequence[Finding], code: int) -> None:
     """A line for each finding, what mends it below, whole, so that it can be copied; the verdict last."""
     console = Console(soft_wrap=True, highlight=False)
-    for finding in findings:
-        level = Text(finding.level.value.ljust(_MARGIN), style=_COLOURS[finding.level])
-        console.print(level.append(f"{finding.subject}: {finding.text}", style="default"))
-        if finding.mend and finding.level is not Level.OK:
-            console.print(" " * _MARGIN + finding.mend, markup=False)
-    verdict = (
-        "launcher serve would work here."
-        if code == 0
-        else "launcher serve would not work here: mend the faults first."
-    )
-    console.print(f"\n{verdict}", markup=False)
+    with streams.output():
+        for finding in findings:
+            level = Text(finding.level.value.ljust(_MARGIN), style=_COLOURS[finding.level])
+            console.print(level.append(f"{finding.subject}: {finding.text}", style="default"))
+            if finding.mend and finding.level is not Level.OK:
+                console.print(" " * _MARGIN + finding.mend, markup=False)
+        verdict = (
+            "launcher serve would work here."
+            if code == 0
+            else "launcher serve would not work here: mend the faults first."
+        )
+        console.print(f"\n{verdict}", markup=False)
 
 
 def data(findings: Sequence[Finding], code: int) -> None:

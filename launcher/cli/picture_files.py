@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from launcher.cli.run_folder import run_folder
 from launcher.errors import PictureError
 from launcher.images import DEFAULT_LIMITS, check_upload
 from launcher.user_folders import typed
@@ -76,8 +77,8 @@ def picture_files(*, allow_url: bool) -> Iterator[PictureFiles]:
     if not allow_url:
         yield PictureFiles()
         return
-    with tempfile.TemporaryDirectory(prefix="launcher-", ignore_cleanup_errors=True) as folder:
-        yield PictureFiles(Path(folder))
+    with run_folder() as folder:
+        yield PictureFiles(folder)
 
 
 def _on_this_machine(name: str, base: Path) -> Path:
@@ -106,7 +107,9 @@ def _download(address: str, file: Path) -> None:
     """Writes what the address holds to the file, bounded in bytes and seconds."""
     import httpx
 
-    client = httpx.Client(follow_redirects=True, max_redirects=MAX_REDIRECTS, timeout=SILENCE_S)
+    from launcher.downloads.proxies import new_client
+
+    client = new_client(follow_redirects=True, max_redirects=MAX_REDIRECTS, timeout=SILENCE_S)
     # Uncompressed: a few bytes on the wire must not become gigabytes here.
     try:
         with client, client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:

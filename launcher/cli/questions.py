@@ -3,6 +3,7 @@ model is asked, and what they say of an answer that was cut off."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from launcher.errors import RequestError
@@ -24,6 +25,21 @@ def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -
     if pictures:
         check_takes_pictures(preset)
     return Message("user", well_formed(question), pictures)
+
+
+def as_typed(word: str) -> str:
+    """A word of the command line, in UTF-8 whatever the locale says: one that knows ASCII alone (as
+    ``LC_ALL=C``) hides other letters from Python. What is no UTF-8 stays as it is."""
+    try:
+        return os.fsencode(word).decode("utf-8")
+    except UnicodeError:
+        return word
+
+
+def unreadable(name: str, error: OSError | ValueError) -> RequestError:
+    """For a file of questions, or standard input, that cannot be opened or read."""
+    reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+    return RequestError("{file} cannot be read: {reason}", "Check the path.", file=name, reason=reason)
 
 
 def check_takes_pictures(preset: Preset) -> None:

@@ -3,7 +3,6 @@ that prints."""
 
 from __future__ import annotations
 
-import io
 import json
 import sys
 import traceback
@@ -14,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from launcher.cli import streams
 from launcher.errors import LauncherError, PresetError
 from launcher.messages import Chunk
 from launcher.presets import Preset
@@ -35,32 +35,38 @@ _TABLE_COLUMNS = 160
 long."""
 
 
-def never_fail_on_letters() -> None:
-    """What the terminal's encoding lacks is shown as "?": an answer in Chinese must not end in an error."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
-
-
 def line(text: str) -> None:
     """A line of the result."""
-    print(text)  # noqa: T201 - printing is what this module is for
+    with streams.output():
+        print(text)  # noqa: T201 - printing is what this module is for
+
+
+def announce(text: str) -> None:
+    """Something to read while the command goes on, shown at once; where it cannot be shown, that is said, and
+    the command goes on all the same."""
+    try:
+        line(text)
+    except (LauncherError, BrokenPipeError) as problem:
+        streams.lose_output()
+        if isinstance(problem, LauncherError):
+            error(problem)
 
 
 def piece(text: str) -> None:
     """A piece of an answer, shown at once; in a terminal without what would steer it: a model may say
     anything."""
-    print(text.translate(_STEERING) if sys.stdout.isatty() else text, end="", flush=True)  # noqa: T201
+    with streams.output():
+        print(text.translate(_STEERING) if sys.stdout.isatty() else text, end="")  # noqa: T201
 
 
 def data(value: object) -> None:
     """One JSON value."""
-    line(json.dumps(value, ensure_ascii=False, indent=2))
+    line(json.dumps(value, ensure_ascii=not streams.takes_all_letters(), indent=2))
 
 
 def data_line(value: object) -> None:
     """One JSON value on a line of its own, shown at once."""
-    print(json.dumps(value, ensure_ascii=False), flush=True)  # noqa: T201
+    line(json.dumps(value, ensure_ascii=not streams.takes_all_letters()))
 
 
 def note(text: str) -> None:
@@ -109,10 +115,11 @@ def readiness_table(found: Sequence[Readiness]) -> None:
             each.preset.name, takes, Text(each.state.value, style=_COLOURS[each.state]), _runs_on(each)
         )
     console = Console(soft_wrap=True, highlight=False, width=_TABLE_COLUMNS)
-    console.print(table)
-    for each in found:
-        if remark := _remark(each):
-            console.print(f"\n{each.preset.name}: {remark}", markup=False)
+    with streams.output():
+        console.print(table)
+        for each in found:
+            if remark := _remark(each):
+                console.print(f"\n{each.preset.name}: {remark}", markup=False)
 
 
 def _runs_on(each: Readiness) -> str:

@@ -17,8 +17,9 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from launcher.checkpoints import Hub, hub_cache
-from launcher.commands_here import pip_install, program
-from launcher.errors import CheckpointError, MissingPart
+from launcher.commands_here import program
+from launcher.downloads import proxies
+from launcher.errors import CheckpointError
 
 CONNECT_S = 10.0
 """A hub that has not taken the connection by then is not reached."""
@@ -104,25 +105,14 @@ class _ModelScopeAnswer(BaseModel):
 
 
 def new_client() -> httpx.Client:
-    """One connection pool for a download; proxies and certificates come from the environment.
-
-    Raises:
-        MissingPart: the environment names a SOCKS proxy, for which a package is missing.
-    """
-    try:
-        # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot
-        # be resumed.
-        return httpx.Client(
-            headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
-            follow_redirects=True,
-            timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
-        )
-    except ImportError as error:
-        raise MissingPart(
-            "A SOCKS proxy is set, and the package for it is not installed",
-            "Type: {command}",
-            command=pip_install("socksio"),
-        ) from error
+    """One connection pool for a download; proxies and certificates come from the environment."""
+    # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot
+    # be resumed.
+    return proxies.new_client(
+        headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
+        follow_redirects=True,
+        timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
+    )
 
 
 def find_repository(client: httpx.Client, source: Source) -> Repository:
@@ -229,10 +219,12 @@ def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointE
         )
     else:
         hint = "Check the connection, or take the other hub: {instead}"
+    proxy = proxies.proxy_for(httpx.URL(endpoint))
     return CheckpointError(
-        "{endpoint} is not reached: {reason}",
+        "{endpoint} is not reached{through}: {reason}",
         hint,
         endpoint=_shown(endpoint),
+        through=f" through the proxy {proxy.shown} (in {proxy.variable})" if proxy else "",
         reason=reason_of(error),
         again=source.again,
         instead=source.instead,

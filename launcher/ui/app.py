@@ -1,47 +1,29 @@
-"""Builds the page and serves it: one ``gr.Blocks`` with a tab for each preset, built once at the start."""
+"""Builds the page: one ``gr.Blocks`` with a tab for each preset, built once at the start."""
 
 from __future__ import annotations
 
 import html
-import logging
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
 import gradio as gr
-from starlette.middleware import Middleware
 
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
-from launcher.ui.headers import SafeHeaders
-from launcher.ui.locales import ChineseLocales
-from launcher.ui.named_errors import NamedErrors
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
-from launcher.ui.theme import PAGE_CSS, page_theme
 from launcher.ui.watching import watch
 from launcher.workers.manager import Manager
-
-MAX_UPLOAD_BYTES = 32_000_000
-"""Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one
-that is seen."""
-
-_EVENTS_AT_ONCE = 4096
-"""Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the
-41st wait. It is a
-bound, not a pool: none of them holds a thread."""
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
 
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event: the manager schedules, not Gradio's queue."""
-
-_LAST_WORDS_S = 1
-"""How long connections that are still open may go on once the server ends."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +37,8 @@ class Page:
 def build_page(
     models: Sequence[Readiness], manager: Manager, preset_errors: Sequence[PresetError] = ()
 ) -> Page:
-    """The page with its tabs in the given order; nothing is served yet. ``launch_page`` serves it."""
+    """The page with its tabs in the given order; nothing is served yet:
+    ``launcher.ui.serving`` does that."""
     texts = gr.I18n(**_translations(models, preset_errors))
     tabs: list[ChatTab] = []
     with gr.Blocks(
@@ -73,48 +56,6 @@ def build_page(
         _wire_opening(blocks, tabs, models, manager)
     blocks.queue(default_concurrency_limit=None)
     return Page(blocks, texts)
-
-
-def launch_page(page: Page, host: str, port: int) -> None:
-    """Serves the page from a thread of its own and returns once it answers.
-
-    Raises:
-        OSError: the port is taken.
-    """
-    page.blocks.launch(
-        server_name=host,
-        server_port=port,
-        share=False,
-        quiet=True,
-        prevent_thread_lock=True,
-        inbrowser=False,
-        show_error=False,
-        max_threads=_EVENTS_AT_ONCE,
-        max_file_size=MAX_UPLOAD_BYTES,
-        allowed_paths=[],
-        enable_monitoring=False,
-        run_history=False,
-        ssr_mode=False,
-        pwa=False,
-        mcp_server=False,
-        footer_links=[],
-        i18n=page.texts,
-        theme=page_theme(),
-        css=PAGE_CSS,
-        app_kwargs={
-            "middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales), Middleware(NamedErrors)]
-        },
-    )
-
-
-def close_page(page: Page) -> None:
-    """Ends the page's server within seconds, whoever is still connected."""
-    if page.blocks.server is not None:
-        page.blocks.server.config.timeout_graceful_shutdown = _LAST_WORDS_S
-        logging.getLogger("uvicorn.error").setLevel(
-            logging.CRITICAL
-        )  # it reports each connection that it cuts as an error
-    page.blocks.close(verbose=False)
 
 
 def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:

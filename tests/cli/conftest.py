@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -82,6 +83,14 @@ def children_of(pid: int) -> list[int]:
     """The processes that a process has started and that are not yet gone."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+
+
+def eventually(true: Callable[[], object], seconds: float = 120.0) -> None:
+    """Waits until something is so that nobody tells of."""
+    until_s = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < until_s, "not in time"
+        time.sleep(0.05)
 
 
 @pytest.fixture

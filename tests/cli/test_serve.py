@@ -4,6 +4,7 @@ behind."""
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -16,7 +17,9 @@ import httpx
 import pytest
 
 from launcher.engines.scripted import ALLOWED_BY
-from tests.ui.scripted_page import free_port
+from tests.cli.conftest import children_of, eventually
+from tests.cli.terminal import Terminal
+from tests.ui.test_gradio_variables import read_by_gradio
 from tests.workers.stage import alive
 
 PRESET = """\
@@ -26,6 +29,17 @@ kind: text
 sources: ["{folder}"]
 engine: scripted
 """
+
+HARD_VARIABLES = {
+    "ALL_PROXY": "socks5://user:pass@127.0.0.1:1",
+    "http_proxy": "http://127.0.0.1:1",
+    "HTTPS_PROXY": " nonsense://:x ",
+    "no_proxy": "[::1]:x, fe80::%eth0, 10.0.0.0/8",
+}
+"""Proxies that nobody answers at, or that httpx does not understand. The page is served all the same."""
+
+END_S = 120.0
+"""For a page to end: a bound, not a measure."""
 
 
 @pytest.fixture
@@ -39,12 +53,14 @@ def command(presets: Path, *options: str) -> list[str]:
 
 
 @contextmanager
-def serving(presets: Path, port: int, *options: str) -> Iterator[subprocess.Popen[str]]:
-    """A launcher whose page answers."""
-    environment = {**os.environ, ALLOWED_BY: "1", "TMPDIR": str(presets)}
+def serving(
+    presets: Path, *options: str, prefix: tuple[str, ...] = (), **variables: str
+) -> Iterator[subprocess.Popen[str]]:
+    """A launcher on a free port, unless the options say which."""
+    port = () if "--port" in options else ("--port", "0")
     with subprocess.Popen(
-        command(presets, "--port", str(port), *options),
-        env=environment,
+        [*prefix, *command(presets, *port, *options)],
+        env={**os.environ, ALLOWED_BY: "1", "TMPDIR": str(presets), **variables},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -65,58 +81,181 @@ def printed(process: subprocess.Popen[str]) -> str:
     return "".join(lines)
 
 
-def children_of(process: subprocess.Popen[str]) -> list[int]:
-    tasks = Path(f"/proc/{process.pid}/task").glob("*/children")
-    return [int(pid) for task in tasks for pid in task.read_text().split()]
+def address_in(said: str) -> str:
+    found = re.search(r"The page is at (\S+)", said)
+    assert found
+    return found[1]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def upload(url: str, prefix: str = "") -> Path:
+    """Uploads a picture; where it lies."""
+    with httpx.Client(trust_env=False, timeout=60) as client:
+        answer = client.post(f"{url}{prefix}/gradio_api/upload", files={"files": ("a.png", b"a picture")})
+    assert answer.status_code == 200
+    return Path(answer.json()[0])
+
+
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name
+)
 def test_serving_and_stopping(presets: Path, number: signal.Signals) -> None:
-    port = free_port()
-    with serving(presets, port) as process:
+    """With every variable of Gradio's, and proxies, set to what would hinder the page."""
+    hostile = {name: "1" for name in read_by_gradio() if name.startswith("GRADIO_")} | {
+        "GRADIO_ROOT_PATH": ""
+    }
+    with serving(presets, **HARD_VARIABLES, **hostile) as process:
         said = printed(process)
-        assert f"http://127.0.0.1:{port}" in said
-        assert "页面地址" in said
+        url = address_in(said)
+        port = url.rpartition(":")[2]
+        assert url == f"http://127.0.0.1:{port}"
+        assert f"页面地址：{url}" in said
         assert f"ssh -CNg -L {port}:127.0.0.1:{port} user@host -p port" in said
-        with httpx.stream("GET", f"http://127.0.0.1:{port}/gradio_api/heartbeat/someone") as open_page:
+        uploaded = upload(url)
+        assert uploaded.is_relative_to(presets)
+        assert uploaded.is_file()
+        with (
+            httpx.Client(trust_env=False) as client,
+            client.stream("GET", f"{url}/gradio_api/heartbeat/someone") as open_page,
+        ):
             assert open_page.status_code == 200
-            workers = children_of(process)
-            assert workers
+            eventually(lambda: children_of(process.pid))
+            workers = children_of(process.pid)
             process.send_signal(number)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=END_S) == 0
         assert not [pid for pid in workers if alive(pid)]
         assert process.stderr is not None
         assert process.stderr.read() == ""
+    assert not uploaded.exists()
     assert not list(presets.glob("launcher-*"))
+
+
+def test_the_end_of_its_terminal_ends_it(presets: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The terminal is gone: whatever is printed fails."""
+    terminal = Terminal(
+        tmp_path_factory.mktemp("t"),
+        command(presets, "--port", "0"),
+        {**os.environ, ALLOWED_BY: "1", "TMPDIR": str(presets)},
+    )
+    lines = terminal.wait_for(lambda lines: any("ssh -CNg" in line for line in lines))
+    uploaded = upload(address_in("\n".join(lines)))
+    program = terminal.process()
+    workers = children_of(program)
+    terminal.close()
+    eventually(lambda: not alive(program), seconds=END_S)
+    assert not [pid for pid in workers if alive(pid)]
+    assert not uploaded.exists()
+
+
+def test_started_with_nohup_it_outlives_its_terminal(presets: Path) -> None:
+    with serving(presets, prefix=("nohup",)) as process:
+        url = address_in(printed(process))
+        process.send_signal(signal.SIGHUP)
+        assert upload(url).is_file()
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
+
+
+def test_what_a_killed_launcher_left_is_gone_with_the_next_start(presets: Path) -> None:
+    with serving(presets) as process:
+        left = upload(address_in(printed(process)))
+        workers = children_of(process.pid)
+        process.kill()
+        process.wait()
+        eventually(lambda: not [pid for pid in workers if alive(pid)], seconds=END_S)
+    assert left.is_file()
+    with serving(presets) as process:
+        printed(process)
+        assert not left.exists()
+        process.terminate()
+        process.wait(timeout=END_S)
+
+
+def test_a_second_launcher_on_the_port_says_where_the_first_is(presets: Path) -> None:
+    with serving(presets) as process:
+        url = address_in(printed(process))
+        code, said = refused(presets, "--port", url.rpartition(":")[2])
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
+    assert code == 10
+    assert f"A launcher already serves its page at {url}" in said
+
+
+@pytest.mark.parametrize("host", ["::1", "[::1]", "localhost", "127.0.0.7", "0.0.0.0"])
+def test_the_page_is_where_it_is_said_to_be(presets: Path, host: str) -> None:
+    if ":" in host:
+        try:
+            socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+        except OSError:
+            pytest.skip("no IPv6 on this machine")
+    with serving(presets, "--host", host) as process:
+        said = printed(process)
+        tunnel = re.search(r"-L (\d+):(\S+):(\d+) ", said)
+        assert tunnel
+        for url in (address_in(said), f"http://{tunnel[2]}:{tunnel[3]}"):
+            assert httpx.get(url, trust_env=False, timeout=60).status_code == 200
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
+
+
+def test_output_that_is_full_or_closed_does_not_end_the_page(presets: Path) -> None:
+    for where in ("> /dev/full", ">&-"):
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = str(probe.getsockname()[1])
+        shell = ("bash", "-c", f'exec "$@" {where}', "bash")
+        with serving(presets, "--port", port, prefix=shell) as process:
+            assert process.stderr is not None
+            assert "Standard output cannot be written" in process.stderr.readline()
+            assert upload(f"http://127.0.0.1:{port}").is_file()
+            process.terminate()
+            assert process.wait(timeout=END_S) == 0
+
+
+@pytest.mark.parametrize("given", ["/a b", "?x", "ftp://host/x", "/x#y"])
+def test_a_root_path_that_is_none(presets: Path, given: str) -> None:
+    code, said = refused(presets, "--root-path", given)
+    assert code == 2
+    assert "such as /vl" in said
+
+
+def test_the_root_path_may_stand_in_the_environment(presets: Path) -> None:
+    with serving(presets, GRADIO_ROOT_PATH="vl/") as process:
+        url = address_in(printed(process))
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            assert client.get(f"{url}/config").json()["root"] == f"{url}/vl"
+            assert client.get(f"{url}/vl/config").json()["root"] == f"{url}/vl"
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
 
 
 def test_a_wrong_preset_file_leaves_the_others(presets: Path) -> None:
     (presets / "wrong.yaml").write_text("name: 7\n")
-    with serving(presets, free_port()) as process:
+    with serving(presets) as process:
         printed(process)
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=END_S) == 0
         assert process.stderr is not None
         assert "wrong.yaml:1: name" in process.stderr.read()
 
 
 def refused(presets: Path, *options: str) -> tuple[int, str]:
-    done = subprocess.run(command(presets, *options), capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(
+        command(presets, *options), capture_output=True, text=True, check=False, timeout=240
+    )
     return done.returncode, done.stderr
 
 
 def test_models_named_to_preload_load_at_the_start(presets: Path) -> None:
     second = PRESET.format(folder=presets).replace("name: one", "name: two")
     (presets / "two.yaml").write_text(second)
-    with serving(presets, free_port(), "--preload", "two", "--preload", "one") as process:
+    with serving(presets, "--preload", "two", "--preload", "one") as process:
         printed(process)
-        assert len(children_of(process)) == 2
+        eventually(lambda: len(children_of(process.pid)) == 2)
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=END_S) == 0
 
 
 def test_a_name_to_preload_that_is_not_offered(presets: Path) -> None:
-    code, said = refused(presets, "--port", str(free_port()), "--preload", "won")
+    code, said = refused(presets, "--port", "0", "--preload", "won")
     assert code == 7
     assert "There is no model named won" in said
     assert "These are offered: one" in said
@@ -126,7 +265,7 @@ def test_a_model_to_preload_that_cannot_run_here(presets: Path) -> None:
     (presets / "one.yaml").write_text(
         PRESET.format(folder=presets / "absent").replace("scripted", "transformers")
     )
-    code, said = refused(presets, "--port", str(free_port()), "--preload", "one")
+    code, said = refused(presets, "--port", "0", "--preload", "one")
     assert code == 3
     assert "absent" in said
 
@@ -137,14 +276,22 @@ def test_a_busy_port(presets: Path) -> None:
         code, said = refused(presets, "--port", str(port))
     assert code == 10
     assert f"Port {port} on 127.0.0.1 is used by another program" in said
-    assert f"launcher serve --port {port + 1 if port < 65535 else port - 1}" in said
+    proposed = re.search(r"launcher serve --port (\d+)", said)
+    assert proposed
+    assert int(proposed[1]) != port
 
 
-@pytest.mark.parametrize("host", ["203.0.113.7", "no-such-host.invalid"])
-def test_an_address_that_is_not_this_machines(presets: Path, host: str) -> None:
+@pytest.mark.parametrize(
+    ("host", "words"),
+    [
+        ("203.0.113.7", "This machine has no address 203.0.113.7"),
+        ("no-such-host.invalid", "No address is known for the host no-such-host.invalid"),
+    ],
+)
+def test_an_address_that_is_not_this_machines(presets: Path, host: str, words: str) -> None:
     code, said = refused(presets, "--host", host)
     assert code == 7
-    assert f"This machine has no address {host}" in said
+    assert words in said
 
 
 def test_no_usable_preset_at_all(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -14,10 +15,10 @@ from typing import Any
 from launcher.errors import PresetError
 from launcher.presets import Preset
 from launcher.readiness import Readiness, ReadyState
-from launcher.ui.app import Page, build_page, close_page, launch_page
+from launcher.ui.app import Page, build_page
+from launcher.ui.serving import serving
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
-from tests.free_port import free_port
 from tests.workers.stage import a_plan
 
 
@@ -65,26 +66,27 @@ class Served:
 
 @contextmanager
 def served(
-    models: Sequence[Readiness], folder: Path, errors: Sequence[PresetError] = (), budget_bytes: int = 0
+    models: Sequence[Readiness],
+    folder: Path,
+    errors: Sequence[PresetError] = (),
+    budget_bytes: int = 0,
+    root_path: str = "",
 ) -> Iterator[Served]:
-    port, budgets = free_port(), {"cuda:0": budget_bytes}
-    with Manager(
-        runnable_models(models), gpu_budget_bytes=budgets, standby=True, log_folder=folder / "logs"
-    ) as manager:
+    budgets = {"cuda:0": budget_bytes}
+    with (
+        Manager(
+            runnable_models(models), gpu_budget_bytes=budgets, standby=True, log_folder=folder / "logs"
+        ) as manager,
+        socket.create_server(("127.0.0.1", 0)) as listener,
+    ):
         with ThreadPoolExecutor(
             1
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
-            page = thread.submit(lambda: asyncio.run(_launched(models, manager, errors, port))).result()
-        try:
-            yield Served(f"http://127.0.0.1:{port}", manager, folder)
-        finally:
-            close_page(page)
+            page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
+        with serving(page, [listener], root_path=root_path):
+            yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
 
-async def _launched(
-    models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError], port: int
-) -> Page:
+async def _built(models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError]) -> Page:
     """Inside a running loop, Gradio makes none of its own, which it would never close."""
-    page = build_page(models, manager, errors)
-    launch_page(page, "127.0.0.1", port)
-    return page
+    return build_page(models, manager, errors)

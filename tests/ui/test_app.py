@@ -12,7 +12,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 from PIL import Image
 
-from launcher.ui.app import MAX_UPLOAD_BYTES
+from launcher.ui.serving import MAX_UPLOAD_BYTES
 from tests.ui.scripted_page import Served
 
 

@@ -1,0 +1,136 @@
+"""Serves a built page on sockets that listen already, from a thread of its own, until it is told to end.
+
+Gradio's own ``launch`` opens a socket itself (and tries 127.0.0.1 whatever the address), gives up on a
+machine that takes more than 5 s, and asks the page over HTTP whether it answers, through the environment's
+proxies.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import contextmanager
+from threading import Thread
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+from starlette.routing import Mount
+
+from launcher.ui.app import Page
+from launcher.ui.headers import SafeHeaders
+from launcher.ui.locales import ChineseLocales
+from launcher.ui.named_errors import NamedErrors
+from launcher.ui.root_path import WithRootPath
+from launcher.ui.theme import PAGE_CSS, page_theme
+
+MAX_UPLOAD_BYTES = 32_000_000
+"""Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one
+that is seen."""
+
+_EVENTS_AT_ONCE = 4096
+"""Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the
+41st wait. It is a bound, not a pool: none of them holds a thread."""
+
+_LAST_WORDS_S = 1
+"""How long connections that are still open may go on once the server ends."""
+
+
+@contextmanager
+def serving(
+    page: Page, sockets: Sequence[socket.socket], *, server_name: str = "launcher", root_path: str = ""
+) -> Iterator[None]:
+    """A page that answers on the sockets; afterwards its server has ended within seconds, whoever is still
+    connected, and the sockets are closed.
+
+    Args:
+        page: what is served.
+        sockets: they listen already.
+        server_name: the ``Server`` header of every answer.
+        root_path: the path under which a proxy shows the page and which it takes off, as ``/x``, or the whole
+            address that browsers see, as ``https://host/x``; "" for none.
+    """
+    app = _app(page, root_path)
+    server = _Server(
+        uvicorn.Config(
+            WithRootPath(app, root_path),
+            log_level="warning",
+            lifespan="on",
+            timeout_graceful_shutdown=_LAST_WORDS_S,
+            server_header=False,
+            headers=[("Server", server_name)],
+        )
+    )
+    thread = Thread(target=server.run_until_told, args=(list(sockets),), name="page", daemon=True)
+    thread.start()
+    try:
+        server.answers.result()
+        yield
+    finally:
+        logging.getLogger("uvicorn.error").setLevel(
+            logging.CRITICAL
+        )  # it reports each connection that it cuts as an error
+        _end_streams(page, app)
+        server.should_exit = True
+        thread.join()
+
+
+class _Server(uvicorn.Server):
+    """Says when it answers, or why it does not come to that."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.answers: Future[None] = Future()
+
+    def run_until_told(self, sockets: list[socket.socket]) -> None:
+        try:
+            self.run(sockets)
+        except BaseException as error:  # noqa: BLE001 - told to who waits for the page
+            if not self.answers.done():
+                self.answers.set_exception(RuntimeError(f"the page's server ended: {error!r}"))
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self.answers.set_result(None)
+
+
+def _app(page: Page, root_path: str) -> FastAPI:
+    """Everything that Gradio decides by the environment or by where it runs is said here."""
+    page.blocks.max_threads = _EVENTS_AT_ONCE
+    page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
+    app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    gr.mount_gradio_app(
+        app,
+        page.blocks,
+        path="",
+        root_path=root_path,
+        show_error=False,
+        max_file_size=MAX_UPLOAD_BYTES,
+        allowed_paths=[],
+        blocked_paths=[],
+        enable_monitoring=False,
+        run_history=False,
+        ssr_mode=False,
+        pwa=False,
+        mcp_server=False,
+        footer_links=[],
+        i18n=page.texts,
+        theme=page_theme(),
+        css=PAGE_CSS,
+        app_kwargs={
+            "middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales), Middleware(NamedErrors)]
+        },
+    )
+    return app
+
+
+def _end_streams(page: Page, app: FastAPI) -> None:
+    """Ends what would otherwise be cut: each open page's heartbeat, and events that wait in the queue."""
+    page.blocks.is_running = False
+    page.blocks._queue.close()  # type: ignore[no-untyped-call]
+    for route in app.routes:
+        if isinstance(route, Mount):
+            route.app.stop_event.set()  # type: ignore[attr-defined]
