@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import gradio as gr
@@ -13,6 +13,7 @@ import gradio as gr
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
+from launcher.ui.page_script import call
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
@@ -25,6 +26,9 @@ _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event: the manager schedules, not Gradio's queue."""
 
+_SOON_MS, _LATER_MS = 50, 2000
+"""Before a page follows its models anew: after an end, after a failure."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -32,6 +36,8 @@ class Page:
 
     blocks: gr.Blocks
     texts: gr.I18n
+    leave: Callable[[str], None]
+    """Ends what a page that is gone, by its session, had asked for."""
 
 
 def build_page(
@@ -55,7 +61,13 @@ def build_page(
                 tabs += _build_tab(number, model, manager, texts)
         _wire_opening(blocks, tabs, models, manager)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, texts)
+
+    def leave(page: str) -> None:
+        manager.leave(page)
+        for tab in tabs:
+            tab.leave(page)
+
+    return Page(blocks, texts, leave)
 
 
 def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
@@ -74,7 +86,7 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
             manager.wake(model.preset.name, page=_page_id(request))
 
         tab.select(wake, None, None, queue=False, **_QUIET)
-        return [replace(chat, used=(*chat.used, tab.select))]
+        return [chat]
 
 
 def _wire_opening(
@@ -83,7 +95,7 @@ def _wire_opening(
     """When the page opens: the first tab's model wakes if no other has to leave for it, every tab follows its
     own, and a Chinese reader gets Chinese examples.
 
-    The tabs stop following on a page that is left alone, and go on once a person uses it.
+    The tabs follow as long as the page is seen (``page.js``): a page that nobody sees keeps no connection.
     """
     if not tabs:
         return
@@ -94,24 +106,26 @@ def _wire_opening(
 
     blocks.load(wake_first, None, None, queue=False, **_QUIET)
 
-    async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
-        language = language_of(request.headers.get("accept-language"))
-        try:
-            async with aclosing(watch(manager, language)) as changes:
-                async for lines in changes:
-                    yield {
-                        tab.status: lines[tab.preset.name] for tab in tabs if tab.preset.name in lines
-                    } or gr.skip()
-        finally:  # the page was closed, or nothing has changed for long, so that it waits for nothing
-            manager.leave(_page_id(request))
+    statuses: list[Any] = [tab.status for tab in tabs]
 
-    used = [event for tab in tabs for event in tab.used]
-    gr.on([blocks.load, *used], follow, None, [tab.status for tab in tabs], trigger_mode="once", **_QUIET)
+    async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
+        """All lines at each update, in the order of the tabs."""
+        lines: dict[str, str] = {}
+        async with aclosing(watch(manager, language_of(request.headers.get("accept-language")))) as changes:
+            async for changed in changes:
+                lines |= changed
+                shown = [lines[tab.preset.name] for tab in tabs]
+                yield shown if len(shown) > 1 else shown[0]
+
+    button = gr.Button(visible="hidden", elem_id="follow")
+    following = gr.on([blocks.load, button.click], follow, None, statuses, trigger_mode="once", **_QUIET)
+    following.success(None, None, statuses, js=call("followed", len(tabs), _SOON_MS), **_QUIET)
+    following.failure(None, None, statuses, js=call("followed", len(tabs), _LATER_MS), **_QUIET)
 
     def translate_examples(request: gr.Request) -> Any:
-        if language_of(request.headers.get("accept-language")) == "en":
-            return gr.skip()
-        return {tab.chatbot: gr.Chatbot(examples=examples_in(tab.preset, "zh")) for tab in tabs}
+        language = language_of(request.headers.get("accept-language"))
+        shown = [gr.Chatbot(examples=examples_in(tab.preset, tab.pictures, language)) for tab in tabs]
+        return shown if len(shown) > 1 else shown[0]
 
     blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **_QUIET)
 

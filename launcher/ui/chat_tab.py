@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -12,17 +11,16 @@ from typing import Any
 
 import gradio as gr
 
-from launcher.errors import EngineError, LauncherError, RequestError
+from launcher.errors import LauncherError, RequestError
 from launcher.presets import Preset
-from launcher.ui.conversation import Bubbles, Typed
-from launcher.ui.handlers import ChatHandlers, PageUpdate
+from launcher.ui.conversation import Bubbles, Typed, media_type
+from launcher.ui.handlers import ChatHandlers, Turn
+from launcher.ui.page_script import call
 from launcher.ui.program_question import question_input
 from launcher.ui.settings import settings_inputs, to_settings
-from launcher.ui.shown_text import html_lines
 from launcher.ui.texts import Language, language_of, say_error
 from launcher.workers.manager import Manager
 
-_LOG = logging.getLogger(__name__)
 _FORMULAS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
     {"left": "\\[", "right": "\\]", "display": True},
@@ -38,49 +36,38 @@ _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 """For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own
 endpoint."""
 
-_ERROR_SHOWN_S = 30
-"""Long enough to copy a command from; a model that has failed keeps its error in the status line."""
-
-Update = dict[Any, Any]
 Translate = Callable[[str], Any]
+Picture = dict[str, Any]
+"""A picture in Gradio's cache, as Gradio names it."""
 
 
 @dataclass(frozen=True)
 class ChatTab:
-    """What the page needs of a finished tab: to show how its model stands, and its examples in the reader's
-    language.
+    """What the page needs of a finished tab: to show how its model stands, its examples in the reader's
+    language, and to say that a page was closed.
 
-    ``used`` are the events that tell that a person is using the tab.
+    ``pictures`` are the examples' pictures where the browser may load them, one list for each example.
     """
 
     preset: Preset
     chatbot: gr.Chatbot
     status: gr.HTML
-    used: tuple[Any, ...]
+    pictures: list[list[Picture]]
+    leave: Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class _Parts:
+    """``asked`` is the question to answer; ``turn`` counts the questions, and when it changes the answer
+    begins."""
+
     chatbot: gr.Chatbot
     box: gr.MultimodalTextbox
     cost: gr.HTML
     settings: list[Any]
-
-    def update(self, update: PageUpdate) -> Update:
-        """A page update as Gradio takes it: only the components that change."""
-        changes: Update = {}
-        if update.bubbles is not None:
-            changes[self.chatbot] = update.bubbles
-        if update.cost is not None:
-            changes[self.cost] = update.cost
-        box: dict[str, Any] = {}
-        if update.typed is not None:
-            box["value"] = {"text": update.typed.text, "files": [str(path) for path in update.typed.pictures]}
-        if update.answering is not None:
-            box |= {"submit_btn": not update.answering, "stop_btn": update.answering}
-        if box:
-            changes[self.box] = gr.update(**box)
-        return changes
+    asked: gr.MultimodalTextbox
+    example: gr.MultimodalTextbox
+    turn: gr.Number
 
 
 def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Translate) -> ChatTab:
@@ -91,26 +78,41 @@ def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Tran
         status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
         unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
     chatbot = _chatbot(preset, translate)
+    pictures = _cached_pictures(preset, chatbot)
+    chatbot.examples = examples_in(preset, pictures, "en")
+    gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
     box = _question_box(preset, translate)
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False)
         settings = settings_inputs(preset, translate)
-    parts = _Parts(chatbot, box, cost, settings)
-    _wire_page(parts, handlers)
+    asked, example = gr.MultimodalTextbox(visible=False), gr.MultimodalTextbox(visible=False)
+    parts = _Parts(chatbot, box, cost, settings, asked, example, gr.Number(0, precision=0, visible=False))
+    _wire_page(parts, handlers, pictures)
     _wire_program(parts, handlers)
     unload.click(handlers.unload, None, None, queue=False, **_QUIET)
-    return ChatTab(preset, chatbot, status, (box.focus, chatbot.example_select, chatbot.retry))
+    return ChatTab(preset, chatbot, status, pictures, handlers.leave)
 
 
-def examples_in(preset: Preset, language: Language) -> list[Any]:
+def examples_in(preset: Preset, pictures: list[list[Picture]], language: Language) -> list[Any]:
     """The preset's example questions as a chatbot shows them while it is empty."""
     return [
-        {
-            "text": example.question.zh if language == "zh" else example.question.en,
-            "files": [str(path) for path in example.pictures],
-        }
-        for example in preset.examples
+        {"text": example.question.zh if language == "zh" else example.question.en, "files": files}
+        for example, files in zip(preset.examples, pictures, strict=True)
     ]
+
+
+def _cached_pictures(preset: Preset, chatbot: gr.Chatbot) -> list[list[Picture]]:
+    """The examples' pictures, copied to where the page is served from, for as long as it is: Gradio serves
+    them from no other place."""
+    pictures = []
+    for example in preset.examples:
+        files = [
+            {**(chatbot.serve_static_file(path) or {}), "orig_name": path.name, "mime_type": media_type(path)}
+            for path in example.pictures
+        ]
+        chatbot.keep_in_cache.update(file["path"] for file in files)
+        pictures.append(files)
+    return pictures
 
 
 def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
@@ -118,7 +120,6 @@ def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
         label=translate("chat"),
         show_label=False,
         placeholder=translate("welcome" if preset.kind == "vision" else "welcome_text"),
-        examples=examples_in(preset, "en"),
         elem_classes="talk",
         height=480,
         layout="bubble",
@@ -132,73 +133,56 @@ def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
 
 
 def _question_box(preset: Preset, translate: Translate) -> gr.MultimodalTextbox:
+    """Takes any file: what a picture is, its content says, when it is asked about."""
     vision = preset.kind == "vision"
     return gr.MultimodalTextbox(
         show_label=False,
         placeholder=translate("question_vision" if vision else "question_text"),
         sources=["upload"] if vision else [],
-        file_types=["image"],
         file_count="multiple",
         max_plain_text_length=_NEVER_A_FILE,
+        elem_id=f"box-{preset.name}",
         elem_classes="question",
     )
 
 
-def _wire_page(parts: _Parts, handlers: ChatHandlers) -> None:
-    chatbot, box, everything = parts.chatbot, parts.box, [parts.chatbot, parts.box, parts.cost]
+def _wire_page(parts: _Parts, handlers: ChatHandlers, pictures: list[list[Picture]]) -> None:
+    """What is in the browser's own hands is done by ``page.js``; the answer's event has one output, of which
+    each update is a complete value."""
+    chatbot, box, cost, turn = parts.chatbot, parts.box, parts.cost, parts.turn
+    name = handlers.preset.name
+    begun = [chatbot, box, cost, parts.asked, turn]
 
-    async def ask(
-        request: gr.Request, message: Any, bubbles: Bubbles, *settings: Any
-    ) -> AsyncGenerator[Update, None]:
-        language = _language(request)
-        updates = handlers.ask(
-            _session(request), _typed(message), bubbles, to_settings(settings, handlers.preset), language
-        )
-        async with aclosing(_in_page(updates, parts, language)) as changes:
-            async for change in changes:
-                yield change
+    async def answer(
+        request: gr.Request, number: int, message: Any, bubbles: Bubbles, *settings: Any
+    ) -> AsyncGenerator[Bubbles, None]:
+        turn, language = Turn(_session(request), number), _language(request)
+        given = to_settings(settings, handlers.preset)
+        async with aclosing(handlers.ask(turn, _typed(message), bubbles, given, language)) as updates:
+            async for update in updates:
+                yield update
 
-    async def ask_example(
-        request: gr.Request, event: gr.SelectData, *settings: Any
-    ) -> AsyncGenerator[Update, None]:
-        async with aclosing(ask(request, _example(event.value), [], *settings)) as changes:
-            async for change in changes:
-                yield change
+    def example(request: gr.Request, event: gr.SelectData) -> Any:
+        return examples_in(handlers.preset, pictures, _language(request))[event.index]
 
-    async def ask_again(
-        request: gr.Request, bubbles: Bubbles, *settings: Any
-    ) -> AsyncGenerator[Update, None]:
-        language = _language(request)
-        updates = handlers.ask_again(
-            _session(request), bubbles, to_settings(settings, handlers.preset), language
-        )
-        async with aclosing(_in_page(updates, parts, language)) as changes:
-            async for change in changes:
-                yield change
+    def stop(request: gr.Request, number: int) -> None:
+        handlers.stop(Turn(_session(request), number))
 
-    def end(bubbles: Bubbles, message: Any) -> Any:
-        return parts.update(handlers.end(bubbles, _typed(message))) or gr.skip()
+    def in_browser(event: Any, function: str, inputs: list[Any], outputs: list[Any]) -> None:
+        event(None, inputs, outputs, js=call(function, name), **_QUIET)
 
-    def undo(bubbles: Bubbles, message: Any) -> Update:
-        return parts.update(handlers.undo(bubbles, _typed(message)))
-
-    def stop(request: gr.Request) -> None:
-        handlers.stop(_session(request))
-
-    def clear(request: gr.Request) -> None:
-        handlers.clear(_session(request))
-
-    for event in (
-        # Enter during an answer is not lost: it asks once the answer is complete.
-        box.submit(ask, [box, chatbot, *parts.settings], everything, trigger_mode="always_last", **_QUIET),
-        chatbot.example_select(ask_example, parts.settings, everything, **_QUIET),
-        chatbot.retry(ask_again, [chatbot, *parts.settings], everything, **_QUIET),
-    ):
-        event.success(end, [chatbot, box], everything, queue=False, **_QUIET)
-        event.failure(end, [chatbot, box], everything, queue=False, **_QUIET)
-    box.stop(stop, None, None, queue=False, **_QUIET)
-    chatbot.clear(clear, None, None, queue=False, **_QUIET)
-    chatbot.undo(undo, [chatbot, box], everything, queue=False, **_QUIET)
+    in_browser(box.submit, "ask", [box], begun)
+    in_browser(chatbot.retry, "askAgain", [chatbot], begun)
+    in_browser(chatbot.undo, "undo", [chatbot, box], [chatbot, box, cost])
+    in_browser(chatbot.clear, "clear", [], [cost])
+    chosen = chatbot.example_select(example, None, parts.example, queue=False, **_QUIET)
+    in_browser(chosen.success, "askExample", [parts.example], begun)
+    answering = turn.change(
+        answer, [turn, parts.asked, chatbot, *parts.settings], chatbot, trigger_mode="multiple", **_QUIET
+    )
+    in_browser(answering.success, "end", [chatbot, box], begun)
+    in_browser(answering.failure, "end", [chatbot, box], begun)
+    gr.on([box.stop, chatbot.clear], stop, turn, None, queue=False, **_QUIET)
 
 
 def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
@@ -213,7 +197,8 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
         try:
             if isinstance(message, RequestError):
                 raise message
-            async with aclosing(handlers.answer(message, to_settings(settings, handlers.preset))) as texts:
+            given = to_settings(settings, handlers.preset)
+            async with aclosing(handlers.answer(_session(request), message, given)) as texts:
                 async for text in texts:
                     yield text
         except LauncherError as error:
@@ -234,39 +219,9 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     )
 
 
-async def _in_page(
-    updates: AsyncGenerator[PageUpdate, None], parts: _Parts, language: Language
-) -> AsyncGenerator[Update, None]:
-    """Page updates for Gradio; failures as one ``gr.Error`` in the reader's language."""
-    try:
-        async with aclosing(updates):
-            async for update in updates:
-                yield parts.update(update) or gr.skip()
-    except LauncherError as error:
-        raise _shown_error(error, language) from error
-    except Exception as error:
-        _LOG.exception("A question failed in a way that nobody foresaw")
-        unknown = EngineError(
-            "Something went wrong on the server.",
-            hint="The terminal that runs the page says more. The question is still here; ask again.",
-        )
-        raise _shown_error(unknown, language) from error
-
-
-def _shown_error(error: LauncherError, language: Language) -> gr.Error:
-    """An error as the page's message: its text is HTML there, so what a file is named or a model says is
-    escaped."""
-    text = "<br>".join(html_lines(part) for part in say_error(error, language) if part)
-    return gr.Error(text, duration=_ERROR_SHOWN_S, print_exception=False)
-
-
 def _typed(message: Any) -> Typed:
     value = message or {}
     return Typed(value.get("text") or "", tuple(Path(path) for path in value.get("files") or ()))
-
-
-def _example(value: Any) -> dict[str, Any]:
-    return {"text": value.get("text"), "files": [file["path"] for file in value.get("files") or ()]}
 
 
 def _language(request: gr.Request) -> Language:
@@ -274,5 +229,5 @@ def _language(request: gr.Request) -> Language:
 
 
 def _session(request: gr.Request) -> str:
-    """Which page asks; programs have none."""
+    """Which page, or which program, asks."""
     return request.session_hash or ""

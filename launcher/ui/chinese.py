@@ -96,6 +96,19 @@ ZH = {
     "Take the picture out, or ask in the tab of a model for pictures.": (
         "请去掉图片，或到支持图片的模型的标签页提问。"
     ),
+    # uploads
+    "{name} has {size} MB, more than the {limit} MB a picture may have": (
+        "{name} 有 {size} MB，超过每张图片 {limit} MB 的上限"
+    ),
+    "A picture may have at most {limit_mb:g} MB": "每张图片最大 {limit_mb:g} MB",
+    "The server has no room left for pictures: the disk of its temporary folder is full": (
+        "服务器放不下图片了：临时文件夹所在的磁盘已满"
+    ),
+    "Your question is still here; send the picture again once there is room.": (
+        "您的问题仍然保留；腾出空间后请重新上传图片。"
+    ),
+    "The server could not store the picture: {reason}": "服务器无法保存图片：{reason}",
+    "Your question is still here; send the picture again.": "您的问题仍然保留；请重新上传图片。",
     "Something went wrong on the server.": "服务器内部出错。",
     "The terminal that runs the page says more. The question is still here; ask again.": (
         "详细信息见运行本页面的终端。问题仍然保留，可以再问一次。"

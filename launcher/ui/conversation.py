@@ -57,24 +57,15 @@ def answered(bubbles: Bubbles, text: str) -> Bubbles:
     return [*bubbles, {"role": "assistant", "content": [{"text": answer_as_shown(text), "type": "text"}]}]
 
 
-def last_question(bubbles: Bubbles) -> tuple[Bubbles, Typed]:
-    """The bubbles before the last question, and that question; nothing and an empty one when there is
-    none."""
-    for index in range(len(bubbles) - 1, -1, -1):
-        if bubbles[index]["role"] == "user":
-            return bubbles[:index], _typed(bubbles[index])
-    return [], Typed()
-
-
 def is_unanswered(bubbles: Bubbles) -> bool:
     """Whether the last bubble is a question."""
     return bool(bubbles) and bubbles[-1]["role"] == "user"
 
 
-def merged(first: Typed, second: Typed) -> Typed:
-    """Both texts, and the pictures of both, none twice."""
-    text = "\n".join(part for part in (first.text, second.text) if part)
-    return Typed(text, tuple(dict.fromkeys((*first.pictures, *second.pictures))))
+def noted(bubbles: Bubbles, note: str) -> Bubbles:
+    """The bubbles with a note on the last one, which the page shows elsewhere: what an answer cost, or why
+    there is none, as HTML."""
+    return [*bubbles[:-1], {**bubbles[-1], "metadata": {"log": note}}]
 
 
 def to_request(bubbles: Bubbles, typed: Typed, settings: Settings) -> ChatRequest:
@@ -91,12 +82,15 @@ def to_request(bubbles: Bubbles, typed: Typed, settings: Settings) -> ChatReques
     return ChatRequest(messages, settings.options)
 
 
+def media_type(picture: Path) -> str:
+    """A picture's media type by its name, PNG where that says nothing or something else: the browser finds
+    out by itself, but would show what is no picture to it as a file's name."""
+    known = mimetypes.guess_type(picture.name)[0] or ""
+    return known if known.startswith("image/") else "image/png"
+
+
 def _picture(path: Path) -> dict[str, Any]:
-    """A bubble's picture. Without a picture's media type the browser would show a file's name; it finds out
-    which by itself."""
-    media_type = mimetypes.guess_type(path.name)[0] or ""
-    known = media_type if media_type.startswith("image/") else "image/png"
-    return {"file": {"path": str(path), "mime_type": known}, "type": "file"}
+    return {"file": {"path": str(path), "mime_type": media_type(path)}, "type": "file"}
 
 
 def _turns(bubbles: Bubbles) -> list[Message]:

@@ -1,19 +1,22 @@
-"""What the page does when a person acts, as generators of ``PageUpdate``; knows neither Gradio nor engines.
+"""What the server does for a page: answers a question, stops, lets go of a page that was closed. Knows
+neither Gradio nor engines.
 
-Failures are raised as ``launcher.errors`` exceptions, after the page has been put back to where nothing typed
-is lost. Closing a generator, or cancelling the task that drives it, stops the engine: that is how a closed
-page and the server's end arrive here. The stop button and the clear button end the answer instead, so that
-all updates of a chat come from one generator, in order.
+The page holds the conversation and what may be clicked when (``page.js``); an answer is a generator of the
+conversation as it grows. Each update is the whole of it. Closing the generator, or cancelling the task that
+drives it, stops the engine; so do the stop button and the end of the page.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from launcher.errors import RequestError
+from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.images import check_upload
 from launcher.messages import ChatRequest
 from launcher.presets import Preset
@@ -25,127 +28,96 @@ from launcher.ui.conversation import (
     answered,
     asked,
     is_unanswered,
-    last_question,
-    merged,
+    noted,
     to_request,
 )
 from launcher.ui.pacing import paced
-from launcher.ui.texts import Language
+from launcher.ui.shown_text import html_lines
+from launcher.ui.texts import Language, say_error
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 
-
-@dataclass(frozen=True, slots=True)
-class PageUpdate:
-    """What changes on the page; None leaves a part as it is."""
-
-    bubbles: Bubbles | None = None
-    typed: Typed | None = None
-    answering: bool | None = None
-    cost: str | None = None
+_LOG = logging.getLogger(__name__)
 
 
-@dataclass
-class _Open:
-    """An answer that a page is shown; ``cleared`` once its conversation is wanted no more."""
+class Turn(NamedTuple):
+    """One question of a page, which counts them; programs are pages, too, and their questions are counted for
+    them, downwards."""
 
-    answer: Answer
-    cleared: bool = False
+    page: str
+    number: int
 
 
 @dataclass(frozen=True)
 class ChatHandlers:
-    """One tab's handlers, for all who have the page open: ``session`` tells them apart."""
+    """One tab's handlers, for all who have the page open."""
 
     preset: Preset
     manager: Manager
-    _open: dict[str, _Open] = field(default_factory=dict)
+    _open: dict[Turn, Answer] = field(default_factory=dict)
+    _stopped: dict[str, Turn] = field(default_factory=dict)
+    """By page, the last turn that was stopped: the click may be here before its question is."""
+    _program_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(-1, -1))
 
     async def ask(
-        self, session: str, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
-    ) -> AsyncGenerator[PageUpdate, None]:
-        """Answers the question in the box: it moves to the chat at once, the answer follows as it comes.
-        `end` follows.
+        self, turn: Turn, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
+    ) -> AsyncGenerator[Bubbles, None]:
+        """The conversation with the question at its end, then with its answer as it comes.
 
-        Raises:
-            LauncherError: the question was not answered; it is the last bubble, or still in the box if it was
-                refused at once.
+        A question that ``bubbles`` end with is the one that is asked. The answer's bubble is noted with what
+        it cost. Where there is no answer, the question is the last bubble, noted with why.
         """
-        await self._check(typed)
-        question = asked(bubbles, typed)
-        yield PageUpdate(bubbles=question, typed=Typed(), answering=True, cost="")
+        before = bubbles[:-1] if is_unanswered(bubbles) else bubbles
         try:
-            with self._asked(session, to_request(bubbles, typed, settings)) as opened:
-                async with aclosing(self._shown(opened, question, language)) as updates:
-                    async for update in updates:
-                        yield update
-        except Exception:
-            yield PageUpdate(bubbles=question, answering=False)
-            raise
-        yield PageUpdate(answering=False)
+            await self._check(typed)
+            yield asked(before, typed)
+            async with aclosing(self._answered(turn, typed, before, settings, language)) as updates:
+                async for update in updates:
+                    yield update
+        except LauncherError as error:
+            yield _failed(before, typed, error, language)
+        except Exception:  # noqa: BLE001 - logged, and told: a page must not wait for good
+            _LOG.exception("A question failed in a way that nobody foresaw")
+            unknown = EngineError(
+                "Something went wrong on the server.",
+                hint="The terminal that runs the page says more. The question is still here; ask again.",
+            )
+            yield _failed(before, typed, unknown, language)
 
-    async def _shown(
-        self, opened: _Open, question: Bubbles, language: Language
-    ) -> AsyncGenerator[PageUpdate, None]:
-        text = ""
-        async with aclosing(paced(aiter(opened.answer))) as pieces:
-            async for piece in pieces:
-                if piece is None:
-                    yield PageUpdate()
-                    continue
-                text += piece.text
-                cost = status_line.render_cost(piece, language) if piece.usage else None
-                yield PageUpdate(bubbles=answered(question, text) if text else None, cost=cost)
-        if opened.cleared:
-            yield PageUpdate(bubbles=[])
+    async def _answered(
+        self, turn: Turn, typed: Typed, before: Bubbles, settings: Settings, language: Language
+    ) -> AsyncGenerator[Bubbles, None]:
+        question, text = asked(before, typed), ""
+        with self._asked(turn, to_request(before, typed, settings)) as answer:
+            async with aclosing(paced(aiter(answer))) as pieces:
+                async for piece in pieces:
+                    text += piece.text
+                    cost = status_line.render_cost(piece, language) if piece.usage else ""
+                    if text:
+                        yield noted(answered(question, text), cost)
 
-    def stop(self, session: str) -> None:
-        """Ends the answer that this page is shown, if there is one; what was said stays."""
-        if opened := self._open.get(session):
-            opened.answer.cancel()
+    def stop(self, turn: Turn) -> None:
+        """Ends the answer of this turn, also where its question is still on its way; what was said stays."""
+        self._stopped[turn.page] = turn
+        if answer := self._open.get(turn):
+            answer.cancel()
 
-    def clear(self, session: str) -> None:
-        """Ends the answer that this page is shown, if there is one, and takes away all that it had put
-        there."""
-        if opened := self._open.get(session):
-            opened.cleared = True
-            opened.answer.cancel()
+    def leave(self, page: str) -> None:
+        """Ends all answers of a page, or of a program, that is gone."""
+        for turn, answer in list(self._open.items()):
+            if turn.page == page:
+                answer.cancel()
 
-    async def answer(self, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
+    async def answer(self, page: str, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
         """Answers a question without a conversation, for programs: the text so far, at each update."""
         await self._check(typed)
         text = ""
-        with self.manager.ask(self.preset.name, to_request([], typed, settings), retry=True) as answer:
+        turn = Turn(page, next(self._program_numbers))
+        with self._asked(turn, to_request([], typed, settings)) as answer:
             async with aclosing(paced(aiter(answer))) as pieces:
                 async for piece in pieces:
-                    if piece is not None:
-                        text += piece.text
-                        yield text
-
-    async def ask_again(
-        self, session: str, bubbles: Bubbles, settings: Settings, language: Language
-    ) -> AsyncGenerator[PageUpdate, None]:
-        """Asks the last question once more, in place of its answer."""
-        before, typed = last_question(bubbles)
-        async with aclosing(self.ask(session, typed, before, settings, language)) as updates:
-            async for update in updates:
-                yield (
-                    update
-                    if update.typed is None
-                    else PageUpdate(update.bubbles, None, update.answering, update.cost)
-                )
-
-    def end(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
-        """After every question: one that has no answer goes back to the box, before what was typed since."""
-        if not is_unanswered(bubbles):
-            return PageUpdate()
-        before, question = last_question(bubbles)
-        return PageUpdate(before, merged(question, typed))
-
-    def undo(self, bubbles: Bubbles, typed: Typed) -> PageUpdate:
-        """Takes back the last question and its answer; the question goes back to the box."""
-        before, question = last_question(bubbles)
-        return PageUpdate(before, merged(question, typed))
+                    text += piece.text
+                    yield text
 
     def unload(self) -> None:
         """Gives the model's memory back, once the answers it has begun are finished."""
@@ -164,11 +136,19 @@ class ChatHandlers:
             await asyncio.to_thread(check_upload, picture)
 
     @contextmanager
-    def _asked(self, session: str, request: ChatRequest) -> Iterator[_Open]:
+    def _asked(self, turn: Turn, request: ChatRequest) -> Iterator[Answer]:
         with self.manager.ask(self.preset.name, request, retry=True) as answer:
-            opened = self._open[session] = _Open(answer)
+            self._open[turn] = answer
+            if self._stopped.get(turn.page) == turn:
+                answer.cancel()
             try:
-                yield opened
+                yield answer
             finally:
-                if self._open.get(session) is opened:
-                    del self._open[session]
+                del self._open[turn]
+                self._stopped.pop(turn.page, None)
+
+
+def _failed(before: Bubbles, typed: Typed, error: LauncherError, language: Language) -> Bubbles:
+    """Its pictures are left out: they may be what is wrong, and the page has the question itself."""
+    note = "<br>".join(html_lines(part) for part in say_error(error, language) if part)
+    return noted(asked(before, Typed(typed.text or "…")), note)

@@ -21,15 +21,14 @@ from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from launcher.ui.app import Page
+from launcher.ui.closed_pages import ClosedPages
 from launcher.ui.headers import SafeHeaders
-from launcher.ui.locales import ChineseLocales
+from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
+from launcher.ui.page_script import HeadScripts, page_script
 from launcher.ui.root_path import WithRootPath
 from launcher.ui.theme import PAGE_CSS, page_theme
-
-MAX_UPLOAD_BYTES = 32_000_000
-"""Above the picture limit of ``launcher.images``, so that its message, in the reader's language, is the one
-that is seen."""
+from launcher.ui.uploads import MAX_UPLOAD_BYTES, Uploads
 
 _EVENTS_AT_ONCE = 4096
 """Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the
@@ -121,7 +120,13 @@ def _app(page: Page, root_path: str) -> FastAPI:
         theme=page_theme(),
         css=PAGE_CSS,
         app_kwargs={
-            "middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales), Middleware(NamedErrors)]
+            "middleware": [
+                Middleware(SafeHeaders),
+                Middleware(HeadScripts, scripts=[CHINESE_LOCALES, page_script()]),
+                Middleware(ClosedPages, told=page.leave),
+                Middleware(Uploads),
+                Middleware(NamedErrors),
+            ]
         },
     )
     return app

@@ -55,13 +55,16 @@ PAGE_CSS = """
 .missing { padding: 14px 2px; }
 .missing h2 { font-size: 1.1rem; margin: 0 0 8px; }
 .missing p { margin: 0 0 10px; line-height: 1.7; overflow-wrap: anywhere; }
-.missing code, .status code, .note code {
+.missing code, .status code, .note code, .trouble code {
   font-family: var(--font-mono); background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
 .status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
 .status .held { color: var(--body-text-color-subdued); margin-left: 8px; }
+.trouble { font-size: 0.92rem; line-height: 1.6; overflow-wrap: anywhere; border-left: 3px solid #dc2626;
+  background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
+.block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
 .standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }

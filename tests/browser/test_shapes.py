@@ -13,7 +13,7 @@ from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open, draw
-from tests.browser.test_page import answers, ask, ready, upload
+from tests.browser.person import answers, ask, ready, upload
 from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser

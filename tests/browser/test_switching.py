@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from launcher.engines.scripted import ALLOWED_BY
 from launcher.workers.states import ProcessState
 from tests.browser.conftest import Open
-from tests.browser.test_page import answers, ask, ready, status
+from tests.browser.person import answers, ask, ready, status
 from tests.ui.scripted_page import Served, scripted, served
 from tests.workers.stage import children, wait_until
 

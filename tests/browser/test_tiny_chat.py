@@ -14,7 +14,7 @@ from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open
-from tests.browser.test_page import answers, ask, ready
+from tests.browser.person import answers, ask, ready
 from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser

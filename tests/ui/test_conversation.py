@@ -15,8 +15,7 @@ from launcher.ui.conversation import (
     answered,
     asked,
     is_unanswered,
-    last_question,
-    merged,
+    noted,
     to_request,
 )
 
@@ -65,22 +64,11 @@ def test_questions_without_an_answer_are_left_out() -> None:
     assert [message.text for message in messages] == ["first", "yes", "now"]
 
 
-def test_the_last_question_and_what_came_before() -> None:
+def test_a_question_without_an_answer() -> None:
     first = answered(asked([], Typed("first")), "yes")
-    bubbles = asked(first, Typed("<second> *x*", (PICTURE,)))
-    assert is_unanswered(bubbles)
-    assert last_question(bubbles) == (first, Typed("<second> *x*", (PICTURE,)))
-    assert last_question(answered(bubbles, "no")) == (first, Typed("<second> *x*", (PICTURE,)))
-    assert last_question([]) == ([], Typed())
+    assert is_unanswered(asked(first, Typed("second", (PICTURE,))))
     assert not is_unanswered(first)
     assert not is_unanswered([])
-
-
-def test_what_was_typed_twice_is_kept_once() -> None:
-    other = Path("/cache/b.png")
-    assert merged(Typed("a", (PICTURE,)), Typed("b", (PICTURE, other))) == Typed("a\nb", (PICTURE, other))
-    assert merged(Typed("a"), Typed()) == Typed("a")
-    assert merged(Typed(), Typed("b")) == Typed("b")
 
 
 def test_settings_that_cannot_be_used_are_told_when_they_are_to_be_used() -> None:
@@ -88,3 +76,13 @@ def test_settings_that_cannot_be_used_are_told_when_they_are_to_be_used() -> Non
     with pytest.raises(RequestError) as raised:
         to_request([], Typed("q"), Settings("", GenerationOptions(), refusal))
     assert raised.value is refusal
+
+
+def test_a_note_changes_nothing_that_an_engine_is_told() -> None:
+    bubbles = noted(answered(asked([], Typed("first")), "yes"), "<p>3 tokens</p>")
+    assert bubbles[-1]["metadata"] == {"log": "<p>3 tokens</p>"}
+    assert [message.text for message in to_request(bubbles, Typed("now"), PLAIN).messages] == [
+        "first",
+        "yes",
+        "now",
+    ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
@@ -12,15 +12,16 @@ import pytest
 from PIL import Image
 
 from launcher.engines.scripted import ALLOWED_BY
-from launcher.errors import EngineError, LauncherError, PictureError, RequestError, WorkerDied
 from launcher.messages import GenerationOptions
-from launcher.ui.conversation import Settings, Typed, answered, asked
-from launcher.ui.handlers import ChatHandlers, PageUpdate
+from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked
+from launcher.ui.handlers import ChatHandlers, Turn
+from launcher.ui.texts import Language
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 from tests.ui.scripted_page import scripted
 
 SETTINGS = Settings("", GenerationOptions(max_new_tokens=1 << 20))
+ME = Turn("me", 7)
 
 
 @pytest.fixture(scope="module")
@@ -44,187 +45,192 @@ def handlers(manager: Manager, folder: Path, name: str = "one", **preset: object
     return ChatHandlers(scripted(name, folder, **preset).preset, manager)  # type: ignore[arg-type]
 
 
-async def collected(updates: AsyncIterator[PageUpdate]) -> tuple[list[PageUpdate], LauncherError | None]:
-    seen: list[PageUpdate] = []
-    try:
-        async for update in updates:
-            seen.append(update)
-    except LauncherError as error:
-        return seen, error
-    return seen, None
+async def conversations(
+    chat: ChatHandlers,
+    typed: Typed,
+    before: Bubbles | None = None,
+    settings: Settings = SETTINGS,
+    turn: Turn = ME,
+    language: Language = "en",
+) -> list[Bubbles]:
+    """Every update of a question's event."""
+    return [update async for update in chat.ask(turn, typed, before or [], settings, language)]
 
 
-def last_bubbles(updates: list[PageUpdate]) -> object:
-    return next(update.bubbles for update in reversed(updates) if update.bubbles is not None)
+def said(bubbles: Bubbles) -> str:
+    """The last bubble's text."""
+    return str(bubbles[-1]["content"][-1]["text"])
 
 
-async def test_a_question_moves_to_the_chat_and_its_answer_follows(manager: Manager, folder: Path) -> None:
+def note(bubbles: Bubbles) -> str:
+    return str(bubbles[-1]["metadata"]["log"])
+
+
+async def test_a_question_is_shown_and_its_answer_follows(manager: Manager, folder: Path) -> None:
     typed = Typed("a <b> *c*")
-    updates, error = await collected(handlers(manager, folder).ask("me", typed, [], SETTINGS, "en"))
-    assert error is None
-    assert updates[0].bubbles == asked([], typed)
-    assert updates[0].typed == Typed()
-    assert updates[0].answering is True
-    assert last_bubbles(updates) == answered(asked([], typed), "a <b> *c* ")
-    assert any(update.cost and "3 tokens in" in update.cost for update in updates)
+    updates = await conversations(handlers(manager, folder), typed)
+    assert updates[0] == asked([], typed)
+    assert said(updates[-1]) == said(answered([], "a <b> *c* "))
+    assert "3 tokens in" in note(updates[-1])
 
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
-    updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 3000"), [], SETTINGS, "en"))
-    texts = [
-        update.bubbles[-1]["content"][0]["text"]
-        for update in updates
-        if update.bubbles and len(update.bubbles) > 1
-    ]
+    first, *others = await conversations(handlers(manager, folder), Typed("/say 3000"))
+    assert all(later[:-1] == first for later in others)
+    texts = [said(update) for update in others]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert texts[-1].split() == [f"{number}" for number in range(3000)]
 
 
 async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) -> None:
     settings = Settings("", GenerationOptions(max_new_tokens=2))
-    updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 5"), [], settings, "zh"))
-    assert any(update.cost and "达到 2 个 token 的上限" in update.cost for update in updates)
+    updates = await conversations(
+        handlers(manager, folder), Typed("/say 5"), settings=settings, language="zh"
+    )
+    assert "达到 2 个 token 的上限" in note(updates[-1])
 
 
 async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None:
     picture = folder / "star.png"
     Image.new("RGB", (8, 8), "red").save(picture)
-    updates, error = await collected(
-        handlers(manager, folder).ask("me", Typed("seen", (picture,)), [], SETTINGS, "en")
-    )
-    assert error is None
-    assert last_bubbles(updates) == answered(asked([], Typed("seen", (picture,))), "[star.png] seen ")
+    updates = await conversations(handlers(manager, folder), Typed("seen", (picture,)))
+    assert updates[-1][:-1] == asked([], Typed("seen", (picture,)))
+    assert said(updates[-1]) == said(answered([], "[star.png] seen "))
 
 
 @pytest.mark.parametrize(
     ("typed", "kind", "expected"),
     [
-        (Typed("  "), "vision", RequestError),
-        (Typed("", (Path("x.png"),)), "vision", RequestError),
-        (Typed("q", (Path("x.png"),)), "text", RequestError),
-        (Typed("q", (Path("/no/such.png"),)), "vision", PictureError),
+        (Typed("  "), "vision", "There is no question yet."),
+        (Typed("", (Path("x.png"),)), "vision", "There is no question yet."),
+        (Typed("q", (Path("x.png"),)), "text", "one reads text alone"),
+        (Typed("q", (Path("/no/such.png"),)), "vision", "There is no file such.png"),
+        (Typed("some words\n/fail broken"), "vision", "The script failed: broken"),
+        (Typed("/kill"), "vision", "stopped"),
     ],
-    ids=["blank", "a picture alone", "a picture for words", "no such picture"],
+    ids=["blank", "a picture alone", "a picture for words", "no such picture", "fails", "dies"],
 )
-async def test_a_question_refused_at_once_changes_nothing(
-    manager: Manager, folder: Path, typed: Typed, kind: str, expected: type[LauncherError]
+async def test_a_question_without_an_answer_is_the_last_bubble_and_says_why(
+    manager: Manager, folder: Path, typed: Typed, kind: str, expected: str
 ) -> None:
-    updates, error = await collected(
-        handlers(manager, folder, kind=kind).ask("me", typed, [], SETTINGS, "en")
-    )
-    assert isinstance(error, expected)
-    assert updates == []
-
-
-@pytest.mark.parametrize(
-    ("script", "expected"),
-    [("some words\n/fail broken", EngineError), ("/kill", WorkerDied)],
-    ids=["fails", "dies"],
-)
-async def test_a_question_that_fails_is_not_lost(
-    manager: Manager, folder: Path, script: str, expected: type[LauncherError]
-) -> None:
-    chat = handlers(manager, folder)
+    chat = handlers(manager, folder, kind=kind)
     before = answered(asked([], Typed("first")), "yes")
-    updates, error = await collected(chat.ask("me", Typed(script), before, SETTINGS, "en"))
-    assert isinstance(error, expected)
-    assert last_bubbles(updates) == asked(before, Typed(script))
-    end = chat.end(asked(before, Typed(script)), Typed("typed since"))
-    assert (end.bubbles, end.typed) == (before, Typed(f"{script}\ntyped since"))
-    assert updates[-1].answering is False
-    assert (await collected(chat.ask("me", Typed("again"), before, SETTINGS, "en")))[1] is None
+    updates = await conversations(chat, typed, before)
+    assert updates[-1][:-1] == before
+    assert updates[-1][-1]["role"] == "user"
+    assert expected in note(updates[-1])
+    assert said((await conversations(chat, Typed("again"), before))[-1]) == "again "
 
 
-async def test_after_a_stop_an_answer_that_began_stays(manager: Manager, folder: Path) -> None:
-    bubbles = answered(asked([], Typed("q")), "half an ans")
-    end = handlers(manager, folder).end(bubbles, Typed("next"))
-    assert end == PageUpdate()
+async def test_what_nobody_foresaw_is_told(
+    manager: Manager, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("launcher.ui.handlers.to_request", lambda *_: 1 / 0)
+    updates = await conversations(handlers(manager, folder), Typed("q"))
+    assert "Something went wrong on the server." in note(updates[-1])
+
+
+async def test_a_question_at_the_end_is_the_one_that_is_asked(manager: Manager, folder: Path) -> None:
+    before = answered(asked([], Typed("first")), "yes")
+    updates = await conversations(handlers(manager, folder), Typed("second"), asked(before, Typed("second")))
+    assert updates[-1][:-1] == asked(before, Typed("second"))
+
+
+async def begun(updates: AsyncIterator[Bubbles]) -> None:
+    """Once there is some of an answer."""
+    async for bubbles in updates:
+        if bubbles[-1]["role"] == "assistant":
+            return
 
 
 async def test_closing_stops_the_engine(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
-    async with aclosing(chat.ask("me", Typed("/endless"), [], SETTINGS, "en")) as updates:
-        async for update in updates:
-            if update.bubbles and len(update.bubbles) == 2:
-                break
-    assert (await collected(chat.ask("me", Typed("free again"), [], SETTINGS, "en")))[1] is None
+    async with aclosing(chat.ask(ME, Typed("/endless"), [], SETTINGS, "en")) as updates:
+        await begun(updates)
+    assert said((await conversations(chat, Typed("free again")))[-1]) == "free again "
     assert not manager._open
 
 
 async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> None:
-    begun = asyncio.Event()
+    answering = asyncio.Event()
+    chat = handlers(manager, folder)
 
     async def ask() -> None:
-        async for update in handlers(manager, folder).ask("me", Typed("/endless"), [], SETTINGS, "en"):
-            if update.bubbles and len(update.bubbles) == 2:
-                begun.set()
+        async with aclosing(chat.ask(ME, Typed("/endless"), [], SETTINGS, "en")) as updates:
+            await begun(updates)
+            answering.set()
+            await begun(update async for update in updates if update is None)
 
     task = asyncio.ensure_future(ask())
-    await begun.wait()
+    await answering.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert (await collected(handlers(manager, folder).ask("me", Typed("free again"), [], SETTINGS, "en")))[
-        1
-    ] is None
+    assert said((await conversations(chat, Typed("free again")))[-1]) == "free again "
     assert not manager._open
 
 
-async def stopped(chat: ChatHandlers, how: Callable[[str], None]) -> list[PageUpdate]:
-    """The updates of an endless answer that is ended once it has begun."""
-    updates: list[PageUpdate] = []
-    async for update in chat.ask("me", Typed("/endless"), [], SETTINGS, "en"):
-        updates.append(update)
-        if update.bubbles and len(update.bubbles) == 2:
-            how("somebody else")
-            how("me")
-    return updates
-
-
-async def test_stop_ends_the_answer_and_keeps_it(manager: Manager, folder: Path) -> None:
+@pytest.mark.parametrize("script", ["some words\n/stall", "/stall"], ids=["begun", "silent"])
+@pytest.mark.parametrize("how", ["stop", "leave"])
+async def test_an_answer_is_ended_by_its_own_page(
+    manager: Manager, folder: Path, how: str, script: str
+) -> None:
     chat = handlers(manager, folder)
-    bubbles = last_bubbles(await stopped(chat, chat.stop))
-    assert isinstance(bubbles, list)
-    assert bubbles[1]["content"][0]["text"].startswith("0 ")
+    asking = asyncio.ensure_future(conversations(chat, Typed(script)))
+    while ME not in chat._open:
+        await asyncio.sleep(0)
+    chat.stop(Turn("somebody else", ME.number))
+    chat.stop(Turn(ME.page, ME.number - 1))
+    chat.leave("somebody else")
+    await asyncio.sleep(0)
+    assert not asking.done()
+    if how == "stop":
+        chat.stop(ME)
+    else:
+        chat.leave(ME.page)
+    updates = await asking
+    assert updates[0] == asked([], Typed(script))
     assert not chat._open
+    assert not chat._stopped.keys() & {ME.page}
 
 
-async def test_clear_ends_the_answer_and_takes_it_away(manager: Manager, folder: Path) -> None:
+async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
-    assert last_bubbles(await stopped(chat, chat.clear)) == []
+    chat.stop(ME)
+    assert await conversations(chat, Typed("/stall")) == [asked([], Typed("/stall"))]
+    assert said((await conversations(chat, Typed("next"), turn=Turn(ME.page, ME.number + 1)))[-1]) == "next "
 
 
-def test_stop_and_clear_without_an_answer_do_nothing(manager: Manager, folder: Path) -> None:
-    chat = handlers(manager, folder)
-    chat.stop("me")
-    chat.clear("me")
-
-
-async def test_asking_again_replaces_the_answer_and_leaves_the_box(manager: Manager, folder: Path) -> None:
-    before = answered(asked([], Typed("first")), "yes")
-    bubbles = answered(asked(before, Typed("second")), "old")
-    updates, _ = await collected(handlers(manager, folder).ask_again("me", bubbles, SETTINGS, "en"))
-    assert last_bubbles(updates) == answered(asked(before, Typed("second")), "second ")
-    assert all(update.typed is None for update in updates)
-
-
-def test_undo_puts_the_question_back(manager: Manager, folder: Path) -> None:
-    before = answered(asked([], Typed("first")), "yes")
-    update = handlers(manager, folder).undo(answered(asked(before, Typed("second")), "no"), Typed("third"))
-    assert (update.bubbles, update.typed) == (before, Typed("second\nthird"))
+async def test_a_page_that_asks_for_nothing_can_leave(manager: Manager, folder: Path) -> None:
+    handlers(manager, folder).leave("nobody")
 
 
 async def test_a_program_gets_the_text_so_far(manager: Manager, folder: Path) -> None:
-    texts = [text async for text in handlers(manager, folder).answer(Typed("/say 100"), SETTINGS)]
+    texts = [text async for text in handlers(manager, folder).answer("program", Typed("/say 100"), SETTINGS)]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     assert texts[-1].split() == [f"{number}" for number in range(100)]
 
 
 async def test_two_models_and_many_questions_side_by_side(manager: Manager, folder: Path) -> None:
     async def ask(name: str, text: str) -> str:
-        return [text async for text in handlers(manager, folder, name).answer(Typed(text), SETTINGS)][-1]
+        texts = handlers(manager, folder, name).answer("program", Typed(text), SETTINGS)
+        return [text async for text in texts][-1]
 
     names = ["one", "words"] * 6
     asked_for = [f"/name\nquestion {number}" for number in range(len(names))]
     answers = await asyncio.gather(*map(ask, names, asked_for))
     assert answers == [f"{name}question {number} " for number, name in enumerate(names)]
+
+
+async def test_a_program_that_went_away_frees_the_model(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+
+    async def ask() -> list[str]:
+        return [text async for text in chat.answer("program", Typed("/stall"), SETTINGS)]
+
+    asking = asyncio.ensure_future(ask())
+    while not chat._open:
+        await asyncio.sleep(0)
+    chat.leave("program")
+    await asking
+    assert not chat._open

@@ -46,7 +46,7 @@ class Tap:
 async def test_the_first_piece_comes_at_once_and_the_rest_waits_its_turn() -> None:
     tap = Tap()
     tap.put(Chunk("a"))
-    async with aclosing(paced(tap, interval_s=LONG_S, idle_s=LONG_S)) as pieces:
+    async with aclosing(paced(tap, interval_s=LONG_S)) as pieces:
         assert await anext(pieces) == Chunk("a")
         tap.put(Chunk("b"))
         tap.asked.clear()
@@ -70,19 +70,7 @@ async def test_everything_arrives_in_order() -> None:
     tap = Tap()
     tap.put(*(Chunk(str(number)) for number in range(5)), Chunk("", "stop"), StopAsyncIteration())
     pieces = [piece async for piece in paced(tap, interval_s=0)]
-    assert "".join(piece.text for piece in pieces if piece) == "01234"
-
-
-async def test_an_idle_time_is_told_and_nothing_is_lost() -> None:
-    tap = Tap()
-    async with aclosing(paced(tap, idle_s=0)) as pieces:
-        assert await anext(pieces) is None
-        assert await anext(pieces) is None
-        tap.put(Chunk("late", "stop"))
-        told = [await anext(pieces)]
-        while told[-1] is None:
-            told.append(await anext(pieces))
-        assert told[-1] == Chunk("late", "stop")
+    assert "".join(piece.text for piece in pieces) == "01234"
 
 
 async def test_a_failure_is_raised() -> None:
@@ -94,17 +82,9 @@ async def test_a_failure_is_raised() -> None:
         await anext(pieces)
 
 
-async def test_closing_stops_waiting_for_the_next_piece() -> None:
-    tap = Tap()
-    pieces = paced(tap, idle_s=0)
-    assert await anext(pieces) is None
-    await pieces.aclose()
-    assert tap.cancelled.is_set()
-
-
 async def test_cancelling_stops_waiting_for_the_next_piece() -> None:
     tap = Tap()
-    following = asyncio.ensure_future(anext(paced(tap, idle_s=LONG_S)))
+    following = asyncio.ensure_future(anext(paced(tap)))
     await tap.asked.wait()
     following.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -1,0 +1,63 @@
+"""What a person does on the page and sees of it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import Locator, Page, expect
+
+
+def box(page: Page) -> Locator:
+    return page.locator("textarea[data-testid=textbox]:visible").first
+
+
+def ask(page: Page, text: str) -> None:
+    box(page).fill(text)
+    box(page).press("Enter")
+
+
+def questions(page: Page) -> Locator:
+    return page.locator("[data-testid=user]:visible")
+
+
+def answers(page: Page) -> Locator:
+    return page.locator("[data-testid=bot]:visible")
+
+
+def status(page: Page) -> Locator:
+    return page.locator(".status:visible")
+
+
+def cost(page: Page) -> Locator:
+    return page.locator(".cost:visible")
+
+
+def trouble(page: Page) -> Locator:
+    """What went wrong, and what to do."""
+    return page.locator(".trouble:visible")
+
+
+def idle(page: Page) -> None:
+    """Waits until nothing is answered."""
+    expect(page.locator("button.submit-button:visible")).to_be_visible()
+    expect(page.locator("button.stop-button:visible")).to_have_count(0)
+
+
+def stop(page: Page) -> None:
+    page.locator("button.stop-button:visible").click()
+
+
+def slow_down(page: Page, times: int) -> None:
+    """The browser's processor, as it were."""
+    page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": times})
+
+
+def ready(page: Page) -> Page:
+    expect(status(page)).to_have_class(re.compile("ready"))
+    return page
+
+
+def upload(page: Page, *files: Path) -> None:
+    page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
+    expect(page.locator(".thumbnail-item:visible")).to_have_count(len(files))
