@@ -48,8 +48,8 @@ serve-vl: setup  ## the page with all presets, http://127.0.0.1:6006
 chat: setup      ## a chat in the terminal: InternLM2-Chat-1.8B where it is ready, else the built-in tiny-chat
 	@$(PY) -m launcher chat $(ARGS)
 
-# The groups are of tests that share what is costly to make: tests/conftest.py.
-PYTEST := $(PY) -m pytest -n logical --maxprocesses 4 --dist loadgroup --no-loadscope-reorder
+# Side by side: tests/conftest.py says how.
+PYTEST := $(PY) -m pytest -n logical --maxprocesses 4
 
 test: setup-dev  ## all tests that can run here
 	@$(PYTEST) $(ARGS)

@@ -11,12 +11,15 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
-from tests.fast import ROOT, is_fast, refuse_what_is_slow
+from tests.fast import is_fast, refuse_what_is_slow
 
 # Tests run side by side, and PyTorch's threads spin while they wait: on two busy cores, tiny-chat's
 # 323 known answers took 33 s with one thread and 472 s with two.
@@ -39,9 +42,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
-    config = session.config
-    runs_tests = config.getoption("dist", "no") == "no" or hasattr(config, "workerinput")
-    if config.getoption("fast") and runs_tests:
+    hands_out_tests = session.config.getoption("dist") != "no"  # to other processes, which it starts
+    if session.config.getoption("fast") and not hands_out_tests:
         refuse_what_is_slow()
 
 
@@ -52,17 +54,26 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return None if any(map(is_fast, files)) else True
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if isinstance(item, pytest.Function) and shares_a_fixture(item):
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(ROOT).as_posix()))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadScopeScheduling:
+    config.option.loadscopereorder = False  # a file of many tests is not a long one: browsers come first
+    return ByCostlyFixture(config, log)
 
 
-def shares_a_fixture(item: pytest.Function) -> bool:
-    """Whether a fixture of ours that it needs is made once for all tests of its file."""
-    fixtures = [definitions[-1] for definitions in item._fixtureinfo.name2fixturedefs.values()]
-    return any(each.scope == "module" and each.baseid.startswith("tests/") for each in fixtures)
+class ByCostlyFixture(LoadScopeScheduling):
+    """Each test by itself, but those of a file that shares a fixture together. (xdist's own ``loadgroup``
+    does nothing with pytest 9.2: https://github.com/pytest-dev/pytest-xdist/issues/1386.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return file if shares_a_fixture(self.config.rootpath / file) else nodeid
+
+
+@cache
+def shares_a_fixture(file: Path) -> bool:
+    """Whether a fixture of the file, or of the conftest.py beside it, is made once for all of its tests."""
+    fixtures = [path for path in (file, file.with_name("conftest.py")) if path.is_file()]
+    return any('scope="module"' in path.read_text(encoding="utf-8") for path in fixtures)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,5 @@
-"""``pytest --fast``: what it leaves out, and that what it runs stays fast."""
+"""``pytest --fast``: what it leaves out, and that what it runs stays fast. ``pytest -n``: who stays
+together."""
 
 from __future__ import annotations
 
@@ -31,13 +32,13 @@ def test_a_file_is_fast_by_what_it_imports(code: str, fast: bool, tmp_path: Path
     assert is_fast(tmp_path / "test_it.py") == fast
 
 
-def run_fast(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
     """The tests of a folder, by the rules of ours."""
-    hooks = "pytest_addoption, pytest_collection, pytest_ignore_collect"
+    hooks = "pytest_addoption, pytest_collection, pytest_ignore_collect, pytest_xdist_make_scheduler"
     (folder / "conftest.py").write_text(f"from tests.conftest import {hooks}\n", encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(folder), "-q"]
     return subprocess.run(
-        [*command, "--fast", *options, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
+        [*command, *options, str(folder)], cwd=ROOT, capture_output=True, text=True, check=False
     )
 
 
@@ -57,7 +58,30 @@ def test_a_fast_test_that_is_not_fails(options: tuple[str, ...], tmp_path: Path)
         "def test_fork(): __import__('os').fork()\n",
         encoding="utf-8",
     )
-    done = run_fast(tmp_path, *options)
+    done = run(tmp_path, "--fast", *options)
     assert "5 failed, 1 passed" in done.stdout.splitlines()[-1], done.stdout
     for told in ("imports torch", "(os.system)", "(os.posix_spawn)", "(subprocess.Popen)", "(os.fork)"):
         assert told in done.stdout
+
+
+def test_only_tests_that_share_a_fixture_stay_together(tmp_path: Path) -> None:
+    tests = (
+        "import os, pathlib, pytest\n"
+        "@pytest.fixture(scope={scope!r})\n"
+        "def made(): pass\n"
+        "@pytest.mark.parametrize('number', range(9))\n"
+        "def test_it(made, number):\n"
+        "    with pathlib.Path(__file__ + '.pids').open('a') as file: print(os.getpid(), file=file)\n"
+    )
+    (tmp_path / "test_alone.py").write_text(tests.format(scope="function"), encoding="utf-8")
+    (tmp_path / "test_together.py").write_text(
+        tests.format(scope="module").replace("'module'", '"module"'), encoding="utf-8"
+    )
+    done = run(tmp_path, "-n", "2")
+    assert "18 passed" in done.stdout, done.stdout
+    alone, together = (
+        (tmp_path / f"{name}.py.pids").read_text(encoding="utf-8").split()
+        for name in ("test_alone", "test_together")
+    )
+    assert (len(alone), len(set(alone))) == (9, 2)
+    assert (len(together), len(set(together))) == (9, 1)

@@ -110,7 +110,7 @@ def test_stopping_leaves_no_process(start: Start, scripted: Path, number: signal
     assert process.stdout is not None
     assert process.stdout.read(1) == b"0"
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert (process.returncode, errors) == (code, b"")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
@@ -122,7 +122,7 @@ def test_a_reader_who_leaves_ends_it_quietly(start: Start, scripted: Path) -> No
     assert process.stderr is not None
     assert process.stdout.read(1) == b"0"
     process.stdout.close()
-    assert process.wait(timeout=60) == 1
+    assert process.wait() == 1
     assert process.stderr.read() == b""
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)

@@ -168,7 +168,7 @@ def test_stopping_a_batch_leaves_no_process(start: Start, scripted: Path, tmp_pa
     assert process.stdout is not None
     assert b"first" in process.stdout.readline()
     process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate()
     assert (process.returncode, errors) == (130, b"")
     with pytest.raises(ProcessLookupError):
         os.killpg(process.pid, 0)
