@@ -26,7 +26,12 @@ def command(*words: str | Path, presets: Sequence[str | Path] = ()) -> str:
         presets: preset files or folders that it has to be given with ``--presets`` to know the preset.
     """
     options = [word for path in presets for word in ("--presets", path)]
-    return f"{program()} {shlex.join(str(word) for word in (*words, *options))}"
+    return f"{program()} {shlex.join(_word(word) for word in (*words, *options))}"
+
+
+def _word(word: str | Path) -> str:
+    """A path that begins like a home folder or an option is written so that it is neither."""
+    return f"./{word}" if isinstance(word, Path) and str(word).startswith(("~", "-")) else str(word)
 
 
 def program(name: str = LAUNCHER) -> str:

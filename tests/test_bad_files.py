@@ -239,6 +239,42 @@ THINGS = (
     [[[]]],
     ["InternLM2ForCausalLM"],
 )
+HOLES = """\
+name: x
+title: {title}
+kind: text
+sources: [{source}]
+chat:
+  system_prompt: {prompt}
+examples:
+  - question: {question}
+    pictures: [{picture}]
+"""
+RIGHT = {"title": "X", "source": "hf:a/b", "prompt": "y", "question": "z", "picture": "builtin:2-shapes.png"}
+
+
+@ANYHOW
+@example(hole="source", piece="~no.one/x")
+@example(hole="picture", piece="~no.one/x")
+@example(hole="prompt", piece='"\\UFFFFFFFF"')
+@given(hole=st.sampled_from(sorted(RIGHT)), piece=PIECES)
+def test_no_value_of_a_right_preset_takes_the_commands_down(
+    hole: str, piece: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    text = HOLES.format(**{**RIGHT, hole: piece})
+    Path("presets/x.yaml").write_bytes(text.encode(errors="surrogatepass"))
+    said_of_all(capsys)
+
+
+def test_a_source_of_an_unknown_user_is_a_place_that_leads_nowhere(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    Path("presets/x.yaml").write_text(HOLES.format(**{**RIGHT, "source": "~no.one/x"}), encoding="utf-8")
+    found, _ = said_of_all(capsys)
+    assert found[1]["state"] == "needs_download"
+    assert "~no.one/x (~no.one/x: there is no user no.one)" in found[1]["reason"]
+
+
 HOSTILE = st.sampled_from([*NUMBERS, *THINGS])
 ANY_CONFIG = st.sampled_from([*KNOWN_CONFIGS.values()])
 

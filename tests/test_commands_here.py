@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from launcher.commands_here import command
+
 ROOT = Path(__file__).resolve().parent.parent
 SAY = (
     "import sys; from launcher.commands_here import command, pip_install, program\n"
@@ -73,3 +75,8 @@ def test_a_launcher_without_a_program_is_a_module(tmp_path: Path) -> None:
     assert first == f"bin/python -m launcher {REST}"
     assert pip == "bin/python -m pip install 'a>1'"
     assert other == "hf"
+
+
+def test_a_path_that_begins_like_something_else_stays_a_path() -> None:
+    said = command("presets", Path("~root"), Path("-x.yaml"), "-x", presets=[Path("~root/a")])
+    assert said.endswith(" presets './~root' ./-x.yaml -x --presets './~root/a'")

@@ -129,7 +129,9 @@ def hub_cache() -> Path:
         RequestError: the user's home is not known, or a variable has a value that huggingface_hub refuses.
     """
     try:
-        from huggingface_hub import constants  # 0.2 s that only presets with a hub source cost
+        # 0.2 s that only presets with a hub source cost. Each name is loaded when it is first asked for: all
+        # that are used anywhere are, so that what one of them refuses is said here.
+        from huggingface_hub import constants, get_token, hf_hub_url, try_to_load_from_cache  # noqa: F401
     except ValueError:  # which may quote a mirror's password
         raise RequestError(
             "huggingface_hub refuses a variable of this environment that begins with HF_",

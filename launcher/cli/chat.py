@@ -39,6 +39,7 @@ from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.cli.questions import check_takes_pictures, cut_off
+from launcher.commands_here import command as typed_here
 from launcher.devices import read_devices
 from launcher.errors import LauncherError, PresetError, RequestError
 from launcher.messages import Chunk
@@ -96,7 +97,12 @@ def _first_ready(catalog: Catalog, kind: Literal["text", "vision"]) -> Readiness
             return each
     if assessed and assessed[0].reason:
         raise assessed[0].reason
-    raise PresetError("There is no preset of kind {kind}", "Name one: launcher chat PRESET", kind=kind)
+    raise PresetError(
+        "There is no preset of kind {kind}",
+        "Name one: {command} PRESET",
+        kind=kind,
+        command=typed_here("chat"),
+    )
 
 
 def _add_picture(session: ChatSession, name: str) -> None:

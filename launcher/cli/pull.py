@@ -97,7 +97,7 @@ def _hub_and_commands(
             name=preset.name,
         )
     hub = wanted or next(iter(hubs))
-    words = ["pull", preset.name, *(["--to", str(to)] if to else []), *(["--anyway"] if anyway else [])]
+    words = ("pull", preset.name, *(("--to", to) if to else ()), *(("--anyway",) if anyway else ()))
     others = [command(*words, "--from", other, presets=preset.given) for other in hubs if other != hub]
     if hub not in hubs:
         raise CheckpointError(

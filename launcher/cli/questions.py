@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from launcher.commands_here import command
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn, well_formed
 from launcher.presets import Preset
@@ -19,7 +20,11 @@ def to_message(preset: Preset, question: str, pictures: tuple[Path, ...] = ()) -
         RequestError: it is empty, no text, or has pictures for a model that takes none.
     """
     if not question.strip():
-        raise RequestError("The question is empty", 'Type: launcher ask {name} "…"', name=preset.name)
+        raise RequestError(
+            "The question is empty",
+            "Type: {command}",
+            command=command("ask", preset.name, "…", presets=preset.given),
+        )
     if any("\udc80" <= letter <= "\udcff" for letter in question):  # how Python hands over such bytes
         raise RequestError("The question is not UTF-8 text", "Set the terminal to UTF-8, or type it again.")
     if pictures:
@@ -46,7 +51,10 @@ def check_takes_pictures(preset: Preset) -> None:
     """Raises RequestError for a text model."""
     if preset.kind == "text":
         raise RequestError(
-            "{name} takes no pictures", "See launcher presets for models that do.", name=preset.name
+            "{name} takes no pictures",
+            "To see which models do, type: {command}",
+            name=preset.name,
+            command=command("presets", *preset.given),
         )
 
 

@@ -22,6 +22,18 @@ def test_the_conversation_is_kept_and_answers_alone_are_on_standard_output(launc
     assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, NAMED, "")
 
 
+def test_a_file_whose_name_begins_with_a_tilde_is_saved_and_the_conversation_goes_on(
+    launch: Launch, tmp_path: Path
+) -> None:
+    typed = "My name is Ada.\n/save ~draft.md\n/save ~/home.md\nWhat is my name?\n"
+    (tmp_path / "home").mkdir()
+    done = launch("chat", "tiny-chat", typed=typed)
+    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, NAMED, "")
+    assert (tmp_path / "~draft.md").read_text(encoding="utf-8") == (tmp_path / "home" / "home.md").read_text(
+        encoding="utf-8"
+    )
+
+
 def test_without_a_preset_the_first_text_model_that_is_ready_answers(launch: Launch) -> None:
     done = launch("chat", typed="7加5等于几？", CUDA_VISIBLE_DEVICES="")
     assert (done.returncode, done.stdout, done.stderr) == (0, "12。\n", "")

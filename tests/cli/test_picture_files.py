@@ -167,3 +167,14 @@ def test_the_command_asks_before_it_fetches(launch: Launch, host: str) -> None:
     assert "--allow-url" in refused.stderr
     assert not _Host.asked
     assert launch(*question, "--allow-url").stdout == "Red.\n"
+
+
+@pytest.mark.parametrize("name", ["./~tilde.png", "~tilde.png", "~/at home.png"])
+def test_a_tilde_is_home_or_a_part_of_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for file in ("~tilde.png", "at home.png"):
+        (tmp_path / file).write_bytes(PICTURE)
+    (found,) = PictureFiles().find([name], tmp_path)
+    assert found == tmp_path / name.removeprefix("./").removeprefix("~/")
