@@ -1,9 +1,9 @@
 """An engine that plays a script instead of running a model: for tests alone, and it says so when asked to
 serve anywhere else.
 
-A script is text with a command on each line that begins with a slash; any other line is echoed word by word.
-The last message is the script of an answer, the preset's system prompt that of loading. Waiting is for
-events: a gate is a FIFO in the spec's folder, made by the test, that opens once the test opens it for
+A script is text with a command on each line that begins with a slash, blanks aside; any other line is echoed
+word by word. The last message is the script of an answer, the preset's system prompt that of loading. Waiting
+is for events: a gate is a FIFO in the spec's folder, made by the test, that opens once the test opens it for
 writing.
 
     /name               says the preset's name              /fail TEXT      raises EngineError
@@ -141,7 +141,7 @@ class ScriptedEngine:
         """The tokens of a script, which came with a request or is that of loading; None ends the answer
         without a last chunk."""
         for line in script.splitlines():
-            command, _, argument = line.partition(" ")
+            command, _, argument = line.strip().partition(" ")
             if command == "/name":
                 yield self._spec.preset.name
             elif command in ("/say", "/endless"):

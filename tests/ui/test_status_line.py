@@ -1,0 +1,30 @@
+"""What is said of an answer's cost and of how it ended."""
+
+from __future__ import annotations
+
+import pytest
+
+from launcher.messages import Chunk, FinishReason, Usage
+from launcher.ui.status_line import render_cost
+from launcher.ui.texts import Language
+
+USAGE = Usage(prompt_tokens=50, picture_tokens=0, new_tokens=14, first_token_s=0.1, total_s=1.0)
+
+
+@pytest.mark.parametrize(
+    ("finish", "language", "said", "not_said"),
+    [
+        ("length", "en", "reached its limit of 14 tokens: raise it under Advanced", "session"),
+        ("length", "zh", "达到 14 个 token 的上限", "会话"),
+        ("session_full", "en", "session of 64 tokens. Clear the conversation or shorten", "raise it"),
+        ("session_full", "zh", "（64 个 token）。请清空对话或缩短问题", "高级设置"),
+        ("stop", "en", "14 tokens in 1.0 s", "limit"),
+        ("cancelled", "en", "14 tokens in 1.0 s", "cut off"),
+    ],
+)
+def test_an_answer_that_was_cut_off_says_by_what(
+    finish: FinishReason, language: Language, said: str, not_said: str
+) -> None:
+    line = render_cost(Chunk("", finish, USAGE), language)
+    assert said.replace("'", "&#x27;") in line
+    assert not_said not in line
