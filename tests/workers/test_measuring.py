@@ -1,0 +1,100 @@
+"""What is measured of devices: in order with what is known, and without waiting for a driver that hangs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+from launcher.workers.gauge import Gauge
+from launcher.workers.gpu_memory import seen_on, spare_ram
+from launcher.workers.states import ModelState, ProcessState, Seen
+from tests.workers.stage import Stage, children, question, read, status, wait_for_state, wait_until
+
+
+def test_a_driver_that_hangs_holds_up_neither_models_nor_the_end(stage: Stage) -> None:
+    hangs = threading.Event()
+
+    def measure(_device: str, _pids: Mapping[str, int]) -> Seen | None:
+        hangs.wait()
+        return None
+
+    models = [stage.model(name, size_bytes=6) for name in ("one", "two")]
+    manager = stage.manager(*models, budget_bytes=8, measure=measure)
+    for name in ("one", "two", "one"):
+        assert read(manager.ask(name, question("/name"))) == name
+    begun_s = time.monotonic()
+    manager.close()
+    assert time.monotonic() - begun_s < 60
+    assert not children()
+    hangs.set()
+
+
+def test_a_gauge_asks_again_once_the_driver_has_answered() -> None:
+    seen, answers = Seen(1, {}), threading.Semaphore(0)
+
+    def measure(_device: str, _pids: Mapping[str, int]) -> Seen:
+        answers.acquire()
+        return seen
+
+    gauge = Gauge(measure, limit_s=0.05)
+    assert gauge.read("cuda:0", {}) is None
+    assert gauge.read("cuda:0", {}) is None, "one reading at a time"
+    answers.release(2)
+    assert gauge._under_way is not None
+    gauge._under_way.join(30)
+    assert gauge.read("cuda:0", {}) == seen
+
+
+def test_a_sleeper_is_not_ended_for_what_it_held_awake(stage: Stage) -> None:
+    """The reading at the one's sleep is held up until the other has come to load, and been read in turn."""
+    held = {"one": 6, "two": 2}
+    slow = threading.Event()
+    readings: list[dict[str, int]] = []
+
+    def measure(_device: str, pids: Mapping[str, int]) -> Seen:
+        now = {name: held[name] for name in pids}
+        if len(readings) == 1:
+            slow.wait(30)
+        readings.append(now)
+        return Seen(8 - sum(now.values()), now)
+
+    stage.gate("asleep")
+    one = stage.model("one", loading="/sleep asleep", size_bytes=6)
+    manager = stage.manager(one, stage.model("two", size_bytes=6), budget_bytes=8, measure=measure)
+    manager.ensure_ready("one")
+    manager.wake("two")
+    held["one"] = 1
+    stage.open("asleep")
+    slow.set()
+    wait_for_state(manager, ModelState.READY, "two")
+    assert status(manager, "one").process is ProcessState.SLEEPING
+    assert dict(manager.device_uses()[0].held_bytes) == {"one": 1, "two": 2}
+
+
+def test_ensure_ready_speaks_of_a_load_that_counted(stage: Stage) -> None:
+    """Asked for while its model falls asleep for another, it returns once it has been loaded again."""
+    stage.gate("asleep")
+    one = stage.model("one", loading="/sleep asleep", size_bytes=6)
+    manager = stage.manager(one, stage.model("two", size_bytes=6), budget_bytes=8)
+    manager.ensure_ready("one")
+    manager.wake("two")
+    waiting = threading.Thread(target=manager.ensure_ready, args=("one",))
+    waiting.start()
+    wait_until(manager, lambda: status(manager, "one").state is ModelState.STOPPING)
+    assert waiting.is_alive()
+    stage.open("asleep")
+    waiting.join(60)
+    assert not waiting.is_alive()
+
+
+def test_ram_is_told_of_like_a_gpu(stage: Stage) -> None:
+    manager = stage.manager(stage.model("one", ram_bytes=1), measure=seen_on)
+    manager.ensure_ready("one")
+    (pid,) = children()
+    seen = seen_on("cpu", {"one": pid, "gone": 0})
+    assert seen is not None
+    assert seen.held_bytes.keys() == {"one"}
+    assert 1 << 20 < seen.held_bytes["one"] < 1 << 30
+    assert 0 < seen.free_bytes <= spare_ram() * 2
+    assert manager._scheduler._budgets["cpu"] > 1 << 30
