@@ -46,30 +46,37 @@ def test_a_gauge_asks_again_once_the_driver_has_answered() -> None:
     assert gauge.read("cuda:0", {}) == seen
 
 
-def test_a_sleeper_is_not_ended_for_what_it_held_awake(stage: Stage) -> None:
-    """The reading at the one's sleep is held up until the other has come to load, and been read in turn."""
-    held = {"one": 6, "two": 2}
-    slow = threading.Event()
-    readings: list[dict[str, int]] = []
+def test_what_was_read_while_a_model_was_awake_does_not_count_once_it_sleeps(stage: Stage) -> None:
+    """The reading for the second model's load begins while the first is awake, and ends when that has been
+    told to sleep."""
+    held = {"one": 6, "two": 2, "three": 6}
+    reading, slow = threading.Event(), threading.Event()
 
     def measure(_device: str, pids: Mapping[str, int]) -> Seen:
         now = {name: held[name] for name in pids}
-        if len(readings) == 1:
+        if "two" in pids and not reading.is_set():
+            reading.set()
             slow.wait(30)
-        readings.append(now)
-        return Seen(8 - sum(now.values()), now)
+        return Seen(10 - sum(now.values()), now)
 
     stage.gate("asleep")
+    stage.gate("never")
     one = stage.model("one", loading="/sleep asleep", size_bytes=6)
-    manager = stage.manager(one, stage.model("two", size_bytes=6), budget_bytes=8, measure=measure)
+    three = stage.model("three", loading="/wait never", size_bytes=6)
+    models = [one, stage.model("two", size_bytes=2), three]
+    manager = stage.manager(*models, budget_bytes=10, measure=measure)
     manager.ensure_ready("one")
-    manager.wake("two")
+    two = manager.ask("two", question("/stall"))
+    assert reading.wait(60)
+    manager.ask("three", question("hello"))
+    assert status(manager, "one").state is ModelState.STOPPING
     held["one"] = 1
     stage.open("asleep")
-    slow.set()
-    wait_for_state(manager, ModelState.READY, "two")
-    assert status(manager, "one").process is ProcessState.SLEEPING
-    assert dict(manager.device_uses()[0].held_bytes) == {"one": 1, "two": 2}
+    wait_until(manager, lambda: status(manager, "one").process is ProcessState.SLEEPING or slow.set() is None)
+    wait_for_state(manager, ModelState.LOADING, "three")
+    wait_until(manager, lambda: status(manager, "two").running == 1)
+    assert dict(manager.device_uses()[0].held_bytes)["one"] == 1
+    two.cancel()
 
 
 def test_ensure_ready_speaks_of_a_load_that_counted(stage: Stage) -> None:

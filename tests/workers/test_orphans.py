@@ -16,17 +16,18 @@ from tests.workers.stage import alive, gone
 ROOT = Path(__file__).resolve().parents[2]
 
 LAUNCHER = """
-import signal, sys, threading
+import signal, sys
 from pathlib import Path
+from queue import SimpleQueue
 from tests.workers.stage import Stage, children, question, status, wait_until
 stage = Stage(Path(sys.argv[1]), [])
 with stage.manager() as manager:
     answer = manager.ask("one", question(sys.argv[2]))
     wait_until(manager, lambda: status(manager).running == 1)
-    interrupted = threading.Event()
-    signal.signal(signal.SIGINT, lambda *_: interrupted.set())
+    interrupted = SimpleQueue()  # an Event may not be set by a handler while this thread is in its wait
+    signal.signal(signal.SIGINT, lambda *_: interrupted.put(True))
     print(*children(), flush=True)
-    interrupted.wait()
+    interrupted.get()
     print(*children(), status(manager).running, flush=True)
 assert "torch" not in sys.modules
 print("closed", flush=True)
