@@ -2,8 +2,8 @@
 
 The PyTorch engine's model, weights, scheduler and prefix cache are LMDeploy's own. What stands in is its
 model agent, which here frees and takes again what LMDeploy's frees and takes (weights, KV cache), and says
-what it was asked. TurboMind cannot be imported without a GPU: its pipeline is a record of what is asked of it, over
-weights that LMDeploy's own checkpoint reader has read.
+what it was asked. TurboMind cannot be imported without a GPU: its pipeline is a record of what is asked of
+it, over weights that LMDeploy's own checkpoint reader has read.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import gc
 import os
 import sys
 import threading
+import warnings
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,12 +33,15 @@ from tests.models.tiny import write_internlm2
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
 
-from lmdeploy.pipeline import _EventLoopThread
-from lmdeploy.turbomind.checkpoint import create_checkpoint
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
+    import lmdeploy.pytorch.nn  # noqa: F401 - before its CUDA backend is stood in for
+    from lmdeploy.pipeline import _EventLoopThread
+    from lmdeploy.turbomind.checkpoint import create_checkpoint
 
-from launcher.engines import lmdeploy_sleep
-from launcher.engines.lmdeploy_sleep import PytorchSleeper, TurbomindSleeper, gemm_records
-from tests.models.lmdeploy_on_cpu import ScheduledCpuEngine
+    from launcher.engines import lmdeploy_sleep
+    from launcher.engines.lmdeploy_sleep import PytorchSleeper, TurbomindSleeper, gemm_records
+    from tests.models.lmdeploy_on_cpu import ScheduledCpuEngine
 
 PROMPT = list(range(3, 23))
 
@@ -45,7 +49,7 @@ PROMPT = list(range(3, 23))
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     models.register()
-    return write_internlm2(tmp_path_factory.mktemp("checkpoint") / "model")
+    return write_internlm2(tmp_path_factory.mktemp("checkpoint") / "model", torch_dtype="float32")
 
 
 @pytest.fixture
