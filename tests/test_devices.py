@@ -4,6 +4,7 @@ for NVML."""
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +13,7 @@ import pynvml
 import pytest
 
 from launcher import devices
-from launcher.devices import GpuProcess, read_devices, read_gpus
+from launcher.devices import GpuProcess, read_devices, read_gpus, read_ram
 from launcher.errors import DeviceError
 
 GIB = 2**30
@@ -142,27 +143,74 @@ def test_memory_of_this_machine() -> None:
     assert found.ram_total_bytes <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
-@pytest.mark.parametrize(
-    ("limit", "used", "total", "free"),
-    [
-        ("1000000", "400000", 1_000_000, 600_000),
-        ("1000000", "2000000", 1_000_000, 0),
-        ("max", "5", None, None),
-    ],
-)
-def test_a_container_s_limit_counts(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    limit: str,
-    used: str,
-    total: int | None,
-    free: int | None,
-) -> None:
-    (tmp_path / "memory.max").write_text(limit + "\n", encoding="ascii")
-    (tmp_path / "memory.current").write_text(used + "\n", encoding="ascii")
-    monkeypatch.setattr(devices, "_CGROUP", tmp_path)
-    found = read_devices()
-    if total is not None:
-        assert (found.ram_total_bytes, found.ram_free_bytes) == (total, free)
-    else:
-        assert found.ram_total_bytes == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+MIB = 2**20
+VERSIONS = {
+    1: ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "total_active_file"),
+    2: ("memory.max", "memory.current", "inactive_file", "active_file"),
+}
+
+
+class Groups:
+    """Memory control groups of one version, as the kernel shows them, and this process in one of them."""
+
+    def __init__(self, root: Path, version: int, own: str) -> None:
+        self.mount = root / "cgroup" / ("memory" if version == 1 else "")
+        self.names = VERSIONS[version]
+        self.mount.mkdir(parents=True)
+        lines = ["9:name=systemd:/", f"4:cpu,memory:{own}", "0::/"] if version == 1 else [f"0::{own}"]
+        (root / "own").write_text("\n".join(lines) + "\n", encoding="ascii")
+
+    def group(self, path: str, limit: object, used: int, inactive: int = 0, active: int = 0) -> None:
+        folder = self.mount / path
+        folder.mkdir(parents=True, exist_ok=True)
+        limit_name, used_name, inactive_name, active_name = self.names
+        (folder / limit_name).write_text(f"{limit}\n", encoding="ascii")
+        (folder / used_name).write_text(f"{used}\n", encoding="ascii")
+        stat = f"cache 7\nmapped_file 9\n{inactive_name} {inactive}\n{active_name} {active}\nanon 5\n"
+        (folder / "memory.stat").write_text(stat, encoding="ascii")
+
+
+@pytest.fixture(params=VERSIONS)
+def groups(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], Groups]:
+    monkeypatch.setattr(devices, "_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(devices, "_OWN_GROUPS", tmp_path / "own")
+    return lambda own: Groups(tmp_path, request.param, own)
+
+
+def test_a_container_s_limit_counts(groups: Callable[[str], Groups]) -> None:
+    groups("/").group("", 100 * MIB, used=40 * MIB)
+    assert read_ram() == (100 * MIB, 60 * MIB)
+
+
+def test_what_a_container_has_read_of_files_is_not_used_up(groups: Callable[[str], Groups]) -> None:
+    """Checkpoints pass through the page cache, which counts as used until memory is wanted."""
+    groups("/").group("", 100 * MIB, used=95 * MIB, inactive=50 * MIB, active=20 * MIB)
+    assert read_ram() == (100 * MIB, 75 * MIB)
+
+
+def test_a_container_that_is_full_has_nothing_to_give(groups: Callable[[str], Groups]) -> None:
+    groups("/").group("", 100 * MIB, used=130 * MIB, inactive=5 * MIB)
+    assert read_ram() == (100 * MIB, 0)
+
+
+def test_a_group_further_out_may_be_the_narrower(groups: Callable[[str], Groups]) -> None:
+    here = groups("/slice/service")
+    here.group("slice/service", 200 * MIB, used=10 * MIB)
+    here.group("slice", 300 * MIB, used=290 * MIB)
+    assert read_ram() == (200 * MIB, 10 * MIB)
+
+
+def test_the_path_of_a_group_may_be_the_hosts(groups: Callable[[str], Groups]) -> None:
+    """A container without a namespace of its own is told a path that does not exist inside it."""
+    groups("/docker/0a1b2c").group("", 100 * MIB, used=40 * MIB)
+    assert read_ram() == (100 * MIB, 60 * MIB)
+
+
+@pytest.mark.parametrize("limit", ["max", "9223372036854771712"])
+def test_a_group_without_a_limit_leaves_the_machine_s(groups: Callable[[str], Groups], limit: str) -> None:
+    groups("/").group("", limit, used=5)
+    total, free = read_ram()
+    assert total == os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert 0 < free <= total

@@ -116,6 +116,16 @@ class TestOnTheCpu:
             SLOW,
         )
 
+    @pytest.mark.parametrize(
+        ("weight_gib", "size_gib"), [(4, 9), (0.1, None)], ids=["twice and a spare", "small ones all stay"]
+    )
+    def test_what_it_takes_of_ram_is_known(
+        self, tmp_path: Path, weight_gib: float, size_gib: float | None
+    ) -> None:
+        put(tmp_path / "internlm2-chat-1_8b", weight_bytes=int(weight_gib * GIB))
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert found.size_bytes == (None if size_gib is None else size_gib * GIB)
+
     def test_one_that_does_not_fit_is_refused_with_figures(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
         found = assess(shipped("internlm2-chat-1_8b"), replace(NO_GPU, ram_free_bytes=8 * GIB), ALL)

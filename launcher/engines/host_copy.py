@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 import torch
 from torch import Tensor
 
-from launcher.devices import read_devices
+from launcher.devices import read_ram
 
 SPARE_RAM_BYTES = 4 << 30
 """What must stay free beside the copy: for the page, the other models' processes, and the files' pages that
@@ -22,7 +22,8 @@ they read."""
 
 def has_room(size_bytes: int) -> bool:
     """Whether this machine can spare that much RAM now."""
-    return read_devices().ram_free_bytes >= size_bytes + SPARE_RAM_BYTES
+    _, free_bytes = read_ram()
+    return free_bytes >= size_bytes + SPARE_RAM_BYTES
 
 
 def host_copy(

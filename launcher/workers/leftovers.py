@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import select
 import signal
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Leftovers:
         self._token = secrets.token_hex(8)
         self._numbers = count(1)
         self._lock = Lock()
-        self._watcher: subprocess.Popen[bytes] | None = None
+        self._watcher: _Watcher | None = None
 
     def new_mark(self) -> str:
         """The mark of a worker about to be spawned, which from here on is watched over.
@@ -49,8 +50,8 @@ class Leftovers:
             OSError: no process can be started.
         """
         with self._lock:
-            if _PROC.is_dir() and (self._watcher is None or self._watcher.poll() is not None):
-                self._watcher = self._start_watcher()
+            if _PROC.is_dir() and (self._watcher is None or self._watcher.has_ended(0)):
+                self._watcher = _Watcher(self._token)
             return f"{self._token}.{next(self._numbers)}."
 
     def end(self, mark: str) -> None:
@@ -61,25 +62,47 @@ class Leftovers:
         """Has the watcher kill what is left and end."""
         with self._lock:
             watcher, self._watcher = self._watcher, None
-        if watcher is not None and watcher.stdin is not None:
-            watcher.stdin.close()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                watcher.wait(SWEEP_S)
+        if watcher is not None:
+            watcher.close()
 
-    def _start_watcher(self) -> subprocess.Popen[bytes]:
-        program = _WATCH.format(path=sys.path, fd=0, token=self._token)
-        return subprocess.Popen(
+
+class _Watcher:
+    """The process that watches over this one; no child of it, as it is to outlive it.
+
+    Raises:
+        OSError: no process can be started.
+    """
+
+    def __init__(self, token: str) -> None:
+        program = _WATCH.format(path=sys.path, fd=0, token=token)
+        starter = subprocess.Popen(
             [sys.executable, "-c", program],
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        starter.wait()
+        assert starter.stdin is not None
+        assert starter.stdout is not None
+        self._lifeline, self._its_end = starter.stdin, starter.stdout
+
+    def has_ended(self, timeout_s: float) -> bool:
+        """Waits at most that long for its end."""
+        return bool(select.select([self._its_end], [], [], timeout_s)[0])
+
+    def close(self) -> None:
+        """Has it look for what is left, and end."""
+        self._lifeline.close()
+        self.has_ended(SWEEP_S)
+        self._its_end.close()
 
 
 def watch(lifeline: int, token: str) -> None:
     """The watcher's whole life: waits for the launcher's end, then kills all that carries one of its
     marks."""
+    if os.fork():
+        os._exit(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(lifeline, 1):

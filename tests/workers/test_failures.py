@@ -206,12 +206,30 @@ def test_a_worker_that_does_not_stop_when_asked_is_ended_within_bounds(stage: St
         list(answer)
 
 
-def test_what_a_worker_has_spawned_goes_with_it(stage: Stage) -> None:
-    manager = stage.manager()
-    grandchild = int(read(manager.ask("one", question("/spawn"))))
+@pytest.mark.parametrize("command", ["/spawn", "/detach"])
+@pytest.mark.parametrize("end", ["close", "unload", "kill"])
+def test_what_a_worker_has_spawned_goes_with_it(stage: Stage, command: str, end: str) -> None:
+    manager = stage.manager(stage.model("one"), stage.model("two"))
+    grandchild = int(read(manager.ask("one", question(command))))
+    others = int(read(manager.ask("two", question(command))))
     assert alive(grandchild)
-    manager.close()
+    match end:
+        case "close":
+            manager.close()
+        case "unload":
+            manager.unload("one")
+        case "kill":
+            list_nothing(manager.ask("one", question("/kill")))
     gone(grandchild)
+    if end == "close":
+        gone(others)
+    else:
+        assert alive(others)
+
+
+def list_nothing(answer: Answer) -> None:
+    with pytest.raises(WorkerDied):
+        list(answer)
 
 
 def test_gigabytes_of_printing_leave_a_small_log(stage: Stage) -> None:
