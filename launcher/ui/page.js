@@ -153,11 +153,12 @@ window.launcher = ((settings) => {
   };
 
   const onBrought = (event, transfer) => {
-    const input = boxOf(event.target)?.querySelector('input[type="file"]');
+    const box = boxOf(event.target), input = box?.querySelector('input[type="file"]');
     if (!input || !transfer?.files.length || transfer.types.includes("text/html")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    input.closest(".dragging")?.dispatchEvent(new DragEvent("dragleave", { clientX: -1, clientY: -1 }));
+    const framed = box.querySelector(".full-container"); // Gradio frames it from dragenter to its own drop
+    framed?.dispatchEvent(new DragEvent("dragleave", { clientX: -1, clientY: -1 }));
     put(input, [...transfer.files]);
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
