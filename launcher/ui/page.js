@@ -168,12 +168,12 @@ window.launcher = ((settings) => {
   document.addEventListener("drop", (event) => onBrought(event, event.dataTransfer), true);
 
   // A refused upload: the server's own words are shown, and Gradio is told that nothing came.
+  const isUpload = (resource) => /\/gradio_api\/upload(\?|$)/.test(resource?.url ?? resource);
   const ownFetch = window.fetch;
   window.fetch = async (resource, options) => {
     const response = await ownFetch(resource, options);
-    const address = String(resource?.url ?? resource);
-    const box = [...document.querySelectorAll('[id^="box-"]')].find((box) => box.offsetParent);
-    if (response.ok || !box || !/\/gradio_api\/upload(\?|$)/.test(address)) return response;
+    const box = [...document.querySelectorAll('[id^="box-"]')].find((each) => each.offsetParent);
+    if (response.ok || !isUpload(resource) || !box) return response;
     tellAt(box, asHtml(await response.text()));
     return Response.json([]);
   };
