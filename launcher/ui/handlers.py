@@ -107,6 +107,7 @@ class ChatHandlers:
         for turn, answer in list(self._open.items()):
             if turn.page == page:
                 answer.cancel()
+        self._stopped.pop(page, None)
 
     async def answer(self, page: str, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
         """Answers a question without a conversation, for programs: the text so far, at each update."""

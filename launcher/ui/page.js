@@ -153,11 +153,12 @@ window.launcher = ((settings) => {
   };
 
   const onBrought = (event, transfer) => {
-    const input = boxOf(event.target)?.querySelector('input[type="file"]');
+    const box = boxOf(event.target), input = box?.querySelector('input[type="file"]');
     if (!input || !transfer?.files.length || transfer.types.includes("text/html")) return;
     event.preventDefault();
     event.stopImmediatePropagation();
-    input.closest(".dragging")?.dispatchEvent(new DragEvent("dragleave", { clientX: -1, clientY: -1 }));
+    const framed = box.querySelector(".full-container"); // Gradio frames it from dragenter to its own drop
+    framed?.dispatchEvent(new DragEvent("dragleave", { clientX: -1, clientY: -1 }));
     put(input, [...transfer.files]);
     input.dispatchEvent(new Event("change", { bubbles: true }));
   };
@@ -167,12 +168,12 @@ window.launcher = ((settings) => {
   document.addEventListener("drop", (event) => onBrought(event, event.dataTransfer), true);
 
   // A refused upload: the server's own words are shown, and Gradio is told that nothing came.
+  const isUpload = (resource) => /\/gradio_api\/upload(\?|$)/.test(resource?.url ?? resource);
   const ownFetch = window.fetch;
   window.fetch = async (resource, options) => {
     const response = await ownFetch(resource, options);
-    const address = String(resource?.url ?? resource);
-    const box = [...document.querySelectorAll('[id^="box-"]')].find((box) => box.offsetParent);
-    if (response.ok || !box || !/\/gradio_api\/upload(\?|$)/.test(address)) return response;
+    const box = [...document.querySelectorAll('[id^="box-"]')].find((each) => each.offsetParent);
+    if (response.ok || !isUpload(resource) || !box) return response;
     tellAt(box, asHtml(await response.text()));
     return Response.json([]);
   };

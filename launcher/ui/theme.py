@@ -83,8 +83,12 @@ PAGE_CSS = """
 .talk .message-buttons-right { display: none; }
 .talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
 .talk { height: clamp(280px, calc(100dvh - 292px), 760px) !important; }
+.column:has(> .block .trouble:not(:empty)) > .talk {
+  height: clamp(200px, calc(100dvh - 400px), 652px) !important; }
 @media (max-width: 640px) {
   .gradio-container > .main { padding: 8px 10px !important; }
   .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
+  .column:has(> .block .trouble:not(:empty)) > .talk {
+    height: clamp(200px, calc(100dvh - 480px), 472px) !important; }
 }
 """

@@ -2,9 +2,8 @@
 Gradio.
 
 A page that nothing happens to costs one waiting coroutine: no thread, no request, and an empty update each
-HEARTBEAT_S. After
-QUIET_LIMIT_S it costs nothing: a browser has six connections to a server, so pages left open must not keep
-    theirs.
+HEARTBEAT_S. After QUIET_LIMIT_S it ends: a page that is seen begins again, one that is not must not keep one
+of the six connections that a browser has to a server.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ HEARTBEAT_S = 15.0
 changed."""
 
 QUIET_LIMIT_S = 60.0
-"""Without a change for that long, the watch ends, until a person comes back to the page."""
+"""Without a change for that long, the watch ends."""
 
 REST_S = 0.5
 """Between two looks: many questions change something many times a second, and a reader sees no more than

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image, ImageDraw
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
 from launcher.engines.scripted import ALLOWED_BY
 from launcher.errors import CheckpointError, PresetError
@@ -70,18 +70,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 
 @pytest.fixture
 def opened(chromium: Browser) -> Iterator[Open]:
-    """Opens an address in a fresh browser profile; afterwards there must have been no error and no request to
-    elsewhere."""
+    """Opens an address in a fresh browser profile; afterwards there must have been no error, but for one that
+    the page may log, and no request to elsewhere."""
     faults: list[str] = []
     contexts = []
 
-    def open_page(url: str, locale: str = "en-US", width: int = 1280, height: int = 860) -> Page:
+    def open_page(
+        url: str, locale: str = "en-US", width: int = 1280, height: int = 860, may_log: str = "\0"
+    ) -> Page:
+        def log(message: ConsoleMessage) -> None:
+            if message.type == "error" and may_log not in message.text:
+                faults.append(message.text)
+
         context = chromium.new_context(locale=locale, viewport={"width": width, "height": height})
         contexts.append(context)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
         page.set_default_timeout(20_000)
-        page.on("console", lambda message: faults.append(message.text) if message.type == "error" else None)
+        page.on("console", log)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: None if is_local(request.url, url) else faults.append(request.url))
         page.goto(url)
