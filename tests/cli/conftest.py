@@ -50,7 +50,7 @@ def launch(tmp_path: Path, environment: dict[str, str]) -> Launch:
             text=True,
             errors="surrogateescape",
             check=False,
-            timeout=120,
+            timeout=280,
         )
 
     return run
