@@ -25,20 +25,16 @@ PATH = "/user/ada/vl"
 
 
 @contextmanager
-def stripping_proxy(to: str, *, keeps_host: bool) -> Iterator[str]:
-    """Hands on what is asked for below ``PATH``, without it; all else is not found. Without ``keeps_host`` the
-    page does not learn what the browser asked for, as with nginx's own settings."""
+def stripping_proxy(listener: socket.socket, to: str, *, keeps_host: bool) -> Iterator[None]:
+    """Hands on what is asked for below ``PATH``, without it; all else is not found. Without ``keeps_host``
+    the page does not learn what the browser asked for, as with nginx's own settings."""
     client = httpx.AsyncClient(timeout=None, trust_env=False)
 
     async def forward(request: Request) -> Response:
-        headers = [(name, value) for name, value in request.headers.raw if name != b"host" or keeps_host]
+        kept = [each for each in request.headers.raw if keeps_host or each[0] != b"host"]
         query = f"?{request.url.query}" if request.url.query else ""
-        asked = client.build_request(
-            request.method,
-            to + request.url.path.removeprefix(PATH) + query,
-            headers=headers,
-            content=await request.body(),
-        )
+        address = to + request.url.path.removeprefix(PATH) + query
+        asked = client.build_request(request.method, address, headers=kept, content=await request.body())
         answer = await client.send(asked, stream=True)
 
         async def body() -> AsyncIterator[bytes]:
@@ -52,38 +48,41 @@ def stripping_proxy(to: str, *, keeps_host: bool) -> Iterator[str]:
         response.raw_headers = answer.headers.raw
         return response
 
-    routes = [Route(PATH + "/{rest:path}", forward, methods=["GET", "HEAD", "POST"])]
-    server = uvicorn.Server(
-        uvicorn.Config(Starlette(routes=routes), log_level="error", timeout_graceful_shutdown=1)
-    )
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        thread = Thread(target=server.run, args=([listener],))
-        thread.start()
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    async def icon(_request: Request) -> Response:
+        """Of the whole host: browsers ask for it where a page names none."""
+        return Response(status_code=204)
+
+    routes = [
+        Route(PATH + "/{rest:path}", forward, methods=["GET", "HEAD", "POST"]),
+        Route("/favicon.ico", icon),
+    ]
+    app = Starlette(routes=routes)
+    server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
+    thread = Thread(target=server.run, args=([listener],))
+    thread.start()
+    yield
+    server.should_exit = True
+    thread.join()
 
 
-@pytest.mark.parametrize(
-    "way", ["path", "path, host lost", "address, host lost", "no proxy", "path handed on"]
-)
+@pytest.mark.parametrize("way", ["path", "address", "no proxy", "path handed on"])
 def test_a_question_with_a_picture_is_answered(
     opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
+    """Through a proxy that keeps the Host header, or one that loses it, where the page has been told the
+    whole address; and without one."""
     monkeypatch.setenv(ALLOWED_BY, "1")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        public = probe.getsockname()[1]
-    del public
     picture = draw(tmp_path / "shapes.png")
-    with served([scripted("pictures", tmp_path)], tmp_path, root_path=PATH) as page:
-        if way == "no proxy":
-            ask(opened, f"{page.url}/", picture)
-        elif way == "path handed on":
-            ask(opened, f"{page.url}{PATH}/", picture)
-        else:
-            with stripping_proxy(page.url, keeps_host=way == "path") as proxy:
-                ask(opened, f"{proxy}{PATH}/", picture)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        public = f"http://127.0.0.1:{listener.getsockname()[1]}{PATH}"
+        root_path = public if way == "address" else PATH
+        with served([scripted("pictures", tmp_path)], tmp_path, root_path=root_path) as page:
+            if way in ("path", "address"):
+                with stripping_proxy(listener, page.url, keeps_host=way == "path"):
+                    ask(opened, f"{public}/", picture)
+            else:
+                ask(opened, f"{page.url}{PATH if way == 'path handed on' else ''}/", picture)
 
 
 def ask(opened: Open, url: str, picture: Path) -> None:
@@ -92,6 +91,8 @@ def ask(opened: Open, url: str, picture: Path) -> None:
     page.locator("textarea:visible").first.fill("two words")
     page.keyboard.press("Enter")
     expect(page.locator(".bot").last).to_contain_text("[shapes.png] two words")
-    shown = page.locator(".user img").last
-    expect(shown).to_be_visible()
-    page.wait_for_function("image => image.complete && image.naturalWidth > 0", arg=shown.element_handle())
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('.user img')]"
+        ".some(image => image.alt === '' && image.naturalWidth > 100)"
+    )
+    page.context.close()  # before the servers end
