@@ -66,7 +66,7 @@ def serve(
     ] = "",
 ) -> None:
     """Serve the page: a tab for each preset."""
-    address, root_path = Address(host, port), _right_root_path(root_path)
+    address, root_path = Address(host, port), right_root_path(root_path)
     with ExitStack() as stack:
         told_to_stop = stack.enter_context(_until_told_to_stop())
         sockets = [stack.enter_context(each) for each in listen(address)]
@@ -86,7 +86,7 @@ def serve(
         told_to_stop.wait()
 
 
-def _right_root_path(given: str) -> str:
+def right_root_path(given: str) -> str:
     """``/x`` for ``x``, ``/x`` and ``/x/``; a whole address without a slash at its end; "" for the root."""
     path = given.strip().rstrip("/")
     if path and "://" not in path:

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-WAIT_S = 60.0
-"""For a text to appear: far beyond what a busy machine takes to load a small model."""
+WAIT_S = 240.0
+"""For a text to appear: a bound far beyond what a busy machine takes to load a small model, not a measure."""
 
 _LOOK_S = 0.05
 _COLUMNS, _LINES = 100, 40
@@ -54,11 +54,19 @@ class Terminal:
         self._tmux("send-keys", *keys)
 
     def enter(self, text: str) -> None:
-        """Types a line at the prompt and presses Enter; what is typed before there is a prompt may be lost,
-        as Ctrl-D is."""
+        """Types a line at the prompt, sees it there, and enters it; what is typed before there is a prompt
+        may be lost, as Ctrl-D is."""
         self.wait_for(at_prompt)
         self.type(text)
+        self.wait_for(lambda lines: lines[-1].endswith(f"> {text}".rstrip()))
+        self.accept()
+
+    def accept(self) -> None:
+        """Presses Enter and waits until the program has taken the line, which moves the cursor away from it:
+        from then on the screen shows no old prompt, and Ctrl-C means what follows."""
+        before = self._cursor()
         self.press("Enter")
+        self._until(lambda: self._cursor() != before)
 
     def paste(self, text: str) -> None:
         """Pastes as a terminal's own paste does."""
@@ -72,16 +80,30 @@ class Terminal:
 
     def wait_for(self, seen: Callable[[list[str]], bool]) -> list[str]:
         """The lines, once they are as wanted; fails with the screen when they are not in time."""
-        until_s = time.monotonic() + WAIT_S
-        while not seen(lines := self.lines()):
-            if time.monotonic() > until_s:
-                pytest.fail("not in time; the screen was:\n" + "\n".join(lines))
-            time.sleep(_LOOK_S)
+        lines: list[str] = []
+
+        def look() -> bool:
+            nonlocal lines
+            lines = self.lines()
+            return seen(lines)
+
+        self._until(look)
         return lines
 
     def wait_for_line(self, line: str, times: int = 1) -> list[str]:
         """Waits until a line stands on the screen, so often."""
         return self.wait_for(lambda lines: lines.count(line) >= times)
+
+    def _until(self, true: Callable[[], bool]) -> None:
+        until_s = time.monotonic() + WAIT_S
+        while not true():
+            if time.monotonic() > until_s:
+                pytest.fail("not in time; the screen was:\n" + "\n".join(self.lines()))
+            time.sleep(_LOOK_S)
+
+    def _cursor(self) -> str:
+        """Where the cursor is, counted from the first line that there ever was."""
+        return self._tmux("display-message", "-p", "#{cursor_x},#{cursor_y},#{history_size}")
 
     def process(self) -> int:
         """The id of the program's process."""

@@ -144,6 +144,79 @@ def test_standard_input_is_a_question_or_a_batch(launch: Launch, scripted: Path)
     assert launch(*preset, "-", typed="\n").returncode == 7
 
 
+def test_each_line_is_answered_before_the_next_is_typed(start: Start, scripted: Path) -> None:
+    """Nobody's input ends, and a bad line is told at once, too."""
+    process = start("ask", "scripted", "--presets", str(scripted), "--batch", "-")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    for line, text in [
+        (b'{"question": "one"}\n', "one "),
+        (b"{\n", None),
+        (b'{"question": "two"}\n', "two "),
+    ]:
+        process.stdin.write(line)
+        process.stdin.flush()
+        assert json.loads(process.stdout.readline()).get("text") == text
+    process.communicate(timeout=120)
+    assert process.returncode == 7
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT])
+def test_it_can_be_stopped_while_it_waits_for_a_line(
+    start: Start, scripted: Path, number: signal.Signals
+) -> None:
+    process = start("ask", "scripted", "--presets", str(scripted), "--batch", "-")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b'{"question": "one"}\n')
+    process.stdin.flush()
+    process.stdout.readline()
+    process.send_signal(number)
+    assert process.wait(timeout=120) == 128 + number
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+
+
+def test_a_reader_who_leaves_ends_it_though_no_line_comes(start: Start, scripted: Path) -> None:
+    process = start("ask", "scripted", "--presets", str(scripted), "--batch", "-")
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b'{"question": "one"}\n')
+    process.stdin.flush()
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=120) == 1
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+
+
+def test_lines_that_are_no_questions(launch: Launch, scripted: Path, tmp_path: Path) -> None:
+    """What comes back is JSON, whatever the line held."""
+    lines = [
+        b'{"question": "a", "id": NaN}',
+        b'{"question": "a", "id": 1e999}',
+        b'{"question": "a", "id": ' + b"1" * 5000 + b"}",
+        b'{"question": "a", "id": ' + b"[" * 3000 + b"]" * 3000 + b"}",
+        b'{"question": "' + b"x" * (9 << 20) + b'"}',
+        b'{"question": "\\ud800"}',
+        b"\xff\xfe",
+        b'{"question": "last"}',
+    ]
+    (tmp_path / "q.jsonl").write_bytes(b"\n".join(lines))
+    done = launch("ask", "scripted", "--presets", str(scripted), "--batch", "q.jsonl")
+    assert (done.returncode, done.stderr) == (7, "")
+
+    def refuse(constant: str) -> None:
+        raise ValueError(constant)
+
+    answers = [json.loads(line, parse_constant=refuse) for line in done.stdout.splitlines()]
+    assert [answer["line"] for answer in answers] == list(range(1, 9))
+    assert ["error" in answer for answer in answers] == [True] * 7 + [False]
+    assert "longer than the 4 MiB" in answers[4]["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [

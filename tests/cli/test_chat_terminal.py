@@ -69,7 +69,7 @@ def test_a_line_can_be_edited_and_control_d_ends(opened: Open) -> None:
     terminal.press("C-a")
     terminal.type("W")
     terminal.wait_for_line("> What is 7 + 5?")
-    terminal.press("Enter")
+    terminal.accept()
     terminal.wait_for_line("12.")
     terminal.wait_for(at_prompt)
     terminal.press("C-d")
@@ -85,7 +85,7 @@ def test_history_outlives_the_program(opened: Open) -> None:
     terminal = opened("tiny-chat")
     terminal.press("Up", "Up")
     terminal.wait_for_line("> Reverse the word stone.")
-    terminal.press("Enter")
+    terminal.accept()
     terminal.wait_for_line("enots.")
 
 
@@ -94,13 +94,13 @@ def test_commands_and_paths_are_completed(opened: Open, folder: Path) -> None:
     terminal.type("/st")
     terminal.press("Tab")
     terminal.wait_for_line("> /stats")
-    terminal.press("Enter")
+    terminal.accept()
     terminal.wait_for_line("No answer has been completed yet.")
     (folder / "a-long-name.md").touch()
     terminal.type("/save a-lo")
     terminal.press("Tab")
     terminal.wait_for_line("> /save a-long-name.md")
-    terminal.press("Enter")
+    terminal.accept()
     terminal.wait_for_line("launcher: There is a file a-long-name.md already")
 
 
@@ -109,7 +109,7 @@ def test_an_answer_is_shown_as_it_comes_and_pasted_lines_stay_together(opened: O
     terminal = opened("scripted", "--presets", str(scripted))
     terminal.paste("the first words\n/wait gate\nthe rest")
     terminal.wait_for_line("  the rest")
-    terminal.press("Enter")
+    terminal.accept()
     lines = terminal.wait_for_line("the first words")
     assert lines[-1] == "the first words"
     with (scripted.parent / "gate").open("wb"):
@@ -120,7 +120,7 @@ def test_an_answer_is_shown_as_it_comes_and_pasted_lines_stay_together(opened: O
 def test_control_c_stops_the_answer_and_not_the_program(opened: Open, scripted: Path) -> None:
     terminal = opened("scripted", "--presets", str(scripted))
     terminal.paste("begun\n/stall")
-    terminal.press("Enter")
+    terminal.accept()
     terminal.wait_for_line("begun")
     terminal.press("C-c")
     terminal.wait_for_line("(stopped)")
@@ -137,7 +137,6 @@ def test_control_c_stops_an_answer_of_a_real_model_before_its_first_word(opened:
     (worker,) = children_of(terminal.process())
     os.kill(worker, signal.SIGSTOP)
     terminal.enter("My name is Ada.")
-    terminal.wait_for(lambda lines: lines[-1] == "> My name is Ada.")
     terminal.press("C-c")
     terminal.wait_for_line("(stopped)")
     os.kill(worker, signal.SIGCONT)
@@ -183,8 +182,44 @@ def test_being_terminated_leaves_the_terminal_usable_and_no_process(opened: Open
     )  # by the terminal, and by cat: line editing is the terminal's again
 
 
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGQUIT, 131)])
+def test_other_signals_leave_no_process_and_no_file(
+    opened: Open, scripted: Path, number: signal.Signals, code: int
+) -> None:
+    """While an answer comes."""
+    terminal = opened("scripted", "--presets", str(scripted))
+    program = terminal.process()
+    (worker,) = children_of(program)
+    terminal.paste("begun\n/stall")
+    terminal.accept()
+    terminal.wait_for_line("begun")
+    os.kill(program, number)
+    terminal.wait_for_line(f"ended with {code}")
+    assert not alive(worker)
+
+
+@pytest.mark.parametrize("term", ["", "dumb", "none-such"])
+def test_a_terminal_that_nobody_knows(
+    folder: Path, environment: dict[str, str], scripted: Path, term: str
+) -> None:
+    """``env`` sets it: tmux would say its own."""
+    words = ["env", f"TERM={term}", *launcher("chat", "scripted", "--presets", str(scripted))]
+    terminal = Terminal(folder, words, environment)
+    try:
+        terminal.wait_for(lambda lines: any(">" in line for line in lines[1:]))
+        terminal.type("hello")
+        terminal.press("Enter")
+        terminal.wait_for(lambda lines: "hello" in lines)
+        terminal.type("exit")
+        terminal.press("Enter")
+        terminal.wait_for_line(ENDED)
+        assert not any("Traceback" in line or "defect" in line for line in terminal.lines())
+    finally:
+        terminal.close()
+
+
 def test_what_a_model_says_cannot_steer_the_terminal(opened: Open, scripted: Path) -> None:
     terminal = opened("scripted", "--presets", str(scripted))
     terminal.paste("a\x1b[2Jb")
-    terminal.press("Enter")
+    terminal.accept()
     terminal.wait_for(lambda lines: any(line.startswith("a\ufffd[2Jb") for line in lines))
