@@ -1,4 +1,6 @@
-"""What the locked sets cost to download, as the package index tells before anything comes. Python 3.11 or newer.
+"""What the locked sets cost to download, as the package index tells before anything comes.
+
+Python 3.11 or newer.
 
     python -m tools.set_sizes              the table
     python -m tools.set_sizes --check      exit code 1 where the set-up says something else
@@ -13,6 +15,7 @@ import argparse
 import os
 import subprocess
 import sys
+
 import tomllib
 
 from tools.set_up import LMDEPLOY, ROOT, SIZES, WITH_CUDA_BUILD
