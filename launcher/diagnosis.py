@@ -19,21 +19,29 @@ from launcher.errors import DeviceError, LauncherError, MissingPart, PresetError
 from launcher.gpu_support import check_gpu
 from launcher.readiness import Readiness, ReadyState
 
-PYTHON = ">=3.10,<3.13"
+PYTHON = ">=3.10,<3.15"
 PACKAGES = {
     "gradio": ">=6.31,<7",
     "httpx": ">=0.28,<1",
     "huggingface_hub": ">=1.0",
+    "markdown-it-py": ">=4",
+    "numpy": ">=2",
     "nvidia-ml-py": ">=13",
     "packaging": ">=24",
     "pillow": ">=11",
+    "pillow-heif": ">=1",
+    "platformdirs": ">=4",
     "prompt_toolkit": ">=3.0.50",
     "protobuf": "",
     "pydantic": ">=2.11",
+    "pydantic-core": "",
     "pyyaml": ">=6",
     "rich": ">=14",
     "safetensors": ">=0.6",
     "sentencepiece": ">=0.2.1",
+    "socksio": ">=1",
+    "starlette": ">=1",
+    "tokenizers": ">=0.22",
     "torch": ">=2.6",
     "transformers": ">=5.10,<6",
     "typer": ">=0.29",

@@ -19,6 +19,9 @@ BF16_COMPUTE_CAPABILITY = (8, 0)
 MIN_CUDA_DRIVER = (12, 8)
 """The CUDA version that the driver must speak for the locked CUDA build of PyTorch."""
 
+MIN_DRIVER = 570
+"""The first series of NVIDIA's Linux drivers that speaks it."""
+
 ENGINES_BY_ARCHITECTURE: dict[str, tuple[EngineKind, ...]] = {
     "InternLM2ForCausalLM": ("turbomind", "pytorch"),
     "InternVLChatModel": ("turbomind", "pytorch"),
@@ -67,10 +70,10 @@ def check_gpu(name: str, compute_capability: tuple[int, int], cuda_driver: tuple
     if cuda_driver < MIN_CUDA_DRIVER:
         raise DeviceError(
             "The NVIDIA driver speaks CUDA {found}; the installed PyTorch needs {needed}.",
-            hint="Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first"
-            " line.",
+            hint="Update the NVIDIA driver to {driver} or newer, then start again.",
             found=_dotted(cuda_driver),
             needed=_dotted(MIN_CUDA_DRIVER),
+            driver=MIN_DRIVER,
         )
 
 

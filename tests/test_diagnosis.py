@@ -102,7 +102,7 @@ def test_the_ranges_are_those_of_the_package() -> None:
     assert project["requires-python"] == PYTHON
 
 
-@pytest.mark.parametrize(("version", "code"), [("3.9.18", 9), ("3.10.0", 0), ("3.12.11", 0), ("3.13.0", 9)])
+@pytest.mark.parametrize(("version", "code"), [("3.9.18", 9), ("3.10.0", 0), ("3.14.2", 0), ("3.15.0", 9)])
 def test_python(version: str, code: int) -> None:
     assert verdict(replace(SOUND, python=version)) == code
 

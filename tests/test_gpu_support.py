@@ -30,8 +30,9 @@ def test_an_old_gpu_is_found_before_loading() -> None:
 
 
 def test_an_old_driver_is_found_before_loading() -> None:
-    with pytest.raises(DeviceError, match=r"speaks CUDA 12\.2"):
+    with pytest.raises(DeviceError, match=r"speaks CUDA 12\.2") as caught:
         check_gpu("RTX 3070", (8, 6), (12, 2))
+    assert "570" in caught.value.hint
 
 
 def test_a_good_one_passes() -> None:

@@ -4,8 +4,8 @@
     python -m tools.set_up gpu     what it needs where there is one: LMDeploy and CUDA
     python -m tools.set_up dev     what the tests need, on top of either
 
-``make setup`` and ``make setup-dev`` call it, with nothing installed yet: here is only what needs the standard
-library. uv installs, in a fraction of pip's time and showing what comes; pip fetches uv.
+``make setup`` and ``make setup-dev`` call it. It begins with nothing installed, and so with the standard
+library alone. uv installs, in a fraction of pip's time and showing what comes; pip fetches uv.
 
 PyTorch's package on the ordinary index is built for CUDA. The CPU build is looked for in the configured
 indexes, then in PyTorch's own (``TORCH_INDEX`` names another); only where neither has it, the CUDA build
@@ -18,9 +18,11 @@ import argparse
 import importlib
 import importlib.metadata
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,13 +49,14 @@ class Size:
 
     @property
     def chinese(self) -> str:
+        """The same in Chinese."""
         return f"下载 {self.download} GB，占用磁盘 {self.disk} GB"
 
 
 SIZES = {
-    "cpu": Size(0.4, 1.2),
-    "gpu": Size(4.7, 9.0),
-    "dev": Size(0.3, 0.7),
+    "cpu": Size(0.3, 1.2),
+    "gpu": Size(4.6, 9.0),
+    "dev": Size(0.2, 0.7),
 }
 WITH_CUDA_BUILD = Size(2.5, 4.3)
 """The set for the CPU with the CUDA build of PyTorch."""
@@ -146,11 +149,12 @@ class Installer:
                 self._add(wanted, *index)
                 return True
         say(
-            f"PyTorch's CPU build cannot be had from {self._torch_index}: {reason}\n"
-            f"Its CUDA build comes instead, which works without a GPU, too: {WITH_CUDA_BUILD}. To have the"
-            " small one, stop with Ctrl-C and name a mirror of that index: make setup TORCH_INDEX=https://…",
-            f"改为安装 PyTorch 的 CUDA 版（没有显卡也能用）：{WITH_CUDA_BUILD.chinese}。若要安装较小的 CPU 版，"
-            "请按 Ctrl-C 停止，并指定该索引的镜像：make setup TORCH_INDEX=https://…",
+            f"PyTorch's CPU build cannot be had from {self._torch_index} ({reason})."
+            f" Its CUDA build comes instead, which works without a GPU, too: {WITH_CUDA_BUILD}. For the small"
+            " one, stop with Ctrl-C and name a mirror of that index: make setup TORCH_INDEX=https://…",
+            f"改为安装 PyTorch 的 CUDA 版（没有显卡也能用）：{WITH_CUDA_BUILD.chinese}。\n"
+            "若要安装较小的 CPU 版，请按 Ctrl-C 停止，并指定该索引的镜像：\n"
+            "make setup TORCH_INDEX=https://…",
         )
         return False
 
@@ -164,17 +168,18 @@ class Installer:
             )  # fmt: skip
         except subprocess.TimeoutExpired:
             return f"no answer within {LOOK_LIMIT_S} s"
-        return looked.stderr.strip() if looked.returncode else ""
+        return _last_reason(looked.stderr) if looked.returncode else ""
 
     def _check_room(self, size: Size) -> None:
         """Raises SetUpError where a first installation would fill the disk."""
         free = shutil.disk_usage(sys.prefix).free / 1e9
         if free < size.disk and not _installed("gradio"):
             raise SetUpError(
-                f"The disk of {sys.prefix} has {free:.1f} GB free, and {size.disk} GB are needed. Make room, or"
-                " put the environment on another disk: make setup VENV=/another/disk/venv\n"
-                f"{sys.prefix} 所在的磁盘剩余 {free:.1f} GB，需要 {size.disk} GB。请腾出空间，或把环境放到另一块磁盘："
-                "make setup VENV=/another/disk/venv"
+                f"The disk of {sys.prefix} has {free:.1f} GB free;\n"
+                f"{size.disk} GB are needed. Make room, or put the environment on another disk:\n"
+                "make setup VENV=/another/disk/venv\n"
+                f"{sys.prefix} 所在的磁盘剩余 {free:.1f} GB，需要 {size.disk} GB。\n"
+                "请腾出空间，或用上面的命令把环境放到另一块磁盘。"
             )
 
     def _add(self, *what: str) -> None:
@@ -213,7 +218,7 @@ def check_gpus() -> None:
         return
     found = f"{reasons[0].message} {reasons[0].hint}" if reasons else "The NVIDIA driver lists no GPU here."
     raise SetUpError(
-        f"LMDeploy would not run on this machine's GPU. {found}\n"
+        f"LMDeploy would not run on this machine's GPU.\n{found}\n"
         f"To run on the CPU instead ({SIZES['cpu']}): make serve-vl SET=cpu\n"
         "LMDeploy 无法在本机的 GPU 上运行（原因见上）。"
         f"改用 CPU（{SIZES['cpu'].chinese}）：make serve-vl SET=cpu"
@@ -221,7 +226,13 @@ def check_gpus() -> None:
 
 
 def say(english: str, chinese: str) -> None:
-    print(f"{english}\n{chinese}", flush=True)
+    """Prints both, at once: what follows may take minutes."""
+    print(f"{textwrap.fill(english, 79, break_long_words=False)}\n{chinese}", flush=True)
+
+
+def _last_reason(errors: str) -> str:
+    """uv's first cause, which it names last, on one line."""
+    return " ".join(re.split(r"cause: |╰─▶", errors)[-1].split())[:300]
 
 
 def _installed(package: str) -> str | None:

@@ -123,8 +123,8 @@ MACHINE = {
     "The NVIDIA driver speaks CUDA {found}; the installed PyTorch needs {needed}.": (
         "NVIDIA 驱动支持 CUDA {found}；已安装的 PyTorch 需要 {needed}。"
     ),
-    "Update the NVIDIA driver, then start again. nvidia-smi shows the version in its first line.": (
-        "请更新 NVIDIA 驱动后重新启动。nvidia-smi 第一行显示版本。"
+    "Update the NVIDIA driver to {driver} or newer, then start again.": (
+        "请把 NVIDIA 驱动更新到 {driver} 或更新的版本，然后重新启动。"
     ),
     "The model does not fit {room:.2f} GiB: while its weights of {weights:.2f} GiB load, it takes {total:.2f} GiB.": (
         "模型放不进 {room:.2f} GiB：加载 {weights:.2f} GiB 的权重时，会占用 {total:.2f} GiB。"
