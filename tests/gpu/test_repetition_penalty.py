@@ -17,7 +17,7 @@ import pytest
 import torch
 from transformers import AutoTokenizer
 
-from launcher.checkpoints import BUILTIN
+from launcher.checkpoints.locating import BUILTIN
 from launcher.devices import read_devices
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.models import internlm2, register
