@@ -154,7 +154,8 @@ class Request:
         yield Chunk(rest, finish=finish, usage=usage)
 
     def _finish(self, last: GenOut | None, *, stopped: bool) -> FinishReason:
-        """How the answer ended. Raises EngineError for an end without a reason."""
+        """How the answer ended. Raises EngineError for an end without a reason, or at a limit before any
+        token."""
         if stopped:
             return "stop"
         if last is None or last.finish_reason is None:
@@ -162,6 +163,8 @@ class Request:
         finish = FINISH[str(last.finish_reason)]
         if finish != "length":
             return finish
+        if last.generate_token_len == 0:
+            raise silent_end()
         return out_of_tokens(last.generate_token_len, self._request.options.max_new_tokens)
 
     async def stop(self) -> None:

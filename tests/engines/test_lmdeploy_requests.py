@@ -238,6 +238,11 @@ async def test_an_empty_answer_is_an_error(stand: Maker) -> None:
         await answer(here, user("Hello"))
 
 
+async def test_a_limit_before_the_first_token_is_no_answer(stand: Maker) -> None:
+    with pytest.raises(EngineError, match="stopped in the middle"):
+        await answer(stand(), user("Hello"))
+
+
 async def test_an_engine_that_breaks_says_so(stand: Maker) -> None:
     here = stand(script=Script(error=RuntimeError("CUDA error: an illegal memory access was encountered")))
     with pytest.raises(EngineError):
