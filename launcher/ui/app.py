@@ -39,6 +39,10 @@ _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event: the manager schedules, not Gradio's queue."""
 
+_PAGES_KNOWN = 100_000
+"""About 10 MB. A page that is forgotten loses nothing but that returning to its first tab wakes the model
+there only where no other has to leave."""
+
 _LAST_WORDS_S = 1
 """How long connections that are still open may go on once the server ends."""
 
@@ -66,9 +70,10 @@ def build_page(
         gr.HTML(texts("head"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
+        opened = _Opened()
         with gr.Tabs():
             for number, model in enumerate(models):
-                tabs += _build_tab(number, model, manager, texts)
+                tabs += _build_tab(number, model, manager, texts, opened)
         _wire_opening(blocks, tabs, models, manager)
     blocks.queue(default_concurrency_limit=None)
     return Page(blocks, texts)
@@ -114,12 +119,31 @@ def close_page(page: Page) -> None:
     page.blocks.close(verbose=False)
 
 
-def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
+class _Opened:
+    """Which pages have shown a tab already. Gradio tells of the first one, which opening the page selects, as
+    if a person had."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, None] = {}
+
+    def is_first(self, page: str) -> bool:
+        """Whether it is the page's first; it has shown one from now on. The oldest pages are forgotten."""
+        first = page not in self._pages
+        self._pages[page] = None
+        if len(self._pages) > _PAGES_KNOWN:
+            del self._pages[next(iter(self._pages))]
+        return first
+
+
+def _build_tab(
+    number: int, model: Readiness, manager: Manager, texts: gr.I18n, opened: _Opened
+) -> list[ChatTab]:
     with gr.Tab(texts(f"title_{number}"), id=model.preset.name) as tab:
         if model.state is not ReadyState.READY:
             gr.HTML(texts(f"missing_{number}"), padding=False)
 
             async def leave(request: gr.Request) -> None:
+                opened.is_first(_page_id(request))
                 manager.leave(_page_id(request))
 
             tab.select(leave, None, None, queue=False, **_QUIET)
@@ -127,7 +151,9 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
         chat = build_chat_tab(model.preset, manager, texts(f"facts_{number}"), texts)
 
         async def wake(request: gr.Request) -> None:
-            manager.wake(model.preset.name, page=_page_id(request))
+            page = _page_id(request)
+            opening = opened.is_first(page) and number == 0
+            manager.wake(model.preset.name, page=page, only_if_free=opening)
 
         tab.select(wake, None, None, queue=False, **_QUIET)
         return [replace(chat, used=(*chat.used, tab.select))]
