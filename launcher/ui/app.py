@@ -29,6 +29,10 @@ _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden"
 _SOON_MS, _LATER_MS = 50, 2000
 """Before a page follows its models anew: after an end, after a failure."""
 
+_PAGES_KNOWN = 100_000
+"""About 10 MB. A page that is forgotten loses nothing but that returning to its first tab wakes the model
+there only where no other has to leave."""
+
 
 @dataclass(frozen=True)
 class Page:
@@ -56,9 +60,10 @@ def build_page(
         gr.HTML(texts("head"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
+        opened = _Opened()
         with gr.Tabs():
             for number, model in enumerate(models):
-                tabs += _build_tab(number, model, manager, texts)
+                tabs += _build_tab(number, model, manager, texts, opened)
         _wire_opening(blocks, tabs, models, manager)
     blocks.queue(default_concurrency_limit=None)
 
@@ -70,12 +75,31 @@ def build_page(
     return Page(blocks, texts, leave)
 
 
-def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
+class _Opened:
+    """Which pages have shown a tab already. Gradio tells of the first one, which opening the page selects, as
+    if a person had."""
+
+    def __init__(self) -> None:
+        self._pages: dict[str, None] = {}
+
+    def is_first(self, page: str) -> bool:
+        """Whether it is the page's first; it has shown one from now on. The oldest pages are forgotten."""
+        first = page not in self._pages
+        self._pages[page] = None
+        if len(self._pages) > _PAGES_KNOWN:
+            del self._pages[next(iter(self._pages))]
+        return first
+
+
+def _build_tab(
+    number: int, model: Readiness, manager: Manager, texts: gr.I18n, opened: _Opened
+) -> list[ChatTab]:
     with gr.Tab(texts(f"title_{number}"), id=model.preset.name) as tab:
         if model.state is not ReadyState.READY:
             gr.HTML(texts(f"missing_{number}"), padding=False)
 
             async def leave(request: gr.Request) -> None:
+                opened.is_first(_page_id(request))
                 manager.leave(_page_id(request))
 
             tab.select(leave, None, None, queue=False, **_QUIET)
@@ -83,7 +107,9 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
         chat = build_chat_tab(model.preset, manager, texts(f"facts_{number}"), texts)
 
         async def wake(request: gr.Request) -> None:
-            manager.wake(model.preset.name, page=_page_id(request))
+            page = _page_id(request)
+            opening = opened.is_first(page) and number == 0
+            manager.wake(model.preset.name, page=page, only_if_free=opening)
 
         tab.select(wake, None, None, queue=False, **_QUIET)
         return [chat]

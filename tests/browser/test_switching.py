@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from launcher.engines.scripted import ALLOWED_BY
-from launcher.workers.states import ProcessState
+from launcher.workers.states import ModelState, ProcessState
 from tests.browser.conftest import Open
 from tests.browser.person import answers, ask, ready, status
 from tests.ui.scripted_page import Served, scripted, served
@@ -67,6 +67,71 @@ def test_an_answer_is_finished_before_its_model_sleeps(page: Served, opened: Ope
     page.open(gate)
     expect(answers(here)).to_contain_text("begun and finished")
     ready(there)
+
+
+@pytest.fixture
+def four(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """Four models of which the GPU holds one; each leaves a mark when its load begins, and the second's load
+    waits at a gate."""
+    folder = tmp_path_factory.mktemp("four")
+    monkeypatch.setenv(ALLOWED_BY, "1")
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+    loading = {name: f"/loaded {name}" for name in "abcd"}
+    loading["b"] += "\n/wait gate"
+    models = [scripted(name, folder, loading=loading[name], size_bytes=6 * GIB) for name in "abcd"]
+    with served(models, folder, budget_bytes=8 * GIB) as page:
+        page.gate("gate")
+        yield page
+
+
+def loads(page: Served) -> set[str]:
+    return {name for name in "abcd" if (page.folder / name).exists()}
+
+
+def test_clicking_through_tabs_loads_only_the_last_and_what_was_under_way(four: Served, opened: Open) -> None:
+    browser = ready(opened(four.url))
+    select(browser, "b in English")
+    expect(status(browser)).to_contain_text("Loading")
+    select(browser, "c in English")
+    select(browser, "d in English")
+    ready(browser)
+    assert loads(four) <= {"a", "b", "d"}
+
+
+def test_a_closed_page_leaves_no_wish_behind(four: Served, opened: Open) -> None:
+    mine, yours = ready(opened(four.url)), ready(opened(four.url))
+    ask(yours, "begun\n/stall")
+    expect(answers(yours)).to_contain_text("begun")
+    select(mine, "c in English")
+    expect(status(mine)).to_contain_text("Waiting for the answers of a")
+    mine.context.close()
+    wait_until(four.manager, lambda: four.manager.statuses()[2].state is ModelState.ASLEEP)
+    assert loads(four) == {"a"}
+
+
+def test_opening_the_page_sends_no_model_to_sleep(page: Served, opened: Open) -> None:
+    here = ready(opened(page.url))
+    select(here, "second in English")
+    ready(here)
+    there = opened(page.url)
+    expect(status(there)).to_contain_text("Asleep, close at hand")
+    assert page.manager.statuses()[1].state is ModelState.READY
+    ask(there, "/held")
+    expect(answers(there)).to_have_text(re.compile(r"^2\s*$"))
+
+
+def test_a_sleeper_and_one_that_stands_by_can_be_unloaded(page: Served, opened: Open) -> None:
+    here = ready(opened(page.url))
+    wait_until(page.manager, lambda: page.manager.statuses()[1].process is ProcessState.STANDING_BY)
+    select(here, "second in English")
+    ready(here)
+    there = opened(page.url)
+    expect(status(there)).to_contain_text("Asleep, close at hand")
+    unload = there.get_by_role("button", name="Unload").locator("visible=true")
+    unload.click()
+    expect(status(there)).to_have_text(re.compile("Asleep. It wakes with the first question."))
+    expect(unload).to_have_count(0)
+    assert page.manager.statuses()[0].process is ProcessState.NONE
 
 
 def test_a_crash_stays_in_its_own_tab(page: Served, opened: Open) -> None:
