@@ -12,7 +12,7 @@ window.launcher = ((settings) => {
   // A tab by its preset's name. Its questions are kept as they were typed, one for each in the conversation.
   const tabs = {};
   const tabOf = (name) =>
-    (tabs[name] ??= { questions: [], turn: 0, answering: false, next: false, cleared: false });
+    (tabs[name] ??= { questions: [], turn: 0, answering: false, next: "", cleared: false });
 
   const NOTHING = []; // every output of an event stays as it is
   const EMPTY = () => ({ text: "", files: [] });
@@ -41,7 +41,7 @@ window.launcher = ((settings) => {
   // For the outputs: conversation, box, cost, the question that is asked, the turn. A new turn is answered.
   const begun = (name, question, bubbles, box) => {
     const tab = tabOf(name);
-    Object.assign(tab, { answering: true, next: false, cleared: false, turn: tab.turn + 1 });
+    Object.assign(tab, { answering: true, next: "", cleared: false, turn: tab.turn + 1 });
     tab.questions.push(question);
     tell(name, "");
     return [bubbles, update({ ...box, submit_btn: false, stop_btn: true }), "", question, tab.turn];
@@ -52,10 +52,11 @@ window.launcher = ((settings) => {
     return [isShown ? bubbles.slice(0, lastQuestion(bubbles)) : bubbles, merged(question, typed)];
   };
 
-  // Enter. During an answer the question waits in the box until the answer is complete.
+  // Enter. During an answer the question waits in the box until the answer is complete; one that is changed
+  // meanwhile waits for another Enter.
   const ask = (name, typed) => {
     const tab = tabOf(name);
-    if (tab.answering) tab.next = Boolean(written(name).trim());
+    if (tab.answering) tab.next = written(name);
     if (tab.answering || isEmpty(copied(typed))) return NOTHING;
     return begun(name, copied(typed), undefined, { value: EMPTY() });
   };
@@ -83,13 +84,13 @@ window.launcher = ((settings) => {
     const last = (bubbles ??= []).at(-1);
     if (countQuestions(bubbles) === tab.questions.length && !isQuestion(last))
       return ended(name, bubbles, copied(typed), {}, note(last));
-    tab.next = false;
+    tab.next = "";
     tell(name, isQuestion(last) ? note(last) : "");
     const [before, box] = takenBack(tab, bubbles, copied(typed));
     return ended(name, before, box, { value: box }, "");
   };
   const ended = (name, bubbles, typed, box, cost) => {
-    if (tabOf(name).next && !isEmpty(typed)) return begun(name, typed, bubbles, { value: EMPTY() });
+    if (typed.text.trim() && typed.text === tabOf(name).next) return begun(name, typed, bubbles, { value: EMPTY() });
     return [bubbles, update({ ...box, submit_btn: true, stop_btn: false }), cost];
   };
 

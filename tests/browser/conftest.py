@@ -30,7 +30,7 @@ FLAGS = [
 
 Open = Callable[..., Page]
 
-expect.set_options(timeout=30_000)  # a bound on waiting, not a measure: the machine may be busy
+expect.set_options(timeout=60_000)  # a bound on waiting, not a measure: the machine may be busy
 
 
 @pytest.fixture(scope="module")  # not longer: while Playwright runs, no test may run a loop of its own
@@ -86,7 +86,7 @@ def opened(chromium: Browser) -> Iterator[Open]:
         contexts.append(context)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("console", log)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda request: None if is_local(request.url, url) else faults.append(request.url))

@@ -45,7 +45,8 @@ def idle(page: Page) -> None:
 
 
 def stop(page: Page) -> None:
-    page.locator("button.stop-button:visible").click()
+    """In one step: an answer that streams into a slow browser leaves little room for a pointer's journey."""
+    page.locator("button.stop-button:visible").dispatch_event("click")
 
 
 def slow_down(page: Page, times: int) -> None:

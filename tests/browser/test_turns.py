@@ -97,6 +97,22 @@ def test_enter_twice_asks_once(browser: Page) -> None:
     expect(box(browser)).to_have_value("not yet asked")
 
 
+def test_what_is_typed_after_enter_during_an_answer_is_not_sent_half(browser: Page, page: Served) -> None:
+    gate = page.gate(f"typing-{random.getrandbits(64)}")
+    ask(browser, f"some words\n/wait {gate}\nand the end")
+    expect(answers(browser)).to_contain_text("some words")
+    written(browser, "second")
+    box(browser).press("Enter")
+    written(browser, ", no: th")
+    page.open(gate)
+    idle(browser)
+    written(browser, "ird")
+    expect(box(browser)).to_have_value("second, no: third")
+    box(browser).press("Enter")
+    expect(answers(browser)).to_have_count(2)
+    expect(answers(browser).last).to_contain_text("second, no: third")
+
+
 def test_enter_on_an_empty_box_asks_nothing(browser: Page) -> None:
     box(browser).press("Enter")
     written(browser, " ")
