@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
 
@@ -29,6 +29,11 @@ def stripping_proxy(listener: socket.socket, to: str, *, keeps_host: bool) -> It
     """Hands on what is asked for below ``PATH``, without it; all else is not found. Without ``keeps_host``
     the page does not learn what the browser asked for, as with nginx's own settings."""
     client = httpx.AsyncClient(timeout=None, trust_env=False)
+
+    @asynccontextmanager
+    async def closing_client(_app: Starlette) -> AsyncIterator[None]:
+        async with client:
+            yield
 
     async def forward(request: Request) -> Response:
         kept = [each for each in request.headers.raw if keeps_host or each[0] != b"host"]
@@ -56,7 +61,7 @@ def stripping_proxy(listener: socket.socket, to: str, *, keeps_host: bool) -> It
         Route(PATH + "/{rest:path}", forward, methods=["GET", "HEAD", "POST"]),
         Route("/favicon.ico", icon),
     ]
-    app = Starlette(routes=routes)
+    app = Starlette(routes=routes, lifespan=closing_client)
     server = uvicorn.Server(uvicorn.Config(app, log_level="critical", timeout_graceful_shutdown=1))
     thread = Thread(target=server.run, args=([listener],))
     thread.start()
