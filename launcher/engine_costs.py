@@ -21,7 +21,7 @@ class TurbomindCache:
     """TurboMind's paged cache: 32 MiB pages, joined to slabs of 2^k pages until blocks fill 95 % of a slab.
 
     Source: LMDeploy 0.18 ``src/turbomind/memory/{page,slab}.h`` and ``object.cc``. The region is aligned up
-        to a page.
+    to a page.
     """
 
     page_bytes: int = 32 * MIB

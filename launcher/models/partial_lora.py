@@ -5,7 +5,7 @@ handed down as an argument, never kept in a module or a global, so that threads 
 recomputation sees what the first pass saw.
 
 Source: the InternLM-XComposer2 report (arXiv 2401.16420), section 3.2, and the tensor names of its
-    checkpoints.
+checkpoints.
 """
 
 from __future__ import annotations

@@ -6,8 +6,7 @@ loading and exporting are no mapping at all. The grouped
 ``wqkv`` and its Plora_B stay whole: heads are taken apart after the product.
 
 Does not own: prompts (launcher.models.prompts), tokenizers, files to RGB pictures (launcher.images), LMDeploy
-    (the plug-in).
-Source: arXiv 2401.16420; LMDeploy 0.7.3's converter for the tensor names.
+(the plug-in). Source: arXiv 2401.16420; LMDeploy 0.7.3's converter for the tensor names.
 """
 
 from __future__ import annotations

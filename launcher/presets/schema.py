@@ -110,7 +110,9 @@ class GenerationSettings(_Section):
         default=0, description="Draw from this many likeliest tokens; 0: no limit."
     )
     repetition_penalty: Annotated[float, Field(ge=0.5, le=2)] = Field(
-        default=1.0, description="Above 1: tokens that the answer has used become less likely."
+        default=1.0,
+        description="Above 1: tokens that the answer has used become less likely; on TurboMind, whose kernel"
+        " knows no other way, the prompt's tokens too.",
     )
 
     def options(self) -> GenerationOptions:

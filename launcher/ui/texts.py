@@ -2,8 +2,8 @@
 has.
 
 The English sentence is the key: error templates stay where they are raised, their Chinese is in
-    ``launcher.ui.chinese``. Texts of components go to Gradio's own translation by the browser's language;
-    what the server says follows the same language, from the request's Accept-Language.
+``launcher.ui.chinese``. Texts of components go to Gradio's own translation by the browser's language; what
+the server says follows the same language, from the request's Accept-Language.
 """
 
 from __future__ import annotations

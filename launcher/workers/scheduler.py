@@ -10,17 +10,16 @@ state of all models is here, so that what is decided for one model is decided kn
                           └──restart pause──┴──────died───────┘──too often──> FAILED ──wake──> WAITING
 
 Wanted: by a question, or by a page's wish, as when a tab is selected. A page has one wish, its newest, and
-    none once it is closed. A question goes before every wish.
+none once it is closed. A question goes before every wish.
 
 Room: models without a planned size always have it. Of those that share a device, the one whose question has
-    waited longest is served first: idle models leave for it at once, busy ones finish the answers they have
-    begun and, once it has waited PATIENCE_S, begin no more. For a wish only idle models leave. A load that
-    nobody has asked a question of is cut short for a question that does not fit beside it, and one that
-    nobody even wishes for any more is cut short for a wish that has stood for SETTLED_S. Who leaves for
-    another goes to sleep, where its engine can and that is enough; else, and where a person or its
-    ``keep_alive_s`` ends its stay, its process ends (``residency``). A model that finds less memory than
-    planned is tried once more, alone: after all that is idle on its device has ended, and while nothing else
-    loads there.
+waited longest is served first: idle models leave for it at once, busy ones finish the answers they have begun
+and, once it has waited PATIENCE_S, begin no more. For a wish only idle models leave. A load that nobody has
+asked a question of is cut short for a question that does not fit beside it, and one that nobody even wishes
+for any more is cut short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where
+its engine can and that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process
+ends (``residency``). A model that finds less memory than planned is tried once more, alone: after all that is
+idle on its device has ended, and while nothing else loads there.
 
 While nothing loads, processes are made to stand by for models that have none (``standby``).
 """

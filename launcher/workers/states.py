@@ -13,7 +13,7 @@ class ModelState(Enum):
     """Life of one model. Only LOADING, READY and STOPPING keep a device busy.
 
     WAITING is asked for but not begun: other models' answers finish first, or the pause before a restart
-        runs.
+    runs.
     """
 
     UNAVAILABLE = "unavailable"

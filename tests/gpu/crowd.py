@@ -4,11 +4,11 @@ the right model?
     python3 -m tests.gpu.crowd --engine scripted|lmdeploy --out DIR [--seconds 300] [--people 20] [--kills 0]
 
 scripted: the scripted engine in real worker processes, on any machine. lmdeploy: the built-in models on
-    TurboMind and on the PyTorch engine, with a budget that holds one of them, on a GPU. Everyone asks without
-    a pause, of a tab drawn anew each time, as
-the page does it: wake, ask, read to the end; each question has one right answer, known beforehand. With
-    --kills the worker of one tab is killed that many times at random moments, while it is asked; then its
-    answers may end in one clear error, the next question must work, and the other tabs must notice nothing.
+TurboMind and on the PyTorch engine, with a budget that holds one of them, on a GPU. Everyone asks without a
+pause, of a tab drawn anew each time, as the page does it: wake, ask, read to the end; each question has one
+right answer, known beforehand. With --kills the worker of one tab is killed that many times at random
+moments, while it is asked; then its answers may end in one clear error, the next question must work, and the
+other tabs must notice nothing.
 
 Writes DIR/crowd-ENGINE-N-kills.json. Ends with 1 where an answer was lost, wrong, or waited for beyond the
 bound.

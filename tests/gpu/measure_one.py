@@ -2,9 +2,9 @@
 what it saw.
 
 Usage: python3 measure_one.py JSON. The result file is rewritten after everything that is worth keeping, so
-    that a hang or a kill later on loses nothing. Scenarios: "truth" (known answers of the built-in models),
-    "full" (everything about one model on one card), "card" (load, largest picture, full session), "spin" (no
-    plan: the load limit must end it).
+that a hang or a kill later on loses nothing. Scenarios: "truth" (known answers of the built-in models),
+"full" (everything about one model on one card), "card" (load, largest picture, full session), "spin" (no
+plan: the load limit must end it).
 """
 
 from __future__ import annotations

@@ -4,10 +4,9 @@ the three models.
     python3 -m tests.gpu.switching --checkpoints FOLDER --out DIR [--free-gib 8] [--rounds 5] [--switches 50]
 
 FOLDER holds full-size checkpoints, in folders named as the presets look for them below $LAUNCHER_MODELS. Runs
-the manager as
-``launcher serve`` does: presets, readiness, plans, worker processes, budget and measuring; a switch is what
-    selecting a tab and asking does. Beside it, in the same run: the same model in a process started anew,
-    with and without one that stands by, and the bare copy of its weights to the GPU.
+the manager as ``launcher serve`` does: presets, readiness, plans, worker processes, budget and measuring; a
+switch is what selecting a tab and asking does. Beside it, in the same run: the same model in a process
+started anew, with and without one that stands by, and the bare copy of its weights to the GPU.
 
 Writes DIR/switching.json after every part. Ends with 1 where a median is above 1.5 s, the card's use above
 the free memory given, or its use after all switches above that after the first six.

@@ -158,8 +158,8 @@ async def ask_all(engine: Any, prefix_cache: bool) -> dict[str, Any]:
     """All answers, then all logits.
 
     The order matters: what asks for no token leaves a row in the state that LMDeploy's model agent decodes
-        from, and its input maker, which does not know of that row, has the next answers go on from it; they
-        end after two tokens.
+    from, and its input maker, which does not know of that row, has the next answers go on from it; they end
+    after two tokens.
     """
     assert engine.backend_config.enable_prefix_caching is prefix_cache, (
         "LMDeploy switched its prefix cache off"

@@ -2,7 +2,7 @@
 one sequence.
 
 It is slow on purpose: each step is one line of the page. Everything is computed in the dtype of the weights
-    it is given.
+it is given.
 """
 
 from __future__ import annotations

@@ -96,9 +96,9 @@ def label_cells(scene: Scene, boxes: Sequence[tuple[float, float, float, float]]
     """Labels for the auxiliary loss, [tiles x cells, 5].
 
     Column 0: 0, or 1 + kind x 8 + colour of the shape whose box holds the cell's middle. Column 1: the same
-        for the cell that holds the middle of a shape's box. In tiles that show the whole picture, the cells
-        of column 0 say where their shape is: column 2 holds 1 + its place by thirds, columns 3 and 4 its
-        middle's x and y from 1 to 255; 0 elsewhere.
+    for the cell that holds the middle of a shape's box. In tiles that show the whole picture, the cells of
+    column 0 say where their shape is: column 2 holds 1 + its place by thirds, columns 3 and 4 its middle's x
+    and y from 1 to 255; 0 elsewhere.
     """
     middles = (np.arange(cells_a_side) + 0.5) / cells_a_side
     labels = np.zeros((len(boxes), cells_a_side, cells_a_side, CELL_COLUMNS), np.uint8)
