@@ -26,7 +26,7 @@ from PIL import Image
 from launcher.chat_templates import template_of
 from launcher.checkpoints import facts_from_config
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
-from launcher.errors import DeviceError, EngineError, LauncherError, MissingPart, OutOfMemory
+from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models.prompts import TEMPLATES, ChatTemplate
@@ -248,18 +248,20 @@ class LmdeployEngine:
                 async for _ in self._begin(request).pieces():
                     pass
             except EngineError as error:
-                raise self._failed_rehearsal(error) from error
+                if (out_of_memory := self._ran_out(error)) is not None:
+                    raise out_of_memory from error
+                raise
 
-    def _failed_rehearsal(self, error: EngineError) -> LauncherError:
-        """OutOfMemory, if that is what made it fail. LMDeploy says only that its engine stopped; what the
-        engine's main loop died of says more."""
+    def _ran_out(self, error: EngineError) -> OutOfMemory | None:
+        """The rehearsal's failure, if it is one of memory. LMDeploy says only that its engine stopped; what
+        the engine's main loop died of says more."""
         from launcher.engines.lmdeploy_failures import is_out_of_room
 
         loop_task: Any = getattr(self._pipe.async_engine.engine, "_loop_main", None) if self._pipe else None
         died = loop_task is not None and loop_task.done() and not loop_task.cancelled()
         reason: BaseException | None = loop_task.exception() if died else None
         if not is_out_of_room(error) and not is_out_of_memory(reason):
-            return error
+            return None
         return OutOfMemory(
             "{model} ran out of memory while loading: {error}",
             hint="See who holds GPU memory with: nvidia-smi",
