@@ -104,7 +104,7 @@ def in_url(host: str) -> str:
 def _places(address: Address) -> list[tuple[socket.AddressFamily, _Place]]:
     try:
         found = socket.getaddrinfo(
-            address.bare_host or None if address.host else address.host,
+            address.bare_host,
             address.port,
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,

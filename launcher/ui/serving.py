@@ -52,17 +52,7 @@ def serving(
         root_path: the path under which a proxy shows the page and which it takes off, as ``/x``, or the whole
             address that browsers see, as ``https://host/x``; "" for none.
     """
-    app = _app(page, root_path)
-    server = _Server(
-        uvicorn.Config(
-            WithRootPath(app, root_path),
-            log_level="warning",
-            lifespan="on",
-            timeout_graceful_shutdown=_LAST_WORDS_S,
-            server_header=False,
-            headers=[("Server", server_name)],
-        )
-    )
+    server = _Server(page, server_name, root_path)
     thread = Thread(target=server.run_until_told, args=(list(sockets),), name="page", daemon=True)
     thread.start()
     try:
@@ -72,17 +62,42 @@ def serving(
         logging.getLogger("uvicorn.error").setLevel(
             logging.CRITICAL
         )  # it reports each connection that it cuts as an error
-        _end_streams(page, app)
+        server.end_streams()
         server.should_exit = True
         thread.join()
 
 
 class _Server(uvicorn.Server):
-    """Says when it answers, or why it does not come to that."""
+    """Says when it answers, or why it does not come to that. The page's app is made in the server's own loop:
+    outside of one, Gradio makes another, which nobody closes."""
 
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
+    def __init__(self, page: Page, server_name: str, root_path: str) -> None:
+        self._page, self._root_path = page, root_path
+        self._app: FastAPI | None = None
         self.answers: Future[None] = Future()
+        super().__init__(
+            uvicorn.Config(
+                self._make_app,
+                factory=True,
+                log_level="warning",
+                lifespan="on",
+                timeout_graceful_shutdown=_LAST_WORDS_S,
+                server_header=False,
+                headers=[("Server", server_name)],
+            )
+        )
+
+    def _make_app(self) -> WithRootPath:
+        self._app = _app(self._page, self._root_path)
+        return WithRootPath(self._app, self._root_path)
+
+    def end_streams(self) -> None:
+        """Ends what would otherwise be cut: each open page's heartbeat, and events that wait in the queue."""
+        self._page.blocks.is_running = False
+        self._page.blocks._queue.close()  # type: ignore[no-untyped-call]
+        for route in self._app.routes if self._app else ():
+            if isinstance(route, Mount):
+                route.app.stop_event.set()  # type: ignore[attr-defined]
 
     def run_until_told(self, sockets: list[socket.socket]) -> None:
         try:
@@ -130,12 +145,3 @@ def _app(page: Page, root_path: str) -> FastAPI:
         },
     )
     return app
-
-
-def _end_streams(page: Page, app: FastAPI) -> None:
-    """Ends what would otherwise be cut: each open page's heartbeat, and events that wait in the queue."""
-    page.blocks.is_running = False
-    page.blocks._queue.close()  # type: ignore[no-untyped-call]
-    for route in app.routes:
-        if isinstance(route, Mount):
-            route.app.stop_event.set()  # type: ignore[attr-defined]

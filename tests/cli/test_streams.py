@@ -29,7 +29,7 @@ FULL, CLOSED, NO_INPUT, NO_ERROR, FULL_ERROR = "> /dev/full", ">&-", "<&-", "2>&
 ALL_CLOSED, NO_READER = "<&- >&- 2>&-", "| :"
 CASES = [  # command, its streams, its exit code
     ("help", FULL, 1),
-    ("help", NO_READER, 0),
+    ("help", NO_READER, 1),
     ("presets", FULL, 1),
     ("presets", CLOSED, 1),
     ("presets", NO_READER, 1),
