@@ -54,11 +54,11 @@ class Size:
 
 
 SIZES = {
-    "cpu": Size(0.3, 1.2),
+    "cpu": Size(0.3, 1.4),
     "gpu": Size(4.6, 9.0),
     "dev": Size(0.2, 0.7),
 }
-WITH_CUDA_BUILD = Size(2.5, 4.3)
+WITH_CUDA_BUILD = Size(2.5, 4.4)
 """The set for the CPU with the CUDA build of PyTorch."""
 
 
