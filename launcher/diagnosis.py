@@ -310,7 +310,8 @@ def _models(facts: Facts) -> Iterator[Finding]:
             yield Finding(subject, Level.OK, f"ready with {each.engine} on {each.device}")
         elif each.reason:
             level, code = (Level.WARNING, 0) if works else (Level.FAULT, each.reason.exit_code)
-            yield Finding(subject, level, each.reason.message, each.reason.hint, code)
+            text = each.reason.message.removeprefix(f"{each.preset.name} ")
+            yield Finding(subject, level, text, each.reason.hint, code)
 
 
 def _usable(facts: Facts) -> tuple[Readiness, ...]:

@@ -198,7 +198,7 @@ def _gpu_and_download(preset: Preset, command: str) -> DeviceError:
     if not command:
         return _needs_gpu(preset)
     return DeviceError(
-        "{name} needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint",
+        "{name} needs an NVIDIA GPU, and this machine has none; the model is not here either",
         "On a machine with a GPU, type: {command}",
         name=preset.name,
         command=command,

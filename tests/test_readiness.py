@@ -90,7 +90,7 @@ class TestAbsent:
 
     def test_awq_without_a_gpu_needs_one_first(self) -> None:
         text = refused(assess(shipped("internvl2-2b-awq"), NO_GPU, ALL), ReadyState.NEEDS_GPU)
-        assert "needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint" in text
+        assert "needs an NVIDIA GPU, and this machine has none; the model is not here either" in text
 
     def test_a_preset_of_folders_alone(self) -> None:
         found = assess(shipped("internvl2-2b", sources=("/nowhere",)), WITH_GPU, ALL)

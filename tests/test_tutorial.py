@@ -46,13 +46,17 @@ class Step:
 def steps(document: str) -> Iterator[Step]:
     text = (ROOT / document).read_text(encoding="utf-8")
     for block in re.findall(r"^```console\n(.*?)^```$", text, re.MULTILINE | re.DOTALL):
-        for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, *rest = part.splitlines()
-            yield Step(
-                command,
-                [line[2:] for line in rest if line.startswith("> ")],
-                [line for line in rest if not line.startswith("> ")],
-            )
+        yield from steps_of(block)
+
+
+def steps_of(block: str) -> Iterator[Step]:
+    for part in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+        command, *rest = part.splitlines()
+        yield Step(
+            command,
+            [line[2:] for line in rest if line.startswith("> ")],
+            [line for line in rest if not line.startswith("> ")],
+        )
 
 
 class Newcomer:

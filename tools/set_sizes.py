@@ -1,7 +1,5 @@
 """What the locked sets cost to download, as the package index tells before anything comes.
 
-Python 3.11 or newer.
-
     python -m tools.set_sizes              the table
     python -m tools.set_sizes --check      exit code 1 where the set-up says something else
 
@@ -13,10 +11,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import subprocess
 import sys
-
-import tomllib
 
 from tools.set_up import LMDEPLOY, ROOT, SIZES, WITH_CUDA_BUILD
 
@@ -25,6 +22,8 @@ CPU_TORCH_GB = 0.19
 TOLERANCE_GB = 0.1
 _LIMIT_S = 120
 _SETTINGS = ("PIP_", "UV_")
+_PACKAGE = re.compile(r'^name = "(?P<name>.+?)".*?size = (?P<size>\d+)', re.MULTILINE | re.DOTALL)
+"""In a pylock.toml's package, its name and the bytes of the first wheel that fits."""
 
 
 def main() -> int:
@@ -58,7 +57,8 @@ def _downloads(lock: str) -> dict[str, int]:
     asked = subprocess.run(
         command, input=wanted, env=told, stdout=subprocess.PIPE, text=True, check=True, timeout=_LIMIT_S
     )
-    return {each["name"]: each["wheels"][0]["size"] for each in tomllib.loads(asked.stdout)["packages"]}
+    packages = (_PACKAGE.search(each) for each in asked.stdout.split("[[packages]]")[1:])
+    return {found["name"]: int(found["size"]) for found in packages if found}
 
 
 def _gb(downloads: dict[str, int]) -> float:

@@ -54,11 +54,11 @@ class Size:
 
 
 SIZES = {
-    "cpu": Size(0.3, 1.2),
+    "cpu": Size(0.3, 1.4),
     "gpu": Size(4.6, 9.0),
     "dev": Size(0.2, 0.7),
 }
-WITH_CUDA_BUILD = Size(2.5, 4.3)
+WITH_CUDA_BUILD = Size(2.5, 4.4)
 """The set for the CPU with the CUDA build of PyTorch."""
 
 
@@ -83,8 +83,8 @@ def main() -> int:
         return 2
     except subprocess.CalledProcessError as error:
         say(
-            "The set-up was cut off. What has come is kept: type the same again to go on.",
-            "安装中断。已下载的内容会保留，再输入一次同样的命令即可继续。",
+            "The set-up was cut off. Packages that have come are kept: type the same again to go on.",
+            "安装中断。已下载完的软件包会保留，再输入一次同样的命令即可继续。",
         )
         return error.returncode
     except KeyboardInterrupt:

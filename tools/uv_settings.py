@@ -37,11 +37,18 @@ def uv_environment(environ: Mapping[str, str], pip: Mapping[str, str]) -> dict[s
         "UV_INDEX_STRATEGY": "unsafe-best-match",  # as pip: the best of all indexes, and the locks pin it
     }
     for name, (setting, separator) in _NAMES.items():
-        if values := pip.get(setting, "").split():
+        values = [each for each in pip.get(setting, "").split() if setting != "find-links" or _is_there(each)]
+        if values:
             told[name] = separator.join(values)
     if "UV_INDEX_URL" in environ:  # the older name of the same
         told.pop("UV_DEFAULT_INDEX", None)
     return told | dict(environ)
+
+
+def _is_there(wheels: str) -> bool:
+    """Whether a place of wheels is an address, or a file or folder that exists: pip passes over others, and
+    uv ends."""
+    return "://" in wheels or Path(wheels).exists()
 
 
 def pip_settings() -> dict[str, str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.text import Text
 
 from launcher.cli import render, streams
+from launcher.cli.paragraphs import fitted
 from launcher.diagnosis import Finding, Level
 
 _COLOURS = {Level.OK: "green", Level.WARNING: "yellow", Level.FAULT: "red"}
@@ -20,9 +22,10 @@ def show(findings: Sequence[Finding], code: int) -> None:
     with streams.output():
         for finding in findings:
             level = Text(finding.level.value.ljust(_MARGIN), style=_COLOURS[finding.level])
-            console.print(level.append(f"{finding.subject}: {finding.text}", style="default"))
+            text = fitted(f"{finding.subject}: {finding.text}", sys.stdout, _MARGIN)
+            console.print(level.append(text[_MARGIN:], style="default"))
             if finding.mend and finding.level is not Level.OK:
-                console.print(" " * _MARGIN + finding.mend, markup=False)
+                console.print(fitted(finding.mend, sys.stdout, _MARGIN), markup=False)
         verdict = (
             "launcher serve would work here."
             if code == 0

@@ -3,11 +3,13 @@ was changed."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 
 from rich.console import Console
 from rich.table import Table
 
+from launcher.cli.paragraphs import fitted
 from launcher.memory import GIB, Card, MemoryPlan, PartName
 
 BAR_CELLS = 40
@@ -27,9 +29,9 @@ def show(card: Card, plans: Sequence[tuple[str, MemoryPlan]]) -> None:
     for number, (name, plan) in enumerate(plans):
         console.print(("\n" if number else "") + _title(name, plan, card))
         console.print(_table(plan, card))
-        console.print(_consequences(plan))
+        console.print(fitted(_consequences(plan), sys.stdout))
         for change in plan.changes:
-            console.print(f"changed: {change}")
+            console.print(fitted(f"changed: {change}", sys.stdout))
 
 
 def _title(name: str, plan: MemoryPlan, card: Card) -> str:

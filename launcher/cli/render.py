@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from launcher.cli import streams
+from launcher.cli.paragraphs import fitted
 from launcher.errors import LauncherError, PresetError
 from launcher.messages import Chunk
 from launcher.presets import Preset
@@ -78,9 +79,9 @@ def error(problem: LauncherError, *, debug: bool = False) -> None:
     """What failed and what to do next; the traceback only for who asked for it."""
     if debug:
         traceback.print_exception(problem)
-    note(f"launcher: {problem.message}")
+    note(fitted(f"launcher: {problem.message}", sys.stderr))
     if problem.hint:
-        note(problem.hint)
+        note(fitted(problem.hint, sys.stderr))
 
 
 def defect(problem: Exception, *, debug: bool) -> None:
@@ -119,7 +120,8 @@ def readiness_table(found: Sequence[Readiness]) -> None:
         console.print(table)
         for each in found:
             if remark := _remark(each):
-                console.print(f"\n{each.preset.name}: {remark}", markup=False)
+                name = "" if remark.startswith(each.preset.name) else f"{each.preset.name}: "
+                console.print(f"\n{fitted(name + remark, sys.stdout)}", markup=False)
 
 
 def _runs_on(each: Readiness) -> str:

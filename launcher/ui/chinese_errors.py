@@ -180,7 +180,7 @@ READINESS = {
     ),
     "To download it, type: {command}": "要下载它，请运行：{command}",
     "Put it there.": "请把它放到那里。",
-    "{name} needs an NVIDIA GPU, and this machine has none; nor has it the checkpoint": (
+    "{name} needs an NVIDIA GPU, and this machine has none; the model is not here either": (
         "{name} 需要 NVIDIA GPU，这台机器没有；模型文件也不在这里"
     ),
     "On a machine with a GPU, type: {command}": "请在有 GPU 的机器上运行：{command}",

@@ -12,7 +12,8 @@ from tests.cli.conftest import ROOT, Launch
 def test_the_list_says_where_each_stands_and_what_to_type(launch: Launch) -> None:
     done = launch("presets", CUDA_VISIBLE_DEVICES="")
     assert (done.returncode, done.stderr) == (0, "")
-    rows = {line.split()[0]: line for line in done.stdout.splitlines() if line and not line[0].isspace()}
+    table = done.stdout.split("\n\n")[0]
+    rows = {line.split()[0]: line for line in table.splitlines()}
     assert "needs download" in rows["internvl2-2b"]
     assert "needs a GPU" in rows["internvl2-2b-awq"]
     assert "launcher pull internvl2-2b\n" in done.stdout

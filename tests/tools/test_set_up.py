@@ -122,7 +122,7 @@ def test_pips_files_are_read_for_a_mirror(machine: Machine) -> None:
     mirror = index(machine.folder / "mirror", rest="1.0")
     wheel(machine.folder / "wheels", "torch", "2.13.0+cpu")
     (machine.folder / "pip.conf").write_text(
-        f"[global]\nindex-url = {mirror}\nfind-links = {machine.folder / 'wheels'}\n"
+        f"[global]\nindex-url = {mirror}\nfind-links = /nowhere {machine.folder / 'wheels'}\n"
     )
     done = machine.set_up("cpu", PIP_CONFIG_FILE=str(machine.folder / "pip.conf"))
     assert done.returncode == 0, done.stderr
