@@ -15,6 +15,7 @@ from starlette.middleware import Middleware
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
+from launcher.ui.copied_text import COPIED_TEXT
 from launcher.ui.headers import SafeHeaders
 from launcher.ui.locales import ChineseLocales
 from launcher.ui.shown_text import html_lines
@@ -100,6 +101,7 @@ def launch_page(page: Page, host: str, port: int) -> None:
         i18n=page.texts,
         theme=page_theme(),
         css=PAGE_CSS,
+        head=f"<script>{COPIED_TEXT}</script>",
         app_kwargs={"middleware": [Middleware(SafeHeaders), Middleware(ChineseLocales)]},
     )
 

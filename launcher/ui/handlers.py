@@ -23,6 +23,7 @@ from launcher.ui.conversation import (
     Settings,
     Typed,
     answered,
+    answering,
     asked,
     is_unanswered,
     last_question,
@@ -30,6 +31,7 @@ from launcher.ui.conversation import (
     to_request,
 )
 from launcher.ui.pacing import paced
+from launcher.ui.shown_text import GrowingAnswer
 from launcher.ui.texts import Language
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
@@ -87,7 +89,7 @@ class ChatHandlers:
     async def _shown(
         self, opened: _Open, question: Bubbles, language: Language
     ) -> AsyncGenerator[PageUpdate, None]:
-        text = ""
+        text, answer = "", GrowingAnswer()
         async with aclosing(paced(aiter(opened.answer))) as pieces:
             async for piece in pieces:
                 if piece is None:
@@ -95,9 +97,12 @@ class ChatHandlers:
                     continue
                 text += piece.text
                 cost = status_line.render_cost(piece, language) if piece.usage else None
-                yield PageUpdate(bubbles=answered(question, text) if text else None, cost=cost)
+                bubbles = answering(question, answer, piece.text) if text else None
+                yield PageUpdate(bubbles=bubbles, cost=cost)
         if opened.cleared:
             yield PageUpdate(bubbles=[])
+        elif text:
+            yield PageUpdate(bubbles=answered(question, text))
 
     def stop(self, session: str) -> None:
         """Ends the answer that this page is shown, if there is one; what was said stays."""
