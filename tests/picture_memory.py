@@ -38,8 +38,10 @@ def kib(name):
 load_picture(Path(sys.argv[1]))
 before = kib("VmRSS")
 Path("/proc/self/clear_refs").write_text("5")
+from concurrent.futures import ThreadPoolExecutor
 try:
-    picture = load_picture(Path(sys.argv[2]))
+    with ThreadPoolExecutor() as pool:
+        picture = list(pool.map(load_picture, [Path(sys.argv[2])] * int(sys.argv[3])))[0]
     print("shown", picture.width, picture.height, (kib("VmHWM") - before) // 1024)
 except PictureError as error:
     print("refused", 0, 0, (kib("VmHWM") - before) // 1024, error.message)
@@ -53,17 +55,19 @@ class Seen:
     mib: int
 
 
-def seen(small: Path, large: Path) -> Seen:
-    """How a picture fares in a process of its own."""
+def seen(small: Path, large: Path, threads: int = 1) -> Seen:
+    """How a picture fares in a process of its own, loaded by so many threads at once."""
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "MALLOC_ARENA_MAX": "2"}
-    command = [sys.executable, "-c", _CHILD, str(small), str(large)]
+    command = [sys.executable, "-c", _CHILD, str(small), str(large), str(threads)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     word, width, height, mib = done.stdout.split()[:4]
     return Seen(word == "shown", (int(width), int(height)), int(mib))
 
 
-def png(width: int, height: int, colour: int, depth: int = 8, beside: bytes = b"", interlace: int = 0) -> bytes:
+def png(
+    width: int, height: int, colour: int, depth: int = 8, beside: bytes = b"", interlace: int = 0
+) -> bytes:
     """A PNG of one colour, written row by row: it may be larger than memory."""
     header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
     packer, left, packed = zlib.compressobj(1), unpacked_bytes(header), []
@@ -133,7 +137,7 @@ def largest(make: Callable[[int, int], bytes]) -> tuple[int, int]:
     The limit depends on the kind and on the file's bytes alone: a small file is made to say that it is large.
     """
     picture = coded(make(64, 48))
-    picture = replace(picture, content=bytes(400_000))
+    picture = replace(picture, content=bytes(1_000_000))
     for width in range(9200, 100, -40):
         size = (width, width * 3 // 4)
         try:
@@ -147,7 +151,9 @@ def largest(make: Callable[[int, int], bytes]) -> tuple[int, int]:
 def main() -> None:
     """Writes the table of docs/measurements.md."""
     names = sys.argv[1:] or list(KINDS)
-    print("| picture | largest accepted | kept as | memory above the process's own |\n| --- | --- | --- | --- |")
+    print(
+        "| picture | largest accepted | kept as | memory above the process's own |\n| --- | --- | --- | --- |"
+    )
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         for kind in names:

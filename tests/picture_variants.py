@@ -7,6 +7,7 @@ import io
 import struct
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import pillow_heif
@@ -117,6 +118,7 @@ def turned() -> Image.Exif:
     return exif
 
 
+@cache
 def variants() -> dict[str, bytes]:
     """Name -> file. HEIC ones begin with "heic": Chromium shows none."""
     plain, palette = saved(picture(), "PNG"), picture("P")

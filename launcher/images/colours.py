@@ -94,9 +94,7 @@ def _grey(image: Image.Image) -> Image.Image:
     return grey
 
 
-def _applied(
-    profile: ImageCms.ImageCmsProfile | None, image: Image.Image, mode: str, to: str
-) -> Image.Image:
+def _applied(profile: ImageCms.ImageCmsProfile | None, image: Image.Image, mode: str, to: str) -> Image.Image:
     assert profile is not None
     transform = ImageCms.buildTransform(profile, ImageCms.createProfile("sRGB"), mode, to)
     shown = ImageCms.applyTransform(image, transform)
@@ -106,7 +104,9 @@ def _applied(
 
 def _probe() -> Image.Image:
     steps = range(0, 256, 17)
-    colours = bytes(value for red in steps for green in steps for blue in steps for value in (red, green, blue))
+    colours = bytes(
+        value for red in steps for green in steps for blue in steps for value in (red, green, blue)
+    )
     return Image.frombytes("RGB", (64, 64), colours)
 
 

@@ -63,7 +63,8 @@ def coded_jpeg(content: bytes) -> Coded:
 def endings(content: bytes) -> tuple[bytes, bytes]:
     """A picture without its end mark, with two endings that decode to different pixels wherever pixels are
     missing, and to the same where all are there."""
-    return content + _FILLERS[0] + _END, content + _FILLERS[1] + _END
+    scan = content.rstrip(b"\xff")  # half an end mark
+    return scan + _FILLERS[0] + _END, scan + _FILLERS[1] + _END
 
 
 def orientation_in(exif: bytes | None) -> int:
