@@ -1,5 +1,5 @@
-"""Picture files of every format and of what stands in them, written by Pillow or by hand, for tests that compare
-and that damage them."""
+"""Picture files of every format and of what stands in them, written by Pillow or by hand, for tests that
+compare and that damage them."""
 
 from __future__ import annotations
 

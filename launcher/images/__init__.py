@@ -1,11 +1,11 @@
 """Uploaded file -> safe RGB picture within limits; owns what counts as a picture. It does not tile or scale
 for a model.
 
-A file is judged by its content, never by its name, and by its pixels, never by what stands beside them: what a
-decoder is given holds no texts, no thumbnails and no time stamps (``png``, ``jpeg``, ``webp``). Nothing is
+A file is judged by its content, never by its name, and by its pixels, never by what stands beside them: what
+a decoder is given holds no texts, no thumbnails and no time stamps (``png``, ``jpeg``, ``webp``). Nothing is
 decoded before the file's kind, its size in bytes and its width and height have passed. All functions may be
-called from several threads at once; one picture is decoded at a time, so that one picture's memory is the most
-that they take.
+called from several threads at once; one picture is decoded at a time, so that they take one picture's memory
+at most.
 """
 
 from __future__ import annotations

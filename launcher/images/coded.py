@@ -10,8 +10,8 @@ class Coded:
     """What a decoder is given, and what has to be done with what it gives back.
 
     ``format`` is Pillow's name, or HEIF. ``content`` holds pixels and what they need, nothing else. ``size``
-    is width and height as stored; ``pixel_bytes`` is the memory that each of their pixels takes while more than
-    ``memory.MAX_KEPT_PIXELS`` of them are decoded and converted, all copies together.
+    is width and height as stored; ``pixel_bytes`` is the memory that each of their pixels takes, all copies
+    together, while more than ``memory.MAX_KEPT_PIXELS`` of them are decoded and converted.
     """
 
     format: str

@@ -32,7 +32,7 @@ _TURN = {
 they are."""
 
 
-class _MissingPixels(Exception):  # noqa: N818 - it never leaves this module as itself
+class _MissingPixels(Exception):
     """A decoder wants more than there is. No OSError: Pillow can be told to overlook those."""
 
 

@@ -155,10 +155,12 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
 
 
 def chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a PNG file."""
     return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(data, zlib.crc32(name)))
 
 
 def unpacked_bytes(header: bytes) -> int:
+    """What all pixels unpack to, by the header's data."""
     width, height, depth, colour, _, _, interlace = struct.unpack(">IIBBBBB", header)
     bits = depth * _SAMPLES[colour]
     passes = _PASSES if interlace else ((0, 0, 1, 1),)
@@ -171,8 +173,8 @@ def unpacked_bytes(header: bytes) -> int:
 
 
 def _pixel_bytes(depth: int, colour: int) -> float:
-    """Pillow's own picture has a byte for grey and palettes, two for 16-bit grey, four for all else; the smaller
-    one in RGB that is made of it has one for each of its pixels."""
+    """Pillow's own picture has a byte for grey and palettes, two for 16-bit grey, four for all else; the
+    smaller one in RGB that is made of it has one for each of these pixels. The rest is what was measured."""
     if colour in (0, 3):
         return 3.4 if depth == 16 else 2.4
     return 5.9

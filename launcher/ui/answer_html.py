@@ -11,14 +11,11 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import OptionsDict
 
 from launcher.ui.code_colours import coloured
 from launcher.ui.markdown_rules import add_rules
@@ -80,72 +77,9 @@ def escaped(text: str) -> str:
     return html.escape(text).translate(_NOT_PLAIN)
 
 
-class _Html(RendererHTML):
-    """Every method without an underscore is markdown-it's rule for the token of that name."""
-
-    def __init__(self, parser: Any = None) -> None:
-        super().__init__(parser)
-        self.rules.pop("blocks", None)
-
-    def render(self, tokens: Sequence[Token], options: OptionsDict, env: MutableMapping[str, Any]) -> str:
-        parts = []
-        for index, token in enumerate(tokens):
-            if token.type == "inline":
-                parts.append(_inline(token.content))
-            elif token.type in self.rules:
-                parts.append(self.rules[token.type](tokens, index, options, env))
-            else:
-                parts.append(self.renderToken(tokens, index, options, env).replace("\n", ""))
-        return "".join(parts)
-
-    @staticmethod
-    def renderAttrs(token: Token) -> str:  # noqa: N802 - markdown-it's name
-        return "".join(f' {name}="{escaped(str(value))}"' for name, value in token.attrItems())
-
-    def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        return escaped(tokens[idx].content) if env.get("in_link") else _linked(tokens[idx].content)
-
-    def link_open(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        env["in_link"] = True
-        return self.renderToken(tokens, idx, options, env)
-
-    def link_close(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        env["in_link"] = False
-        return "</a>"
-
-    def image(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        """Nothing is fetched from elsewhere: a picture is shown as it was written."""
-        source = str(tokens[idx].attrGet("src") or "")
-        shown = escaped(source) if env.get("in_link") else _link(source, source)
-        return f"![{escaped(tokens[idx].content)}]({shown})"
-
-    def code_inline(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        return f"<code>{escaped(tokens[idx].content)}</code>"
-
-    def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        return _code(escaped(tokens[idx].content))
-
-    def fence(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        code, language = tokens[idx].content, tokens[idx].info.strip().split(maxsplit=1)[:1]
-        if env["colours"] and language and len(code) <= _MAX_COLOURED:
-            return _code(_coloured(code, language[0]))
-        return _code(escaped(code))
-
-    def softbreak(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        return "<br>"
-
-    hardbreak = softbreak
-
-    def formula(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        return _formula(tokens[idx].content)
-
-    def formula_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: Any) -> str:
-        return f"<p>{_formula(tokens[idx].content)}</p>"
-
-
 def _reader() -> MarkdownIt:
-    """Definitions of links are text like any other: a line that comes late would change what stands before."""
-    reader = MarkdownIt("commonmark", {"html": False}, renderer_cls=_Html)
+    """Definitions of links are text like any other: one that comes late would change what stands before."""
+    reader = MarkdownIt("commonmark", {"html": False})
     reader.enable(["table", "strikethrough"]).disable(["reference", "html_block", "html_inline"])
     reader.validateLink = lambda url: bool(re.match("(?:https?|mailto):", url, re.IGNORECASE))  # type: ignore[method-assign]
     return add_rules(reader)
@@ -166,15 +100,47 @@ def _top_level(text: str) -> Iterator[list[Token]]:
             begun = index + 1
 
 
-def _rendered(block: Sequence[Token], *, colours: bool) -> str:
-    return _READER.renderer.render(block, _READER.options, {"colours": colours})
+def _rendered(tokens: Sequence[Token], *, colours: bool = False) -> str:
+    parts, in_link = [], False
+    for token in tokens:
+        if token.type == "inline":
+            parts.append(_inline(token.content))
+        elif token.type == "text":
+            parts.append(escaped(token.content) if in_link else _linked(token.content))
+        elif token.type == "image":
+            parts.append(_unloaded(token, in_link))
+        elif token.type == "fence":
+            parts.append(_fence(token, colours))
+        elif token.type in _LEAVES:
+            parts.append(_LEAVES[token.type](token.content))
+        elif not token.hidden:
+            in_link = token.type == "link_open" or (in_link and token.type != "link_close")
+            parts.append(_tag(token))
+    return "".join(parts)
+
+
+def _tag(token: Token) -> str:
+    attributes = "".join(f' {name}="{escaped(str(value))}"' for name, value in token.attrItems())
+    return f"</{token.tag}>" if token.nesting < 0 else f"<{token.tag}{attributes}>"
+
+
+def _unloaded(image: Token, in_link: bool) -> str:
+    """Nothing is fetched from elsewhere: a picture is shown as it was written."""
+    source = str(image.attrGet("src") or "")
+    return f"![{escaped(image.content)}]({escaped(source) if in_link else _link(source, source)})"
+
+
+def _fence(fence: Token, colours: bool) -> str:
+    language = fence.info.split(maxsplit=1)[:1]
+    if colours and language and len(fence.content) <= _MAX_COLOURED:
+        return _code(_coloured(fence.content, language[0]))
+    return _code(escaped(fence.content))
 
 
 @lru_cache(maxsize=1024)
 def _inline(content: str) -> str:
     """What stands in a paragraph, a heading, a cell; kept, as a growing answer shows the same again."""
-    line = _READER.parseInline(content)[0].children or []
-    return _READER.renderer.render(line, _READER.options, {})
+    return _rendered(_READER.parseInline(content)[0].children or [])
 
 
 @lru_cache(maxsize=64)
@@ -217,3 +183,14 @@ def _without_tail(address: str) -> str:
 def _link(url: str, text: str) -> str:
     url = _READER.normalizeLink(url)
     return f'<a href="{escaped(url)}">{escaped(text)}</a>' if _READER.validateLink(url) else escaped(text)
+
+
+_LEAVES: dict[str, Callable[[str], str]] = {
+    "code_inline": lambda content: f"<code>{escaped(content)}</code>",
+    "code_block": lambda content: _code(escaped(content)),
+    "softbreak": lambda _: "<br>",
+    "hardbreak": lambda _: "<br>",
+    "formula": _formula,
+    "formula_block": lambda content: f"<p>{_formula(content)}</p>",
+}
+"""Tokens that are no tags, by markdown-it's names: content -> HTML."""

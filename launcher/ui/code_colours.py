@@ -5,15 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pygments.lexer import Lexer
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, _TokenType
-from pygments.util import ClassNotFound
+from pygments.lexer import Lexer  # type: ignore[import-untyped]
+from pygments.lexers import get_lexer_by_name  # type: ignore[import-untyped]
+from pygments.token import Comment, Keyword, Name, Number, Operator, Punctuation, String, _TokenType  # type: ignore[import-untyped]
+from pygments.util import ClassNotFound  # type: ignore[import-untyped]
 
-_LANGUAGES = frozenset(
-    "bash c c++ cpp css go html java javascript js json latex php py python python3 rust rs sh shell sql tex ts"
-    " typescript xml yaml yml".split()
-)
+_LANGUAGES = frozenset({
+    "bash", "c", "c++", "cpp", "css", "go", "html", "java", "javascript", "js", "json", "latex", "php", "py",
+    "python", "python3", "rs", "rust", "sh", "shell", "sql", "tex", "ts", "typescript", "xml", "yaml", "yml",
+})  # fmt: skip
 """Names of languages whose readers are well worn: an answer may name any, and a reader is a pile of regular
 expressions."""
 

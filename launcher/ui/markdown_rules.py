@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from markdown_it import MarkdownIt
+from markdown_it.ruler import RuleOptionsType
 from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 
@@ -17,7 +18,7 @@ _LONE_MARK = re.compile(r"(?:\d{1,9}[.)]|[-+*]|#{1,6}|>)[ \t]*")
 
 def add_rules(reader: MarkdownIt) -> MarkdownIt:
     """Teaches the reader both; their tokens are ``formula``, ``formula_block`` and plain paragraphs."""
-    may_end = {"alt": ["paragraph", "blockquote", "list"]}
+    may_end: RuleOptionsType = {"alt": ["paragraph", "blockquote", "list"]}
     reader.block.ruler.before("code", "formula_block", _formula_block, may_end)
     reader.block.ruler.before("blockquote", "lone_mark", _lone_mark)
     reader.inline.ruler.before("escape", "formula", _formula)

@@ -1,7 +1,7 @@
 """What a model is given of a picture is what Chromium shows of it, within two levels.
 
-Left out, as Chromium differs: HEIC (it has none), AVIF with transparency (it stretches what libavif takes as it
-is), a JPEG without its end mark (it leaves out the last rows), and a broken profile in AVIF (it refuses).
+Left out, as Chromium differs: HEIC (it has none), AVIF with transparency (it stretches what libavif takes as
+it is), a JPEG without its end mark (it leaves out the last rows), and a broken profile in AVIF (it refuses).
 """
 
 from __future__ import annotations

@@ -57,10 +57,13 @@ PIECES = st.sampled_from(
 MARKUP = st.lists(PIECES, max_size=30).map("".join)
 ANY_TEXT = st.text() | MARKUP
 ALLOWED = frozenset(
-    "p br ul ol li blockquote h1 h2 h3 h4 h5 h6 hr table thead tbody tr th td strong em s a code pre div"
-    " button span svg path".split()
+    re.findall(
+        r"\w+",
+        "p br ul ol li blockquote h1 h2 h3 h4 h5 h6 hr table thead tbody tr th td strong em s a code pre div"
+        " button span svg path",
+    )
 )
-ATTRIBUTES = frozenset("href title start style class viewbox width height fill stroke d".split())
+ATTRIBUTES = frozenset(re.findall(r"\w+", "href title start style class viewbox width height fill stroke d"))
 
 
 class Tags(HTMLParser):
@@ -194,7 +197,8 @@ def test_code_is_shown_as_it_is(answer: str, code: list[str]) -> None:
 @pytest.mark.parametrize(
     ("answer", "shown"),
     [
-        ("**bold**, *slanted*, ~~gone~~ and `code`", "<p><strong>bold</strong>, <em>slanted</em>, <s>gone</s> and <code>code</code></p>"),
+        ("**bold** and *slanted*", "<p><strong>bold</strong> and <em>slanted</em></p>"),
+        ("~~gone~~ and `code`", "<p><s>gone</s> and <code>code</code></p>"),
         ("one\ntwo", "<p>one<br>two</p>"),
         ("# Head\n- a\n- b", "<h1>Head</h1>\n\n<ul><li>a</li><li>b</li></ul>"),
         ("a < b && c > d <3", "<p>a &lt; b &amp;&amp; c &gt; d &lt;3</p>"),
@@ -202,7 +206,7 @@ def test_code_is_shown_as_it_is(answer: str, code: list[str]) -> None:
         ("<h1>a</h1>", "<p>&lt;h1&gt;a&lt;/h1&gt;</p>"),
         ("12.", "<p>12.</p>"),
         ("#", "<p>#</p>"),
-        ("It is 3.5, or 12. \n1. one\n2. two", "<p>It is 3.5, or 12.</p>\n\n<ol><li>one</li><li>two</li></ol>"),
+        ("3.5, or 12. \n1. one\n2. two", "<p>3.5, or 12.</p>\n\n<ol><li>one</li><li>two</li></ol>"),
         ("[a]: b", "<p>[a]: b</p>"),
         ("[x](javascript:alert(1))", "<p>[x](javascript:alert(1))</p>"),
         ("<http://example.com>", '<p><a href="http://example.com">http://example.com</a></p>'),
