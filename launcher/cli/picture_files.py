@@ -83,11 +83,17 @@ def picture_files(*, allow_url: bool) -> Iterator[PictureFiles]:
 
 def _on_this_machine(name: str, base: Path) -> Path:
     try:
-        return (base / typed(name)).resolve()
+        path = (base / typed(name)).resolve()
+        is_there = path.exists()
     except (OSError, RuntimeError, ValueError) as error:  # a link to itself, a NUL
         raise PictureError(
             "{name} is not a file that can be read", "Give the picture file itself.", name=name
         ) from error
+    if not is_there:
+        raise PictureError(
+            "There is no file {name} in {folder}", "Check the path.", name=path.name, folder=path.parent
+        )
+    return path
 
 
 def _check_address(address: str) -> None:

@@ -8,7 +8,11 @@ PICTURES = {
     "There is no file {name}": "没有文件 {name}",
     "Check the path.": "请检查路径。",
     "{name} is empty": "{name} 是空文件",
-    "Upload a PNG, JPEG, WebP, GIF or BMP file.": "请上传 PNG、JPEG、WebP、GIF 或 BMP 文件。",
+    "Upload a picture file: {formats}.": "请上传图片文件：{formats}。",
+    "{name} has {width} x {height} pixels; a side may have {limit} at most": (
+        "{name} 有 {width} x {height} 像素，每边最多 {limit}"
+    ),
+    "There is no file {name} in {folder}": "{folder} 中没有文件 {name}",
     "{name} has {size_mb:.1f} MB, more than the {limit_mb:g} MB a picture may have": (
         "{name} 有 {size_mb:.1f} MB，超过图片上限 {limit_mb:g} MB"
     ),

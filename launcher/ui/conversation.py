@@ -15,7 +15,13 @@ from typing import Any
 
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest, GenerationOptions, Message, system_turn, well_formed
-from launcher.ui.shown_text import answer_as_given, answer_as_shown, typed_as_given, typed_as_shown
+from launcher.ui.shown_text import (
+    GrowingAnswer,
+    answer_as_given,
+    answer_as_shown,
+    typed_as_given,
+    typed_as_shown,
+)
 
 Bubbles = list[dict[str, Any]]
 """The value of a ``gr.Chatbot``: ``{"role": ..., "content": [{"type": "text" | "file", ...}]}`` for each
@@ -53,8 +59,18 @@ def asked(bubbles: Bubbles, typed: Typed) -> Bubbles:
 
 
 def answered(bubbles: Bubbles, text: str) -> Bubbles:
-    """The bubbles with an answer, or what there is of it, at their end."""
-    return [*bubbles, {"role": "assistant", "content": [{"text": answer_as_shown(text), "type": "text"}]}]
+    """The bubbles with an answer at their end."""
+    return _with_answer(bubbles, answer_as_shown(text))
+
+
+def answering(bubbles: Bubbles, answer: GrowingAnswer, piece: str) -> Bubbles:
+    """The bubbles with what there is of an answer at their end. Such an end is no part of a conversation
+    yet: it becomes one with ``answered``."""
+    return _with_answer(bubbles, answer.add(piece))
+
+
+def _with_answer(bubbles: Bubbles, shown: str) -> Bubbles:
+    return [*bubbles, {"role": "assistant", "content": [{"text": shown, "type": "text"}]}]
 
 
 def is_unanswered(bubbles: Bubbles) -> bool:

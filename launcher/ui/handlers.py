@@ -26,13 +26,14 @@ from launcher.ui.conversation import (
     Settings,
     Typed,
     answered,
+    answering,
     asked,
     is_unanswered,
     noted,
     to_request,
 )
 from launcher.ui.pacing import paced
-from launcher.ui.shown_text import html_lines
+from launcher.ui.shown_text import GrowingAnswer, html_lines
 from launcher.ui.texts import Language, say_error
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
@@ -87,13 +88,15 @@ class ChatHandlers:
     async def _answered(
         self, turn: Turn, typed: Typed, before: Bubbles, settings: Settings, language: Language
     ) -> AsyncGenerator[Bubbles, None]:
-        question, text = asked(before, typed), ""
+        question, text, growing = asked(before, typed), "", GrowingAnswer()
         with self._asked(turn, to_request(before, typed, settings)) as answer:
             async with aclosing(paced(aiter(answer))) as pieces:
                 async for piece in pieces:
                     text += piece.text
-                    cost = status_line.render_cost(piece, language) if piece.usage else ""
-                    if text:
+                    if piece.finish is None:
+                        yield answering(question, growing, piece.text)
+                    elif text:
+                        cost = status_line.render_cost(piece, language) if piece.usage else ""
                         yield noted(answered(question, text), cost)
 
     def stop(self, turn: Turn) -> None:

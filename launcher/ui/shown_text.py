@@ -1,67 +1,74 @@
 """What a chat bubble is given so that text is shown and never obeyed, and the way back to the text itself.
 
-Gradio renders a bubble as Markdown with HTML in it. A person's text is shown exactly as typed: every
-character that could mean something is written as an HTML entity. A model's answer keeps its Markdown (lists,
-tables, code, formulas) but no HTML tag and no picture from elsewhere. Both are exact inverses of each other,
-so that the page's history is the conversation and the server keeps none. All functions are pure.
+Gradio renders a bubble as Markdown with HTML in it. A person's text is shown exactly as typed, and a model's
+answer as the HTML that its Markdown means (``launcher.ui.answer_html``), with the answer itself in a comment
+behind. Both are exact inverses of each other, so that the page's history is the conversation and the server
+keeps none. All functions are pure.
 """
 
 from __future__ import annotations
 
+import base64
 import html
 import re
 
-_NOT_PLAIN = re.compile(r"[^\w ,;:?\n]|_|^ +|(?<= ) | $", re.MULTILINE)
-"""What may mean something: punctuation that Markdown or HTML reads, and spaces that HTML would drop."""
+from launcher.ui.answer_html import blocks_as_html, growing_as_html, settled_length
 
-_HARD_SPACE = "160"
-"""The entity for a space that must be seen. A hard space that was typed is written ``&#xa0;``, so that both
-find back."""
+_TYPED, _TYPED_END = '<div style="white-space: pre-wrap">', "</div>"
+"""Spaces, tabs and blank lines are seen as they were typed."""
 
-_RISKY = re.compile(
-    r"<(?=[A-Za-z/!?]|\Z)|(?<=!)\[|&(?=lt;|#91;|#46;|amp;)|(?<=\d)\.(?=[ \t]*$)", re.MULTILINE
-)
-"""In an answer: the start of a tag, of a picture, of an entity that ``answer_as_given`` would turn back; the
-mark after a number at a line's end, for "12." alone would be an empty item of a list."""
+_NOT_PLAIN = re.compile(r"[!-+\-./<=>@\[-`{-~\t\n\r]")
+"""What may mean something: punctuation that Markdown, HTML or formulas read, and what ends a line."""
 
-_ENTITIES = {"<": "&lt;", "[": "&#91;", "&": "&amp;", ".": "&#46;"}
-_BACK = re.compile("&lt;|&#91;|&#46;|&amp;")
-_CHARACTERS = {entity: character for character, entity in _ENTITIES.items()}
-
-_CODE = re.compile(
-    r"(^ {0,3}(`{3,}|~{3,})[^\n]*\n.*?(?:^ {0,3}\2[`~]*[ \t]*$|\Z))|((?<!`)(`+)(?!`)[^\n]*?(?<!`)\4(?!`))",
-    re.M | re.S,
-)
-"""Fenced blocks (an unclosed one runs to the end, as while streaming), and code spans on one line."""
+_GIVEN = re.compile(r"<!--answer:([A-Za-z0-9+/=]*)-->\Z")
 
 
 def typed_as_shown(text: str) -> str:
     """A person's text for a bubble: shown character by character."""
-    return _NOT_PLAIN.sub(lambda match: "".join(_entity(character) for character in match[0]), text)
+    return f"{_TYPED}{_NOT_PLAIN.sub(lambda match: f'&#{ord(match[0])};', text)}{_TYPED_END}"
 
 
 def typed_as_given(shown: str) -> str:
     """The text that ``typed_as_shown`` was given."""
-    return re.sub(r"&#(xa0|\d+);", _typed_character, shown)
+    inner = shown.removeprefix(_TYPED).removesuffix(_TYPED_END)
+    return re.sub(r"&#(\d{1,3});", lambda entity: chr(int(entity[1])), inner)
 
 
 def answer_as_shown(text: str) -> str:
-    """A model's answer for a bubble: its Markdown without HTML and without pictures; code is left as it
-    is."""
-    parts, end = [], 0
-    for code in _CODE.finditer(text):
-        parts += [_harmless(text[end : code.start()]), code[0]]
-        end = code.end()
-    return "".join([*parts, _harmless(text[end:])])
+    """A model's answer for a bubble: its Markdown without HTML and without pictures, the answer behind it."""
+    return _with_answer(blocks_as_html(text), text)
 
 
 def answer_as_given(shown: str) -> str:
-    """The text that ``answer_as_shown`` was given."""
-    parts, end = [], 0
-    for code in _CODE.finditer(shown):
-        parts += [_restored(shown[end : code.start()]), code[0]]
-        end = code.end()
-    return "".join([*parts, _restored(shown[end:])])
+    """The text that ``answer_as_shown`` was given; nothing if it is none of its texts."""
+    found = _GIVEN.search(shown)
+    return base64.b64decode(found[1]).decode("utf-8", "surrogatepass") if found else ""
+
+
+class GrowingAnswer:
+    """An answer while it comes. What is shown extends what was shown wherever Markdown allows it, and a block
+    that is complete is not read again."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._settled: list[str] = []
+        self._settled_length = 0
+
+    def add(self, piece: str) -> str:
+        """The answer so far, for a bubble; it cannot be turned back yet."""
+        self._text += piece
+        new = settled_length(self._text[self._settled_length :])
+        if new:
+            self._settled += blocks_as_html(self._open()[:new])
+            self._settled_length += new
+        return "\n\n".join([*self._settled, *growing_as_html(self._open())])
+
+    def finished(self) -> str:
+        """The whole answer as ``answer_as_shown`` has it."""
+        return _with_answer([*self._settled, *blocks_as_html(self._open())], self._text)
+
+    def _open(self) -> str:
+        return self._text[self._settled_length :]
 
 
 def html_lines(text: str) -> str:
@@ -70,21 +77,7 @@ def html_lines(text: str) -> str:
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escaped)
 
 
-def _entity(character: str) -> str:
-    if character == " ":
-        return f"&#{_HARD_SPACE};"
-    return "&#xa0;" if character == "\u00a0" else f"&#{ord(character)};"
-
-
-def _typed_character(entity: re.Match[str]) -> str:
-    if entity[1] == _HARD_SPACE:
-        return " "
-    return "\u00a0" if entity[1] == "xa0" else chr(int(entity[1]))
-
-
-def _harmless(text: str) -> str:
-    return _RISKY.sub(lambda match: _ENTITIES[match[0]], text)
-
-
-def _restored(text: str) -> str:
-    return _BACK.sub(lambda match: _CHARACTERS[match[0]], text)
+def _with_answer(blocks: list[str], text: str) -> str:
+    """In letters and digits that no reader of Markdown, formulas or tags finds anything in."""
+    answer = base64.b64encode(text.encode("utf-8", "surrogatepass")).decode()
+    return "\n\n".join([*blocks, f"<!--answer:{answer}-->"])

@@ -72,9 +72,10 @@ def test_a_sentence_without_values_keeps_its_braces() -> None:
 
 
 def test_an_error_in_both_languages() -> None:
-    error = PictureError("{name} is empty", "Upload a PNG, JPEG, WebP, GIF or BMP file.", name="a.png")
+    hint = "Upload a picture file: {formats}."
+    error = PictureError("{name} is empty", hint, name="a.png", formats="PNG / JPEG")
     assert say_error(error, "en") == (error.message, error.hint)
-    assert say_error(error, "zh") == ("a.png 是空文件", "请上传 PNG、JPEG、WebP、GIF 或 BMP 文件。")
+    assert say_error(error, "zh") == ("a.png 是空文件", "请上传图片文件：PNG / JPEG。")
     assert say_error(EngineError("Unknown here: {x}", x=1), "zh") == ("Unknown here: 1", "")
 
 

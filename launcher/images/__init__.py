@@ -1,0 +1,103 @@
+"""Uploaded file -> safe RGB picture within limits; owns what counts as a picture. It does not tile or scale
+for a model.
+
+A file is judged by its content, never by its name, and by its pixels, never by what stands beside them: what
+a decoder is given holds no texts, no thumbnails and no time stamps (``png``, ``jpeg``, ``webp``). Nothing is
+decoded before the file's kind, its size in bytes and its width and height have passed. All functions may be
+called from several threads at once; one picture is decoded at a time, so that they take one picture's memory
+at most.
+"""
+
+from __future__ import annotations
+
+import struct
+import threading
+import warnings
+import zlib
+from pathlib import Path
+
+from PIL import Image
+
+from launcher.errors import PictureError
+from launcher.images.decoding import decoded
+from launcher.images.files import DEFAULT_LIMITS, PictureLimits, read_file, shown_name
+from launcher.images.formats import FORMATS, LISTED, Coded, coded
+from launcher.images.memory import check_memory
+
+__all__ = ["DEFAULT_LIMITS", "FORMATS", "PictureLimits", "check_upload", "load_picture"]
+
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    MemoryError,
+    RuntimeError,
+    struct.error,
+    zlib.error,
+    Warning,
+)
+"""What decoders raise on broken or hostile files."""
+
+_ONE_AT_A_TIME = threading.Lock()
+
+# Set once, not per call: warnings.catch_warnings is not safe in threads. Our own limit is the one that
+# refuses.
+warnings.filterwarnings("error", category=Image.DecompressionBombWarning)
+warnings.filterwarnings(
+    "ignore", message="Corrupt EXIF data|Possibly corrupt EXIF", category=UserWarning, module="PIL"
+)
+
+
+def check_upload(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> None:
+    """Refuses what is no picture, or too large, without decoding it; a picture cut short passes here.
+
+    Raises:
+        PictureError: not a regular file, not a picture, or outside the limits.
+    """
+    with _ONE_AT_A_TIME:
+        _opened(path, limits)
+
+
+def load_picture(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:
+    """Reads a picture as a browser shows it: first frame, turned upright, transparency over white, colours
+    in sRGB, mode RGB. One of more than ``memory.MAX_KEPT_PIXELS`` is made smaller while it is decoded.
+
+    Raises:
+        PictureError: as for ``check_upload``, or the file is cut short or damaged.
+    """
+    with _ONE_AT_A_TIME:
+        picture = _opened(path, limits)
+        try:
+            return decoded(picture)
+        except _BROKEN as error:
+            raise PictureError(
+                "{name} is cut short or damaged, and cannot be shown",
+                "Save the picture again, or try another one.",
+                name=shown_name(path),
+            ) from error
+
+
+def _opened(path: Path, limits: PictureLimits) -> Coded:
+    content = read_file(path, limits)
+    try:
+        picture = coded(content)
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError) as error:
+        raise PictureError(
+            "{name} has too many pixels to be opened safely",
+            "Make the picture smaller.",
+            name=shown_name(path),
+        ) from error
+    except _BROKEN as error:
+        raise PictureError(
+            "{name} is not a picture that can be read",
+            "Upload a picture file: {formats}.",
+            name=shown_name(path),
+            formats=LISTED,
+        ) from error
+    check_memory(picture, path, limits)
+    return picture
