@@ -31,12 +31,12 @@ $(VENV)/bin/python:
 
 # One stamp a set; a set takes the other's place.
 $(VENV)/.set-$(SET): requirements-$(SET).lock pyproject.toml | $(VENV)/bin/python
-	@$(PY) -m tools.set_up $(SET)
+	@$(PY) -m launcher.set_up.set_up $(SET)
 	@rm -f $(VENV)/.set-*
 	@touch $@
 
 $(VENV)/.set-dev: requirements-dev.lock $(VENV)/.set-$(SET)
-	@$(PY) -m tools.set_up dev
+	@$(PY) -m launcher.set_up.set_up dev
 	@touch $@
 
 setup: $(VENV)/.set-$(SET)      ## install what the page needs

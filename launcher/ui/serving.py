@@ -22,6 +22,7 @@ from starlette.routing import Mount
 
 from launcher.ui.app import Page
 from launcher.ui.closed_pages import ClosedPages
+from launcher.ui.copied_text import COPIED_TEXT
 from launcher.ui.headers import SafeHeaders
 from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
@@ -137,7 +138,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
         app_kwargs={
             "middleware": [
                 Middleware(SafeHeaders),
-                Middleware(HeadScripts, scripts=[CHINESE_LOCALES, page_script()]),
+                Middleware(HeadScripts, scripts=[CHINESE_LOCALES, COPIED_TEXT, page_script()]),
                 Middleware(ClosedPages, told=page.leave),
                 Middleware(Uploads),
                 Middleware(NamedErrors),

@@ -3,10 +3,10 @@
     python -m pytest tests/gpu/test_repetition_penalty.py -m gpu -s
 
 A plain loop on the CPU answers each question twice, greedily: once with the penalty on the answer's own
-tokens, once on the prompt's as well. Where the two differ, an engine's answer says which it counts. All count
-the answer's own, as the preset's key says; but TurboMind (LMDeploy 0.18) penalises inside its own kernel, over
-the whole sequence, and takes no other instruction: there the test holds what the key's description says of it.
-Answers that are neither are near ties that 16 bits decide otherwise; few may be.
+tokens, once on the prompt's as well. Where the two differ, an engine's answer says which it counts. All
+count the answer's own, as the preset's key says; but TurboMind (LMDeploy 0.18) penalises inside its own
+kernel, over the whole sequence, and takes no other instruction: there the test holds what the key's
+description says of it. Answers that are neither are near ties that 16 bits decide otherwise; few may be.
 """
 
 from __future__ import annotations

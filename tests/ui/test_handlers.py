@@ -13,15 +13,10 @@ from PIL import Image
 
 from launcher.engines.scripted import ALLOWED_BY
 from launcher.messages import GenerationOptions
-<<<<<<< HEAD
 from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked
 from launcher.ui.handlers import ChatHandlers, Turn
-from launcher.ui.texts import Language
-=======
-from launcher.ui.conversation import Settings, Typed, answered, asked
-from launcher.ui.handlers import ChatHandlers, PageUpdate
 from launcher.ui.shown_text import answer_as_given
->>>>>>> pictures
+from launcher.ui.texts import Language
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 from tests.ui.scripted_page import scripted
@@ -81,23 +76,12 @@ async def test_a_question_is_shown_and_its_answer_follows(manager: Manager, fold
 
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
-<<<<<<< HEAD
     first, *others = await conversations(handlers(manager, folder), Typed("/say 3000"))
     assert all(later[:-1] == first for later in others)
     texts = [said(update) for update in others]
-    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
-    assert texts[-1].split() == [f"{number}" for number in range(3000)]
-=======
-    updates, _ = await collected(handlers(manager, folder).ask("me", Typed("/say 3000"), [], SETTINGS, "en"))
-    texts = [
-        update.bubbles[-1]["content"][0]["text"]
-        for update in updates
-        if update.bubbles and len(update.bubbles) > 1
-    ]
     # All but the last, which closes the paragraph and has the answer behind.
     assert all(later.startswith(earlier.removesuffix("</p>")) for earlier, later in pairwise(texts))
     assert answer_as_given(texts[-1]).split() == [f"{number}" for number in range(3000)]
->>>>>>> pictures
 
 
 async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) -> None:
@@ -194,7 +178,6 @@ async def test_an_answer_is_ended_by_its_own_page(
     manager: Manager, folder: Path, how: str, script: str
 ) -> None:
     chat = handlers(manager, folder)
-<<<<<<< HEAD
     asking = asyncio.ensure_future(conversations(chat, Typed(script)))
     while ME not in chat._open:
         await asyncio.sleep(0)
@@ -209,11 +192,6 @@ async def test_an_answer_is_ended_by_its_own_page(
         chat.leave(ME.page)
     updates = await asking
     assert updates[0] == asked([], Typed(script))
-=======
-    bubbles = last_bubbles(await stopped(chat, chat.stop))
-    assert isinstance(bubbles, list)
-    assert answer_as_given(bubbles[1]["content"][0]["text"]).startswith("0 ")
->>>>>>> pictures
     assert not chat._open
     assert not chat._stopped.keys() & {ME.page}
 
@@ -230,14 +208,8 @@ async def test_a_page_that_asks_for_nothing_can_leave(manager: Manager, folder: 
 
 
 async def test_a_program_gets_the_text_so_far(manager: Manager, folder: Path) -> None:
-<<<<<<< HEAD
     texts = [text async for text in handlers(manager, folder).answer("program", Typed("/say 100"), SETTINGS)]
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
-=======
-    texts = [text async for text in handlers(manager, folder).answer(Typed("/say 100"), SETTINGS)]
-    # All but the last, which closes the paragraph and has the answer behind.
-    assert all(later.startswith(earlier.removesuffix("</p>")) for earlier, later in pairwise(texts))
->>>>>>> pictures
     assert texts[-1].split() == [f"{number}" for number in range(100)]
 
 

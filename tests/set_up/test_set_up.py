@@ -15,8 +15,8 @@ import pytest
 
 from launcher.devices import Gpu
 from launcher.gpu_support import MIN_DRIVER
-from tools import set_up
-from tools.uv_settings import uv_environment
+from launcher.set_up import set_up
+from launcher.set_up.uv_settings import uv_environment
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 UV = importlib.metadata.version("uv")
@@ -80,7 +80,7 @@ class Machine:
 
     def set_up(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.python, "-m", "tools.set_up", name, "--project", self.project],
+            [self.python, "-m", "launcher.set_up.set_up", name, "--project", self.project],
             cwd=ROOT, env=self.environment | {"UV_NO_BUILD_ISOLATION": "1"} | variables,
             capture_output=True, text=True, check=False, timeout=300,
         )  # fmt: skip

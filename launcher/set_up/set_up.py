@@ -1,8 +1,8 @@
 """Installs a locked set of packages into the virtual environment whose Python runs this.
 
-    python -m tools.set_up cpu     what the page needs where there is no NVIDIA GPU
-    python -m tools.set_up gpu     what it needs where there is one: LMDeploy and CUDA
-    python -m tools.set_up dev     what the tests need, on top of either
+    python -m launcher.set_up.set_up cpu     what the page needs where there is no NVIDIA GPU
+    python -m launcher.set_up.set_up gpu     what it needs where there is one: LMDeploy and CUDA
+    python -m launcher.set_up.set_up dev     what the tests need, on top of either
 
 ``make setup`` and ``make setup-dev`` call it. It begins with nothing installed, and so with the standard
 library alone. uv installs, in a fraction of pip's time and showing what comes; pip fetches uv.
@@ -27,9 +27,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tools.uv_settings import pip_settings, uv_environment
+from launcher.set_up.uv_settings import pip_settings, uv_environment
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 LMDEPLOY = "lmdeploy==0.18.0"
 """For the tests where there is no GPU: it can be imported without what it wants of CUDA."""

@@ -1,7 +1,7 @@
 """What the locked sets cost to download, as the package index tells before anything comes.
 
-    python -m tools.set_sizes              the table
-    python -m tools.set_sizes --check      exit code 1 where the set-up says something else
+    python -m launcher.set_up.set_sizes              the table
+    python -m launcher.set_up.set_sizes --check      exit code 1 where the set-up says something else
 
 It asks as a stranger does: with none of this machine's settings for pip and uv, for this machine's kind and
 Python.
@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-from tools.set_up import LMDEPLOY, ROOT, SIZES, WITH_CUDA_BUILD
+from launcher.set_up.set_up import LMDEPLOY, ROOT, SIZES, WITH_CUDA_BUILD
 
 CPU_TORCH_GB = 0.19
 """torch 2.13.0+cpu; PyTorch's own index is not asked, as it is not reached from everywhere."""
