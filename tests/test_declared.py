@@ -16,7 +16,7 @@ if sys.version_info >= (3, 11):
     import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = {"launcher", "tests", "tools"}
+OURS = {"launcher", "tests"}
 WITHOUT_A_GPU = {"torchvision", "triton"}
 """Imported only by code that runs with LMDeploy on a GPU, which brings them."""
 
@@ -56,7 +56,7 @@ def test_imports_are_found() -> None:
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="Python 3.10 reads no TOML")
 @pytest.mark.parametrize(
     ("folder", "extras"),
-    [("launcher", ("gpu",)), ("tools", ("gpu",)), ("tests", ("gpu", "contract", "dev"))],
+    [("launcher", ("gpu",)), ("tests", ("gpu", "contract", "dev"))],
 )
 def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
     brought_by = packages_distributions()
