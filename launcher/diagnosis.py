@@ -21,6 +21,7 @@ from launcher.readiness import Readiness, ReadyState
 
 PYTHON = ">=3.10,<3.15"
 PACKAGES = {
+    "fastapi": ">=0.115",
     "gradio": ">=6.31,<7",
     "httpx": ">=0.28,<1",
     "huggingface_hub": ">=1.0",
@@ -30,11 +31,11 @@ PACKAGES = {
     "packaging": ">=24",
     "pillow": ">=11",
     "pillow-heif": ">=1",
-    "platformdirs": ">=4",
     "prompt_toolkit": ">=3.0.50",
     "protobuf": "",
     "pydantic": ">=2.11",
     "pydantic-core": "",
+    "pygments": ">=2.19",
     "pyyaml": ">=6",
     "rich": ">=14",
     "safetensors": ">=0.6",
@@ -45,6 +46,7 @@ PACKAGES = {
     "torch": ">=2.6",
     "transformers": ">=5.10,<6",
     "typer": ">=0.29",
+    "uvicorn": ">=0.34",
 }
 """What pyproject.toml asks for, for a launcher that runs from a clone and has no metadata; a test compares
 them."""
