@@ -167,3 +167,10 @@ def test_the_command_asks_before_it_fetches(launch: Launch, host: str) -> None:
     assert "--allow-url" in refused.stderr
     assert not _Host.asked
     assert launch(*question, "--allow-url").stdout == "Red.\n"
+
+
+def test_a_file_that_is_missing_is_told_with_the_folder_it_was_looked_for_in(tmp_path: Path) -> None:
+    for name, folder in (("a.png", tmp_path), ("sub/a.png", tmp_path / "sub"), ("../a.png", tmp_path.parent)):
+        with pytest.raises(PictureError) as caught:
+            PictureFiles().find([name], tmp_path)
+        assert caught.value.message == f"There is no file a.png in {folder}"
