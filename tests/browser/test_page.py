@@ -187,7 +187,7 @@ def test_what_is_typed_or_answered_is_never_obeyed(page: Served, opened: Open) -
     expect(questions(browser)).to_contain_text(text)
     expect(browser.locator("[role=log] img:visible")).to_have_count(0)
     expect(browser.locator("[role=log] a[href^=javascript]")).to_have_count(0)
-    browser.locator("[role=log] a:visible").get_by_text("x", exact=True).first.click(timeout=1000)
+    expect(browser.locator("[role=log] a:visible").get_by_text("x", exact=True)).to_have_count(0)
     assert not dialogs
 
 

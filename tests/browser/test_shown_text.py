@@ -119,16 +119,18 @@ def bubbles_page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str
         ),
         *({"role": "user", "content": [{"type": "text", "text": typed_as_shown(text)}]} for text in texts),
     ]
-    with gr.Blocks() as blocks:
-        gr.Textbox()
-        gr.Chatbot(value, latex_delimiters=_FORMULAS, group_consecutive_messages=False, feedback_options=None)
 
-    async def launch() -> str:
-        return blocks.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)[1]
+    async def launched() -> tuple[gr.Blocks, str]:
+        """Inside a running loop, Gradio makes none of its own, which it would never close."""
+        with gr.Blocks() as blocks:
+            gr.Textbox()
+            gr.Chatbot(value, latex_delimiters=_FORMULAS, group_consecutive_messages=False)
+        return blocks, blocks.launch(server_port=free_port(), prevent_thread_lock=True, quiet=True)[1]
 
     with pytest.MonkeyPatch.context() as patch, ThreadPoolExecutor(1) as thread:
         patch.setenv("GRADIO_TEMP_DIR", os.fspath(tmp_path_factory.mktemp("gradio")))
-        yield thread.submit(lambda: asyncio.run(launch())).result(), texts
+        blocks, url = thread.submit(lambda: asyncio.run(launched())).result()
+        yield url, texts
         blocks.close(verbose=False)
 
 
@@ -138,8 +140,11 @@ def test_nothing_is_obeyed_and_code_and_typed_text_are_shown_as_they_are(
     url, texts = bubbles_page
     page = opened(url)
     expect(page.locator("[data-testid=user]")).to_have_count(len(texts))
-    page.wait_for_function("() => document.querySelectorAll('[data-testid=user] .md div').length > 300")
-    page.wait_for_timeout(500)
+    filled = sum(bool(blocks_as_html(text)) for text in texts) + len(texts)
+    page.wait_for_function(
+        "(filled) => document.querySelectorAll('.md:has(> *)').length >= filled",
+        arg=filled,
+    )
     seen = page.evaluate(IN_PAGE)
     assert len(seen) == 2 * len(texts)
     for text, bubble in zip(texts, seen, strict=False):

@@ -163,7 +163,8 @@ def test_a_picture_waits_before_the_prompt(opened: Open) -> None:
     terminal.wait_for_line("Red.")
     terminal.wait_for_line(">")
     terminal.enter(f"/image {BUILTIN_PICTURES / 'none.png'}")
-    terminal.wait_for_line("launcher: There is no file none.png")
+    said = "launcher: There is no file none.png in "
+    terminal.wait_for(lambda lines: any(line.startswith(said) for line in lines))
     terminal.enter("How many shapes are there?")
     terminal.wait_for_line("Two.")
 

@@ -178,3 +178,10 @@ def test_a_tilde_is_home_or_a_part_of_a_name(
         (tmp_path / file).write_bytes(PICTURE)
     (found,) = PictureFiles().find([name], tmp_path)
     assert found == tmp_path / name.removeprefix("./").removeprefix("~/")
+
+
+def test_a_file_that_is_missing_is_told_with_the_folder_it_was_looked_for_in(tmp_path: Path) -> None:
+    for name, folder in (("a.png", tmp_path), ("sub/a.png", tmp_path / "sub"), ("../a.png", tmp_path.parent)):
+        with pytest.raises(PictureError) as caught:
+            PictureFiles().find([name], tmp_path)
+        assert caught.value.message == f"There is no file a.png in {folder}"
