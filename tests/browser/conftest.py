@@ -35,7 +35,8 @@ expect.set_options(timeout=60_000)  # a bound on waiting, not a measure: the mac
 
 @pytest.fixture(scope="module")  # not longer: while Playwright runs, no test may run a loop of its own
 def chromium() -> Iterator[Browser]:
-    program = shutil.which("chromium")
+    # The shell alone where it is there: without a window's own pages, each page costs half.
+    program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
         if os.environ.get("CI") == "true":
             pytest.fail("CI must test the page in a browser: install Chromium")
