@@ -149,6 +149,8 @@ class World(RuleBasedStateMachine):
                     self.sent.pop(answer_id, None)
                     assert answer_id not in self.over
                     self.over[answer_id] = error
+        # Nobody wants it any more: whoever wants it next has two tries again.
+        self.on_last_try -= {name for name in self.on_last_try if self.state(name) is ModelState.ASLEEP}
 
     def has_to_wait(self, device: str) -> bool:
         """Whether a question waits for a model on the device to load."""
