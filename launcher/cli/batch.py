@@ -169,7 +169,8 @@ def _next(window: Queue[_Asked | BaseException | None]) -> _Asked | BaseExceptio
 def _read(number: int, line: bytes) -> _Line:
     try:
         given = json.loads(line.lstrip(_BLANK).decode(), parse_constant=_no_number)
-        return _Line.model_validate(given)
+        read = _Line.model_validate(given)
+        json.dumps(read.id, allow_nan=False)  # it comes back: 1e999 is a number to no other program either
     except ValidationError as error:
         fault = error.errors()[0]
         where = ".".join(map(str, fault["loc"]))
@@ -177,6 +178,7 @@ def _read(number: int, line: bytes) -> _Line:
         raise _unusable(number, reason) from error
     except (ValueError, RecursionError) as error:  # also what is not UTF-8
         raise _unusable(number, f"Invalid JSON: {error}") from error
+    return read
 
 
 def _no_number(name: str) -> None:

@@ -116,7 +116,7 @@ def test_no_model_that_can_answer(launch: Launch, tmp_path: Path, port: int, sta
     (finding,) = examined(launch, "--presets", str(file), "--port", str(port), code=3, PYTHONPATH=stand_ins)[
         "model absent"
     ]
-    assert finding["mend"].endswith("launcher pull absent")
+    assert finding["mend"].endswith(f"launcher pull absent --presets {file}")
 
 
 def test_what_went_wrong_last(
