@@ -114,6 +114,8 @@ class _Server(uvicorn.Server):
 
 def _app(page: Page, root_path: str) -> FastAPI:
     """Everything that Gradio decides by the environment or by where it runs is said here."""
+    # Gradio looks at where a request's files lie only in pages that it launched itself.
+    page.blocks.has_launched = True
     page.blocks.max_threads = _EVENTS_AT_ONCE
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)

@@ -18,7 +18,7 @@ from playwright.sync_api import expect
 from launcher.presets import read_presets
 from tests.browser.conftest import Open
 from tests.browser.person import answers, box, idle, questions, ready
-from tests.ui.scripted_page import free_port
+from tests.free_port import free_port
 
 pytestmark = pytest.mark.browser
 

@@ -21,7 +21,8 @@ from launcher.ui.answer_html import blocks_as_html
 from launcher.ui.shown_text import answer_as_shown, typed_as_shown
 from tests.browser.conftest import Open
 from tests.browser.test_page import answers, ask, ready
-from tests.ui.scripted_page import Served, free_port
+from tests.free_port import free_port
+from tests.ui.scripted_page import Served
 from tests.ui.test_shown_text import ALLOWED, ATTRIBUTES, Tags
 
 pytestmark = pytest.mark.browser

@@ -63,6 +63,11 @@ def said(bubbles: Bubbles) -> str:
     return str(bubbles[-1]["content"][-1]["text"])
 
 
+def given(updates: list[Bubbles]) -> str:
+    """The answer at the end, as the model gave it."""
+    return answer_as_given(said(updates[-1]))
+
+
 def note(bubbles: Bubbles) -> str:
     return str(bubbles[-1]["metadata"]["log"])
 
@@ -121,7 +126,7 @@ async def test_a_question_without_an_answer_is_the_last_bubble_and_says_why(
     assert updates[-1][:-1] == before
     assert updates[-1][-1]["role"] == "user"
     assert expected in note(updates[-1])
-    assert said((await conversations(chat, Typed("again"), before))[-1]) == "again "
+    assert given(await conversations(chat, Typed("again"), before)) == "again "
 
 
 async def test_what_nobody_foresaw_is_told(
@@ -149,7 +154,7 @@ async def test_closing_stops_the_engine(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
     async with aclosing(chat.ask(ME, Typed("/endless"), [], SETTINGS, "en")) as updates:
         await begun(updates)
-    assert said((await conversations(chat, Typed("free again")))[-1]) == "free again "
+    assert given(await conversations(chat, Typed("free again"))) == "free again "
     assert not manager._open
 
 
@@ -168,7 +173,7 @@ async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> No
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert said((await conversations(chat, Typed("free again")))[-1]) == "free again "
+    assert given(await conversations(chat, Typed("free again"))) == "free again "
     assert not manager._open
 
 
@@ -200,7 +205,8 @@ async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, f
     chat = handlers(manager, folder)
     chat.stop(ME)
     assert await conversations(chat, Typed("/stall")) == [asked([], Typed("/stall"))]
-    assert said((await conversations(chat, Typed("next"), turn=Turn(ME.page, ME.number + 1)))[-1]) == "next "
+    updates = await conversations(chat, Typed("next"), turn=Turn(ME.page, ME.number + 1))
+    assert given(updates) == "next "
 
 
 async def test_a_page_that_asks_for_nothing_can_leave(manager: Manager, folder: Path) -> None:
