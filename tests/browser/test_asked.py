@@ -166,6 +166,7 @@ def test_after_retry_undo_stop_and_clear(talker: Served, chat: Page) -> None:
 
 def test_a_seed_that_is_none_is_told_and_the_question_kept(chat: Page) -> None:
     number_box(chat, "Seed").fill(str(2**64))
+    number_box(chat, "Seed").press("Tab")
     ask(chat, "kept")
     expect(chat.locator(".trouble:visible")).to_contain_text("seed cannot be 18446744073709552000")
     expect(box(chat)).to_have_value("kept")
