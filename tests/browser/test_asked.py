@@ -9,28 +9,21 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.browser.conftest import Open, draw
 from tests.browser.test_page import answers, ask, box, questions, ready, upload
-from tests.ui.asked import read_request
-from tests.ui.scripted_page import Served, scripted, served
+from tests.ui.asked import OPTIONS, read_request, talking
+from tests.ui.scripted_page import Served
 
 pytestmark = pytest.mark.browser
 
 SYSTEM = "Be kind.\nAnd brief."
-OWN = {"max_new_tokens": 300, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1}
-OPTIONS = {**OWN, "seed": None}
 TOLD = ("system", SYSTEM)
 
 
 @pytest.fixture(scope="module")
 def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        with served([scripted("talker", folder, loading=SYSTEM, generation=OWN)], folder) as page:
-            yield page
+    with talking(tmp_path_factory.mktemp("page"), SYSTEM) as page:
+        yield page
 
 
 @pytest.fixture

@@ -4,8 +4,31 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pytest
+
+from launcher.engines.scripted import ALLOWED_BY
+from tests.ui.scripted_page import Served, scripted, served
+
+OWN = {"max_new_tokens": 300, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1}
+"""How the talker's preset draws its answers."""
+
+OPTIONS = {**OWN, "seed": None}
+"""What its engine is given where nobody changes that."""
+
+
+@contextmanager
+def talking(folder: Path, system: str) -> Iterator[Served]:
+    """A page with one model, the talker, whose preset has this system prompt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ALLOWED_BY, "1")
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        with served([scripted("talker", folder, loading=system, generation=OWN)], folder) as page:
+            yield page
 
 
 def asked(answer: str) -> dict[str, Any]:

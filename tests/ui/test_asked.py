@@ -14,13 +14,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.test_settings import ANY_JSON
-from tests.ui.asked import asked
-from tests.ui.scripted_page import Served, scripted, served
+from tests.ui.asked import OPTIONS, OWN, asked, talking
+from tests.ui.scripted_page import Served
 
-OWN = {"max_new_tokens": 300, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1}
-PRESET_OPTIONS = {**OWN, "seed": None}
 PRESET_SYSTEM = "Be kind."
 ASK = {"text": "/asked", "files": []}
 NOT_UPLOADED = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
@@ -28,12 +25,8 @@ NOT_UPLOADED = {"path": "/etc/passwd", "meta": {"_type": "gradio.FileData"}}
 
 @pytest.fixture(scope="module")
 def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    folder = tmp_path_factory.mktemp("page")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        with served([scripted("talker", folder, loading=PRESET_SYSTEM, generation=OWN)], folder) as page:
-            yield page
+    with talking(tmp_path_factory.mktemp("page"), PRESET_SYSTEM) as page:
+        yield page
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +63,7 @@ def refusal(page: Served, data: object, language: str = "en") -> str:
 def test_what_is_not_given_is_the_presets(client: Client, talker: Served) -> None:
     expected = {
         "messages": [("system", PRESET_SYSTEM), ("user", "/asked")],
-        "options": PRESET_OPTIONS,
+        "options": OPTIONS,
     }
     assert asked(client.predict(ASK, api_name="/chat_talker")) == expected
     assert given_to_engine(talker, [ASK, *[None] * 7]) == expected
