@@ -171,6 +171,8 @@ class _Watch:
 
 async def upload(http: httpx.AsyncClient, files: Sequence[Path]) -> list[Path]:
     """Where the page keeps pictures that were uploaded to it, in order."""
+    if not files:
+        return []
     parts = [("files", (path.name, path.read_bytes())) for path in files]
     answer = await http.post("/gradio_api/upload", files=parts)
     return [Path(path) for path in _checked(answer).json()]
