@@ -394,6 +394,22 @@ WORKERS = {
     "The launcher lost {model}'s process: {reason}": "与 {model} 的进程失去联系：{reason}",
     "Try again. This is a defect of the launcher; please report it.": "请重试。这是本程序的缺陷，请报告。",
     "There is no model named {name}.": "没有名为 {name} 的模型。",
+    "There is no tab named {name}.": "没有名为 {name} 的标签页。",
+    "These are offered: {names}.": "可用的有：{names}。",
+    "{name} was not uploaded to this page.": "{name} 不是上传到本页面的图片。",
+    "Add the picture to the question again.": "请把图片重新添加到问题中。",
+    "This question is being answered already.": "这个问题正在回答中。",
+    "Wait for its answer, or stop it.": "请等待回答，或先停止它。",
+    "The page sent something that cannot be read: {place} cannot be {value}.": (
+        "页面发来的内容无法读取：{place} 不能是 {value}。"
+    ),
+    "Load the page anew: it may be of another version than the server.": (
+        "请重新加载页面：它的版本可能与服务器不同。"
+    ),
+    "The connection to the server was lost.": "与服务器的连接中断了。",
+    "The question is still here; ask again once the launcher runs.": (
+        "问题还在这里；等 launcher 重新运行后再问。"
+    ),
     "These are offered: {names}. `launcher presets` says more of each.": (
         "可用的有：{names}。`launcher presets` 有更多说明。"
     ),

@@ -7,6 +7,7 @@ proxies.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator, Sequence
@@ -28,6 +29,7 @@ from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
 from launcher.ui.page_script import HeadScripts, page_script
 from launcher.ui.root_path import WithRootPath
+from launcher.ui.routes import page_routes
 from launcher.ui.theme import PAGE_CSS, page_theme
 from launcher.ui.uploads import MAX_UPLOAD_BYTES, Uploads
 
@@ -75,6 +77,7 @@ class _Server(uvicorn.Server):
     def __init__(self, page: Page, server_name: str, root_path: str) -> None:
         self._page, self._root_path = page, root_path
         self._app: FastAPI | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.answers: Future[None] = Future()
         super().__init__(
             uvicorn.Config(
@@ -93,7 +96,9 @@ class _Server(uvicorn.Server):
         return WithRootPath(self._app, self._root_path)
 
     def end_streams(self) -> None:
-        """Ends what would otherwise be cut: each open page's heartbeat, and events that wait in the queue."""
+        """Ends what would otherwise be cut: each open page's stream, and events that wait in the queue."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._page.pages.close)
         self._page.blocks.is_running = False
         self._page.blocks._queue.close()  # type: ignore[no-untyped-call]
         for route in self._app.routes if self._app else ():
@@ -109,6 +114,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.answers.set_result(None)
 
 
@@ -119,6 +125,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks.max_threads = _EVENTS_AT_ONCE
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(page_routes(page.chats, page.pages))
     gr.mount_gradio_app(
         app,
         page.blocks,
@@ -139,7 +146,6 @@ def _app(page: Page, root_path: str) -> FastAPI:
         css=PAGE_CSS,
         app_kwargs={
             "middleware": [
-                Middleware(SafeHeaders),
                 Middleware(HeadScripts, scripts=[CHINESE_LOCALES, COPIED_TEXT, page_script()]),
                 Middleware(ClosedPages, told=page.leave),
                 Middleware(Uploads),
@@ -147,4 +153,5 @@ def _app(page: Page, root_path: str) -> FastAPI:
             ]
         },
     )
+    app.add_middleware(SafeHeaders)
     return app
