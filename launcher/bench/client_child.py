@@ -7,8 +7,6 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from launcher.bench.child import serve_pipe
 from launcher.bench.routes import API, ApiRoute, BrowserRoute, Heard, Route, upload
 from launcher.bench.workload import Conversation
@@ -71,7 +69,7 @@ def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
 
 class _People:
     def __init__(self) -> None:
-        self._http: httpx.AsyncClient | None = None
+        self._url = ""
         self._route: Route | None = None
         self._asking: list[asyncio.Task[Heard]] = []
 
@@ -80,8 +78,7 @@ class _People:
             case Connect():
                 await self._connect(message)
             case Upload(files):
-                assert self._http is not None, "Connect comes first"
-                return await upload(self._http, files)
+                return await upload(self._url, files)
             case OpenPages(count):
                 assert self._route is not None, "Connect comes first"
                 await self._route.open_pages(count)
@@ -98,12 +95,10 @@ class _People:
 
     async def _connect(self, message: Connect) -> None:
         await self.close()
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=None)
-        self._http = httpx.AsyncClient(base_url=message.url, trust_env=False, timeout=None, limits=limits)
+        self._url, preset = message.url, message.preset
+        is_api = message.route == API
         self._route = (
-            ApiRoute(self._http, message.preset.api_name)
-            if message.route == API
-            else BrowserRoute(self._http, message.preset.name)
+            ApiRoute(message.url, preset.api_name) if is_api else BrowserRoute(message.url, preset.name)
         )
 
     async def _ask_all(self, message: AskAll) -> AllHeard:
@@ -121,5 +116,3 @@ class _People:
             task.cancel()
         if self._route is not None:
             self._route.close()
-        if self._http is not None:
-            await self._http.aclose()

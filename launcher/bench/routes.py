@@ -21,14 +21,16 @@ from typing import Any, Protocol
 import httpx
 
 from launcher.bench.figures import Timing
+from launcher.bench.lean_http import connect, no_answer
 from launcher.bench.workload import Conversation
-from launcher.errors import EngineError
 from launcher.messages import Message
 from launcher.settings import OPTION_NAMES
 
 API, BROWSER = "api", "browser"
 
 _LONGEST = "max_new_tokens"
+_EVENT, _DATA = b"event:", b"data:"
+_TOO_SOON = "the stream ended before the answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +61,27 @@ class Route(Protocol):
         ...
 
 
+class _Watch:
+    """Times one answer, from now on."""
+
+    def __init__(self) -> None:
+        self._begun_s = time.monotonic()
+        self._first_s = 0.0
+
+    def seen(self, is_text: bool) -> None:
+        if is_text and not self._first_s:
+            self._first_s = time.monotonic() - self._begun_s
+
+    def end(self, text: str) -> Heard:
+        end_s = time.monotonic() - self._begun_s
+        return Heard(Timing(self._first_s or end_s, end_s), text)
+
+
 class ApiRoute:
     """A tab's endpoint for programs; it takes one question, without a conversation."""
 
-    def __init__(self, http: httpx.AsyncClient, api_name: str) -> None:
-        self._http, self._path = http, f"/gradio_api/call/{api_name}"
+    def __init__(self, url: str, api_name: str) -> None:
+        self._url, self._path = url, f"/gradio_api/call/{api_name}"
 
     async def open_pages(self, count: int) -> None:
         """A program opens no page."""
@@ -79,27 +97,32 @@ class ApiRoute:
         options = [tokens if name == _LONGEST else None for name in OPTION_NAMES]
         data = [{"text": question.text, "files": files}, None, *options]
         watch = _Watch()
-        asked = await self._http.post(self._path, json={"data": data})
-        event_id = _checked(asked).json()["event_id"]
-        kind = ""
-        async with aclosing(_lines(self._http, "GET", f"{self._path}/{event_id}")) as lines:
-            async for line in lines:
-                if line.startswith("event: "):
-                    kind = line.removeprefix("event: ")
-                elif line.startswith("data: "):
-                    if kind == "error":
-                        raise _trouble(line.removeprefix("data: "))
-                    if kind == "complete":
-                        return watch.end(str(json.loads(line.removeprefix("data: "))[0]))
-                    watch.seen(len(line) > len('data: [""]'))
-        raise _trouble("the stream ended before the answer")
+        async with connect(self._url) as connection:
+            event_id = (await connection.fetch("POST", self._path, {"data": data}))["event_id"]
+            async with aclosing(connection.lines("GET", f"{self._path}/{event_id}")) as lines:
+                return await self._read(lines, watch)
+
+    @staticmethod
+    async def _read(lines: AsyncGenerator[bytes, None], watch: _Watch) -> Heard:
+        kind = b""
+        async for line in lines:
+            if line.startswith(_EVENT):
+                kind = line.removeprefix(_EVENT).strip()
+            elif line.startswith(_DATA):
+                data = line.removeprefix(_DATA).strip()
+                if kind == b"error":
+                    raise no_answer(data.decode())
+                if kind == b"complete":
+                    return watch.end(str(json.loads(data)[0]))
+                watch.seen(len(data) > len(b'[""]'))
+        raise no_answer(_TOO_SOON)
 
 
 class BrowserRoute:
     """What ``page.js`` sends; each person has the page open, and follows its status lines as a page does."""
 
-    def __init__(self, http: httpx.AsyncClient, tab: str) -> None:
-        self._http, self._tab = http, tab
+    def __init__(self, url: str, tab: str) -> None:
+        self._url, self._tab = url, tab
         self._pages: list[str] = []
         self._following: list[asyncio.Task[None]] = []
         self._turns = itertools.count(1)
@@ -125,10 +148,13 @@ class BrowserRoute:
             task.cancel()
 
     async def _follow(self, page: str, is_followed: asyncio.Event) -> None:
-        async with aclosing(_lines(self._http, "GET", f"/launcher/status?page={page}")) as lines:
+        async with (
+            connect(self._url) as connection,
+            aclosing(connection.lines("GET", f"/launcher/status?page={page}")) as lines,
+        ):
             async for _ in lines:
                 is_followed.set()
-        raise _trouble("an open page's status lines ended")
+        raise no_answer("an open page's status lines ended")
 
     async def ask(self, person: int, conversation: Conversation, tokens: int) -> Heard:
         """Asks with the whole conversation, and reads the lines that come."""
@@ -142,61 +168,35 @@ class BrowserRoute:
             "settings": {_LONGEST: tokens},
         }
         watch = _Watch()
-        async with aclosing(_lines(self._http, "POST", "/launcher/ask", body)) as lines:
+        async with (
+            connect(self._url) as connection,
+            aclosing(connection.lines("POST", "/launcher/ask", body)) as lines,
+        ):
             async for line in lines:
                 update = json.loads(line)
                 if "trouble" in update:
-                    raise _trouble(update["trouble"])
+                    raise no_answer(update["trouble"])
                 if "answer" in update:
                     return watch.end(update["answer"])
                 watch.seen(bool(update.get("add")))
-        raise _trouble("the stream ended before the answer")
+        raise no_answer(_TOO_SOON)
 
 
-class _Watch:
-    """Times one answer, from now on."""
+async def upload(url: str, files: Sequence[Path]) -> list[Path]:
+    """Where the page keeps pictures that were uploaded to it, in order.
 
-    def __init__(self) -> None:
-        self._begun_s = time.monotonic()
-        self._first_s = 0.0
-
-    def seen(self, is_text: bool) -> None:
-        if is_text and not self._first_s:
-            self._first_s = time.monotonic() - self._begun_s
-
-    def end(self, text: str) -> Heard:
-        end_s = time.monotonic() - self._begun_s
-        return Heard(Timing(self._first_s or end_s, end_s), text)
-
-
-async def upload(http: httpx.AsyncClient, files: Sequence[Path]) -> list[Path]:
-    """Where the page keeps pictures that were uploaded to it, in order."""
+    Raises:
+        EngineError: it refuses one.
+    """
     if not files:
         return []
     parts = [("files", (path.name, path.read_bytes())) for path in files]
-    answer = await http.post("/gradio_api/upload", files=parts)
-    return [Path(path) for path in _checked(answer).json()]
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as http:
+        answer = await http.post(f"{url}/gradio_api/upload", files=parts)
+    if answer.is_error:
+        raise no_answer(f"{answer.status_code} {answer.text}")
+    return [Path(path) for path in answer.json()]
 
 
 def _typed(message: Message) -> dict[str, Any]:
     return {"text": message.text, "pictures": [str(path) for path in message.pictures]}
-
-
-async def _lines(
-    http: httpx.AsyncClient, method: str, path: str, body: Any = None
-) -> AsyncGenerator[str, None]:
-    async with http.stream(method, path, json=body) as answer:
-        if answer.is_error:
-            await answer.aread()
-        async for line in _checked(answer).aiter_lines():
-            yield line
-
-
-def _checked(answer: httpx.Response) -> httpx.Response:
-    if answer.is_error:
-        raise _trouble(f"{answer.status_code} {answer.text[:300]}")
-    return answer
-
-
-def _trouble(said: str) -> EngineError:
-    return EngineError("The page gave no answer: {said}", hint="Measure again.", said=said)

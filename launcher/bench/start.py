@@ -15,8 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import httpx
+
+from launcher.bench.routes import ApiRoute
 from launcher.bench.throughput import Tell
 from launcher.bench.workload import Workload
+from launcher.commands_here import command
 from launcher.errors import EngineError
 from launcher.presets import Preset
 from launcher.workers.leftovers import MARK, Leftovers
@@ -71,16 +75,11 @@ def _start(preset: Preset, paths: Sequence[Path], work: Workload) -> tuple[float
 async def _first_visit(
     url: str, preset: Preset, work: Workload, passed_s: Callable[[], float]
 ) -> tuple[float, float]:
-    import httpx  # 0.1 s that no other measurement need wait for
-
-    from launcher.bench.routes import ApiRoute
-
-    async with httpx.AsyncClient(base_url=url, trust_env=False, timeout=None) as http:
-        (await http.get("/")).raise_for_status()
-        page_s = passed_s()
-        heard = await ApiRoute(http, preset.api_name).ask(
-            0, work.conversation(0, _ANSWER_TOKENS), _ANSWER_TOKENS
-        )
+    async with httpx.AsyncClient(trust_env=False, timeout=None) as http:
+        (await http.get(url)).raise_for_status()
+    page_s = passed_s()
+    question = work.conversation(0, _ANSWER_TOKENS)
+    heard = await ApiRoute(url, preset.api_name).ask(0, question, _ANSWER_TOKENS)
     return page_s, page_s + heard.timing.first_s
 
 
@@ -120,16 +119,17 @@ def _address(output: IO[str]) -> str:
             return found[1]
     raise EngineError(
         "launcher serve ended before its page was there. It said:\n{said}",
-        hint="Type the same by hand: launcher serve",
+        hint="Type the same by hand: {command}",
+        command=command("serve"),
         said="".join(said[-12:]).strip(),
     )
 
 
-def _median_s(command: Sequence[str], runs: int) -> float:
+def _median_s(words: Sequence[str], runs: int) -> float:
     """Once more than it counts: the first reads what lies on the disk."""
     seconds = []
     for _ in range(runs + 1):
         begun_s = time.monotonic()
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(words, stdout=subprocess.DEVNULL, check=True)
         seconds.append(time.monotonic() - begun_s)
     return statistics.median(seconds[1:])

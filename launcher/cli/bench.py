@@ -268,9 +268,9 @@ def bench_start(
 
 @bench.command("idle")
 def bench_idle(
-    pages: Annotated[int, typer.Option(min=0, max=5000, help="Pages that are open and do nothing.")] = 200,
+    pages: Annotated[int, typer.Option(min=0, max=500, help="Pages that are open and do nothing.")] = 200,
     waiting: Annotated[
-        int, typer.Option(min=0, max=500, help="People more who have asked a model that loads and loads.")
+        int, typer.Option(min=0, max=300, help="People more who have asked a model that loads and loads.")
     ] = 20,
     seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long it is measured.")] = 30.0,
     *,
