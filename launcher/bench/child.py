@@ -83,8 +83,13 @@ class Child:
 
 
 @contextmanager
-def child(module: str, name: str) -> Iterator[Child]:
+def child(module: str, name: str, grace_s: float = _LIMITS.close_s) -> Iterator[Child]:
     """A process that runs ``module``'s ``main``; afterwards it is gone, with all that it has spawned.
+
+    Args:
+        module: the module.
+        name: what the process is called.
+        grace_s: how long it may take to end by itself.
 
     Raises:
         OSError: no process can be started.
@@ -97,7 +102,7 @@ def child(module: str, name: str) -> Iterator[Child]:
             yield Child(name, process, log)
         finally:
             process.pipe.close()
-            process.end(_LIMITS.end_s)
+            process.end(grace_s)
     finally:
         leftovers.close()
 
@@ -122,15 +127,26 @@ def serve_pipe(part: Part, pipe_fd: int, launcher_pid: int) -> None:
 
 
 async def _serve(part: Part, pipe: Connection[Any, Any]) -> None:
+    """Nothing is said to the process while it has something to answer: what comes then is the pipe's end."""
+    heard = asyncio.create_task(asyncio.to_thread(pipe.recv))
     try:
         while True:
-            message = await asyncio.to_thread(pipe.recv)
-            try:
-                reply: Done | LauncherError = Done(await part.answer(message))
-            except LauncherError as error:
-                reply = sendable(error)
-            pipe.send(reply)
+            message = await heard
+            heard = asyncio.create_task(asyncio.to_thread(pipe.recv))
+            answering = asyncio.create_task(_reply(part, message))
+            await asyncio.wait([answering, heard], return_when=asyncio.FIRST_COMPLETED)
+            if heard.done():
+                answering.cancel()
+            else:
+                pipe.send(answering.result())
     except EOFError:  # all is measured, or the launcher is gone
         pass
     finally:
         await part.close()
+
+
+async def _reply(part: Part, message: Any) -> Done | LauncherError:
+    try:
+        return Done(await part.answer(message))
+    except LauncherError as error:
+        return sendable(error)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.bench.child import serve_pipe
+from launcher.bench.child import Child, child, serve_pipe
 from launcher.bench.routes import API, ApiRoute, BrowserRoute, Heard, Route, upload
 from launcher.bench.workload import Conversation
 from launcher.presets import Preset
@@ -60,6 +61,11 @@ class LeaveOpen:
 
 
 Message = Connect | Upload | AskAll | OpenPages | LeaveOpen
+
+
+def people_process(name: str = "people") -> AbstractContextManager[Child]:
+    """A process of people, to be told to ``Connect``."""
+    return child(__name__, name)
 
 
 def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:

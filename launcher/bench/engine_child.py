@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import aclosing
+from contextlib import AbstractContextManager, aclosing
 from dataclasses import dataclass
 
-from launcher.bench.child import serve_pipe
+from launcher.bench.child import Child, child, serve_pipe
 from launcher.bench.figures import Round, Timing
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineFacts, EngineSpec
@@ -27,6 +27,11 @@ class AskAll:
     """Ask all of this at one moment; answered with a ``Round``."""
 
     requests: tuple[ChatRequest, ...]
+
+
+def engine_process() -> AbstractContextManager[Child]:
+    """The engine's process, to be told to ``Load``."""
+    return child(__name__, "engine")
 
 
 def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from launcher.bench import client_child, page_child
-from launcher.bench.child import child
 from launcher.bench.routes import BROWSER
 from launcher.bench.scripted_models import scripted_models
 from launcher.bench.throughput import Tell
@@ -30,9 +29,9 @@ def measure_idle(pages: int, waiting: int, seconds: float, folder: Path, tell: T
     """
     models = scripted_models(folder, [f"tab-{number}" for number in range(_TABS)], loading="/stall")
     with ExitStack() as stack:
-        page = stack.enter_context(child("launcher.bench.page_child", "page"))
-        idlers = stack.enter_context(child("launcher.bench.client_child", "idlers"))
-        askers = stack.enter_context(child("launcher.bench.client_child", "askers"))
+        page = stack.enter_context(page_child.page_process())
+        idlers = stack.enter_context(client_child.people_process("idlers"))
+        askers = stack.enter_context(client_child.people_process("askers"))
         url = page.ask(page_child.Serve(tuple(models), folder))
         tell(f"{pages} pages open, {waiting} people wait, {seconds:g} s")
         for people in (idlers, askers):

@@ -4,22 +4,24 @@ the page took."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.bench.child import serve_pipe
+from launcher.bench.child import Child, child, serve_pipe
 from launcher.devices import read_devices
 from launcher.errors import EngineError, LauncherError
 from launcher.messages import Chunk
 from launcher.readiness import Readiness
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
+from launcher.workers.limits import Limits
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import page_manager
 from launcher.workers.states import ModelState, Seen
@@ -79,6 +81,11 @@ class UntilWaiting:
 Message = Serve | LoadModel | Sleeps | TakeTokens | CpuSeconds | UntilWaiting
 
 
+def page_process() -> AbstractContextManager[Child]:
+    """The page's process, to be told to ``Serve``. It may take as long to end as its models do."""
+    return child(__name__, "page", Limits().end_s)
+
+
 def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
     """Serves the pipe until it ends; does not return."""
     serve_pipe(_PageProcess(), pipe_fd, launcher_pid)
@@ -117,7 +124,7 @@ class _PageProcess:
         assert manager is not None, "Serve comes first"
         match message:
             case LoadModel(name):
-                manager.ensure_ready(name)
+                await asyncio.to_thread(manager.ensure_ready, name)
             case Sleeps(name):
                 return any(one.name == name and one.state is ModelState.ASLEEP for one in manager.statuses())
             case TakeTokens():

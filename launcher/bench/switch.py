@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.bench import client_child, page_child
-from launcher.bench.child import Child, child
+from launcher.bench.child import Child
 from launcher.bench.client_child import AllHeard
 from launcher.bench.throughput import Tell
 from launcher.bench.workload import Workload
@@ -47,8 +47,8 @@ def measure_switches(
     work = Workload(_ANSWER_TOKENS, rate)
     found: dict[str, list[float]] = {model.preset.name: [] for model in models}
     with ExitStack() as stack:
-        page = stack.enter_context(child("launcher.bench.page_child", "page"))
-        people = stack.enter_context(child("launcher.bench.client_child", "people"))
+        page = stack.enter_context(page_child.page_process())
+        people = stack.enter_context(client_child.people_process())
         served = page_child.Serve(tuple(models), uploads, limit_bytes, is_measured=rate is None)
         url = page.ask(served)
         for model in models:

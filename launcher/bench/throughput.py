@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher.bench import client_child, engine_child, page_child
-from launcher.bench.child import Child, child
+from launcher.bench.child import Child
 from launcher.bench.client_child import AllHeard
 from launcher.bench.figures import Measured, Round
 from launcher.bench.workload import Conversation, Workload
@@ -45,7 +45,7 @@ def measure_engine(model: Readiness, work: Workload, plan: Plan, tell: Tell) -> 
     Raises:
         LauncherError: the model cannot be loaded or asked.
     """
-    with child("launcher.bench.engine_child", "engine") as engine:
+    with engine_child.engine_process() as engine:
         tell(f"the bare engine: loading {model.preset.name}")
         engine.ask(engine_child.Load(spec_of(model)))
 
@@ -67,8 +67,8 @@ def measure_page(
     """
     found: dict[tuple[str, int], Measured] = {}
     with ExitStack() as stack:
-        page = stack.enter_context(child("launcher.bench.page_child", "page"))
-        people = stack.enter_context(child("launcher.bench.client_child", "people"))
+        page = stack.enter_context(page_child.page_process())
+        people = stack.enter_context(client_child.people_process())
         tell(f"the page: loading {model.preset.name}")
         url = page.ask(page_child.Serve((model,), uploads))
         page.ask(page_child.LoadModel(model.preset.name))
