@@ -47,13 +47,13 @@ class Answer:
         if self.finish(Chunk("", finish="cancelled")):
             self._on_cancel()
 
-    def push(self, chunk: Chunk) -> bool:
+    def push(self, text: str) -> bool:
         """For the manager: adds a piece that is not the last; False when too much waits for a reader who does
         not read."""
         with self._changed:
-            if self._end is None and chunk.text:
-                self._unread.append(chunk.text)
-                self._unread_characters += len(chunk.text)
+            if self._end is None and text:
+                self._unread.append(text)
+                self._unread_characters += len(text)
                 self._notify()
             return self._unread_characters <= UNREAD_CHARACTERS
 
