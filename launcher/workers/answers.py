@@ -40,6 +40,7 @@ class Answer:
         self._end: Chunk | LauncherError | None = None
         self._over = False
         self._wake_reader: Callable[[], None] | None = None
+        self._wake_rester: Callable[[], None] | None = None
 
     def cancel(self) -> None:
         """Ends the answer now, from any thread; does nothing when it has ended already. The engine stops
@@ -65,7 +66,20 @@ class Answer:
                 return False
             self._end = end
             self._notify()
+            if self._wake_rester is not None:
+                self._wake_rester()
             return True
+
+    async def rest(self, seconds: float) -> None:
+        """For its reader: lets text gather for so long, and no longer once the answer has ended or was
+        cancelled."""
+        with self._changed:
+            if self._end is not None:
+                return
+            over = asyncio.Event()
+            self._wake_rester = _waker(asyncio.get_running_loop(), over)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(over.wait(), seconds)
 
     def __iter__(self) -> Answer:
         return self
