@@ -32,9 +32,8 @@ from launcher.devices import Devices, read_devices
 from launcher.errors import PresetError
 from launcher.presets import read_presets
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
-from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
-from launcher.workers.runnable import runnable_models
+from launcher.workers.runnable import manager_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -97,21 +96,6 @@ def right_root_path(given: str) -> str:
             param_hint="--root-path",
         )
     return path
-
-
-def manager_of(
-    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
-) -> Manager:
-    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
-    later."""
-    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
-    return Manager(
-        runnable_models(models, free_bytes),
-        gpu_budget_bytes=free_bytes,
-        measure=seen_on,
-        standby=standby,
-        log_folder=log_folder,
-    )
 
 
 def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:

@@ -62,7 +62,7 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides when a model stops
     faulthandler.enable()
     os.set_inheritable(pipe_fd, False)
-    _die_with(launcher_pid)
+    die_with(launcher_pid)
     pipe: Connection[FromWorker, ToWorker] = Connection(pipe_fd)
     exit_code = 1
     try:
@@ -74,7 +74,7 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
     os._exit(exit_code)  # threads that an engine or its libraries left behind must not hold the exit up
 
 
-def _die_with(launcher_pid: int) -> None:
+def die_with(launcher_pid: int) -> None:
     """Has the kernel end this process with the launcher, even while foreign code holds the interpreter.
     Elsewhere EOF must do."""
     if sys.platform == "linux":
