@@ -25,11 +25,6 @@ def typed_as_shown(text: str) -> str:
     return f"{_TYPED}{_NOT_PLAIN.sub(lambda match: f'&#{ord(match[0])};', text)}{_TYPED_END}"
 
 
-def answer_as_shown(text: str) -> str:
-    """A model's answer for a bubble: its Markdown without HTML and without pictures, the answer behind it."""
-    return _with_answer(blocks_as_html(text), text)
-
-
 class GrowingAnswer:
     """An answer while it comes. What is shown extends what was shown wherever Markdown allows it, and a block
     that is complete is not read again."""
@@ -54,7 +49,7 @@ class GrowingAnswer:
         return "\n\n".join([*self._settled, *growing_as_html(self._open())])
 
     def finished(self) -> str:
-        """The whole answer as ``answer_as_shown`` has it."""
+        """The whole answer: its Markdown without HTML and without pictures, the answer behind it."""
         return _with_answer([*self._settled, *blocks_as_html(self._open())], self._text)
 
     def _open(self) -> str:

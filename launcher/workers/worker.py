@@ -25,6 +25,7 @@ from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_place
 from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk
+from launcher.workers.gathering import Gathering
 from launcher.workers.protocol import (
     Ask,
     Broken,
@@ -113,6 +114,7 @@ class Worker:
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
         self._answers: dict[int, asyncio.Task[None]] = {}
+        self._gathering = Gathering(self._send)
 
     async def run(self) -> None:
         """Does what it is told, in order, until Shutdown, a failed load or a broken engine."""
@@ -123,6 +125,7 @@ class Worker:
             while not isinstance(message := await self._inbox.get(), Shutdown):
                 await self._obey(message)
         except _Over as over:
+            self._gathering.flush()
             self._send(over.last_words)
             if isinstance(over.last_words, Broken):
                 return  # what is broken cannot be relied on to close
@@ -197,15 +200,18 @@ class Worker:
     async def _answer(self, answer_id: int, request: ChatRequest) -> None:
         async with contextlib.aclosing(self._loaded_engine().stream(request)) as chunks:
             async for chunk in chunks:
-                self._send(Said(answer_id, chunk))
                 if chunk.finish is not None:
+                    self._gathering.end(answer_id)
+                    self._send(Said(answer_id, chunk))
                     return
+                self._gathering.add(answer_id, chunk.text)
         raise EngineError(
             "The engine ended an answer without saying why.", hint="This is a defect; please report it."
         )
 
     def _finished(self, answer_id: int, task: asyncio.Task[None]) -> None:
         del self._answers[answer_id]
+        self._gathering.end(answer_id)
         if task.cancelled():
             self._send(Said(answer_id, Chunk("", finish="cancelled")))
         elif (error := task.exception()) is not None:

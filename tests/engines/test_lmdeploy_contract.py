@@ -82,10 +82,12 @@ PARAMETERS = {
         "do_preprocess",
     ],
     "lmdeploy.serve.core.async_engine:AsyncEngine.generate": ["request"],
+    "lmdeploy.tokenizer:Tokenizer.detokenize_incrementally": ["all_input_ids", "state"],
 }
 FIELDS = {
     "lmdeploy.serve.core.async_engine:GenOut": ["token_ids", "finish_reason", "generate_token_len"],
     "lmdeploy.serve.core.async_engine:PreprocessedRequest": ["input_token_len", "gen_config"],
+    "lmdeploy.tokenizer:DetokenizeState": ["ids_offset"],
 }
 
 

@@ -90,6 +90,33 @@ async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
     assert 0 < last.usage.first_token_s <= last.usage.total_s
 
 
+async def test_lmdeploy_makes_no_text_of_its_own(stand: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would cost as much as all the rest, for text that nobody reads."""
+    here = stand()
+    words = here.tokenizer.encode("狐狸 What colour is the star?", add_special_tokens=False)
+    here.script.tokens = [*words, end_token(here)]
+    here.script.at_once = 3
+    texts: list[object] = []
+    theirs = here.async_engine.tokenizer.model  # LMDeploy's tokenizer around transformers'
+    monkeypatch.setattr(type(theirs), "detokenize_incrementally", lambda *a, **k: texts.append(a))
+    monkeypatch.setattr(type(theirs), "decode", lambda *a, **k: texts.append(a))
+    chunks = await answer(here, user("Hello"))
+    assert "".join(chunk.text for chunk in chunks) == "狐狸 What colour is the star?"
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].finish, chunks[-1].usage.new_tokens) == ("stop", len(words))
+    assert texts == []
+
+
+async def test_many_answers_at_once_are_kept_apart(stand: Maker) -> None:
+    here = stand()
+    words = here.tokenizer.encode("What colour is the star?", add_special_tokens=False)
+    here.script.tokens = [*words, *words, *words, end_token(here)]
+    limits = [3 + number for number in range(5)]
+    said_by_all = await asyncio.gather(*(said(here, user("Hello"), max_new_tokens=limit) for limit in limits))
+    tokens = here.script.tokens
+    assert said_by_all == [here.tokenizer.decode(tokens[:limit]) for limit in limits]
+
+
 @pytest.mark.parametrize("system", ["", "你是一个助手。"])
 async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, system: str) -> None:
     here = stand()
