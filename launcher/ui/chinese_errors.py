@@ -451,10 +451,12 @@ MEASUREMENTS = {
         "launcher serve 在页面就绪之前结束了。它的输出：\n{said}"
     ),
     "Type the same by hand: {command}": "请手动输入同样的命令：{command}",
-    "{name} does not sleep while the others are asked: they all fit the GPU together": (
-        "向其他模型提问时 {name} 没有休眠：它们能同时放进 GPU"
+    "{name} does not sleep when its turn comes: it is {state}, its process {process}": (
+        "轮到 {name} 时它没有休眠：它的状态是 {state}，进程是 {process}"
     ),
-    "Give them less of it, in GiB: --gpu-gib 8": "请少给它们一些显存（GiB）：--gpu-gib 8",
+    "Where all fit the GPU together, give them less of it, in GiB: --gpu-gib 8": (
+        "如果它们能同时放进 GPU，请少给它们一些显存（GiB）：--gpu-gib 8"
+    ),
     "An answer did not come back as it was said: it ends with {end}": (
         "收到的回答与说出的不一致：它的结尾是 {end}"
     ),

@@ -114,7 +114,7 @@ def test_switch_says_when_models_do_not_sleep(launch: Launch, tmp_path: Path) ->
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     done = launch("bench", "switch", "a", "b", "--presets", str(tmp_path), "--route", "api")
     assert done.returncode == 7
-    assert "a does not sleep while the others are asked" in done.stderr
+    assert "a does not sleep when its turn comes: it is ready, its process engaged" in done.stderr
     assert "--gpu-gib 8" in done.stderr
 
 
@@ -173,6 +173,7 @@ def descendants(pid: int) -> set[int]:
         (("page", "--pictures", "3", "--turns", "2"), "--turns 3"),
         (("page", "--turns", "3", "--route", "api"), "leave --turns out"),
         (("switch", "tiny-chat", "tiny-chat"), "Name two models or more"),
+        (("switch", "--gpu-gib", "8"), "Name the models"),
         (("engine", "--preset", "tiny-cat"), "Did you mean tiny-chat?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
