@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -82,7 +82,7 @@ def serve(
         said = announcement(address, sockets)
         stack.enter_context(serving(page, sockets, server_name=SERVER_NAME, root_path=root_path))
         render.announce(said)
-        told_to_stop.wait()
+        told_to_stop.get()
 
 
 def right_root_path(given: str) -> str:
@@ -131,13 +131,14 @@ def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]
 
 
 @contextmanager
-def _until_told_to_stop() -> Iterator[Event]:
-    """An event that the signals which end the page set, from the first moment on; what the launcher was
-    started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
-    told = Event()
+def _until_told_to_stop() -> Iterator[SimpleQueue[int]]:
+    """A queue into which each signal that ends the page is put, from the first moment on; what the launcher
+    was started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
+    # Not an event: its lock may be held by the very thread that the signal interrupts.
+    told: SimpleQueue[int] = SimpleQueue()
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+    def tell(number: int, _frame: FrameType | None) -> None:
+        told.put(number)
 
     before = {
         number: signal.signal(number, tell)

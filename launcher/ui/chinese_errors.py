@@ -226,7 +226,7 @@ ENGINES = {
     "See who holds GPU memory with: nvidia-smi": "请用 nvidia-smi 查看谁占用了显存",
     "{model} is not loaded.": "{model} 没有加载。",
     "LMDeploy cannot be imported: {reason}": "无法导入 LMDeploy：{reason}",
-    "Install it with: pip install lmdeploy==0.18.0": "请安装：pip install lmdeploy==0.18.0",
+    "Install it with: {command}": "请安装：{command}",
     "{model} did not load within {limit_s:.0f} s.": "{model} 没有在 {limit_s:.0f} 秒内加载完。",
     "Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
         "日志 {log} 记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
@@ -410,8 +410,8 @@ WORKERS = {
     "The question is still here; ask again once the launcher runs.": (
         "问题还在这里；等 launcher 重新运行后再问。"
     ),
-    "These are offered: {names}. `launcher presets` says more of each.": (
-        "可用的有：{names}。`launcher presets` 有更多说明。"
+    "These are offered: {names}. `{command}` says more of each.": (
+        "可用的有：{names}。`{command}` 有更多说明。"
     ),
     "{model} was stopped before it was loaded.": "{model} 在加载完之前被停止了。",
     "Try again.": "请重试。",

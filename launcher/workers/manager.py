@@ -20,6 +20,7 @@ from threading import Condition, Lock, RLock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from launcher.commands_here import command
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
 from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
@@ -236,9 +237,10 @@ class Manager:
         if name not in self._names:
             raise RequestError(
                 "There is no model named {name}.",
-                hint="These are offered: {names}. `launcher presets` says more of each.",
+                hint="These are offered: {names}. `{command}` says more of each.",
                 name=name,
                 names=", ".join(self._names),
+                command=command("presets"),
             )
 
     def _cancelled(self, name: str, answer_id: int) -> None:
