@@ -9,12 +9,12 @@ import os
 import socket
 import threading
 import time
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.bench.child import Child, child, serve_pipe
+from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
 from launcher.errors import EngineError, LauncherError
 from launcher.messages import Chunk
@@ -24,7 +24,7 @@ from launcher.workers.gpu_memory import seen_on
 from launcher.workers.limits import Limits
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import page_manager
-from launcher.workers.states import ModelState, Seen
+from launcher.workers.states import ModelStatus
 
 UPLOADS_VARIABLE = "GRADIO_TEMP_DIR"
 _ARRIVAL_S = 60.0
@@ -55,8 +55,8 @@ class LoadModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Sleeps:
-    """Whether the model is not loaded, and nothing of it is under way."""
+class StatusOf:
+    """Answered with the model's ``ModelStatus``."""
 
     name: str
 
@@ -78,7 +78,7 @@ class UntilWaiting:
     count: int
 
 
-Message = Serve | LoadModel | Sleeps | TakeTokens | CpuSeconds | UntilWaiting
+Message = Serve | LoadModel | StatusOf | TakeTokens | CpuSeconds | UntilWaiting
 
 
 def page_process() -> AbstractContextManager[Child]:
@@ -115,7 +115,7 @@ class _PageProcess:
         self._stack = ExitStack()
         self._manager: _CountingManager | None = None
 
-    async def answer(self, message: Message) -> str | int | float | bool | None:
+    async def answer(self, message: Message) -> str | int | float | ModelStatus | None:
         if isinstance(message, Serve):
             return self._serve(message)
         if isinstance(message, CpuSeconds):
@@ -125,8 +125,8 @@ class _PageProcess:
         match message:
             case LoadModel(name):
                 await asyncio.to_thread(manager.ensure_ready, name)
-            case Sleeps(name):
-                return any(one.name == name and one.state is ModelState.ASLEEP for one in manager.statuses())
+            case StatusOf(name):
+                return next(one for one in manager.statuses() if one.name == name)
             case TakeTokens():
                 return manager.take_tokens()
             case UntilWaiting(count):
@@ -135,14 +135,7 @@ class _PageProcess:
 
     def _serve(self, wanted: Serve) -> str:
         os.environ[UPLOADS_VARIABLE] = str(wanted.uploads)
-        gpus = read_devices().gpus
-        free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(gpus)}
-        measure: Measure = seen_on if wanted.is_measured else lambda _device, _pids: None
-        if wanted.limit_bytes is not None:
-            free_bytes = {name: min(free, wanted.limit_bytes) for name, free in free_bytes.items()}
-            measure = _limited(measure, wanted.limit_bytes)
-        if not wanted.is_measured:
-            free_bytes = {"cuda:0": wanted.limit_bytes or 0}
+        free_bytes, measure = _device(wanted)
         manager = self._manager = page_manager(_CountingManager, wanted.models, free_bytes, measure)
         self._stack.callback(manager.close)
 
@@ -158,17 +151,15 @@ class _PageProcess:
         self._stack.close()
 
 
-def _limited(measure: Measure, limit_bytes: int) -> Measure:
-    """The same as on a card where no more is free."""
-
-    def measured(device: str, pids: Mapping[str, int]) -> Seen | None:
-        seen = measure(device, pids)
-        if seen is None or not device.startswith("cuda"):
-            return seen
-        left_bytes = max(0, limit_bytes - sum(seen.held_bytes.values()))
-        return Seen(min(seen.free_bytes, left_bytes), seen.held_bytes)
-
-    return measured
+def _device(wanted: Serve) -> tuple[dict[str, int], Measure]:
+    """What is free of each GPU for the models, and how it is measured later on."""
+    limit_bytes = wanted.limit_bytes
+    if not wanted.is_measured:
+        return {"cuda:0": limit_bytes or 0}, lambda _device, _pids: None
+    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(read_devices().gpus)}
+    if limit_bytes is None:
+        return free_bytes, seen_on
+    return {name: min(free, limit_bytes) for name, free in free_bytes.items()}, limited(seen_on, limit_bytes)
 
 
 async def _until_waiting(manager: Manager, count: int) -> None:

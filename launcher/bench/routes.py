@@ -119,7 +119,7 @@ class ApiRoute:
 
 
 class BrowserRoute:
-    """What the page's script sends; each person has the page open, and follows its status lines as a page does."""
+    """What the page's script sends; each person has the page open, and follows its status lines."""
 
     def __init__(self, url: str, tab: str) -> None:
         self._url, self._tab = url, tab

@@ -15,6 +15,7 @@ from launcher.bench.throughput import Tell
 from launcher.bench.workload import Workload
 from launcher.errors import RequestError
 from launcher.readiness import Readiness
+from launcher.workers.states import ModelStatus, ProcessState
 
 _ANSWER_TOKENS = 16
 
@@ -77,9 +78,12 @@ def _first_text_s(people: Child, url: str, route: str, model: Readiness, work: W
 
 
 def _check_sleeps(page: Child, name: str) -> None:
-    if not page.ask(page_child.Sleeps(name)):
+    status: ModelStatus = page.ask(page_child.StatusOf(name))
+    if status.process is not ProcessState.SLEEPING:
         raise RequestError(
-            "{name} does not sleep while the others are asked: they all fit the GPU together",
-            hint="Give them less of it, in GiB: --gpu-gib 8",
+            "{name} does not sleep when its turn comes: it is {state}, its process {process}",
+            hint="Where all fit the GPU together, give them less of it, in GiB: --gpu-gib 8",
             name=name,
+            state=status.state.value,
+            process=status.process.value,
         )

@@ -214,6 +214,8 @@ def bench_switch(
 
     if names and len(set(names)) < 2:
         raise typer.BadParameter("Name two models or more: they take turns.", param_hint="PRESET")
+    if gpu_gib is not None and not names:
+        raise typer.BadParameter("Name the models that share it.", param_hint="--gpu-gib")
     limit_bytes = None if gpu_gib is None else int(gpu_gib * _GIB)
     with run_folder() as folder:
         if names:

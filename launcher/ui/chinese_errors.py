@@ -439,6 +439,29 @@ WORKERS = {
     "This is a defect; please report it.": "这是缺陷，请报告。",
 }
 
+MEASUREMENTS = {
+    "The measurement's {name} stopped unexpectedly: its process ended with {exit}.": (
+        "测量中的 {name} 意外停止：进程以 {exit} 结束。"
+    ),
+    "Measure again. Its log {log} ends:\n{last_lines}": "请重新测量。日志 {log} 的末尾：\n{last_lines}",
+    "The page gave no answer: {said}": "页面没有给出回答：{said}",
+    "Measure again.": "请重新测量。",
+    "Of {count} questions {waiting} reached the page.": "{count} 个问题中有 {waiting} 个到达了页面。",
+    "launcher serve ended before its page was there. It said:\n{said}": (
+        "launcher serve 在页面就绪之前结束了。它的输出：\n{said}"
+    ),
+    "Type the same by hand: {command}": "请手动输入同样的命令：{command}",
+    "{name} does not sleep when its turn comes: it is {state}, its process {process}": (
+        "轮到 {name} 时它没有休眠：它的状态是 {state}，进程是 {process}"
+    ),
+    "Where all fit the GPU together, give them less of it, in GiB: --gpu-gib 8": (
+        "如果它们能同时放进 GPU，请少给它们一些显存（GiB）：--gpu-gib 8"
+    ),
+    "An answer did not come back as it was said: it ends with {end}": (
+        "收到的回答与说出的不一致：它的结尾是 {end}"
+    ),
+}
+
 ERRORS = {
     **PICTURES,
     **FOLDERS,
@@ -449,4 +472,5 @@ ERRORS = {
     **ENGINES,
     **MODELS,
     **WORKERS,
+    **MEASUREMENTS,
 }
