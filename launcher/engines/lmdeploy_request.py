@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lmdeploy.serve.core.exceptions import ErrorCode
@@ -16,6 +17,7 @@ from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
 from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
+from launcher.engines.lmdeploy_pictures import TiledPicture, TiledPictures
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
 from launcher.engines.text_stream import TextStream
 from launcher.errors import RequestError
@@ -82,6 +84,8 @@ class RequestMaker:
         pipe.async_engine._request_error_from_status = StatusError
         pipe.async_engine.tokenizer.detokenize_incrementally = _without_text
         self._hand_over: HandOver | None = None
+        encoder = pipe.async_engine.prompt_processor.vl_encoder
+        self._pictures = None if encoder is None else TiledPictures(encoder.model, plan.max_tiles)
 
     def __call__(self, request: ChatRequest) -> Request:
         """A request of this pipeline, asked for by the loop that will read it; it begins when its pieces are
@@ -90,6 +94,11 @@ class RequestMaker:
         if self._hand_over is None or self._hand_over.loop is not loop:
             self._hand_over = HandOver(loop)
         return Request(self, request, self._hand_over)
+
+    def open_picture(self, path: Path) -> TiledPicture:
+        """A picture as this pipeline takes it; text models' prompts have none. Raises PictureError."""
+        assert self._pictures is not None
+        return self._pictures.open(path)
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
         """Tokens of the whole prompt, as LMDeploy counts them."""
@@ -214,7 +223,9 @@ class Request:
 
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
-        messages = await asyncio.to_thread(messages_for, self._request.messages, maker.template, maker.plan)
+        messages = await asyncio.to_thread(
+            messages_for, self._request.messages, maker.template, maker.open_picture
+        )
         picture_tokens = maker.picture_tokens(messages)
         session = maker.pipe.session()
         try:
