@@ -371,6 +371,9 @@ WORKERS = {
     "The answer grew beyond what is kept for a reader who does not read it.": (
         "回答无人读取，超出了保留的上限。"
     ),
+    "{model}'s process said something that cannot be read, so it was ended: {reason}": (
+        "{model} 的进程发来了无法读懂的消息，已被结束：{reason}"
+    ),
     "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
     "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (
         "请再问一次，它会重新启动。日志 {log} 的末尾：\n{last_lines}"

@@ -27,7 +27,7 @@ def a_plan(size_bytes: int) -> MemoryPlan:
     return MemoryPlan(
         engine="turbomind",
         dtype="float16",
-        parts=(MemoryPart("weights", size_bytes),),
+        parts=(MemoryPart("language_model", size_bytes),),
         budget_bytes=size_bytes,
         cache_ratio=0.1,
         cache_tokens=1024,
