@@ -231,6 +231,9 @@ ENGINES = {
     "Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
         "日志 {log} 记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
     ),
+    "The conversation has {characters:,} characters; this model's session of {session:,} tokens holds {limit:,} at the very most.": (
+        "对话共有 {characters:,} 个字符；该模型的会话为 {session:,} 个 token，最多容纳 {limit:,} 个字符。"
+    ),
     "The conversation takes {total} tokens; this model's session holds {session}, the answer included.": (
         "对话需要 {total} 个 token；这个模型的会话连同回答只能容纳 {session} 个。"
     ),

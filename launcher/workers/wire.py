@@ -20,8 +20,9 @@ from launcher.workers.protocol import FromWorker, ToWorker
 
 Read = TypeVar("Read")
 
-FROM_WORKER_BYTES = 4 << 20
-"""The longest message that is taken from a model's process: far above a piece of an answer or an error."""
+FROM_WORKER_BYTES = 17 << 20
+"""The longest message that is taken from a model's process: a piece of an answer as long as the launcher
+keeps one for its reader (``answers.UNREAD_CHARACTERS``, each of up to 4 bytes)."""
 
 TO_WORKER_BYTES = 256 << 20
 """The longest that a model's process takes from the launcher, whose questions are bounded before."""

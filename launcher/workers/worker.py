@@ -24,6 +24,7 @@ from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_place
 from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk
+from launcher.request_checks import check_length
 from launcher.workers.message_pipe import MessagePipe
 from launcher.workers.protocol import (
     Ask,
@@ -111,6 +112,7 @@ class Worker:
         self._inbox: asyncio.Queue[ToWorker | Broken] = asyncio.Queue()
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
+        self._session_tokens = 0
         self._answers: dict[int, asyncio.Task[None]] = {}
 
     async def run(self) -> None:
@@ -161,6 +163,7 @@ class Worker:
                 self._send(StandingBy())
             case Load():
                 facts = await self._or_fail(self._loaded_engine().load(self._progressed))
+                self._session_tokens = facts.session_tokens
                 self._send(Ready(facts))
             case Sleep():
                 await self._loaded_engine().sleep()
@@ -196,6 +199,7 @@ class Worker:
         task.add_done_callback(lambda done: self._finished(ask.answer_id, done))
 
     async def _answer(self, answer_id: int, request: ChatRequest) -> None:
+        check_length(request, self._session_tokens)  # the launcher may not have known yet
         async with contextlib.aclosing(self._loaded_engine().stream(request)) as chunks:
             async for chunk in chunks:
                 self._send(Said(answer_id, chunk))

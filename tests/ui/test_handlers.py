@@ -21,7 +21,7 @@ from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 from tests.ui.scripted_page import scripted
 
-SETTINGS = Settings("", GenerationOptions(max_new_tokens=1 << 20))
+SETTINGS = Settings("", GenerationOptions(max_new_tokens=32768))
 ME = Turn("me", 7)
 
 

@@ -41,7 +41,7 @@ def a_plan(size_bytes: int) -> MemoryPlan:
     )
 
 
-def question(text: str, max_new_tokens: int = 1 << 20) -> ChatRequest:
+def question(text: str, max_new_tokens: int = 32768) -> ChatRequest:
     return ChatRequest((Message("user", text),), GenerationOptions(max_new_tokens=max_new_tokens))
 
 
