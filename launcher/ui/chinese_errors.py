@@ -231,6 +231,9 @@ ENGINES = {
     "Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
         "日志 {log} 记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
     ),
+    "The conversation has {characters:,} characters; this model's session of {session:,} tokens holds {limit:,} at the very most.": (
+        "对话共有 {characters:,} 个字符；该模型的会话为 {session:,} 个 token，最多容纳 {limit:,} 个字符。"
+    ),
     "The conversation takes {total} tokens; this model's session holds {session}, the answer included.": (
         "对话需要 {total} 个 token；这个模型的会话连同回答只能容纳 {session} 个。"
     ),
@@ -370,6 +373,9 @@ MODELS = {
 WORKERS = {
     "The answer grew beyond what is kept for a reader who does not read it.": (
         "回答无人读取，超出了保留的上限。"
+    ),
+    "{model}'s process said something that cannot be read, so it was ended: {reason}": (
+        "{model} 的进程发来了无法读懂的消息，已被结束：{reason}"
     ),
     "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
     "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (

@@ -1,7 +1,7 @@
 """How fluently a browser shows an answer: ``python -m tests.browser.fluency``.
 
-A scripted model says 512 words at 500 a second, each its number, into an empty conversation and into one of 40
-turns. Chromium tells of its long tasks, and each frame how far what is on the screen lags behind what the
+A scripted model says 512 words at 500 a second, each its number, into an empty conversation and into one of
+40 turns. Chromium tells of its long tasks, and each frame how far what is on the screen lags behind what the
 model has said by then (the model's clock is the first word's, so the way of that word is not in it).
 """
 
