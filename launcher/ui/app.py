@@ -26,6 +26,11 @@ _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 _QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event: the manager schedules, not Gradio's queue."""
 
+OPEN = (
+    "Anyone who can reach this address can use this page: no password is asked for. "
+    "What you ask is sent unencrypted."
+)
+
 _SOON_MS, _LATER_MS = 50, 2000
 """Before a page follows its models anew: after an end, after a failure."""
 
@@ -45,10 +50,14 @@ class Page:
 
 
 def build_page(
-    models: Sequence[Readiness], manager: Manager, preset_errors: Sequence[PresetError] = ()
+    models: Sequence[Readiness],
+    manager: Manager,
+    preset_errors: Sequence[PresetError] = (),
+    *,
+    is_open: bool = False,
 ) -> Page:
-    """The page with its tabs in the given order; nothing is served yet:
-    ``launcher.ui.serving`` does that."""
+    """The page with its tabs in the given order; nothing is served yet: ``launcher.ui.serving`` does that. It
+    says so where it is open to anyone."""
     texts = gr.I18n(**_translations(models, preset_errors))
     tabs: list[ChatTab] = []
     with gr.Blocks(
@@ -58,6 +67,8 @@ def build_page(
         fill_width=True,
     ) as blocks:
         gr.HTML(texts("head"), padding=False)
+        if is_open:
+            gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
         opened = _Opened()
@@ -174,6 +185,7 @@ def _own_texts(
     intro = say("Small vision-language models on this machine. Pictures and questions stay here.", language)
     texts = {
         "head": f'<div class="head"><h1>launcher</h1><p>{html.escape(intro)}</p></div>',
+        "open": f'<div class="note open" role="alert">{html.escape(say(OPEN, language))}</div>',
         "preset_errors": _errors_note(preset_errors, language),
     }
     for number, model in enumerate(models):
