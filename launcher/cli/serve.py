@@ -96,10 +96,12 @@ def serve(
         os.environ["GRADIO_TEMP_DIR"] = str(stack.enter_context(run_folder()))
         _preload(manager, models, preload or [])
 
-        from launcher.ui.app import build_page  # takes seconds, while the first model loads
+        from launcher.ui.app import OPEN, build_page  # takes seconds, while the first model loads
         from launcher.ui.serving import serving
 
         page = build_page(models, manager, errors, is_open=door.is_open(sockets))
+        if door.is_open(sockets):
+            typer.echo(OPEN, err=True)
         said = announcement(address, sockets)
         stack.enter_context(serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door))
         render.announce(said)

@@ -35,16 +35,15 @@ class UploadedFiles:
 
     def __contains__(self, path: object) -> bool:
         name = str(path)
-        if "\0" in name:
-            return False
-        parent = Path(name).parent
-        return (
-            parent.parent in (self._folder, self._given)
-            and _OWN_FOLDER.fullmatch(parent.name) is not None
-            and ".." not in Path(name).parts
-            and Path(name).is_file()
-            and not Path(name).is_symlink()
+        file = Path(name)
+        is_where_gradio_puts_it = (
+            str(file) == name
+            and ".." not in file.parts
+            and file.parent.parent in (self._folder, self._given)
+            and _OWN_FOLDER.fullmatch(file.parent.name) is not None
+            and "\0" not in name
         )
+        return is_where_gradio_puts_it and file.is_file() and not file.is_symlink()
 
 
 class FileData:

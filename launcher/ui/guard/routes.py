@@ -48,10 +48,7 @@ OPEN = {
 """Method and path -> what it is for."""
 
 CLOSED = {
-    "/docs": "FastAPI's pages of its own",
-    "/docs/oauth2-redirect": "the same",
-    "/redoc": "the same",
-    "/openapi.json": "the same",
+    "/openapi.json": "FastAPI's description of the routes",
     "/gradio_api/openapi.json": "a second description of the endpoints",
     "/gradio_api/user": "Gradio's own login, which is not used",
     "/gradio_api/user/": "the same",

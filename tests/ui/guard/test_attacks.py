@@ -125,7 +125,7 @@ def own_upload(http: httpx.Client) -> Path:
 
 def test_a_field_without_a_file_is_not_held_in_memory(page: Served, http: httpx.Client) -> None:
     before = stored(page)
-    field = '--b\r\nContent-Disposition: form-data; name="files"\r\n\r\n'.encode()
+    field = b'--b\r\nContent-Disposition: form-data; name="files"\r\n\r\n'
     answer = http.post(
         "/gradio_api/upload",
         content=field + b"x" * 5_000_000 + b"\r\n--b--\r\n",
