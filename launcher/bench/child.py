@@ -1,6 +1,8 @@
 """A process of a measurement, spawned as workers are and asked over its pipe, one thing at a time.
 
-What it prints goes to a log of its own. It ends with the launcher, however that ends.
+Both sides pickle any value of theirs: unlike a worker, the process holds nothing that others have sent, and
+is there for the command that a person has typed. What it prints goes to a log of its own. It ends with the
+launcher, however that ends.
 """
 
 from __future__ import annotations
@@ -8,22 +10,26 @@ from __future__ import annotations
 import asyncio
 import faulthandler
 import os
+import pickle
 import signal
 import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from multiprocessing.connection import Connection
 from typing import Any, Protocol
 
 from launcher.errors import LauncherError, WorkerDied
+from launcher.workers.crossing_errors import came_over, to_cross
 from launcher.workers.failures import exit_in_words
 from launcher.workers.leftovers import Leftovers
 from launcher.workers.limits import Limits
 from launcher.workers.logs import BoundedLog, default_log_folder, log_path
+from launcher.workers.message_pipe import MessagePipe
 from launcher.workers.process import ChildProcess
-from launcher.workers.protocol import sendable
+
+MESSAGE_BYTES = 1 << 30
+"""A conversation for each of many people may be long."""
 
 _LIMITS = Limits()
 
@@ -61,8 +67,8 @@ class Child:
             WorkerDied: it has ended.
         """
         try:
-            self._process.pipe.send(message)
-            reply = self._process.pipe.recv()
+            self._process.pipe.send(pickle.dumps(message))
+            reply = _received(self._process.pipe)
         except (EOFError, OSError) as error:
             raise self._died() from error
         if isinstance(reply, LauncherError):
@@ -113,11 +119,10 @@ def serve_pipe(part: Part, pipe_fd: int, launcher_pid: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher ends it
     faulthandler.enable()
-    os.set_inheritable(pipe_fd, False)
     die_with(launcher_pid)
     exit_code = 1
     try:
-        asyncio.run(_serve(part, Connection(pipe_fd)))
+        asyncio.run(_serve(part, MessagePipe.inherited(pipe_fd, MESSAGE_BYTES)))
         exit_code = 0
     except BaseException:  # noqa: BLE001 - the end of the process
         traceback.print_exc()
@@ -126,19 +131,19 @@ def serve_pipe(part: Part, pipe_fd: int, launcher_pid: int) -> None:
     os._exit(exit_code)  # threads that an engine or its libraries left behind must not hold the exit up
 
 
-async def _serve(part: Part, pipe: Connection[Any, Any]) -> None:
+async def _serve(part: Part, pipe: MessagePipe) -> None:
     """Nothing is said to the process while it has something to answer: what comes then is the pipe's end."""
-    heard = asyncio.create_task(asyncio.to_thread(pipe.recv))
+    heard = asyncio.create_task(asyncio.to_thread(_received, pipe))
     try:
         while True:
             message = await heard
-            heard = asyncio.create_task(asyncio.to_thread(pipe.recv))
+            heard = asyncio.create_task(asyncio.to_thread(_received, pipe))
             answering = asyncio.create_task(_reply(part, message))
             await asyncio.wait([answering, heard], return_when=asyncio.FIRST_COMPLETED)
             if heard.done():
                 answering.cancel()
             else:
-                pipe.send(answering.result())
+                pipe.send(pickle.dumps(answering.result()))
     except EOFError:  # all is measured, or the launcher is gone
         pass
     finally:
@@ -149,4 +154,11 @@ async def _reply(part: Part, message: Any) -> Done | LauncherError:
     try:
         return Done(await part.answer(message))
     except LauncherError as error:
-        return sendable(error)
+        return came_over(to_cross(error))
+
+
+def _received(pipe: MessagePipe) -> Any:
+    """Raises EOFError or OSError where the other side is gone."""
+    while (message := pipe.receive()) is None:
+        pass
+    return pickle.loads(message)

@@ -24,6 +24,11 @@ from launcher.workers.manager import Manager
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
 
+OPEN = (
+    "Anyone who can reach this address can use this page: no password is asked for. "
+    "What you ask is sent unencrypted."
+)
+
 
 @dataclass(frozen=True)
 class Page:
@@ -41,10 +46,14 @@ class Page:
 
 
 def build_page(
-    models: Sequence[Readiness], manager: Manager, preset_errors: Sequence[PresetError] = ()
+    models: Sequence[Readiness],
+    manager: Manager,
+    preset_errors: Sequence[PresetError] = (),
+    *,
+    is_open: bool = False,
 ) -> Page:
-    """The page with its tabs in the given order; nothing is served yet:
-    ``launcher.ui.serving`` does that."""
+    """The page with its tabs in the given order; nothing is served yet: ``launcher.ui.serving`` does that. It
+    says so where it is open to anyone."""
     texts = gr.I18n(**_translations(models, preset_errors))
     tabs: list[ChatTab] = []
     with gr.Blocks(
@@ -54,6 +63,8 @@ def build_page(
         fill_width=True,
     ) as blocks:
         gr.HTML(texts("head"), padding=False)
+        if is_open:
+            gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
         with gr.Tabs():
@@ -105,6 +116,7 @@ def _own_texts(
     intro = say("Small vision-language models on this machine. Pictures and questions stay here.", language)
     texts = {
         "head": f'<div class="head"><h1>launcher</h1><p>{html.escape(intro)}</p></div>',
+        "open": f'<div class="note open" role="alert">{html.escape(say(OPEN, language))}</div>',
         "preset_errors": _errors_note(preset_errors, language),
     }
     for number, model in enumerate(models):

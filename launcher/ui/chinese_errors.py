@@ -226,10 +226,13 @@ ENGINES = {
     "See who holds GPU memory with: nvidia-smi": "请用 nvidia-smi 查看谁占用了显存",
     "{model} is not loaded.": "{model} 没有加载。",
     "LMDeploy cannot be imported: {reason}": "无法导入 LMDeploy：{reason}",
-    "Install it with: pip install lmdeploy==0.18.0": "请安装：pip install lmdeploy==0.18.0",
+    "Install it with: {command}": "请安装：{command}",
     "{model} did not load within {limit_s:.0f} s.": "{model} 没有在 {limit_s:.0f} 秒内加载完。",
     "Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
         "日志 {log} 记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
+    ),
+    "The conversation has {characters:,} characters; this model's session of {session:,} tokens holds {limit:,} at the very most.": (
+        "对话共有 {characters:,} 个字符；该模型的会话为 {session:,} 个 token，最多容纳 {limit:,} 个字符。"
     ),
     "The conversation takes {total} tokens; this model's session holds {session}, the answer included.": (
         "对话需要 {total} 个 token；这个模型的会话连同回答只能容纳 {session} 个。"
@@ -371,6 +374,9 @@ WORKERS = {
     "The answer grew beyond what is kept for a reader who does not read it.": (
         "回答无人读取，超出了保留的上限。"
     ),
+    "{model}'s process said something that cannot be read, so it was ended: {reason}": (
+        "{model} 的进程发来了无法读懂的消息，已被结束：{reason}"
+    ),
     "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
     "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (
         "请再问一次，它会重新启动。日志 {log} 的末尾：\n{last_lines}"
@@ -410,8 +416,8 @@ WORKERS = {
     "The question is still here; ask again once the launcher runs.": (
         "问题还在这里；等 launcher 重新运行后再问。"
     ),
-    "These are offered: {names}. `launcher presets` says more of each.": (
-        "可用的有：{names}。`launcher presets` 有更多说明。"
+    "These are offered: {names}. `{command}` says more of each.": (
+        "可用的有：{names}。`{command}` 有更多说明。"
     ),
     "{model} was stopped before it was loaded.": "{model} 在加载完之前被停止了。",
     "Try again.": "请重试。",

@@ -12,13 +12,14 @@ import os
 import signal
 import subprocess
 import sys
-from multiprocessing import Pipe
 from threading import Thread
 
 from launcher.engines.base import LOG_VARIABLE
 from launcher.workers.leftovers import MARK, Leftovers
 from launcher.workers.limits import Limits
 from launcher.workers.logs import BoundedLog
+from launcher.workers.message_pipe import message_pipe
+from launcher.workers.wire import FROM_WORKER_BYTES
 
 # Not ``-m``: that would put the working directory first on the path, and would make engines which spawn
 # processes import the worker once more as their main module.
@@ -43,7 +44,7 @@ class ChildProcess:
     ) -> None:
         self._limits = limits
         self._leftovers, self._mark = leftovers, leftovers.new_mark()
-        self.pipe, child_end = Pipe()
+        self.pipe, child_end = message_pipe(FROM_WORKER_BYTES)
         try:
             boot = _BOOT.format(
                 path=sys.path,

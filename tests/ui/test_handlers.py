@@ -23,7 +23,7 @@ from launcher.workers.runnable import runnable_models
 from tests.ui.scripted_page import scripted
 from tests.ui.shown import answer_as_shown
 
-SETTINGS = Settings("", GenerationOptions(max_new_tokens=1 << 20))
+SETTINGS = Settings("", GenerationOptions(max_new_tokens=32768))
 ME = Turn("me", 7)
 
 
