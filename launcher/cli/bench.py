@@ -22,6 +22,7 @@ from launcher.cli.bench_options import (
     Turns,
     Users,
     Way,
+    check_turns,
     measurement,
     plan_of,
     tell,
@@ -68,6 +69,7 @@ def bench_engine(
     from launcher.bench.throughput import measure_engine
     from launcher.cli import bench_view
 
+    check_turns(turns, pictures)
     plan = plan_of(users, runs)
     with measurement(engine, rate, preset, presets) as measured:
         work = work_of(measured, tokens, image, turns, pictures)
@@ -120,6 +122,7 @@ def bench_page(
     from launcher.bench.throughput import measure_engine, measure_page
     from launcher.cli import bench_view
 
+    check_turns(turns, pictures)
     plan = plan_of(users, runs, _routes(route, turns))
     with measurement(engine, rate, preset, presets) as measured:
         work = work_of(measured, tokens, image, turns, pictures)

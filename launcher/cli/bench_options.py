@@ -111,15 +111,19 @@ def measurement(
             yield Measured(scripted_models(folder)[0], rate or RATE, folder)
 
 
+def check_turns(turns: int, pictures: int) -> None:
+    """Raises BadParameter where pictures find no turn."""
+    if pictures > turns:
+        raise typer.BadParameter(
+            f"{pictures} pictures need as many turns: --turns {pictures}", param_hint="--pictures"
+        )
+
+
 def work_of(measured: Measured, tokens: int, image: str | None, turns: int, pictures: int) -> Workload:
     """What is asked, with checked pictures."""
     from launcher.bench.drawn_pictures import draw
     from launcher.bench.workload import Workload
 
-    if pictures > turns:
-        raise typer.BadParameter(
-            f"{pictures} pictures need as many turns: --turns {pictures}", param_hint="--pictures"
-        )
     if image is not None or pictures:
         check_takes_pictures(measured.model.preset)
     picture = None if image is None else PictureFiles().find([image], Path.cwd())[0]
