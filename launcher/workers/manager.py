@@ -255,7 +255,23 @@ class Manager:
             self._take(name, message, None)
             return
         with self._measuring:  # so that nothing measured is older than what the scheduler knows already
-            self._take(name, message, self._look(name, gone=isinstance(message, Ended)))
+            if isinstance(message, Ready):
+                self._take(name, message, None)
+            else:
+                self._take(name, message, self._look(name, gone=isinstance(message, Ended)))
+        if isinstance(message, Ready) and self._gauge is None:
+            self._measure(name)
+        elif isinstance(message, Ready):
+            # In a thread of its own, as this one reads the first words of those who waited.
+            Thread(target=self._measure, args=(name,), name=f"measuring {name}", daemon=True).start()
+
+    def _measure(self, name: str) -> None:
+        """Has the scheduler know what the model's device holds, and decide what that allows."""
+        with self._measuring:
+            seen = self._look(name, gone=False)
+            with self._lock:
+                device = self._specs[name].device
+                self._do(self._scheduler.measured(device, seen, time.monotonic()))
 
     def _look(self, name: str, *, gone: bool) -> Seen | None:
         """What the model's device holds now; without the manager's lock, as the driver may take its time."""
@@ -281,7 +297,7 @@ class Manager:
                 case Ready(facts):
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
                         self._resolve_ready_waits(name, None)
-                    self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps, seen=seen))
+                    self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps))
                 case Slept():
                     self._do(scheduler.slept(name, now_s, seen))
                 case Said(answer_id, chunk):

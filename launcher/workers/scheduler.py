@@ -193,10 +193,9 @@ class Scheduler:
             model.has_process(ProcessState.STANDING_BY)
         return self.settle(now_s)
 
-    def ready(
-        self, name: str, now_s: float, *, sleeps: bool = False, seen: Seen | None = None
-    ) -> list[Action]:
-        """The model is loaded. It answers all who waited for that before it may have to leave for another."""
+    def ready(self, name: str, now_s: float, *, sleeps: bool = False) -> list[Action]:
+        """The model is loaded. It answers all who waited for that before it may have to leave for another:
+        what else that allows is decided by `measured`, or `settle`."""
         model = self._models[name]
         if model.state is not ModelState.LOADING:
             return []
@@ -208,8 +207,12 @@ class Scheduler:
         model.deaths = deque(
             (death for death in model.deaths if not death.while_loading), model.deaths.maxlen
         )
-        self._take(model.needs.device, seen)
-        return _begin_answers(model) + self.settle(now_s)
+        return _begin_answers(model)
+
+    def measured(self, device: str, seen: Seen | None, now_s: float) -> list[Action]:
+        """What a device holds now, where that can be told."""
+        self._take(device, seen)
+        return self.settle(now_s)
 
     def slept(self, name: str, now_s: float, seen: Seen | None = None) -> list[Action]:
         """The process has given the device back and keeps the model close at hand."""

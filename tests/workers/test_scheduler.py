@@ -252,14 +252,17 @@ class World(RuleBasedStateMachine):
         self.do(self.scheduler.finished(name, answer_id, self.now_s))
 
     @precondition(lambda self: self.loading)
-    @rule(data=st.data())
-    def load(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), measured=st.booleans())
+    def load(self, data: st.DataObject, measured: bool) -> None:
         name = data.draw(st.sampled_from(sorted(self.loading)))
         self.loading.remove(name)
         self.now_loaded(name)
         self.used_s[name] = self.now_s
         self.on_last_try.discard(name)
-        self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS, seen=self.seen(name)))
+        self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS))
+        assert name not in self.asked.values(), "a question waits for what is decided next"
+        if measured:
+            self.do(self.scheduler.measured(DEVICE[name], self.seen(name), self.now_s))
 
     def now_loaded(self, name: str) -> None:
         self.loaded.add(name)
@@ -581,13 +584,15 @@ def test_a_large_card_keeps_all_that_fits() -> None:
 def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
     scheduler = Scheduler(MODELS, BUDGETS, standby=True)
     assert scheduler.wake("medium", 0.0) == [Start("medium")]
-    assert scheduler.ready("medium", 0.0) == [Prepare("large")]
+    assert scheduler.ready("medium", 0.0) == []
+    assert scheduler.measured("cuda:0", None, 0.0) == [Prepare("large")]
     assert scheduler.settle(1.0) == []
     assert scheduler.standing_by("large", 2.0) == [Prepare("small")]
     assert scheduler.standing_by("small", 2.0) == []
     assert scheduler.wake("large", 3.0) == [Stop("medium")]
     assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=3.0) == [Start("large")]
-    assert scheduler.ready("large", 4.0) == [Prepare("medium")]
+    assert scheduler.ready("large", 4.0) == []
+    assert scheduler.measured("cuda:0", None, 4.0) == [Prepare("medium")]
 
 
 def test_none_stands_by_again_for_a_model_whose_process_died_at_it() -> None:
