@@ -110,7 +110,8 @@ def test_ensure_ready_counts_no_load_that_was_given_up(stage: Stage) -> None:
         wait_until(manager, lambda: status(manager).state is ModelState.LOADING)
         with manager._lock:
             manager.unload("one")
-            manager._heard("one", Ready(EngineFacts("scripted", "cpu", 1, None, 0.0)))
+            ready = Ready(EngineFacts("scripted", "cpu", 1, None, 0.0))
+            manager._heard("one", ready, manager._processes._of["one"])
         with pytest.raises(EngineError, match="one was stopped before it was loaded"):
             waiting.result(60)
 
