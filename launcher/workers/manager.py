@@ -284,7 +284,7 @@ class Manager:
     def _measure(self, name: str) -> None:
         """Has the scheduler know what the model's device holds, and decide what that allows."""
         with self._measuring:
-            seen = self._look(name, gone=False)
+            seen = None if self._closed else self._look(name, gone=False)
             with self._lock:
                 device = self._specs[name].device
                 self._do(self._scheduler.measured(device, seen, time.monotonic()))
