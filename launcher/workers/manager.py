@@ -20,6 +20,7 @@ from threading import Condition, Lock, RLock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from launcher.commands_here import command
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import MOST_SESSION_TOKENS, checked
@@ -41,6 +42,7 @@ from launcher.workers.protocol import (
     Said,
     Slept,
     StandingBy,
+    Words,
 )
 from launcher.workers.scheduler import CPU, Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
@@ -238,9 +240,10 @@ class Manager:
         if name not in self._names:
             raise RequestError(
                 "There is no model named {name}.",
-                hint="These are offered: {names}. `launcher presets` says more of each.",
+                hint="These are offered: {names}. `{command}` says more of each.",
                 name=name,
                 names=", ".join(self._names),
+                command=command("presets"),
             )
 
     def _cancelled(self, name: str, answer_id: int) -> None:
@@ -250,7 +253,7 @@ class Manager:
 
     def _heard(self, name: str, message: FromWorker | Ended) -> None:
         """What a supervisor reports, in its thread."""
-        if isinstance(message, Said) and message.chunk.finish is None:
+        if isinstance(message, Words):
             self._said(name, message)
             return
         if not isinstance(message, Ready | Slept | Ended):
@@ -301,12 +304,13 @@ class Manager:
                         )
                     )
 
-    def _said(self, name: str, said: Said) -> None:
+    def _said(self, name: str, words: Words) -> None:
         """Without the lock: words come far more often than decisions."""
-        open_answer = self._open.get(said.answer_id)
-        if open_answer is not None and not open_answer.answer.push(said.chunk):
-            open_answer.answer.finish(unread_error())
-            self._cancelled(name, said.answer_id)
+        for answer_id, text in words.pieces:
+            open_answer = self._open.get(answer_id)
+            if open_answer is not None and not open_answer.answer.push(text):
+                open_answer.answer.finish(unread_error())
+                self._cancelled(name, answer_id)
 
     def _end_answer(self, answer_id: int, end: Chunk | LauncherError) -> None:
         if open_answer := self._open.pop(answer_id, None):

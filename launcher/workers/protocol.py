@@ -3,8 +3,8 @@
 
 The launcher says Prepare first, which the worker answers with StandingBy. Load is answered with any number of
 Progressed and one Ready or LoadFailed; then come Ask and Cancel, and maybe Sleep, which is answered with
-Slept and may be followed by another Load; Shutdown may come at any time. Each Ask is answered with any number
-of Said of which the last has ``finish``, or with one Failed; Broken ends them all.
+Slept and may be followed by another Load; Shutdown may come at any time. Each Ask is answered with text in
+any number of Words, then one Said or one Failed; Broken ends them all.
 """
 
 from __future__ import annotations
@@ -84,8 +84,14 @@ class LoadFailed(_Message, frozen=True):
     error: LauncherError
 
 
+class Words(_Message, frozen=True):
+    """What answers have said since the last Words: (answer id, text), each answer at most once."""
+
+    pieces: tuple[tuple[int, str], ...]
+
+
 class Said(_Message, frozen=True):
-    """The next piece of an answer."""
+    """The last piece of an answer; ``chunk`` has ``finish``."""
 
     answer_id: int
     chunk: Chunk
@@ -105,4 +111,4 @@ class Broken(_Message, frozen=True):
 
 
 ToWorker = Prepare | Load | Sleep | Ask | Cancel | Shutdown
-FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Said | Failed | Broken
+FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Words | Said | Failed | Broken

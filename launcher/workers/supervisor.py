@@ -41,6 +41,7 @@ from launcher.workers.protocol import (
     Slept,
     StandingBy,
     ToWorker,
+    Words,
 )
 from launcher.workers.wire import from_worker, to_bytes
 
@@ -217,9 +218,7 @@ class Supervisor:
                 self._phase = _Phase.LOADED
             case Progressed(stage):
                 self._stage = stage
-            case Said(answer_id, chunk) if chunk.finish is not None:
-                self._running.discard(answer_id)
-            case Failed(answer_id):
+            case Said(answer_id) | Failed(answer_id):
                 self._running.discard(answer_id)
         self._report(message)
 
@@ -265,7 +264,7 @@ class Silences:
     def heard(self, message: FromWorker) -> None:
         """Anything is a sign of life; progress, words and ends are news."""
         self.no_beat_s = 0.0
-        if isinstance(message, (StandingBy, Progressed, Ready, Slept, Said, Failed)):
+        if isinstance(message, (StandingBy, Progressed, Ready, Slept, Words, Said, Failed)):
             self.no_news_s = 0.0
 
     def step(self, now_s: float, *, expecting: bool, stopping: bool) -> None:

@@ -25,6 +25,7 @@ from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_plac
 from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import check_length
+from launcher.workers.gathering import Gathering
 from launcher.workers.message_pipe import MessagePipe
 from launcher.workers.protocol import (
     Ask,
@@ -61,7 +62,7 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
     """Serves the pipe until told to stop; does not return."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides when a model stops
     faulthandler.enable()
-    _die_with(launcher_pid)
+    die_with(launcher_pid)
     pipe = MessagePipe.inherited(pipe_fd, TO_WORKER_BYTES)
     exit_code = 1
     try:
@@ -73,7 +74,7 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
     os._exit(exit_code)  # threads that an engine or its libraries left behind must not hold the exit up
 
 
-def _die_with(launcher_pid: int) -> None:
+def die_with(launcher_pid: int) -> None:
     """Has the kernel end this process with the launcher, even while foreign code holds the interpreter.
     Elsewhere EOF must do."""
     if sys.platform == "linux":
@@ -114,6 +115,7 @@ class Worker:
         self._engine: Engine | None = None
         self._session_tokens = 0
         self._answers: dict[int, asyncio.Task[None]] = {}
+        self._gathering = Gathering(self._send)
 
     async def run(self) -> None:
         """Does what it is told, in order, until Shutdown, a failed load or a broken engine."""
@@ -124,6 +126,7 @@ class Worker:
             while not isinstance(message := await self._inbox.get(), Shutdown):
                 await self._obey(message)
         except _Over as over:
+            self._gathering.flush()
             self._send(over.last_words)
             if isinstance(over.last_words, Broken):
                 return  # what is broken cannot be relied on to close
@@ -202,15 +205,18 @@ class Worker:
         check_length(request, self._session_tokens)  # the launcher may not have known yet
         async with contextlib.aclosing(self._loaded_engine().stream(request)) as chunks:
             async for chunk in chunks:
-                self._send(Said(answer_id, chunk))
                 if chunk.finish is not None:
+                    self._gathering.end(answer_id)
+                    self._send(Said(answer_id, chunk))
                     return
+                self._gathering.add(answer_id, chunk.text)
         raise EngineError(
             "The engine ended an answer without saying why.", hint="This is a defect; please report it."
         )
 
     def _finished(self, answer_id: int, task: asyncio.Task[None]) -> None:
         del self._answers[answer_id]
+        self._gathering.end(answer_id)
         if task.cancelled():
             self._send(Said(answer_id, Chunk("", finish="cancelled")))
         elif (error := task.exception()) is not None:
