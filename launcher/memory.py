@@ -68,7 +68,7 @@ class PlanChange:
     translated."""
 
     template: str
-    values: tuple[tuple[str, object], ...]
+    values: tuple[tuple[str, str | int | float], ...]
 
     def __str__(self) -> str:
         return self.template.format(**dict(self.values))
@@ -378,7 +378,7 @@ def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Itera
         )
 
 
-def _change(template: str, **values: object) -> PlanChange:
+def _change(template: str, **values: str | int | float) -> PlanChange:
     return PlanChange(template, tuple(values.items()))
 
 

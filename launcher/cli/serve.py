@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -29,12 +29,12 @@ from launcher.cli.listening import (
 )
 from launcher.cli.run_folder import run_folder
 from launcher.devices import Devices, read_devices
+from launcher.door import door_of
 from launcher.errors import PresetError
 from launcher.presets import read_presets
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
-from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
-from launcher.workers.runnable import runnable_models
+from launcher.workers.runnable import manager_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -64,26 +64,47 @@ def serve(
             help="Path under which a proxy shows the page, such as /vl, or the page's whole address there.",
         ),
     ] = "",
+    *,
+    auth: Annotated[
+        str,
+        typer.Option(
+            metavar="USER:FILE",
+            help="Name to ask visitors for, and the file that holds the password. "
+            "LAUNCHER_AUTH=USER:PASSWORD in the environment does the same.",
+        ),
+    ] = "",
+    insecure_no_auth: Annotated[
+        bool,
+        typer.Option("--insecure-no-auth", help="Let anyone in who can reach --host, without a password."),
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Name under which the page may be opened, too; may be given more than once."),
+    ] = None,
 ) -> None:
     """Serve the page: a tab for each preset."""
     address, root_path = Address(host, port), right_root_path(root_path)
+    door = door_of(address.bare_host, allow_host or [], auth, left_open=insecure_no_auth)
     with ExitStack() as stack:
         told_to_stop = stack.enter_context(_until_told_to_stop())
         sockets = [stack.enter_context(each) for each in listen(address)]
+        door.check(sockets)
         devices = read_devices()
         models, errors = _models(presets or [], devices)
         manager = stack.enter_context(manager_of(models, devices))
         os.environ["GRADIO_TEMP_DIR"] = str(stack.enter_context(run_folder()))
         _preload(manager, models, preload or [])
 
-        from launcher.ui.app import build_page  # takes seconds, while the first model loads
+        from launcher.ui.app import OPEN, build_page  # takes seconds, while the first model loads
         from launcher.ui.serving import serving
 
-        page = build_page(models, manager, errors)
+        page = build_page(models, manager, errors, is_open=door.is_open(sockets))
+        if door.is_open(sockets):
+            typer.echo(OPEN, err=True)
         said = announcement(address, sockets)
-        stack.enter_context(serving(page, sockets, server_name=SERVER_NAME, root_path=root_path))
+        stack.enter_context(serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door))
         render.announce(said)
-        told_to_stop.wait()
+        told_to_stop.get()
 
 
 def right_root_path(given: str) -> str:
@@ -97,21 +118,6 @@ def right_root_path(given: str) -> str:
             param_hint="--root-path",
         )
     return path
-
-
-def manager_of(
-    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
-) -> Manager:
-    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
-    later."""
-    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
-    return Manager(
-        runnable_models(models, free_bytes),
-        gpu_budget_bytes=free_bytes,
-        measure=seen_on,
-        standby=standby,
-        log_folder=log_folder,
-    )
 
 
 def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:
@@ -147,13 +153,14 @@ def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]
 
 
 @contextmanager
-def _until_told_to_stop() -> Iterator[Event]:
-    """An event that the signals which end the page set, from the first moment on; what the launcher was
-    started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
-    told = Event()
+def _until_told_to_stop() -> Iterator[SimpleQueue[int]]:
+    """A queue into which each signal that ends the page is put, from the first moment on; what the launcher
+    was started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
+    # Not an event: its lock may be held by the very thread that the signal interrupts.
+    told: SimpleQueue[int] = SimpleQueue()
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+    def tell(number: int, _frame: FrameType | None) -> None:
+        told.put(number)
 
     before = {
         number: signal.signal(number, tell)

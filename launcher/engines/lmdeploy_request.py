@@ -38,6 +38,11 @@ FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": 
 """LMDeploy's finish reasons; "error" comes as an exception."""
 
 
+_LONG_TOKEN_CHARACTERS = 8
+"""A text with more to a token throughout is rare: one with more than that to each of the session's is counted
+first."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Prepared:
     """First thing that a request hands over: what its prompt takes, and how much of that its pictures."""
@@ -101,14 +106,20 @@ class RequestMaker:
         return self._pictures.open(path)
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
-        """Tokens of the whole prompt, as LMDeploy counts them."""
+        """Tokens of the whole prompt, as LMDeploy counts them. Lets go of the interpreter while it counts."""
         prompt = build_prompt(request.messages, self.template)
         pieces = split_at_pictures(prompt, self.template)
-        return (
-            1
-            + picture_tokens
-            + sum(len(self.tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
-        )
+        encodings = self.tokenizer.backend_tokenizer.encode_batch(pieces, add_special_tokens=False)
+        return 1 + picture_tokens + sum(len(encoding.ids) for encoding in encodings)
+
+    def refuse_too_long(self, request: ChatRequest, picture_tokens: int) -> None:
+        """Raises RequestError where a very long text does not fit the session. LMDeploy finds out by itself,
+        and holds the interpreter of the whole process for as long as it reads."""
+        characters = sum(len(message.text) for message in request.messages)
+        if characters > _LONG_TOKEN_CHARACTERS * self.plan.session_tokens:
+            prompt_tokens = self.count_prompt(request, picture_tokens)
+            if prompt_tokens > self.plan.session_tokens:
+                raise too_long(prompt_tokens, picture_tokens, self.plan.session_tokens)
 
     def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
         """Tokens that the pictures of LMDeploy's messages take."""
@@ -227,6 +238,7 @@ class Request:
             messages_for, self._request.messages, maker.template, maker.open_picture
         )
         picture_tokens = maker.picture_tokens(messages)
+        await asyncio.to_thread(maker.refuse_too_long, self._request, picture_tokens)
         session = maker.pipe.session()
         try:
             prepared = await engine.preprocess(
@@ -238,7 +250,7 @@ class Request:
         except LmdeployRequestError as error:
             if error.code is not ErrorCode.CONTEXT_LENGTH_EXCEEDED:
                 raise
-            prompt_tokens = maker.count_prompt(self._request, picture_tokens)
+            prompt_tokens = await asyncio.to_thread(maker.count_prompt, self._request, picture_tokens)
             raise too_long(prompt_tokens, picture_tokens, maker.plan.session_tokens) from error
         try:
             prepared.gen_config.max_new_tokens = answer_room(

@@ -118,8 +118,9 @@ class PromptMaker:
 
     def _encode(self, text: str) -> list[int]:
         # The backend's own method: transformers' sets truncation and padding on it, which two threads may not
-        # do at once.
-        return list(self._tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
+        # do at once. A batch of one: only that lets go of the interpreter, which the event loop needs.
+        (encoding,) = self._tokenizer.backend_tokenizer.encode_batch([text], add_special_tokens=False)
+        return list(encoding.ids)
 
 
 def _check_asked(request: ChatRequest) -> None:

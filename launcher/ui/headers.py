@@ -1,5 +1,5 @@
 """Response headers that keep the page to itself: a browser loads nothing from elsewhere, whatever an answer
-says. Pure ASGI."""
+says, and no page elsewhere may show this one in a frame or load parts of it. Pure ASGI."""
 
 from __future__ import annotations
 
@@ -17,13 +17,20 @@ _POLICY = (
     # Gradio's page carries its configuration in inline scripts, and its styles inline; it builds functions
     # from strings.
     "script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
-    "object-src 'none'; base-uri 'self'; form-action 'self'"
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
+
+_UNUSED = ("camera", "display-capture", "geolocation", "microphone", "midi", "payment", "serial", "usb")
+"""What a browser could ask a person's leave for, and the page never needs."""
 
 HEADERS = (
     (b"content-security-policy", _POLICY.encode()),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", ", ".join(f"{each}=()" for each in _UNUSED).encode()),
     (b"referrer-policy", b"no-referrer"),
     (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"SAMEORIGIN"),
 )
 
 

@@ -7,27 +7,35 @@ proxies.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
 from threading import Thread
+from typing import cast
 
 import gradio as gr
 import uvicorn
 from fastapi import FastAPI
+from gradio.routes import App as GradioApp
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
+from launcher.door import LOCAL_DOOR, Door
 from launcher.ui.app import Page
 from launcher.ui.closed_pages import ClosedPages
 from launcher.ui.copied_text import COPIED_TEXT
-from launcher.ui.headers import SafeHeaders
+from launcher.ui.guard.hosts import AllowedHosts, allowed_hosts
+from launcher.ui.guard.lean_sessions import LeanSessions
+from launcher.ui.guard.patience import PatientProtocol
+from launcher.ui.guard.whole import guarded
+from launcher.ui.headers import App
 from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
 from launcher.ui.page_script import HeadScripts, page_script
-from launcher.ui.root_path import WithRootPath
+from launcher.ui.routes import page_routes
 from launcher.ui.theme import PAGE_CSS, page_theme
 from launcher.ui.uploads import MAX_UPLOAD_BYTES, Uploads
 
@@ -41,7 +49,12 @@ _LAST_WORDS_S = 1
 
 @contextmanager
 def serving(
-    page: Page, sockets: Sequence[socket.socket], *, server_name: str = "launcher", root_path: str = ""
+    page: Page,
+    sockets: Sequence[socket.socket],
+    *,
+    server_name: str = "launcher",
+    root_path: str = "",
+    door: Door = LOCAL_DOOR,
 ) -> Iterator[None]:
     """A page that answers on the sockets; afterwards its server has ended within seconds, whoever is still
     connected, and the sockets are closed.
@@ -52,8 +65,10 @@ def serving(
         server_name: the ``Server`` header of every answer.
         root_path: the path under which a proxy shows the page and which it takes off, as ``/x``, or the whole
             address that browsers see, as ``https://host/x``; "" for none.
+        door: who is let in, and under which names the page may be asked for.
     """
-    server = _Server(page, server_name, root_path)
+    hosts = allowed_hosts(sockets, host=door.host, root_path=root_path, more=door.allow_hosts)
+    server = _Server(page, server_name, root_path, hosts, door)
     thread = Thread(target=server.run_until_told, args=(list(sockets),), name="page", daemon=True)
     thread.start()
     try:
@@ -72,9 +87,10 @@ class _Server(uvicorn.Server):
     """Says when it answers, or why it does not come to that. The page's app is made in the server's own loop:
     outside of one, Gradio makes another, which nobody closes."""
 
-    def __init__(self, page: Page, server_name: str, root_path: str) -> None:
-        self._page, self._root_path = page, root_path
+    def __init__(self, page: Page, server_name: str, root_path: str, hosts: AllowedHosts, door: Door) -> None:
+        self._page, self._root_path, self._hosts, self._door = page, root_path, hosts, door
         self._app: FastAPI | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.answers: Future[None] = Future()
         super().__init__(
             uvicorn.Config(
@@ -82,23 +98,39 @@ class _Server(uvicorn.Server):
                 factory=True,
                 log_level="warning",
                 lifespan="on",
+                http=PatientProtocol,
+                ws="none",
+                # A request's address is that of its connection: a header would let anyone pass for others.
+                proxy_headers=False,
                 timeout_graceful_shutdown=_LAST_WORDS_S,
                 server_header=False,
                 headers=[("Server", server_name)],
             )
         )
 
-    def _make_app(self) -> WithRootPath:
+    def _make_app(self) -> App:
         self._app = _app(self._page, self._root_path)
-        return WithRootPath(self._app, self._root_path)
+        gradio_app = _mounted(self._app)
+        sessions = LeanSessions(self._page.blocks)
+        gradio_app.state_holder = sessions
+        return guarded(
+            cast(App, self._app),
+            hosts=self._hosts,
+            root_path=self._root_path,
+            credentials=self._door.credentials,
+            uploads=gradio_app.uploaded_file_dir,
+            queue=self._page.blocks._queue,
+            sessions=sessions,
+        )
 
     def end_streams(self) -> None:
-        """Ends what would otherwise be cut: each open page's heartbeat, and events that wait in the queue."""
+        """Ends what would otherwise be cut: each open page's stream, and events that wait in the queue."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._page.pages.close)
         self._page.blocks.is_running = False
         self._page.blocks._queue.close()  # type: ignore[no-untyped-call]
-        for route in self._app.routes if self._app else ():
-            if isinstance(route, Mount):
-                route.app.stop_event.set()  # type: ignore[attr-defined]
+        if self._app:
+            _mounted(self._app).stop_event.set()
 
     def run_until_told(self, sockets: list[socket.socket]) -> None:
         try:
@@ -109,6 +141,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.answers.set_result(None)
 
 
@@ -119,6 +152,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks.max_threads = _EVENTS_AT_ONCE
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(page_routes(page.chats, page.pages))
     gr.mount_gradio_app(
         app,
         page.blocks,
@@ -139,7 +173,6 @@ def _app(page: Page, root_path: str) -> FastAPI:
         css=PAGE_CSS,
         app_kwargs={
             "middleware": [
-                Middleware(SafeHeaders),
                 Middleware(HeadScripts, scripts=[CHINESE_LOCALES, COPIED_TEXT, page_script()]),
                 Middleware(ClosedPages, told=page.leave),
                 Middleware(Uploads),
@@ -148,3 +181,9 @@ def _app(page: Page, root_path: str) -> FastAPI:
         },
     )
     return app
+
+
+def _mounted(app: FastAPI) -> GradioApp:
+    """Gradio's part of the app."""
+    [mount] = [route for route in app.routes if isinstance(route, Mount)]
+    return cast(GradioApp, mount.app)

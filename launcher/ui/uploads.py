@@ -2,7 +2,8 @@
 around Gradio's own upload.
 
 Gradio deletes what it has written of a file only where the request itself is wrong, not where the disk is
-full or the page is closed in the middle.
+full or the page is closed in the middle; it keeps files that come under another name than it asks for, and
+holds fields without a file in memory. So its parser takes files alone here, under the one name, and few.
 """
 
 from __future__ import annotations
@@ -16,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio.route_utils
-from starlette.datastructures import Headers
+from starlette.datastructures import FormData, Headers
+from starlette.formparsers import MultiPartException
+from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
 from launcher.errors import PictureError
@@ -28,11 +31,25 @@ MAX_UPLOAD_BYTES = 32_000_000
 """Above the picture limit of ``launcher.images``, whose message names the file; the page itself sends nothing
 larger than that limit."""
 
+MOST_FILES = 20
+"""In one request: a browser sends all pictures of one drop together."""
+
 _LOG = logging.getLogger(__name__)
 _UPLOAD = "/gradio_api/upload"
+_FIELD = "files"
+_REFUSED = (HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
+"""What Gradio answers in its own words."""
+
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _written: ContextVar[list[Any]] = ContextVar("_written")
 """The temporary files of the upload at hand."""
+
+
+def is_upload(path: Path) -> bool:
+    """Whether the path names a file that was uploaded to the page, or an example's picture: each lies in a
+    folder of its own, named by its content."""
+    folder = Path(gradio.utils.get_upload_folder()).resolve()
+    return path.parent.parent == folder and ".." not in path.parts and not path.is_symlink()
 
 
 class Uploads:
@@ -50,14 +67,16 @@ class Uploads:
         _written.set(files)
         status, reason = 0, ""
 
-        async def send_unless_too_large(message: Message) -> None:
+        async def send_unless_refused(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
-            if status != HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            if status not in _REFUSED:
                 await send(message)
 
         try:
-            await self._app(scope, receive, send_unless_too_large)
+            await self._app(scope, receive, send_unless_refused)
+        except ClientDisconnect:
+            return
         except OSError as error:
             _LOG.exception("A picture could not be stored")
             is_full = error.errno in _DISK_FULL
@@ -74,6 +93,13 @@ class Uploads:
 
 def _refusal(status: int, reason: str) -> PictureError | None:
     match status:
+        case HTTPStatus.BAD_REQUEST:
+            return PictureError(
+                "The upload cannot be read",
+                "Send at most {most} pictures, as files of a form, each in a part named {field}.",
+                most=MOST_FILES,
+                field=_FIELD,
+            )
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return PictureError(
                 "A picture may have at most {limit_mb:g} MB",
@@ -101,12 +127,31 @@ def _delete(files: list[Any]) -> None:
         Path(file.name).unlink(missing_ok=True)
 
 
-class _TellingParser(gradio.route_utils.GradioMultiPartParser):
-    """Gradio's own, whose temporary files are known to `Uploads`."""
+class _StrictParser(gradio.route_utils.GradioMultiPartParser):
+    """Gradio's own, which takes nothing but files named _FIELD, and whose temporary files are known to
+    `Uploads`."""
+
+    _charset = property(lambda _self: "utf-8", lambda _self, _asked: None)
+    """Of names: no other, whatever the request asks for. Python has some that fail in ways of their own."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        super().__init__(*args, **options)
+        super().__init__(*args, **{**options, "max_files": MOST_FILES, "max_fields": 0})
         self._files_to_close_on_error = _written.get(self._files_to_close_on_error)
 
+    def on_headers_finished(self) -> None:
+        """Looks at a part before any of its content has come."""
+        super().on_headers_finished()
+        if self._current_part.field_name != _FIELD:
+            raise MultiPartException(f"A part is not named {_FIELD}.")
 
-gradio.route_utils.GradioMultiPartParser = _TellingParser  # type: ignore[misc]
+    async def parse(self) -> FormData:
+        """Reads the request. Gradio takes a part's head that is too long for a file that is."""
+        try:
+            return await super().parse()
+        except MultiPartException as error:
+            if error.message.startswith("Headers"):
+                raise MultiPartException("A part's head is too long.") from error
+            raise
+
+
+gradio.route_utils.GradioMultiPartParser = _StrictParser  # type: ignore[misc]

@@ -10,7 +10,6 @@ Whether another process follows is the owner's business; no engine is imported h
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from launcher.workers.failures import Failures
 from launcher.workers.leftovers import Leftovers
 from launcher.workers.limits import STEP_S, TICK_S, Limits
 from launcher.workers.logs import BoundedLog
+from launcher.workers.message_pipe import UnreadableMessage
 from launcher.workers.process import ChildProcess
 from launcher.workers.protocol import (
     Ask,
@@ -43,6 +43,7 @@ from launcher.workers.protocol import (
     ToWorker,
     Words,
 )
+from launcher.workers.wire import from_worker, to_bytes
 
 if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec
@@ -132,7 +133,7 @@ class Supervisor:
         all."""
         if isinstance(message, Ask):
             self._running.add(message.answer_id)
-        self._outbox.put(pickle.dumps(message))
+        self._outbox.put(to_bytes(message))
 
     def stop(self) -> None:
         """Begins the end: ask (once it is loaded), wait, terminate, wait, kill, wait; each wait bounded."""
@@ -169,7 +170,7 @@ class Supervisor:
         """In a thread of its own: a worker that hangs leaves its pipe full."""
         try:
             while (message := self._outbox.get()) is not None:
-                child.pipe.send_bytes(message)
+                child.pipe.send(message)
         except OSError:
             return  # the process is gone, which `_watch` sees too
 
@@ -179,11 +180,13 @@ class Supervisor:
             listens = self._phase in (_Phase.LOADED, _Phase.STANDING_BY)
             if self._stopping.is_set() and (not listens or silences.stopping_s > self._limits.close_s):
                 return _Over(0.0)
-            if child.pipe.poll(TICK_S):
-                try:
-                    message: FromWorker = child.pipe.recv()
-                except (EOFError, OSError):
-                    return _Over(self._limits.terminate_s)
+            try:
+                message = self._heard(child)
+            except (EOFError, OSError):
+                return _Over(self._limits.terminate_s)
+            except UnreadableMessage as reason:
+                return _Over(0.0, self._failures.unreadable(reason))
+            if message is not None:
                 silences.heard(message)
                 self._take(message)
                 if isinstance(message, LoadFailed):
@@ -194,6 +197,16 @@ class Supervisor:
             silences.step(time.monotonic(), expecting=self._expecting(), stopping=self._stopping.is_set())
             if error := self._too_silent(silences):
                 return _Over(0.0, error)
+
+    def _heard(self, child: ChildProcess) -> FromWorker | None:
+        """What the process says within a tick, if it speaks of what it was asked."""
+        data = child.pipe.receive(TICK_S)
+        if data is None:
+            return None
+        message = from_worker(data)
+        if isinstance(message, Said | Failed) and message.answer_id not in self._running:
+            raise UnreadableMessage(f"it answers question {message.answer_id}, which it was not asked")
+        return message
 
     def _take(self, message: FromWorker) -> None:
         match message:

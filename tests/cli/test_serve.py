@@ -189,12 +189,65 @@ def test_the_page_is_where_it_is_said_to_be(presets: Path, host: str) -> None:
             socket.create_server(("::1", 0), family=socket.AF_INET6).close()
         except OSError:
             pytest.skip("no IPv6 on this machine")
-    with serving(presets, "--host", host) as process:
+    open_to_all = ("--insecure-no-auth",) if host == "0.0.0.0" else ()
+    with serving(presets, "--host", host, *open_to_all) as process:
         said = printed(process)
         tunnel = re.search(r"-L (\d+):(\S+):(\d+) ", said)
         assert tunnel
         for url in (address_in(said), f"http://{tunnel[2]}:{tunnel[3]}"):
             assert httpx.get(url, trust_env=False, timeout=60).status_code == 200
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
+
+
+def test_the_page_is_not_opened_to_others_without_a_word(presets: Path) -> None:
+    code, said = refused(presets, "--host", "0.0.0.0", "--port", "0")
+    assert code == 7
+    assert "On 0.0.0.0 other machines can reach the page" in said
+    assert "serve --host 0.0.0.0 --auth me:FILE" in said
+
+
+def test_a_page_that_is_open_to_anyone_says_so(presets: Path) -> None:
+    with serving(presets, "--host", "0.0.0.0", "--insecure-no-auth") as process:
+        url = address_in(printed(process))
+        page = httpx.get(url, trust_env=False, timeout=60).text
+        assert "Anyone who can reach this address can use this page" in page
+        assert "任何能访问此地址的人都可以使用本页面" in page
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
+        assert process.stderr is not None
+        assert process.stderr.read().startswith("Anyone who can reach this address")
+
+
+@pytest.mark.parametrize("way", ["option", "variable"])
+def test_a_password_opens_the_page(presets: Path, way: str) -> None:
+    file = presets / "password"
+    file.write_text("geheim\n")
+    options = ["--auth", f"ada:{file}"] if way == "option" else []
+    variables = {} if way == "option" else {"LAUNCHER_AUTH": "ada:geheim"}
+    with serving(presets, "--host", "0.0.0.0", *options, **variables) as process:
+        url = address_in(printed(process))
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            assert client.get(url).status_code == 401
+            assert client.get(url, auth=("ada", "wrong")).status_code == 401
+            page = client.get(url, auth=("ada", "geheim"))
+        assert page.status_code == 200
+        assert '<div class=\\"note open' not in page.text
+        eventually(lambda: children_of(process.pid))
+        for pid in children_of(process.pid):
+            assert b"geheim" not in Path(f"/proc/{pid}/environ").read_bytes()
+        process.terminate()
+        assert process.wait(timeout=END_S) == 0
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+
+def test_another_name_for_the_page(presets: Path) -> None:
+    with serving(presets, "--allow-host", "box.example", "--allow-host", "Hub.example") as process:
+        url = address_in(printed(process))
+        with httpx.Client(trust_env=False, timeout=60) as client:
+            for host, status in (("box.example", 200), ("hub.example:8443", 200), ("other.example", 421)):
+                assert client.get(f"{url}/config", headers={"host": host}).status_code == status
         process.terminate()
         assert process.wait(timeout=END_S) == 0
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
 from launcher.presets import Preset
 from launcher.readiness import Readiness, ReadyState
@@ -71,6 +72,7 @@ def served(
     errors: Sequence[PresetError] = (),
     budget_bytes: int = 0,
     root_path: str = "",
+    door: Door = LOCAL_DOOR,
 ) -> Iterator[Served]:
     budgets = {"cuda:0": budget_bytes}
     with (
@@ -83,7 +85,7 @@ def served(
             1
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
-        with serving(page, [listener], root_path=root_path):
+        with serving(page, [listener], root_path=root_path, door=door):
             yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
 

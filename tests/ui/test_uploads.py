@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -53,14 +54,15 @@ def test_the_limit_leaves_room_for_the_pictures_own_message() -> None:
 
 
 @pytest.fixture
-def full_disk(page: Served) -> Iterator[Path]:
-    """The page's temporary folder on a disk of 1 MB."""
+def full_disk(page: Served, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """The page's temporary folder on a disk of 1 MB, or with the mount options that the test gives."""
     folder = page.folder / "uploads"
     folder.mkdir(exist_ok=True)
     if os.geteuid() != 0:
         pytest.skip("only root can mount a small disk")
+    options = getattr(request, "param", f"size={FULL_BYTES}")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", f"size={FULL_BYTES}", "tmpfs", folder],
+        ["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder],
         capture_output=True,
         check=False,
     )
@@ -82,6 +84,29 @@ def test_a_full_disk_is_told_and_keeps_no_half_file(
     assert answer.text.startswith(sentence)
     assert not stored(page)
     assert upload(page, os.urandom(FULL_BYTES // 2), language).status_code == 200
+
+
+@pytest.mark.parametrize("size", [1, 5000, 100_000])
+def test_a_disk_without_a_byte_left(page: Served, full_disk: Path, size: int) -> None:
+    filler = full_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(b"x" * 4096)
+    answer = upload(page, b"x" * size, "en")
+    assert answer.status_code == 507
+    assert answer.text.startswith("The server has no room left for pictures")
+    assert stored(page) == [filler]
+
+
+@pytest.mark.parametrize("full_disk", [f"nr_inodes={count}" for count in (1, 2, 3)], indirect=True)
+def test_a_disk_that_takes_no_more_files(page: Served, full_disk: Path) -> None:
+    """The folder itself is one, the temporary file the next, then the picture's own folder."""
+    answer = upload(page, b"small", "en")
+    if answer.status_code != 200:
+        assert answer.status_code == 507
+        assert not list(full_disk.iterdir())
+        return
+    assert len(stored(page)) == 1
 
 
 def test_an_upload_that_is_cut_leaves_nothing(page: Served) -> None:

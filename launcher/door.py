@@ -1,0 +1,166 @@
+"""Who is let in: from what ``launcher serve`` is told to the name and password that are asked for."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import socket
+from collections.abc import MutableMapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from launcher.commands_here import command
+from launcher.errors import RequestError
+
+VARIABLE = "LAUNCHER_AUTH"
+"""The environment variable that holds ``USER:PASSWORD``."""
+
+
+_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/?#@\[\]\\]+)(?::(\d{1,5}))?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """The one name and password that open the page."""
+
+    user: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Door:
+    """What is asked of those who come in.
+
+    Args:
+        host: the name or address that the page was told to listen on.
+        allow_hosts: more names under which it may be asked for.
+        credentials: the name and password; None where none are asked for.
+        is_left_open: the user has said that nobody is to be asked, wherever they come from.
+    """
+
+    host: str = ""
+    allow_hosts: Sequence[str] = ()
+    credentials: Credentials | None = None
+    is_left_open: bool = False
+
+    def is_open(self, sockets: Sequence[socket.socket]) -> bool:
+        """Whether anyone on another machine can come in, without a password."""
+        return self.credentials is None and not all(map(is_loopback, sockets))
+
+    def check(self, sockets: Sequence[socket.socket]) -> None:
+        """Sees to it that nobody opens the page to others without having said how.
+
+        Raises:
+            RequestError: other machines could come in, and no password would be asked for.
+        """
+        if self.is_left_open or not self.is_open(sockets):
+            return
+        raise RequestError(
+            "On {host} other machines can reach the page, and nothing is asked of those who come",
+            "Put a password into a file and type: {safe}\nOr leave --host out, and let others in by ssh. "
+            "To let anyone in all the same, type: {open}",
+            host=self.host,
+            safe=command("serve", "--host", self.host, "--auth", "me:FILE"),
+            open=command("serve", "--host", self.host, "--insecure-no-auth"),
+        )
+
+
+LOCAL_DOOR = Door()
+"""For a page on loopback of which nothing more was said."""
+
+
+def door_of(
+    host: str,
+    allow_hosts: Sequence[str],
+    auth: str,
+    *,
+    left_open: bool,
+    environment: MutableMapping[str, str] = os.environ,
+) -> Door:
+    """The door that the options and the environment describe.
+
+    Args:
+        host: ``--host``, without brackets.
+        allow_hosts: ``--allow-host``.
+        auth: ``--auth``, ``USER:FILE``; "" where it is not given.
+        left_open: ``--insecure-no-auth``.
+        environment: where VARIABLE is looked for, and taken out: no process that is started later sees it.
+
+    Raises:
+        RequestError: they contradict each other, or there is no password.
+    """
+    in_environment = environment.pop(VARIABLE, "")
+    if (auth or in_environment) and left_open:
+        raise RequestError(
+            "A password is given, and --insecure-no-auth says that none is asked for",
+            "Leave one of them out: --insecure-no-auth, or {given}.",
+            given="--auth" if auth else VARIABLE,
+        )
+    for name in allow_hosts:
+        if (named := name_and_port(name)) is None or named[1] is not None:
+            raise RequestError(
+                "{name} is not a host's name",
+                "Type it without a port and without http://, as in: {command}",
+                name=name,
+                command=command("serve", "--allow-host", "example.org"),
+            )
+    credentials = _from_file(auth) if auth else _from_variable(in_environment) if in_environment else None
+    return Door(host, tuple(name.strip("[]") for name in allow_hosts), credentials, left_open)
+
+
+def is_loopback(listening: socket.socket) -> bool:
+    """Whether nobody but this machine can reach the socket."""
+    address = str(listening.getsockname()[0]).partition("%")[0]
+    return ipaddress.ip_address(address).is_loopback
+
+
+def name_and_port(host: str | None) -> tuple[str, int | None] | None:
+    """The parts of a Host header, ``localhost:6006`` or ``[::1]``; None for what is none."""
+    found = _HOST.fullmatch((host or "").strip())
+    if not found:
+        return None
+    name = found[1].lower().strip("[]").rstrip(".")
+    return name, int(found[2]) if found[2] else None
+
+
+def _from_file(auth: str) -> Credentials:
+    user, _, name = auth.partition(":")
+    if not user or not name:
+        raise RequestError(
+            "--auth is USER:FILE, and {value} is not",
+            "FILE holds the password. Type: {command}",
+            value=auth,
+            command=command("serve", "--auth", "me:FILE"),
+        )
+    try:
+        password = Path(name).expanduser().read_text("utf-8")
+    except (OSError, ValueError, RuntimeError) as error:
+        raise RequestError(
+            "The password cannot be read from {file}: {reason}",
+            "Write it into that file, as its only line.",
+            file=name,
+            reason=getattr(error, "strerror", None) or "it is not text",
+        ) from error
+    return _checked(user, password.removesuffix("\n").removesuffix("\r"), name)
+
+
+def _from_variable(value: str) -> Credentials:
+    user, _, password = value.partition(":")
+    if not user:
+        raise RequestError(
+            "{variable} is USER:PASSWORD, and has no user",
+            "Type: export {variable}=me:…",
+            variable=VARIABLE,
+        )
+    return _checked(user, password, VARIABLE)
+
+
+def _checked(user: str, password: str, where: str) -> Credentials:
+    if not password or "\n" in password:
+        raise RequestError(
+            "The password in {where} is empty or has more than one line",
+            "Write one line of at least one character.",
+            where=where,
+        )
+    return Credentials(user, password)

@@ -1,0 +1,45 @@
+"""How the guard says no: a status and a sentence in the reader's language, as plain text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+
+from launcher.errors import LauncherError
+from launcher.ui.headers import Receive, Scope, Send
+from launcher.ui.texts import language_of, say_error
+
+_POLICY_VIOLATION = 1008
+"""The code that closes a WebSocket which is not wanted (RFC 6455, 7.4.1)."""
+
+_HAS_UNREAD_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
+
+
+def is_request(scope: Scope) -> bool:
+    """Whether it is anything from outside, not the server's own start and end."""
+    return scope["type"] in ("http", "websocket")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Answers a request with an error; a WebSocket is closed before it is opened. An ASGI app."""
+
+    status: int
+    error: LauncherError
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serves one request."""
+        if scope["type"] == "websocket":
+            await receive()
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
+            return
+        language = language_of(Headers(scope=scope).get("accept-language"))
+        text = "\n".join(filter(None, say_error(self.error, language)))
+        # Nobody is going to read the rest of such a request.
+        closing = {"Connection": "close"} if self.status in _HAS_UNREAD_BODY else {}
+        await PlainTextResponse(text, self.status, {**self.headers, **closing})(scope, receive, send)
