@@ -173,6 +173,8 @@ class BrowserRoute:
             aclosing(connection.lines("POST", "/launcher/ask", body)) as lines,
         ):
             async for line in lines:
+                if not line:  # a heartbeat
+                    continue
                 update = json.loads(line)
                 if "trouble" in update:
                     raise no_answer(update["trouble"])

@@ -13,14 +13,7 @@ from typing import Annotated
 import typer
 
 from launcher.cli import render, streams
-from launcher.cli.ask import ask
-from launcher.cli.bench import bench
-from launcher.cli.chat import chat
-from launcher.cli.doctor import doctor
-from launcher.cli.plan import plan
-from launcher.cli.presets import presets
-from launcher.cli.pull import pull
-from launcher.cli.serve import serve
+from launcher.cli.commands import Commands
 from launcher.errors import LauncherError
 
 DEFECT = 1
@@ -38,6 +31,7 @@ class Session:
 
 app = typer.Typer(
     name="launcher",
+    cls=Commands,
     help="Small vision-language models in the browser and in the terminal, on one 8 GB GPU or none.",
     epilog="Exit codes: 0 done, 1 a defect or what the system refuses, 2 wrong arguments or preset file,"
     " 3 checkpoint, 4 GPU, 5 memory plan, 6 picture, 7 question, 8 engine, 9 a package is missing,"
@@ -47,9 +41,6 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
 )
-for command in (serve, presets, plan, ask, chat, pull, doctor):
-    app.command()(command)
-app.add_typer(bench, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

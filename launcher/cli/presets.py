@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from launcher.cli import render
+from launcher.cli import presets_view, render
 from launcher.devices import read_devices
 from launcher.errors import PresetError
 from launcher.presets import Catalog, json_schema, read_presets
@@ -39,7 +39,7 @@ def presets(
     catalog = read_presets(paths or ())
     render.preset_errors(catalog.errors)
     if check:
-        render.presets_checked(catalog.presets)
+        presets_view.presets_checked(catalog.presets)
     else:
         _list(catalog, as_json=as_json)
     if catalog.errors:
@@ -50,6 +50,6 @@ def _list(catalog: Catalog, *, as_json: bool) -> None:
     devices, installed = read_devices(), installed_engines()
     found = [assess(preset, devices, installed) for preset in catalog.presets]
     if as_json:
-        render.data([render.readiness_data(each) for each in found])
+        render.data([presets_view.readiness_data(each) for each in found])
     elif found:
-        render.readiness_table(found)
+        presets_view.readiness_table(found)

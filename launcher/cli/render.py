@@ -9,24 +9,10 @@ import traceback
 from collections.abc import Sequence
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
-
 from launcher.cli import streams
 from launcher.cli.paragraphs import fitted
 from launcher.errors import LauncherError, PresetError
 from launcher.messages import Chunk
-from launcher.presets import Preset
-from launcher.readiness import Readiness, ReadyState
-
-_COLOURS = {
-    ReadyState.READY: "green",
-    ReadyState.NEEDS_DOWNLOAD: "yellow",
-    ReadyState.NEEDS_GPU: "yellow",
-    ReadyState.UNSUPPORTED: "red",
-    ReadyState.BROKEN: "red",
-}
 
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160)]
 """Control characters, but for tab and line feed."""
@@ -34,10 +20,6 @@ _DIRECTIONS = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x
 """Marks that turn the direction of writing, and ends of lines that only some programs know."""
 _STEERING = dict.fromkeys(_CONTROLS, "\ufffd")
 _VISIBLE = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _CONTROLS + _DIRECTIONS}
-
-_TABLE_COLUMNS = 160
-"""A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are
-long."""
 
 
 def visible(text: str) -> str:
@@ -107,56 +89,6 @@ def preset_errors(problems: Sequence[PresetError]) -> None:
     """One line for each thing wrong with a preset file."""
     for problem in problems:
         note(problem.message)
-
-
-def presets_checked(presets: Sequence[Preset]) -> None:
-    """The names of presets that are right."""
-    for preset in presets:
-        line(f"{preset.name}: right")
-
-
-def readiness_table(found: Sequence[Readiness]) -> None:
-    """Presets and where they stand; reasons and commands below, whole, so that they can be copied."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("preset", "takes", "state", "runs on"):
-        table.add_column(heading, no_wrap=True)
-    for each in found:
-        takes = "pictures" if each.preset.kind == "vision" else "text"
-        table.add_row(
-            each.preset.name, takes, Text(each.state.value, style=_COLOURS[each.state]), _runs_on(each)
-        )
-    console = Console(soft_wrap=True, highlight=False, width=_TABLE_COLUMNS)
-    with streams.output():
-        console.print(table)
-        for each in found:
-            if remark := _remark(each):
-                name = "" if remark.startswith(each.preset.name) else f"{each.preset.name}: "
-                console.print(f"\n{fitted(visible(name + remark), sys.stdout)}", markup=False)
-
-
-def _runs_on(each: Readiness) -> str:
-    return f"{each.engine}, {each.device}" if each.state is ReadyState.READY else "-"
-
-
-def _remark(each: Readiness) -> str:
-    return str(each.reason) if each.reason else each.note
-
-
-def readiness_data(each: Readiness) -> dict[str, Any]:
-    """A preset's standing for programs."""
-    return {
-        "name": each.preset.name,
-        "title": each.preset.title.model_dump(),
-        "kind": each.preset.kind,
-        "state": each.state.name.lower(),
-        "engine": each.engine or None,
-        "device": each.device or None,
-        "folder": str(each.folder) if each.folder else None,
-        "note": each.note or None,
-        "reason": each.reason.message if each.reason else None,
-        "hint": each.reason.hint if each.reason else None,
-        "command": each.command or None,
-    }
 
 
 def error_data(problem: LauncherError) -> dict[str, Any]:

@@ -21,12 +21,13 @@ def question_input() -> gr.MultimodalTextbox:
     box = gr.MultimodalTextbox(visible=False, file_count="multiple")
     form = box.api_info()
     box.api_info = lambda: form  # type: ignore[method-assign]
-    box.data_model = None  # type: ignore[assignment]  # validated by `_read`, with the same rules
-    box.preprocess = _read  # type: ignore[assignment, method-assign]
+    box.data_model = None  # type: ignore[assignment]  # validated by `read_question`, with the same rules
+    box.preprocess = read_question  # type: ignore[assignment, method-assign]
     return box
 
 
-def _read(payload: Any) -> Typed | RequestError:
+def read_question(payload: Any) -> Typed | RequestError:
+    """The question of a message in Gradio's form, or what is wrong with it."""
     if payload is None:
         return Typed()
     try:

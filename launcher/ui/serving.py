@@ -35,7 +35,7 @@ from launcher.ui.headers import App
 from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
 from launcher.ui.page_script import HeadScripts, page_script
-from launcher.ui.routes import page_routes
+from launcher.ui.routes import page_routes, program_routes
 from launcher.ui.theme import PAGE_CSS, page_theme
 from launcher.ui.uploads import MAX_UPLOAD_BYTES, Uploads
 
@@ -152,7 +152,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks.max_threads = _EVENTS_AT_ONCE
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.include_router(page_routes(page.chats, page.pages))
+    app.router.routes += [*page_routes(page.chats, page.pages), *program_routes(page.chats)]
     gr.mount_gradio_app(
         app,
         page.blocks,

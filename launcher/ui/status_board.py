@@ -1,7 +1,6 @@
 """The status lines of all models in one language, made once for however many pages read them.
 
-A page that nothing happens to costs one waiting coroutine: no thread, no request, and an empty update each
-HEARTBEAT_S, which keeps proxies from taking its stream for dead and shows the server a reader that vanished.
+A page that nothing happens to costs one waiting coroutine: no thread, and no request.
 """
 
 from __future__ import annotations
@@ -14,8 +13,6 @@ from launcher.ui import status_line
 from launcher.ui.texts import Language
 from launcher.workers.manager import Manager
 from launcher.workers.states import ModelState
-
-HEARTBEAT_S = 30.0
 
 REST_S = 0.5
 """Between two looks: many questions change something many times a second, and a reader sees no more than
@@ -41,8 +38,7 @@ class StatusBoard:
         self._following: asyncio.Task[None] | None = None
 
     async def changes(self, ended: asyncio.Event) -> AsyncGenerator[dict[str, str], None]:
-        """Model -> status line as HTML: all at first, then those that changed, and nothing each HEARTBEAT_S;
-        ends once ``ended`` is set."""
+        """Model -> status line as HTML: all at first, then those that changed; ends once ``ended`` is set."""
         self._begin_reading()
         end = asyncio.create_task(ended.wait())
         try:
@@ -86,9 +82,9 @@ class StatusBoard:
 
 
 async def _any_of(news: asyncio.Event, end: asyncio.Task[Literal[True]]) -> None:
-    """Waits for either, or HEARTBEAT_S."""
+    """Waits for either."""
     coming = asyncio.create_task(news.wait())
     try:
-        await asyncio.wait([coming, end], timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([coming, end], return_when=asyncio.FIRST_COMPLETED)
     finally:
         coming.cancel()

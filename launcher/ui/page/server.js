@@ -30,7 +30,7 @@ const answerOf = async (question, tell, calledOff) => {
       if (done) break;
       const lines = (begun + value).split("\n");
       begun = lines.pop();
-      const updates = lines.map((line) => JSON.parse(line));
+      const updates = lines.filter(Boolean).map((line) => JSON.parse(line)); // an empty one is a heartbeat
       if (isEnd(updates.at(-1))) end = updates.pop();
       if (updates.length) tell(updates);
     }

@@ -1,28 +1,31 @@
-"""The routes, below ``/launcher``."""
+"""The routes: those of the page below ``/launcher``, and programs' questions where Gradio has them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
+from fastapi.routing import APIRoute
+from pydantic import BaseModel
 from starlette.responses import Response
 
 from launcher.errors import RequestError
 from launcher.settings import shown
 from launcher.ui.handlers import ChatHandlers, Turn
+from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.routes.refusals import RefusingRoute
 from launcher.ui.routes.requests import FromPage, PageId, Question, ShownTab, StopButton, UnloadButton
-from launcher.ui.routes.streams import EventStream, LineStream
+from launcher.ui.routes.streams import EventStream, LineStream, Stream
 from launcher.ui.settings import to_settings
 from launcher.ui.texts import Language, language_of
 
 
-def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> APIRouter:
-    """The routes for tabs by their presets' names."""
-    router = APIRouter(prefix="/launcher", route_class=RefusingRoute, default_response_class=Response)
+def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute]:
+    """What the page asks, for tabs by their presets' names."""
+    router = _router("/launcher")
     manager = pages.manager
 
     def tab_of(name: str) -> ChatHandlers:
@@ -77,7 +80,58 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> APIRouter:
         """The page is being closed."""
         pages.leave(asked.page)
 
-    return router
+    return _routes(router)
+
+
+class _Values(BaseModel):
+    """What a program sends: an endpoint's parameters, in order."""
+
+    data: list[Any]
+
+
+def program_routes(tabs: Mapping[str, ChatHandlers]) -> list[APIRoute]:
+    """What programs ask over plain HTTP, at the tabs' endpoints: ``launcher.ui.routes.calls``."""
+    router = _router("/gradio_api/call")
+    calls = Calls({chat.preset.api_name: chat for chat in tabs.values()})
+
+    @router.post("/{endpoint}")
+    @router.post("/{endpoint}/")
+    async def ask(endpoint: str, asked: _Values) -> dict[str, str]:
+        """A question, its parameters in order."""
+        if len(asked.data) != len(PARAMETERS):
+            raise RequestError(
+                "The request cannot be read: {endpoint} takes {count} values, not {given}.",
+                hint="In order: {names}. {address} says more of them.",
+                endpoint=endpoint,
+                count=len(PARAMETERS),
+                given=len(asked.data),
+                names=", ".join(PARAMETERS),
+                address="/gradio_api/info",
+            )
+        return {"event_id": calls.begin(endpoint, dict(zip(PARAMETERS, asked.data, strict=True)))}
+
+    @router.post("/v2/{endpoint}")
+    @router.post("/v2/{endpoint}/")
+    async def ask_by_name(endpoint: str, asked: dict[str, Any]) -> dict[str, str]:
+        """A question, its parameters by name; what is left out is the preset's."""
+        return {"event_id": calls.begin(endpoint, asked)}
+
+    @router.get("/{endpoint}/{event}")
+    @router.get("/v2/{endpoint}/{event}")
+    async def answer(request: Request, endpoint: str, event: str) -> Stream:
+        """Its answer, as server-sent events."""
+        return calls.answer(endpoint, event, _language(request))
+
+    return _routes(router)
+
+
+def _router(prefix: str) -> APIRouter:
+    return APIRouter(prefix=prefix, route_class=RefusingRoute)
+
+
+def _routes(router: APIRouter) -> list[APIRoute]:
+    """To be put among an app's own: looking through included routers costs a millisecond a request."""
+    return [route for route in router.routes if isinstance(route, APIRoute)]
 
 
 def _language(request: Request) -> Language:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
+HEARTBEAT_S = 15.0
+"""While nothing is said, something that means nothing is sent so often: proxies take a silent stream for dead
+(nginx after 60 s), and a reader that has vanished is noticed only by what cannot be sent to it."""
+
 _UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
 """What keeps a proxy (nginx by the second) from holding pieces back."""
 
+Values = AsyncGenerator[Mapping[str, object], None]
+Pieces = AsyncGenerator[bytes, None]
 
-class _Stream(StreamingResponse):
-    """Starlette's, which notices at once that the reader is gone, and closes the source then."""
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None], media_type: str) -> None:
-        super().__init__(pieces, headers=_UNBUFFERED, media_type=media_type)
-        self._pieces = pieces
+class Stream(StreamingResponse):
+    """Starlette's, which notices at once that the reader is gone, and closes the source then.
+
+    Args:
+        pieces: the source.
+        media_type: of the whole.
+        beat: the heartbeat.
+    """
+
+    def __init__(self, pieces: Pieces, media_type: str, beat: bytes) -> None:
+        self._pieces = with_heartbeats(pieces, beat, HEARTBEAT_S)
+        super().__init__(self._pieces, headers=_UNBUFFERED, media_type=media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it all, or as much as the reader takes."""
@@ -27,37 +42,58 @@ class _Stream(StreamingResponse):
             await self._pieces.aclose()
 
 
-class LineStream(_Stream):
-    """JSON objects, one a line."""
+class LineStream(Stream):
+    """JSON objects, one a line; an empty line means nothing."""
 
-    def __init__(self, values: AsyncGenerator[Mapping[str, object], None]) -> None:
-        super().__init__(_lines(values), "application/x-ndjson")
-
-
-class EventStream(_Stream):
-    """Server-sent events whose data are JSON objects; an empty one is sent as a comment, which a browser does
-    not tell the page of."""
-
-    def __init__(self, values: AsyncGenerator[Mapping[str, object], None]) -> None:
-        super().__init__(_events(values), "text/event-stream")
+    def __init__(self, values: Values) -> None:
+        super().__init__(_lines(values), "application/x-ndjson", b"\n")
 
 
-async def _lines(values: AsyncGenerator[Mapping[str, object], None]) -> AsyncGenerator[bytes, None]:
+class EventStream(Stream):
+    """Server-sent events whose data are JSON objects."""
+
+    def __init__(self, values: Values) -> None:
+        super().__init__(_events(values), "text/event-stream", b":\n\n")
+
+
+async def with_heartbeats(pieces: Pieces, beat: bytes, every_s: float) -> Pieces:
+    """The pieces, and ``beat`` whenever none has come for so long."""
+    coming: asyncio.Future[bytes] = asyncio.ensure_future(anext(pieces))
+    try:
+        while True:
+            done, _ = await asyncio.wait([coming], timeout=every_s)
+            if not done:
+                yield beat
+                continue
+            try:
+                piece = coming.result()
+            except StopAsyncIteration:
+                return
+            yield piece
+            coming = asyncio.ensure_future(anext(pieces))
+    finally:
+        coming.cancel()
+        with suppress(asyncio.CancelledError, StopAsyncIteration):
+            await coming
+        await pieces.aclose()
+
+
+async def _lines(values: Values) -> Pieces:
     try:
         async for value in values:
-            yield _json(value) + b"\n"
+            yield in_json(value) + b"\n"
     finally:
         await values.aclose()
 
 
-async def _events(values: AsyncGenerator[Mapping[str, object], None]) -> AsyncGenerator[bytes, None]:
+async def _events(values: Values) -> Pieces:
     try:
         async for value in values:
-            yield b"data: " + _json(value) + b"\n\n" if value else b":\n\n"
+            yield b"data: " + in_json(value) + b"\n\n"
     finally:
         await values.aclose()
 
 
-def _json(value: Mapping[str, object]) -> bytes:
+def in_json(value: object) -> bytes:
     """On one line."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -1,0 +1,61 @@
+"""The commands by name. Each is imported when it is asked for: the list of them needs none, and ``launcher
+--help`` is there at once."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+if TYPE_CHECKING:
+    from typer._click import Command, Context, HelpFormatter  # typer's own names for what it hands over
+
+SUMMARIES = {
+    "serve": "Serve the page: a tab for each preset.",
+    "presets": "List the presets and whether they can run here.",
+    "plan": "Show what models would take on the GPU, and what the plan changes to make them fit.",
+    "ask": "Ask one question, or a file of them, and print the answer.",
+    "chat": "Chat in the terminal; /help there lists its commands, exit or Ctrl-D ends it.",
+    "pull": "Download a model that can run here: only what it needs, never code; goes on where it was cut.",
+    "doctor": "Check this machine: exit code 0 says that the page would work here; each fault comes with what"
+    " mends it.",
+    "bench": "Measure what the page, a switch and a start cost on this machine.",
+}
+"""Each command is what ``launcher.cli.NAME`` calls NAME. The list of commands shows this of it: the first
+paragraph of its own help."""
+
+
+class Commands(TyperGroup):
+    """The root's commands."""
+
+    def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - typer's signature
+        """Their names, in the order in which they are shown."""
+        return list(SUMMARIES)
+
+    def get_command(self, ctx: Context, cmd_name: str) -> Command | None:  # noqa: ARG002 - typer's signature
+        """The command; None where there is none of that name."""
+        if cmd_name in SUMMARIES and cmd_name not in self.commands:
+            self.commands[cmd_name] = _imported(cmd_name)
+        return self.commands.get(cmd_name)
+
+    def format_commands(self, ctx: Context, formatter: HelpFormatter) -> None:
+        """Writes the list, from their summaries alone."""
+        told: dict[str, Command] = {
+            name: TyperCommand(name, help=summary) for name, summary in SUMMARIES.items()
+        }
+        TyperGroup(name="told", commands=told).format_commands(ctx, formatter)
+
+
+def _imported(name: str) -> Command:
+    found = getattr(import_module(f"launcher.cli.{name}"), name)
+    alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+    alone.callback()(lambda: None)  # makes a group of it, though it has one command
+    if isinstance(found, typer.Typer):
+        alone.add_typer(found, name=name)
+    else:
+        alone.command(name)(found)
+    group = typer.main.get_command(alone)
+    assert isinstance(group, TyperGroup)
+    return group.commands[name]
