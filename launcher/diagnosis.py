@@ -14,6 +14,7 @@ from pathlib import Path
 
 from packaging.specifiers import SpecifierSet
 
+from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
 from launcher.errors import DeviceError, LauncherError, MissingPart, PresetError
 from launcher.gpu_support import check_gpu
@@ -182,7 +183,7 @@ def _packages(facts: Facts) -> Iterator[Finding]:
     wrong = False
     for name, wanted in _wanted(facts).items():
         version = facts.versions.get(name)
-        mend = f"Type: pip install '{name}{wanted}'"
+        mend = f"Type: {pip_install(f'{name}{wanted}')}"
         if version is None:
             wrong = True
             yield Finding(name, Level.FAULT, "is not installed", mend, MissingPart.exit_code)
@@ -257,7 +258,7 @@ def _engines(facts: Facts) -> Iterator[Finding]:
         if probe.reason:
             needed = module == PAGE_MODULE or not works
             level, code = (Level.FAULT, MissingPart.exit_code) if needed else (Level.WARNING, 0)
-            mend = f"Install it anew: pip install --force-reinstall '{package}=={version}'"
+            mend = f"Install it anew: {pip_install('--force-reinstall', f'{package}=={version}')}"
             yield Finding(module, level, f"{version} cannot be imported: {probe.reason}", mend, code)
         elif module == "torch":
             yield _torch(version, probe.cuda, has_gpu=_has_gpu(facts))
@@ -271,7 +272,8 @@ def _torch(version: str, cuda: str, *, has_gpu: bool) -> Finding:
     if cuda:
         return Finding("torch", Level.OK, f"{version} can be imported, built for CUDA {cuda}")
     if has_gpu:
-        mend = f"Install a build for CUDA: pip install --force-reinstall 'torch{GPU_PACKAGES['torch']}'"
+        build = pip_install("--force-reinstall", f"torch{GPU_PACKAGES['torch']}")
+        mend = f"Install a build for CUDA: {build}"
         return Finding(
             "torch", Level.WARNING, f"{version} is built for the CPU and does not use the GPU", mend
         )
@@ -284,7 +286,7 @@ def _has_gpu(facts: Facts) -> bool:
 
 def _without_lmdeploy(facts: Facts) -> Finding:
     if _has_gpu(facts):
-        mend = f"Type: pip install 'lmdeploy{GPU_PACKAGES['lmdeploy']}' 'torch{GPU_PACKAGES['torch']}'"
+        mend = f"Type: {pip_install(*(f'{name}{GPU_PACKAGES[name]}' for name in ('lmdeploy', 'torch')))}"
         return Finding(
             "lmdeploy", Level.WARNING, "is not installed: the GPU is used through transformers, slower", mend
         )

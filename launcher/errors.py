@@ -2,8 +2,8 @@
 
 Every error carries a *message* (what failed, the value at fault, what is valid) and a *hint* (what to do or
 type next). Both are templates filled from ``values``, so that the page can look up the same sentence in the
-reader's language by its template (see ``launcher.ui.texts``) and a process boundary can be crossed by
-pickling the template and its values.
+reader's language by its template (see ``launcher.ui.texts``) and a process boundary can be crossed by the
+template and its values.
 
     LauncherError                 exit  what it says
     ├── PresetError                 2   a preset file is wrong; the message begins "file:line: key.path:"

@@ -36,7 +36,12 @@ PREFILL_TOKENS = 2048
 """Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of
 them: 1.2 MB."""
 TOKENS_PER_USER = 512
-MAX_BATCH = 16
+FEW_AT_ONCE = 16
+"""Askers at once, one for each TOKENS_PER_USER of the cache, up to this many."""
+MANY_AT_ONCE = (128, 64, 32)
+TOKENS_PER_ONE_OF_MANY = 320
+"""Of the cache, for a short question with an answer of 256 tokens: where there is so much for each, many are
+answered at once. Who asks or is told more takes it from the others, and the engine lets the newest wait."""
 _MOST_GIB = 1024
 """A card larger than any, as the budget's own limit."""
 
@@ -63,7 +68,7 @@ class PlanChange:
     translated."""
 
     template: str
-    values: tuple[tuple[str, object], ...]
+    values: tuple[tuple[str, str | int | float], ...]
 
     def __str__(self) -> str:
         return self.template.format(**dict(self.values))
@@ -122,6 +127,7 @@ class _Setting:
 
     kv_bits: int
     max_tiles: int
+    at_once: int = FEW_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,12 +189,13 @@ class _Problem:
         picture = self.sizes.vision.picture_tokens(tiles) if self.sizes.vision else 0
         return picture + PROMPT_TOKENS + ANSWER_TOKENS
 
-    def activation_bytes(self, tiles: int) -> int:
+    def activation_bytes(self, setting: _Setting) -> int:
         """Scratch, one prefill's hidden states, the tower's states for one picture and the logits of a full
         batch."""
+        tiles = setting.max_tiles
         language, vision, costs = self.sizes.language, self.sizes.vision, self.costs
         token_bytes = costs.token_factor * (language.hidden + language.intermediate) * ELEMENT_BYTES
-        logit_bytes = costs.logit_factor * 4 * language.vocab * MAX_BATCH
+        logit_bytes = costs.logit_factor * 4 * language.vocab * setting.at_once
         tile_bytes = 0.0
         if vision is not None:
             all_tiles = vision.picture_tokens(tiles) // vision.tokens_per_tile
@@ -215,13 +222,13 @@ class _Problem:
         """What LMDeploy's ratio is a share of."""
         return self.card.free_bytes - self.costs.context_bytes - self.weight_bytes
 
-    def cache_bytes(self, tiles: int) -> int:
+    def cache_bytes(self, setting: _Setting) -> int:
         """The preset's ratio of the free memory, or less where the budget ends first."""
-        left = self.room_bytes - self.costs.context_bytes - self.weight_bytes - self.activation_bytes(tiles)
+        left = self.room_bytes - self.costs.context_bytes - self.weight_bytes - self.activation_bytes(setting)
         return min(int(self.memory.kv_cache_ratio * self.free_after_weights()), left)
 
     def cache_tokens(self, setting: _Setting) -> int:
-        cache_bytes = self.cache_bytes(setting.max_tiles)
+        cache_bytes = self.cache_bytes(setting)
         return self.costs.cache.blocks(max(0, cache_bytes), self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
 
     def session_tokens(self, setting: _Setting) -> int:
@@ -234,7 +241,21 @@ class _Problem:
         """The first setting that fits, None if the weights cannot even be loaded or nothing does."""
         if self.loading_bytes > self.room_bytes:
             return None
-        return next((setting for setting in self.settings() if self.fits(setting)), None)
+        return next((self.for_many(setting) for setting in self.settings() if self.fits(setting)), None)
+
+    def for_many(self, setting: _Setting) -> _Setting:
+        """The same for as many askers at once as the cache has tokens for."""
+        for at_once in MANY_AT_ONCE:
+            larger = replace(setting, at_once=at_once)
+            if self.fits(larger) and self.cache_tokens(larger) >= at_once * TOKENS_PER_ONE_OF_MANY:
+                return larger
+        return setting
+
+    def max_batch(self, setting: _Setting) -> int:
+        """How many are answered at once."""
+        if setting.at_once > FEW_AT_ONCE:
+            return setting.at_once
+        return max(1, min(FEW_AT_ONCE, self.cache_tokens(setting) // TOKENS_PER_USER))
 
     def fit(self) -> bool:
         """Whether there is a plan."""
@@ -285,14 +306,14 @@ def plan_memory(
 
 
 def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
-    sizes, cache_bytes = problem.sizes, problem.cache_bytes(setting.max_tiles)
+    sizes, cache_bytes = problem.sizes, problem.cache_bytes(setting)
     cache_tokens, session_tokens = problem.cache_tokens(setting), problem.session_tokens(setting)
     parts: tuple[tuple[PartName, int], ...] = (
         ("language_model", sizes.language_bytes),
         ("vision_tower", sizes.vision_bytes),
         ("projector", sizes.projector_bytes),
         ("cuda_context", problem.costs.context_bytes),
-        ("activations", problem.activation_bytes(setting.max_tiles)),
+        ("activations", problem.activation_bytes(setting)),
         ("kv_cache", cache_bytes),
     )
     return MemoryPlan(
@@ -306,7 +327,7 @@ def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
         kv_bits=setting.kv_bits,
         session_tokens=session_tokens,
         max_prefill_tokens=min(problem.prefill_tokens(setting.max_tiles), session_tokens),
-        max_batch=max(1, min(MAX_BATCH, cache_tokens // TOKENS_PER_USER)),
+        max_batch=problem.max_batch(setting),
         max_tiles=setting.max_tiles,
         vision=sizes.vision,
         loading_bytes=problem.loading_bytes,
@@ -317,7 +338,7 @@ def _plan(problem: _Problem, setting: _Setting) -> MemoryPlan:
 
 def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Iterator[PlanChange]:
     memory, ratio_bytes = problem.memory, problem.memory.kv_cache_ratio * problem.free_after_weights()
-    cache_bytes = problem.cache_bytes(setting.max_tiles)
+    cache_bytes = problem.cache_bytes(setting)
     if cache_bytes < int(ratio_bytes):
         yield _change(
             "KV cache ratio {wanted:.3g} -> {chosen:.3g}: the whole share would pass the budget of"
@@ -357,7 +378,7 @@ def _changes(problem: _Problem, setting: _Setting, session_tokens: int) -> Itera
         )
 
 
-def _change(template: str, **values: object) -> PlanChange:
+def _change(template: str, **values: str | int | float) -> PlanChange:
     return PlanChange(template, tuple(values.items()))
 
 
@@ -369,7 +390,7 @@ def _refusal(problem: _Problem) -> MemoryPlanError:
         return _too_short(problem, needed_tokens)
     blocks = -(-needed_tokens // BLOCK_TOKENS) + SPARE_BLOCKS
     cache_bytes = problem.costs.cache.bytes_for(blocks, problem.block_bytes(smallest.kv_bits))
-    rest_bytes = problem.costs.context_bytes + problem.activation_bytes(smallest.max_tiles)
+    rest_bytes = problem.costs.context_bytes + problem.activation_bytes(smallest)
     together_bytes = problem.weight_bytes + rest_bytes + cache_bytes
     loads = problem.loading_bytes <= problem.room_bytes
     ratio, budget, bits = (
@@ -395,7 +416,7 @@ def _refusal(problem: _Problem) -> MemoryPlanError:
         total=(together_bytes if loads else problem.loading_bytes) / GIB,
         room=problem.room_bytes / GIB,
         ratio=problem.memory.kv_cache_ratio,
-        share=max(0, problem.cache_bytes(smallest.max_tiles)) / GIB,
+        share=max(0, problem.cache_bytes(smallest)) / GIB,
         enough_ratio=ratio,
         budget=budget,
         needed=needed_gib,

@@ -95,7 +95,7 @@ class TestLocate:
         )
         assert isinstance(found, Absent)
         assert found.places == (
-            "${LAUNCHER_MODELS}/a (LAUNCHER_MODELS is not set)",
+            "${LAUNCHER_MODELS}/a",
             f"{tmp_path / 'empty'} (holds no config.json)",
             "/nowhere",
             "hf:org/part (only a part was downloaded)",

@@ -11,6 +11,7 @@ from typing import Any
 import pynvml
 import pytest
 
+from launcher.commands_here import pip_install
 from launcher.devices import Devices, read_gpus
 from launcher.diagnosis import (
     GPU_PACKAGES,
@@ -110,16 +111,16 @@ def test_python(version: str, code: int) -> None:
 def test_a_package_out_of_range_warns_and_a_missing_one_is_a_fault() -> None:
     other = replace(SOUND, versions={**VERSIONS, "transformers": "4.57.0"}, probes={})
     finding = found(other, "transformers")
-    assert (finding.level, finding.mend) == (Level.WARNING, "Type: pip install 'transformers>=5.10,<6'")
+    assert (finding.level, finding.mend) == (Level.WARNING, f"Type: {pip_install('transformers>=5.10,<6')}")
     assert verdict(other) == 0
     missing = replace(SOUND, versions={**VERSIONS, "typer": None})
-    assert found(missing, "typer").mend == "Type: pip install 'typer>=0.29'"
+    assert found(missing, "typer").mend == f"Type: {pip_install('typer>=0.29')}"
     assert verdict(missing) == 9
 
 
 def test_torch_of_another_cuda_than_lmdeploy() -> None:
     facts = with_gpus(versions={**with_gpus().versions, "torch": "2.13.0"})
-    (finding,) = [each for each in diagnose(facts) if each.mend.startswith("Type: pip install 'torch")]
+    (finding,) = [each for each in diagnose(facts) if each.mend == f"Type: {pip_install('torch>=2.6,<2.11')}"]
     assert finding.text == "2.13.0 is not >=2.6,<2.11, which the launcher is made for"
 
 
@@ -160,7 +161,7 @@ def test_a_driver_that_does_not_answer_keeps_the_page_from_starting() -> None:
 
 def test_a_gpu_without_lmdeploy_or_with_a_torch_for_the_cpu() -> None:
     facts = with_gpus(versions=VERSIONS, probes=SOUND.probes)
-    assert found(facts, "lmdeploy").mend == "Type: pip install 'lmdeploy>=0.18,<0.19' 'torch<2.11'"
+    assert found(facts, "lmdeploy").mend == f"Type: {pip_install('lmdeploy>=0.18,<0.19', 'torch<2.11')}"
     assert found(facts, "torch").text == "2.13.0+cpu is built for the CPU and does not use the GPU"
     assert verdict(facts) == 0
 
@@ -178,7 +179,7 @@ def test_an_engine_that_cannot_be_imported() -> None:
     )
     assert (
         found(facts, "lmdeploy.turbomind").mend
-        == "Install it anew: pip install --force-reinstall 'lmdeploy==0.18.0'"
+        == f"Install it anew: {pip_install('--force-reinstall', 'lmdeploy==0.18.0')}"
     )
     assert verdict(facts) == 9
 

@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 
 from launcher.engine_costs import COSTS, MIB, RATIO_MARGIN, EngineKind, TurbomindCache
 from launcher.errors import MemoryPlanError
-from launcher.memory import ANSWER_TOKENS, BLOCK_TOKENS, GIB, PROMPT_TOKENS, Card, MemoryPlan, plan_memory
+from launcher.memory import (
+    ANSWER_TOKENS,
+    BLOCK_TOKENS,
+    FEW_AT_ONCE,
+    GIB,
+    PROMPT_TOKENS,
+    TOKENS_PER_ONE_OF_MANY,
+    TOKENS_PER_USER,
+    Card,
+    MemoryPlan,
+    plan_memory,
+)
 from launcher.presets import MemorySettings, read_presets
 from launcher.sizes import KNOWN_CONFIGS, ModelSizes, model_sizes
 
@@ -76,6 +87,8 @@ def check_plan(made: MemoryPlan, memory: MemorySettings, sizes: ModelSizes, size
     if memory.session_tokens != "auto":
         assert made.session_tokens <= memory.session_tokens
     assert made.max_batch >= 1
+    each = TOKENS_PER_USER if made.max_batch <= FEW_AT_ONCE else TOKENS_PER_ONE_OF_MANY
+    assert made.max_batch == 1 or made.max_batch * each <= made.cache_tokens
     # what a person wrote and the plan changed is said, and nothing else
     said = {change.template.split(" {")[0] for change in made.changes}
     tiles = sizes.vision.max_tiles if sizes.vision else 0
@@ -169,6 +182,35 @@ def test_every_shipped_preset_has_its_plan_on_8_gib_and_none_is_called_changed(
     assert made.max_tiles == (SIZES[name].vision.max_tiles if SIZES[name].vision else 0)  # type: ignore[union-attr]
 
 
+@pytest.mark.parametrize(
+    ("size_gib", "at_once", "cache_tokens", "total_mib"),
+    [(8, 10, 5120, 5906), (12, 13, 6720, 6315), (24, 32, 18816, 7567), (80, 64, 24192, 8192)],
+)
+def test_a_larger_card_answers_more_people_at_once(
+    size_gib: float, at_once: int, cache_tokens: int, total_mib: int
+) -> None:
+    """Within the same budget of 8 GiB; what a card of 8 or 12 GiB gives is as it was measured."""
+    made = plan(size_gib=size_gib)
+    assert (made.max_batch, made.cache_tokens, made.total_bytes // MIB) == (at_once, cache_tokens, total_mib)
+
+
+def test_where_the_budget_lets_the_cache_grow_so_does_the_batch() -> None:
+    assert plan(size_gib=80, gpu_budget_gib=70).max_batch == 128
+
+
+@pytest.mark.parametrize("name", sorted(SIZES))
+@pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
+def test_every_model_answers_64_at_once_on_80_gib_and_pays_for_their_logits(
+    name: str, engine: EngineKind
+) -> None:
+    preset, sizes = read_presets().find(name), SIZES[name]
+    made = plan_memory(preset.memory, sizes, engine, card(80))
+    assert made.max_batch >= 64
+    few = plan_memory(preset.memory, sizes, engine, card(8))
+    more = (made.max_batch - FEW_AT_ONCE) * COSTS[engine].logit_factor * 4 * sizes.language.vocab
+    assert made.part_bytes("activations") - few.part_bytes("activations") == pytest.approx(more, abs=2)
+
+
 @given(model=models, engine=engines, size=st.floats(2, 100), small=st.floats(1, 60), more=st.floats(0, 40))
 def test_a_larger_budget_never_gives_less(
     model: str, engine: EngineKind, size: float, small: float, more: float
@@ -181,7 +223,9 @@ def test_a_larger_budget_never_gives_less(
     assert greater.max_tiles >= lesser.max_tiles
     assert (greater.max_tiles, greater.kv_bits) >= (lesser.max_tiles, lesser.kv_bits)
     if (greater.kv_bits, greater.max_tiles) == (lesser.kv_bits, lesser.max_tiles):
-        assert greater.session_tokens >= lesser.session_tokens
+        assert greater.max_batch >= lesser.max_batch
+        # what more askers at once take is taken from the cache
+        assert greater.session_tokens >= lesser.session_tokens or greater.max_batch > lesser.max_batch
 
 
 @given(

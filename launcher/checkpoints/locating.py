@@ -73,10 +73,9 @@ def _folder_of(source: str) -> Path | str:
 
 def folder_meant(source: str) -> Path | str:
     """The folder that a source of the user's own means, its variables and ``~`` expanded; else why it means
-    none."""
-    unset = [one or other for one, other in _VARIABLE.findall(source) if not os.environ.get(one or other)]
-    if unset:
-        return f"{unset[0]} is not set"
+    none, or "" where a variable is not set."""
+    if any(not os.environ.get(one or other) for one, other in _VARIABLE.findall(source)):
+        return ""
     try:
         return expanded(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], source))
     except LauncherError as error:

@@ -14,6 +14,7 @@ import typer
 
 from launcher.cli import render, streams
 from launcher.cli.ask import ask
+from launcher.cli.bench import bench
 from launcher.cli.chat import chat
 from launcher.cli.doctor import doctor
 from launcher.cli.plan import plan
@@ -48,6 +49,7 @@ app = typer.Typer(
 )
 for command in (serve, presets, plan, ask, chat, pull, doctor):
     app.command()(command)
+app.add_typer(bench, name="bench")
 
 
 def _print_version(wanted: bool) -> None:

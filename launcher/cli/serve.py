@@ -12,7 +12,7 @@ import signal
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from threading import Event
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -33,9 +33,8 @@ from launcher.door import door_of
 from launcher.errors import PresetError
 from launcher.presets import read_presets
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
-from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
-from launcher.workers.runnable import runnable_models
+from launcher.workers.runnable import manager_of
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -105,7 +104,7 @@ def serve(
         said = announcement(address, sockets)
         stack.enter_context(serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door))
         render.announce(said)
-        told_to_stop.wait()
+        told_to_stop.get()
 
 
 def right_root_path(given: str) -> str:
@@ -119,21 +118,6 @@ def right_root_path(given: str) -> str:
             param_hint="--root-path",
         )
     return path
-
-
-def manager_of(
-    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
-) -> Manager:
-    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
-    later."""
-    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
-    return Manager(
-        runnable_models(models, free_bytes),
-        gpu_budget_bytes=free_bytes,
-        measure=seen_on,
-        standby=standby,
-        log_folder=log_folder,
-    )
 
 
 def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:
@@ -169,13 +153,14 @@ def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]
 
 
 @contextmanager
-def _until_told_to_stop() -> Iterator[Event]:
-    """An event that the signals which end the page set, from the first moment on; what the launcher was
-    started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
-    told = Event()
+def _until_told_to_stop() -> Iterator[SimpleQueue[int]]:
+    """A queue into which each signal that ends the page is put, from the first moment on; what the launcher
+    was started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
+    # Not an event: its lock may be held by the very thread that the signal interrupts.
+    told: SimpleQueue[int] = SimpleQueue()
 
-    def tell(_number: int, _frame: FrameType | None) -> None:
-        told.set()
+    def tell(number: int, _frame: FrameType | None) -> None:
+        told.put(number)
 
     before = {
         number: signal.signal(number, tell)

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from launcher.commands_here import pip_install
 from launcher.errors import LauncherError, MissingPart
 
 _SOCKS_PACKAGE = "socksio"
@@ -61,7 +62,8 @@ class Proxy:
         if proxy.url.scheme.startswith("socks") and importlib.util.find_spec(_SOCKS_PACKAGE) is None:
             raise MissingPart(
                 "{variable} is {value}, a SOCKS proxy, and the package for those is not installed",
-                f"Type: pip install {_SOCKS_PACKAGE}  (or go without the proxy: unset {{variable}})",
+                "Type: {command}  (or go without the proxy: unset {variable})",
+                command=pip_install(_SOCKS_PACKAGE),
                 variable=self.variable,
                 value=self.shown,
             )

@@ -25,6 +25,7 @@ from PIL import Image
 
 from launcher.chat_templates import template_of
 from launcher.checkpoints import facts_from_config
+from launcher.commands_here import pip_install
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
 from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
 from launcher.memory import GIB, MemoryPlan
@@ -344,7 +345,8 @@ def _whole_lmdeploy() -> Iterator[None]:
     except ImportError as error:
         raise MissingPart(
             "LMDeploy cannot be imported: {reason}",
-            hint="Install it with: pip install lmdeploy==0.18.0",
+            hint="Install it with: {command}",
+            command=pip_install("lmdeploy==0.18.0"),
             reason=str(error),
         ) from error
 

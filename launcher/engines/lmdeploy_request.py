@@ -8,13 +8,16 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lmdeploy.serve.core.exceptions import ErrorCode
 from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
+from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
+from launcher.engines.lmdeploy_pictures import TiledPicture, TiledPictures
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
 from launcher.engines.text_stream import TextStream
 from launcher.errors import RequestError
@@ -26,12 +29,18 @@ from launcher.models.tiles import TileRule, count_tiles
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
     from lmdeploy.serve.core.async_engine import GenOut
+    from lmdeploy.tokenizer import DetokenizeState
 
 STOP_LIMIT_S = 5.0
 """For LMDeploy to take a cancelled request off the GPU: it ends with the token under way."""
 
 FINISH: dict[str, FinishReason] = {"stop": "stop", "length": "length", "abort": "cancelled"}
 """LMDeploy's finish reasons; "error" comes as an exception."""
+
+
+_LONG_TOKEN_CHARACTERS = 8
+"""A text with more to a token throughout is rare: one with more than that to each of the session's is counted
+first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +58,17 @@ class _End:
     error: Exception | None = None
 
 
+Piece: TypeAlias = "_Prepared | GenOut | _End"
+
+
+def _without_text(
+    all_input_ids: Sequence[int], state: DetokenizeState, **_: Any
+) -> tuple[str, DetokenizeState]:
+    """In place of LMDeploy's incremental detokenising: counts the tokens and makes nothing of them."""
+    state.ids_offset = len(all_input_ids)
+    return "", state
+
+
 class RequestMaker:
     """What all requests of one pipeline share."""
 
@@ -64,23 +84,42 @@ class RequestMaker:
             self.tokenizer.convert_tokens_to_ids(template.turn_end),
             self.tokenizer.eos_token_id,
         ]
-        # LMDeploy turns a bad status into an error without it; the instance's own attribute comes before the
-        # class's.
+        # LMDeploy turns a bad status into an error without it, and makes text of every token, as we do; the
+        # instances' own attributes come before their classes'.
         pipe.async_engine._request_error_from_status = StatusError
+        pipe.async_engine.tokenizer.detokenize_incrementally = _without_text
+        self._hand_over: HandOver | None = None
+        encoder = pipe.async_engine.prompt_processor.vl_encoder
+        self._pictures = None if encoder is None else TiledPictures(encoder.model, plan.max_tiles)
 
     def __call__(self, request: ChatRequest) -> Request:
-        """A request of this pipeline; it begins when its pieces are asked for."""
-        return Request(self, request)
+        """A request of this pipeline, asked for by the loop that will read it; it begins when its pieces are
+        asked for."""
+        loop = asyncio.get_running_loop()
+        if self._hand_over is None or self._hand_over.loop is not loop:
+            self._hand_over = HandOver(loop)
+        return Request(self, request, self._hand_over)
+
+    def open_picture(self, path: Path) -> TiledPicture:
+        """A picture as this pipeline takes it; text models' prompts have none. Raises PictureError."""
+        assert self._pictures is not None
+        return self._pictures.open(path)
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
-        """Tokens of the whole prompt, as LMDeploy counts them."""
+        """Tokens of the whole prompt, as LMDeploy counts them. Lets go of the interpreter while it counts."""
         prompt = build_prompt(request.messages, self.template)
         pieces = split_at_pictures(prompt, self.template)
-        return (
-            1
-            + picture_tokens
-            + sum(len(self.tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
-        )
+        encodings = self.tokenizer.backend_tokenizer.encode_batch(pieces, add_special_tokens=False)
+        return 1 + picture_tokens + sum(len(encoding.ids) for encoding in encodings)
+
+    def refuse_too_long(self, request: ChatRequest, picture_tokens: int) -> None:
+        """Raises RequestError where a very long text does not fit the session. LMDeploy finds out by itself,
+        and holds the interpreter of the whole process for as long as it reads."""
+        characters = sum(len(message.text) for message in request.messages)
+        if characters > _LONG_TOKEN_CHARACTERS * self.plan.session_tokens:
+            prompt_tokens = self.count_prompt(request, picture_tokens)
+            if prompt_tokens > self.plan.session_tokens:
+                raise too_long(prompt_tokens, picture_tokens, self.plan.session_tokens)
 
     def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
         """Tokens that the pictures of LMDeploy's messages take."""
@@ -95,11 +134,11 @@ class RequestMaker:
 class Request:
     """A request under way. Begins with the first piece that is asked for; ``stop`` ends it wherever it is."""
 
-    def __init__(self, maker: RequestMaker, request: ChatRequest) -> None:
+    def __init__(self, maker: RequestMaker, request: ChatRequest, hand_over: HandOver) -> None:
         self._maker = maker
         self._request = request
-        self._loop = asyncio.get_running_loop()
-        self._pieces: asyncio.Queue[_Prepared | GenOut | _End] = asyncio.Queue()
+        self._way = hand_over
+        self._pieces: asyncio.Queue[Piece] = asyncio.Queue()
         self._run_future: Future[None] | None = None
         self._prepared = _Prepared(0, 0)
         self._over = False
@@ -180,8 +219,8 @@ class Request:
         while not isinstance(await self._pieces.get(), _End):
             pass
 
-    def _hand_over(self, piece: _Prepared | GenOut | _End) -> None:
-        self._loop.call_soon_threadsafe(self._pieces.put_nowait, piece)
+    def _hand_over(self, piece: Piece) -> None:
+        self._way.put(self._pieces, piece)
 
     async def _run(self) -> None:
         """Runs on the pipeline's event loop."""
@@ -195,8 +234,11 @@ class Request:
 
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
-        messages = await asyncio.to_thread(messages_for, self._request.messages, maker.template, maker.plan)
+        messages = await asyncio.to_thread(
+            messages_for, self._request.messages, maker.template, maker.open_picture
+        )
         picture_tokens = maker.picture_tokens(messages)
+        await asyncio.to_thread(maker.refuse_too_long, self._request, picture_tokens)
         session = maker.pipe.session()
         try:
             prepared = await engine.preprocess(
@@ -208,7 +250,7 @@ class Request:
         except LmdeployRequestError as error:
             if error.code is not ErrorCode.CONTEXT_LENGTH_EXCEEDED:
                 raise
-            prompt_tokens = maker.count_prompt(self._request, picture_tokens)
+            prompt_tokens = await asyncio.to_thread(maker.count_prompt, self._request, picture_tokens)
             raise too_long(prompt_tokens, picture_tokens, maker.plan.session_tokens) from error
         try:
             prepared.gen_config.max_new_tokens = answer_room(

@@ -6,12 +6,12 @@ tests/engines/test_lmdeploy_contract.py against the installed package.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 from lmdeploy import ChatTemplateConfig, GenerationConfig, PytorchEngineConfig, TurbomindEngineConfig
 
-from launcher.images import load_picture
 from launcher.memory import BLOCK_TOKENS, MemoryPlan
 from launcher.messages import GenerationOptions, Message
 from launcher.models.prompts import ChatTemplate, build_prompt
@@ -83,12 +83,17 @@ def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int])
 
 
 def messages_for(
-    conversation: Sequence[Message], template: ChatTemplate, plan: MemoryPlan
+    conversation: Sequence[Message], template: ChatTemplate, open_picture: Callable[[Path], object]
 ) -> list[dict[str, Any]]:
     """One message whose content is the whole prompt, its pictures in their places; for
     ``do_preprocess=False``.
 
     LMDeploy itself writes a picture's opening, tokens and closing, so the prompt is cut around all three.
+
+    Args:
+        conversation: what is written down.
+        template: how.
+        open_picture: a picture's file -> what the pipeline takes for a picture.
 
     Raises:
         RequestError: there are pictures, and the model reads text only.
@@ -101,6 +106,6 @@ def messages_for(
     pieces = prompt.split(template.picture)
     content: list[dict[str, Any]] = [{"type": "text", "text": pieces[0]}]
     for path, piece in zip(pictures, pieces[1:], strict=True):
-        picture = {"data": load_picture(path), "max_dynamic_patch": plan.max_tiles}
-        content += [{"type": "image_data", "image_data": picture}, {"type": "text", "text": piece}]
+        picture = {"type": "image_data", "image_data": {"data": open_picture(path)}}
+        content += [picture, {"type": "text", "text": piece}]
     return [{"role": "user", "content": content}]

@@ -1,5 +1,5 @@
-"""An engine that plays a script instead of running a model: for tests alone, and it says so when asked to
-serve anywhere else.
+"""An engine that plays a script instead of running a model: for tests and measurements alone, and it says so
+when asked to serve anywhere else.
 
 A script is text with a command on each line that begins with a slash, blanks aside; any other line is echoed
 word by word. The last message is the script of an answer, the preset's system prompt that of loading. Waiting
@@ -22,6 +22,7 @@ writing.
     /broken TEXT        raises EngineBroken, for good
     /loaded MARK        adds a line with the preset's name to the file MARK
     /asked              says the whole request as JSON, in a code block so that a page shows it as it is
+    /pace RATE N        says the numbers 0 to N - 1 at RATE a second, each at its own time from the start on
 
 A token is a word; the session is the preset's ``memory.session_tokens``, and holds the last message's words
 and the answer.
@@ -30,6 +31,7 @@ and the answer.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import signal
@@ -47,7 +49,12 @@ from launcher.errors import EngineBroken, EngineError
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
 ALLOWED_BY = "LAUNCHER_SCRIPTED_ENGINE"
-"""The environment variable that tests set to 1."""
+"""The environment variable that tests set to 1, and measurements to `FOR_MEASUREMENTS`."""
+
+FOR_MEASUREMENTS = "measure"
+"""Whoever may reach a page that is being measured can have it say words, and nothing else."""
+
+_MEASURED = ("/pace", "/stall")
 
 _AUTO_SESSION_TOKENS = 1 << 20
 
@@ -68,7 +75,8 @@ class ScriptedEngine:
     """
 
     def __init__(self, spec: EngineSpec) -> None:
-        if os.environ.get(ALLOWED_BY) != "1":
+        allowed = os.environ.get(ALLOWED_BY)
+        if allowed not in ("1", FOR_MEASUREMENTS):
             raise EngineError(
                 "{model} asks for the scripted engine, which is no model: it plays scripts for the"
                 " launcher's own tests.",
@@ -76,6 +84,7 @@ class ScriptedEngine:
                 model=spec.preset.name,
             )
         self._spec = spec
+        self._only = _MEASURED if allowed == FOR_MEASUREMENTS else ()
         self._progress: Progress = lambda _stage, _fraction: None
         session_tokens = spec.preset.memory.session_tokens
         self._session_tokens = _AUTO_SESSION_TOKENS if session_tokens == "auto" else session_tokens
@@ -142,14 +151,12 @@ class ScriptedEngine:
         without a last chunk."""
         for line in script.splitlines():
             command, _, argument = line.strip().partition(" ")
+            self._check_allowed(command)
             if command == "/name":
                 yield self._spec.preset.name
-            elif command in ("/say", "/endless"):
-                number = 0
-                while command == "/endless" or number < int(argument):
+            elif command in ("/say", "/endless", "/pace"):
+                async for number in _numbers(command, argument):
                     yield f"{number} "
-                    number += 1
-                    await asyncio.sleep(ENDLESS_PAUSE_S if command == "/endless" else 0)
             elif command in _ABOUT_SLEEP:
                 self._about_sleep(line)
             elif command == "/asked":
@@ -166,6 +173,10 @@ class ScriptedEngine:
                 for word in line.split():
                     yield f"{word} "
                     await asyncio.sleep(0)
+
+    def _check_allowed(self, command: str) -> None:
+        if self._only and command.startswith("/") and command not in self._only:
+            raise _no_command(command)
 
     def _about_sleep(self, line: str) -> None:
         if line != "/grump":
@@ -215,7 +226,35 @@ class ScriptedEngine:
             case "/stall":
                 await asyncio.Event().wait()
             case _:
-                raise EngineError("The script has no command {command}.", command=command)
+                raise _no_command(command)
+
+
+def _no_command(command: str) -> EngineError:
+    return EngineError("The script has no command {command}.", command=command)
+
+
+async def _numbers(command: str, argument: str) -> AsyncGenerator[int, None]:
+    if command == "/endless":
+        for number in itertools.count():
+            yield number
+            await asyncio.sleep(ENDLESS_PAUSE_S)
+    elif command == "/say":
+        for number in range(int(argument)):
+            yield number
+            await asyncio.sleep(0)
+    else:
+        rate, count = argument.split()
+        async for number in _paced(float(rate), int(count)):
+            yield number
+
+
+async def _paced(rate: float, count: int) -> AsyncGenerator[int, None]:
+    """One number that comes late makes no other late: each has its time from the start on."""
+    begun_s = time.monotonic()
+    for number in range(count):
+        due_s = begun_s + (number + 1) / rate
+        await asyncio.sleep(max(0.0, due_s - time.monotonic()))
+        yield number
 
 
 def _spawn(*, apart: bool) -> int:

@@ -16,6 +16,7 @@ class TextStream:
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str] = ()) -> None:
         self._tokenizer = tokenizer
+        self._special_ids = frozenset(tokenizer.all_special_ids)  # a property that is worked out at each look
         self._decoder = StreamDecoder()
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
@@ -25,10 +26,10 @@ class TextStream:
     def add(self, token_id: int) -> str:
         """The text that can be shown now; may be empty. Special tokens have none, nor has what comes after a
         stop text."""
-        if self.stopped:
+        if self.stopped or token_id in self._special_ids:
             return ""
-        pieces = self._tokenizer.convert_ids_to_tokens([token_id], skip_special_tokens=True)
-        return self._pass("".join(self._decoder.add(piece) for piece in pieces if piece is not None))
+        piece: str | None = self._tokenizer.convert_ids_to_tokens(token_id)
+        return "" if piece is None else self._pass(self._decoder.add(piece))
 
     def finish(self) -> str:
         """What was still held back when the answer ended."""
@@ -39,6 +40,8 @@ class TextStream:
         return text
 
     def _pass(self, text: str) -> str:
+        if not self._stops:
+            return text
         self._held += text
         complete = [(at + len(stop), at) for stop in self._stops if (at := self._held.find(stop)) >= 0]
         if complete:

@@ -3,82 +3,44 @@ memory.
 
 One thread owns the model. Each answer asks it for one token at a time, and the thread's queue hands the
 tokens round: answers run side by side without sharing anything but the weights, and one that nobody reads any
-more simply stops asking.
+more simply stops asking. What was read of conversations and seen of pictures is kept for what is asked next
+(``conversations``, ``transformers_prompt``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import torch
-from PIL import Image
-from torch import Tensor
-from transformers import AutoTokenizer, DynamicCache, GenerationConfig, PreTrainedTokenizerBase
+from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
 
 from launcher.chat_templates import template_of
 from launcher.checkpoints import facts_from_config
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
-from launcher.engines.endings import answer_room, check_said, out_of_tokens
-from launcher.engines.sampling import Sampler
+from launcher.engines.conversations import Conversations
+from launcher.engines.endings import check_said, out_of_tokens
+from launcher.engines.kept import Kept
 from launcher.engines.text_stream import TextStream
+from launcher.engines.transformers_generation import Generation
 from launcher.engines.transformers_models import LOADERS, LoadedModel, LoadRequest, read_config
-from launcher.errors import EngineError, OutOfMemory, RequestError
-from launcher.images import load_picture
+from launcher.engines.transformers_prompt import KEPT_PICTURE_BYTES, Prompt, PromptMaker, Seen
+from launcher.errors import EngineError, OutOfMemory
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
-from launcher.models.prompts import TEMPLATES, ChatTemplate, build_prompt, split_at_pictures
+from launcher.models.prompts import TEMPLATES
 
 # Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in
 # turn.
 _MAX_ANSWERS = 8
 
 Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True)
-class _Prompt:
-    """What the model reads. ``pixels`` are all pictures' tiles in reading order, None without pictures;
-    ``answer_room`` is how many tokens the answer may have."""
-
-    ids: list[int]
-    picture_tokens: int
-    pixels: Tensor | None
-    answer_room: int
-
-
-class _Generation:
-    """One answer's state on the model: its KV cache and random source. Used from the model's thread alone."""
-
-    def __init__(self, model: Any, prompt: _Prompt, options: GenerationOptions) -> None:
-        self._model = model
-        self._unread = torch.tensor([prompt.ids], device=model.device)
-        self._answer_ids = self._unread[:, :0]
-        self._pixels = prompt.pixels
-        self._cache = DynamicCache()
-        self._sampler = Sampler(options, model.device)
-
-    @torch.inference_mode()
-    def next_token(self) -> int:
-        """Reads what the model has not read yet, and draws the next token."""
-        pictures = (
-            {}
-            if self._pixels is None
-            else {"pixel_values": self._pixels.to(self._model.device, self._model.dtype)}
-        )
-        self._pixels = None
-        logits = self._model(
-            input_ids=self._unread, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **pictures
-        ).logits
-        token_id = self._sampler.choose(self._answer_ids, logits[:, -1])
-        self._unread = torch.tensor([[token_id]], device=self._answer_ids.device)
-        self._answer_ids = torch.cat([self._answer_ids, self._unread], dim=1)
-        return token_id
 
 
 class TransformersEngine:
@@ -122,30 +84,47 @@ class TransformersEngine:
         begun_s = time.monotonic()
         async with self._turns:
             ready = self._loaded()
-            prompt = await asyncio.to_thread(ready.read, request)
-            generation = _Generation(ready.loaded.model, prompt, request.options)
-            text = TextStream(ready.tokenizer, ready.stops)
-            new_tokens, first_token_s, said = 0, 0.0, False
-            finish = out_of_tokens(prompt.answer_room, request.options.max_new_tokens)
-            for _ in range(prompt.answer_room):
-                token_id = await self._on_model(generation.next_token)
-                first_token_s = first_token_s or time.monotonic() - begun_s
-                if token_id in ready.stop_ids:
-                    finish = "stop"
-                    break
-                new_tokens += 1
-                if shown := text.add(token_id):
-                    said = said or bool(shown.strip())
-                    yield Chunk(shown)
-                if text.stopped:
-                    finish = "stop"
-                    break
-            rest = text.finish()
-            check_said(finish, said=said or bool(rest.strip()))
-            usage = Usage(
-                len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s
-            )
-            yield Chunk(rest, finish, usage)
+            prompt = await asyncio.to_thread(ready.prompts.make, request)
+            generation = ready.generation(prompt, request.options)
+            chunks = self._chunks(generation, prompt, request.options, begun_s)
+            try:
+                async with aclosing(chunks):
+                    async for chunk in chunks:
+                        yield chunk
+            finally:
+                self._keep(generation)
+
+    async def _chunks(
+        self, generation: Generation, prompt: Prompt, options: GenerationOptions, begun_s: float
+    ) -> AsyncGenerator[Chunk, None]:
+        ready = self._loaded()
+        text = TextStream(ready.tokenizer, ready.stops)
+        new_tokens, first_token_s, said = 0, 0.0, False
+        finish = out_of_tokens(prompt.answer_room, options.max_new_tokens)
+        for _ in range(prompt.answer_room):
+            token_id = await self._on_model(generation.next_token)
+            first_token_s = first_token_s or time.monotonic() - begun_s
+            if token_id in ready.stop_ids:
+                finish = "stop"
+                break
+            new_tokens += 1
+            if shown := text.add(token_id):
+                said = said or bool(shown.strip())
+                yield Chunk(shown)
+            if text.stopped:
+                finish = "stop"
+                break
+        rest = text.finish()
+        check_said(finish, said=said or bool(rest.strip()))
+        usage = Usage(
+            len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s
+        )
+        yield Chunk(rest, finish, usage)
+
+    def _keep(self, generation: Generation) -> None:
+        """On the model's thread, so behind the token that may still be under way."""
+        if self._ready is not None:
+            self._thread.submit(generation.keep)
 
     async def sleep(self) -> None:
         """Raises NotImplementedError: its facts say that it does not sleep, as none of its models has to
@@ -160,10 +139,11 @@ class TransformersEngine:
             torch.cuda.empty_cache()
 
     async def _on_model(self, step: Callable[[], Result]) -> Result:
-        self._loaded()
+        ready = self._loaded()
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, step)
         except (torch.OutOfMemoryError, MemoryError) as error:
+            ready.let_go()
             raise self._out_of_memory() from error
 
     def _loaded(self) -> _Ready:
@@ -182,64 +162,25 @@ class TransformersEngine:
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """A loaded model with everything that turns a request into its prompt."""
+    """A loaded model, with all that answers take and what is kept of them."""
 
     loaded: LoadedModel
-    template: ChatTemplate
     tokenizer: PreTrainedTokenizerBase
+    prompts: PromptMaker
     session_tokens: int
     stop_ids: frozenset[int]
     stops: tuple[str, ...]
+    conversations: Conversations
+    seen: Kept[Seen]
 
-    def read(self, request: ChatRequest) -> _Prompt:
-        """The request as the model reads it; opens the pictures.
+    def generation(self, prompt: Prompt, options: GenerationOptions) -> Generation:
+        """An answer that begins with its first token."""
+        return Generation(self.loaded, prompt, options, self.conversations, self.seen)
 
-        Raises:
-            RequestError: nothing is asked, a text model is shown a picture, or there is no room left for an
-                answer.
-            PictureError: a picture cannot be read.
-        """
-        _check_asked(request)
-        pieces = split_at_pictures(build_prompt(request.messages, self.template), self.template)
-        texts = [self._encode(piece) for piece in pieces]
-        text_tokens = 1 + sum(map(len, texts))
-        pictures, counts = [], list[int]()
-        for picture, count in self._open(request):
-            counts.append(count)
-            if sum(counts) < self.session_tokens:  # those beyond are only counted, for the message
-                pictures.append(picture)
-        room = answer_room(
-            text_tokens + sum(counts), sum(counts), self.session_tokens, request.options.max_new_tokens
-        )
-        ids = [self.tokenizer.bos_token_id, *texts[0]]
-        for count, piece in zip(counts, texts[1:], strict=True):
-            ids += [self._picture_id()] * count + piece
-        reader = self.loaded.pictures
-        pixels = (
-            torch.cat([reader.to_pixels(picture) for picture in pictures]) if reader and pictures else None
-        )
-        return _Prompt(ids, sum(counts), pixels, room)
-
-    def _encode(self, text: str) -> list[int]:
-        # The backend's own method: transformers' sets truncation and padding on it, which two threads may not
-        # do at once.
-        return list(self.tokenizer.backend_tokenizer.encode(text, add_special_tokens=False).ids)
-
-    def _open(self, request: ChatRequest) -> Iterator[tuple[Image.Image, int]]:
-        for message in request.messages:
-            for path in message.pictures:
-                picture = load_picture(path)
-                yield picture, self.loaded.pictures.count_tokens(picture) if self.loaded.pictures else 0
-
-    def _picture_id(self) -> int:
-        assert self.loaded.pictures is not None
-        return self.loaded.pictures.token_id
-
-
-def _check_asked(request: ChatRequest) -> None:
-    last = request.messages[-1] if request.messages else None
-    if last is None or last.role != "user" or not (last.text.strip() or last.pictures):
-        raise RequestError("Nothing is asked.", hint="Type a question or an instruction.")
+    def let_go(self) -> None:
+        """Gives back what is only kept."""
+        self.conversations.clear()
+        self.seen.clear()
 
 
 def _load(spec: EngineSpec, report: Progress) -> _Ready:
@@ -255,19 +196,27 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     loaded = LOADERS[config.architectures[0]](
         LoadRequest(spec.folder, tokenizer, template, dtype, spec.device, max_tiles)
     )
-    report("warm-up", 0.9)
-    _Generation(loaded.model, _Prompt([tokenizer.bos_token_id], 0, None, 1), GenerationOptions()).next_token()
-    report("ready", 1.0)
-    return _Ready(
-        loaded,
-        template,
-        tokenizer,
+    session_tokens = (
         loaded.max_tokens
         if memory.session_tokens == "auto"
-        else min(memory.session_tokens, loaded.max_tokens),
+        else min(memory.session_tokens, loaded.max_tokens)
+    )
+    seen = Kept[Seen](KEPT_PICTURE_BYTES)
+    ready = _Ready(
+        loaded,
+        tokenizer,
+        PromptMaker(template, tokenizer, session_tokens, loaded.pictures, seen),
+        session_tokens,
         _stop_ids(spec.folder, tokenizer, template.turn_end),
         spec.preset.chat.stop,
+        Conversations(),
+        seen,
     )
+    report("warm-up", 0.9)
+    bos = [tokenizer.bos_token_id]
+    ready.generation(Prompt(bos, list(bos)), GenerationOptions()).next_token()
+    report("ready", 1.0)
+    return ready
 
 
 def _dtype(device: str, published: torch.dtype | None) -> torch.dtype:

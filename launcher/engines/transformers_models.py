@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 from transformers import AutoConfig, PreTrainedTokenizerBase
+from transformers.modeling_outputs import BaseModelOutputWithPooling
 
 from launcher.errors import CheckpointError
 from launcher.models import internlm2, internvl2, xcomposer2
@@ -27,6 +28,10 @@ class PictureReader:
     count_tokens: Callable[[Image.Image], int]
     to_pixels: Callable[[Image.Image], Tensor]
     """Picture -> float32 (tiles, 3, height, width)."""
+    see: Callable[[Tensor], Tensor]
+    """Pixels on the model's device, of its dtype -> what the language model is given of them, tiles first."""
+    arguments: Callable[[Tensor], dict[str, Any]]
+    """What was seen of all pictures in ``input_ids``, in reading order -> the model's arguments for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,14 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
             count_tiles(picture.width, picture.height, rule) * config.tokens_per_tile
         ),
         to_pixels=lambda picture: to_pixels(cut_tiles(picture, rule)),
+        see=lambda pixels: (
+            model.get_image_features(
+                pixels, vision_feature_layer=-1, vision_feature_select_strategy="default"
+            ).pooler_output
+        ),
+        arguments=lambda seen: {
+            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=seen)}
+        },
     )
     return LoadedModel(model, config.llm_config.max_position_embeddings, reader)
 
@@ -83,6 +96,8 @@ def load_xcomposer2(request: LoadRequest) -> LoadedModel:
         None,
         count_tokens=lambda _: int(config.picture_tokens),
         to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
+        see=model.picture_embeddings,
+        arguments=lambda seen: {"picture_embeddings": seen},
     )
     return LoadedModel(model, config.max_position_embeddings, reader)
 

@@ -5,11 +5,12 @@ A file is judged by its content, never by its name, and by its pixels, never by 
 a decoder is given holds no texts, no thumbnails and no time stamps (``png``, ``jpeg``, ``webp``). Nothing is
 decoded before the file's kind, its size in bytes and its width and height have passed. All functions may be
 called from several threads at once; one picture is decoded at a time, so that they take one picture's memory
-at most.
+at most. What was found out about a file is remembered until it changes.
 """
 
 from __future__ import annotations
 
+import hashlib
 import struct
 import threading
 import warnings
@@ -23,8 +24,9 @@ from launcher.images.decoding import decoded
 from launcher.images.files import DEFAULT_LIMITS, PictureLimits, read_file, shown_name
 from launcher.images.formats import FORMATS, LISTED, Coded, coded
 from launcher.images.memory import check_memory
+from launcher.images.remembered import Remembered, mark_of
 
-__all__ = ["DEFAULT_LIMITS", "FORMATS", "PictureLimits", "check_upload", "load_picture"]
+__all__ = ["DEFAULT_LIMITS", "FORMATS", "PictureLimits", "check_upload", "content_key", "load_picture"]
 
 _BROKEN = (
     OSError,
@@ -44,6 +46,8 @@ _BROKEN = (
 """What decoders raise on broken or hostile files."""
 
 _ONE_AT_A_TIME = threading.Lock()
+_passed = Remembered[bool]()
+_keys = Remembered[bytes]()
 
 # Set once, not per call: warnings.catch_warnings is not safe in threads. Our own limit is the one that
 # refuses.
@@ -59,8 +63,25 @@ def check_upload(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> None:
     Raises:
         PictureError: not a regular file, not a picture, or outside the limits.
     """
+    mark = mark_of(path, limits)
+    if _passed.get(mark):
+        return
     with _ONE_AT_A_TIME:
         _opened(path, limits)
+    _passed.keep(mark, True)
+
+
+def content_key(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> bytes:
+    """The same for files of the same bytes, whatever they are called, and for no others: a BLAKE2b digest.
+
+    Raises:
+        PictureError: there is no such file, it is none that can be read, or it is empty or too large.
+    """
+    mark = mark_of(path, limits)
+    if (key := _keys.get(mark)) is None:
+        key = hashlib.blake2b(read_file(path, limits), digest_size=32).digest()
+        _keys.keep(mark, key)
+    return key
 
 
 def load_picture(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> Image.Image:

@@ -316,13 +316,12 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         projected: Tensor = self.vision_proj(self.vit(pixel_values.to(self.dtype)))
         return projected.flatten(0, 1)
 
-    def _embed(self, input_ids: Tensor, pixel_values: Tensor | None) -> tuple[Tensor, Tensor | None]:
+    def _embed(self, input_ids: Tensor, pictures: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Token and picture embeddings [b, s, hidden], and the picture rows of the flattened batch."""
         embeddings: Tensor = self.model.tok_embeddings(input_ids)
-        if pixel_values is None or not len(pixel_values):
+        if pictures is None:
             return embeddings, None
         rows = picture_rows_of(input_ids == self.config.image_token_id)
-        pictures = self.picture_embeddings(pixel_values)
         places = 0 if rows is None else len(rows)
         if rows is None or places != len(pictures):
             raise RequestError(
@@ -339,6 +338,7 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         input_ids: Tensor,
         pixel_values: Tensor | None = None,
         *,
+        picture_embeddings: Tensor | None = None,
         attention_mask: Tensor | None = None,
         position_ids: Tensor | None = None,
         past_key_values: Cache | None = None,
@@ -353,7 +353,9 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
             input_ids: [b, s]; ``config.image_token_id`` at the places of the pictures,
                 ``config.picture_tokens`` for each.
             pixel_values: [n_pictures, 3, img_size, img_size] in reading order over the batch; None: the ids
-                are all text.
+                are all text, or there are ``picture_embeddings``.
+            picture_embeddings: what ``self.picture_embeddings`` has made of all pictures, where that was done
+                before.
             attention_mask: [b, past + s], 1 where a token counts.
             position_ids: [b, s]; None counts up.
             past_key_values: the cache of the tokens before ``input_ids``.
@@ -367,7 +369,9 @@ class XComposer2ForCausalLM(PreTrainedModel, GenerationMixin):
         Raises:
             RequestError: picture places and pictures do not agree.
         """
-        embeddings, rows = self._embed(input_ids, pixel_values)
+        if pixel_values is not None and len(pixel_values):
+            picture_embeddings = self.picture_embeddings(pixel_values)
+        embeddings, rows = self._embed(input_ids, picture_embeddings)
         outputs = self.model(
             inputs_embeds=embeddings,
             attention_mask=attention_mask,

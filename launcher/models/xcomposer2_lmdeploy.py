@@ -303,6 +303,11 @@ class XComposer2VisionModel(VisionModel):
         read_sizes(self.hf_config, CheckpointTensors(Path(self.model_path)))
         self.image_token_id = self.hf_config.image_token_id
         self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self.processor = self._pixels_of
+
+    def _pixels_of(self, picture: Image.Image, _options: dict[str, Any]) -> Tensor:
+        """A picture's pixels [1, 3, s, s]; found and called as LMDeploy's own vision models do it."""
+        return picture_pixels([picture], self.hf_config.img_size)
 
     @staticmethod
     def get_input_prompt(
@@ -348,9 +353,7 @@ class XComposer2VisionModel(VisionModel):
     def _found(self, picture: Image.Image, offset: int) -> dict[str, Any]:
         """What the input processor reads of a picture whose places begin at ``offset``."""
         return {
-            "pixel_values": picture_pixels([picture], self.hf_config.img_size).to(
-                self.mm_feature_dtype or torch.float32
-            ),
+            "pixel_values": self.processor(picture, {}).to(self.mm_feature_dtype or torch.float32),
             "offset": offset,
             "image_tokens": self.hf_config.picture_tokens,
             "image_token_id": self.image_token_id,

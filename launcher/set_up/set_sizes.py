@@ -15,7 +15,7 @@ import re
 import subprocess
 import sys
 
-from launcher.set_up.set_up import LMDEPLOY, ROOT, SIZES, WITH_CUDA_BUILD
+from launcher.set_up.set_up import ROOT, SIZES, WITH_CUDA_BUILD
 
 CPU_TORCH_GB = 0.19
 """torch 2.13.0+cpu; PyTorch's own index is not asked, as it is not reached from everywhere."""
@@ -36,7 +36,7 @@ def main() -> int:
         "cpu, PyTorch's CPU build": (_gb(cpu) - cpu["torch"] / 1e9 + CPU_TORCH_GB, SIZES["cpu"]),
         "cpu, PyTorch's CUDA build": (_gb(cpu) + _gb(cuda), WITH_CUDA_BUILD),
         "gpu": (_gb(gpu), SIZES["gpu"]),
-        "dev, on top": (_gb(dev), SIZES["dev"]),
+        "dev, on top": (_gb(dev) + gpu["lmdeploy"] / 1e9, SIZES["dev"]),
     }
     for name, (found, said) in rows.items():
         print(f"{name:28} {found:.2f} GB; the set-up says {said}")
@@ -51,8 +51,6 @@ def _downloads(lock: str) -> dict[str, int]:
         f"--python={sys.executable}", "--only-binary=:all:", "--format=pylock.toml",
     ]  # fmt: skip
     wanted = (ROOT / f"requirements-{lock}.lock").read_text(encoding="utf-8")
-    if lock == "dev":
-        wanted += LMDEPLOY
     told = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     asked = subprocess.run(
         command, input=wanted, env=told, stdout=subprocess.PIPE, text=True, check=True, timeout=_LIMIT_S

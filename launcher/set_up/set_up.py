@@ -31,8 +31,6 @@ from launcher.set_up.uv_settings import pip_settings, uv_environment
 
 ROOT = Path(__file__).resolve().parents[2]
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-LMDEPLOY = "lmdeploy==0.18.0"
-"""For the tests where there is no GPU: it can be imported without what it wants of CUDA."""
 LOOK_LIMIT_S = 40
 """How long an index may take to say whether it has PyTorch's CPU build."""
 
@@ -128,8 +126,8 @@ class Installer:
 
     def _dev(self) -> None:
         self._add("--requirements=requirements-dev.lock")
-        if not _installed("lmdeploy"):
-            self._add(LMDEPLOY)
+        if not _installed("lmdeploy"):  # it can be imported without what it wants of CUDA
+            self._add(self._pin("requirements-gpu.lock", "lmdeploy"))
 
     def _uv_itself(self) -> None:
         pin = self._pin("requirements-dev.lock", "uv")

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import html
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import aclosing
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,41 +11,38 @@ import gradio as gr
 
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
-from launcher.ui.chat_tab import ChatTab, build_chat_tab, examples_in
-from launcher.ui.page_script import call
+from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
+from launcher.ui.guard.file_data import UploadedFiles
+from launcher.ui.handlers import ChatHandlers
+from launcher.ui.page_script import call, connect
+from launcher.ui.routes.pages import Pages
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
-from launcher.ui.watching import watch
 from launcher.workers.manager import Manager
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
-
-_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
-"""For every event: the manager schedules, not Gradio's queue."""
 
 OPEN = (
     "Anyone who can reach this address can use this page: no password is asked for. "
     "What you ask is sent unencrypted."
 )
 
-_SOON_MS, _LATER_MS = 50, 2000
-"""Before a page follows its models anew: after an end, after a failure."""
-
-_PAGES_KNOWN = 100_000
-"""About 10 MB. A page that is forgotten loses nothing but that returning to its first tab wakes the model
-there only where no other has to leave."""
-
 
 @dataclass(frozen=True)
 class Page:
-    """A built page and the texts of its components in both languages."""
+    """A built page, the texts of its components in both languages, and what its routes need."""
 
     blocks: gr.Blocks
     texts: gr.I18n
-    leave: Callable[[str], None]
-    """Ends what a page that is gone, by its session, had asked for."""
+    chats: Mapping[str, ChatHandlers]
+    pages: Pages
+
+    def leave(self, program: str) -> None:
+        """Ends what a program that is gone, by its session, had asked for."""
+        for chat in self.chats.values():
+            chat.leave(program)
 
 
 def build_page(
@@ -71,105 +67,41 @@ def build_page(
             gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
-        opened = _Opened()
         with gr.Tabs():
             for number, model in enumerate(models):
-                tabs += _build_tab(number, model, manager, texts, opened)
-        _wire_opening(blocks, tabs, models, manager)
+                tabs += _build_tab(number, model, manager, texts)
+        _wire_opening(blocks, tabs)
     blocks.queue(default_concurrency_limit=None)
-
-    def leave(page: str) -> None:
-        manager.leave(page)
-        for tab in tabs:
-            tab.leave(page)
-
-    return Page(blocks, texts, leave)
+    return Page(blocks, texts, {tab.preset.name: tab.handlers for tab in tabs}, Pages(manager))
 
 
-class _Opened:
-    """Which pages have shown a tab already. Gradio tells of the first one, which opening the page selects, as
-    if a person had."""
-
-    def __init__(self) -> None:
-        self._pages: dict[str, None] = {}
-
-    def is_first(self, page: str) -> bool:
-        """Whether it is the page's first; it has shown one from now on. The oldest pages are forgotten."""
-        first = page not in self._pages
-        self._pages[page] = None
-        if len(self._pages) > _PAGES_KNOWN:
-            del self._pages[next(iter(self._pages))]
-        return first
-
-
-def _build_tab(
-    number: int, model: Readiness, manager: Manager, texts: gr.I18n, opened: _Opened
-) -> list[ChatTab]:
+def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
     with gr.Tab(texts(f"title_{number}"), id=model.preset.name) as tab:
-        if model.state is not ReadyState.READY:
-            gr.HTML(texts(f"missing_{number}"), padding=False)
-
-            async def leave(request: gr.Request) -> None:
-                opened.is_first(_page_id(request))
-                manager.leave(_page_id(request))
-
-            tab.select(leave, None, None, queue=False, **_QUIET)
-            return []
-        chat = build_chat_tab(model.preset, manager, texts(f"facts_{number}"), texts)
-
-        async def wake(request: gr.Request) -> None:
-            page = _page_id(request)
-            opening = opened.is_first(page) and number == 0
-            manager.wake(model.preset.name, page=page, only_if_free=opening)
-
-        tab.select(wake, None, None, queue=False, **_QUIET)
-        return [chat]
+        is_ready = model.state is ReadyState.READY
+        tab.select(None, None, None, js=call("show", model.preset.name if is_ready else None), **QUIET)
+        if is_ready:
+            uploads = UploadedFiles(gr.utils.get_upload_folder())
+            handlers = ChatHandlers(model.preset, manager, is_ours=uploads.__contains__)
+            return [build_chat_tab(handlers, texts(f"facts_{number}"), texts)]
+        gr.HTML(texts(f"missing_{number}"), padding=False)
+        return []
 
 
-def _wire_opening(
-    blocks: gr.Blocks, tabs: Sequence[ChatTab], models: Sequence[Readiness], manager: Manager
-) -> None:
-    """When the page opens: the first tab's model wakes if no other has to leave for it, every tab follows its
-    own, and a Chinese reader gets Chinese examples.
-
-    The tabs follow as long as the page is seen (``page.js``): a page that nobody sees keeps no connection.
-    """
+def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab]) -> None:
+    """When the page opens: every tab follows its model, and a Chinese reader gets Chinese examples."""
     if not tabs:
         return
-
-    async def wake_first(request: gr.Request) -> None:
-        if models[0].preset is tabs[0].preset:
-            manager.wake(models[0].preset.name, page=_page_id(request), only_if_free=True)
-
-    blocks.load(wake_first, None, None, queue=False, **_QUIET)
-
-    statuses: list[Any] = [tab.status for tab in tabs]
-
-    async def follow(request: gr.Request) -> AsyncGenerator[Any, None]:
-        """All lines at each update, in the order of the tabs."""
-        lines: dict[str, str] = {}
-        async with aclosing(watch(manager, language_of(request.headers.get("accept-language")))) as changes:
-            async for changed in changes:
-                lines |= changed
-                shown = [lines[tab.preset.name] for tab in tabs]
-                yield shown if len(shown) > 1 else shown[0]
-
-    button = gr.Button(visible="hidden", elem_id="follow")
-    following = gr.on([blocks.load, button.click], follow, None, statuses, trigger_mode="once", **_QUIET)
-    following.success(None, None, statuses, js=call("followed", len(tabs), _SOON_MS), **_QUIET)
-    following.failure(None, None, statuses, js=call("followed", len(tabs), _LATER_MS), **_QUIET)
+    news = gr.HTML(visible="hidden", js_on_load=connect("", ["stand"]))
+    statuses = [tab.status for tab in tabs]
+    names = [tab.preset.name for tab in tabs]
+    news.stand(None, None, statuses, js=call("stand", *names), trigger_mode="multiple", **QUIET)
 
     def translate_examples(request: gr.Request) -> Any:
         language = language_of(request.headers.get("accept-language"))
         shown = [gr.Chatbot(examples=examples_in(tab.preset, tab.pictures, language)) for tab in tabs]
         return shown if len(shown) > 1 else shown[0]
 
-    blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **_QUIET)
-
-
-def _page_id(request: gr.Request) -> str:
-    """Which open page it is."""
-    return request.session_hash or ""
+    blocks.load(translate_examples, None, [tab.chatbot for tab in tabs], queue=False, **QUIET)
 
 
 def _translations(

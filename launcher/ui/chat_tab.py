@@ -1,8 +1,8 @@
-"""One preset's tab: its components, then what happens when a person acts. What happens is in
-``launcher.ui.handlers``."""
+"""One preset's tab: its components, and which function of the page's script runs when a person acts."""
 
 from __future__ import annotations
 
+import mimetypes
 from collections.abc import AsyncGenerator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -13,13 +13,12 @@ import gradio as gr
 
 from launcher.errors import LauncherError, RequestError
 from launcher.presets import Preset
-from launcher.ui.conversation import Bubbles, Typed, media_type
-from launcher.ui.handlers import ChatHandlers, Turn
-from launcher.ui.page_script import call
+from launcher.ui.conversation import Typed
+from launcher.ui.handlers import ChatHandlers
+from launcher.ui.page_script import call, connect
 from launcher.ui.program_question import question_input
-from launcher.ui.settings import settings_inputs, to_settings
+from launcher.ui.settings import SETTING_NAMES, settings_inputs, to_settings
 from launcher.ui.texts import Language, language_of, say_error
-from launcher.workers.manager import Manager
 
 _FORMULAS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
@@ -32,7 +31,7 @@ _NEVER_A_FILE = 1_000_000
 """Characters that may be pasted as text; Gradio would make a file of a longer text, and a file must be a
 picture here."""
 
-_QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+QUIET: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """For every event of the page: the manager schedules, not Gradio's queue, and programs use the tab's own
 endpoint."""
 
@@ -44,7 +43,7 @@ Picture = dict[str, Any]
 @dataclass(frozen=True)
 class ChatTab:
     """What the page needs of a finished tab: to show how its model stands, its examples in the reader's
-    language, and to say that a page was closed.
+    language, and to answer its questions.
 
     ``pictures`` are the examples' pictures where the browser may load them, one list for each example.
     """
@@ -53,27 +52,25 @@ class ChatTab:
     chatbot: gr.Chatbot
     status: gr.HTML
     pictures: list[list[Picture]]
-    leave: Callable[[str], None]
+    handlers: ChatHandlers
 
 
 @dataclass(frozen=True)
 class _Parts:
-    """``asked`` is the question to answer; ``turn`` counts the questions, and when it changes the answer
-    begins."""
+    """``news`` is not seen: the page's script tells the tab through it what has come from the server."""
 
     chatbot: gr.Chatbot
     box: gr.MultimodalTextbox
     cost: gr.HTML
     settings: list[Any]
-    asked: gr.MultimodalTextbox
     example: gr.MultimodalTextbox
-    turn: gr.Number
+    news: gr.HTML
 
 
-def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Translate) -> ChatTab:
+def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> ChatTab:
     """Builds the tab's content in the current ``gr.Tab`` and wires it; ``facts`` says what the model runs on,
     as HTML."""
-    handlers = ChatHandlers(preset, manager)
+    preset = handlers.preset
     with gr.Row(elem_classes="standing"):
         status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
         unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
@@ -85,12 +82,12 @@ def build_chat_tab(preset: Preset, manager: Manager, facts: Any, translate: Tran
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False)
         settings = settings_inputs(preset, translate)
-    asked, example = gr.MultimodalTextbox(visible=False), gr.MultimodalTextbox(visible=False)
-    parts = _Parts(chatbot, box, cost, settings, asked, example, gr.Number(0, precision=0, visible=False))
-    _wire_page(parts, handlers, pictures)
-    _wire_program(parts, handlers)
-    unload.click(handlers.unload, None, None, queue=False, **_QUIET)
-    return ChatTab(preset, chatbot, status, pictures, handlers.leave)
+    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended"]))
+    example = gr.MultimodalTextbox(visible=False)
+    _wire_page(_Parts(chatbot, box, cost, settings, example, news), preset, pictures)
+    _wire_program(handlers, settings)
+    unload.click(None, None, None, js=call("unload", preset.name), **QUIET)
+    return ChatTab(preset, chatbot, status, pictures, handlers)
 
 
 def examples_in(preset: Preset, pictures: list[list[Picture]], language: Language) -> list[Any]:
@@ -113,6 +110,13 @@ def _cached_pictures(preset: Preset, chatbot: gr.Chatbot) -> list[list[Picture]]
         chatbot.keep_in_cache.update(file["path"] for file in files)
         pictures.append(files)
     return pictures
+
+
+def media_type(picture: Path) -> str:
+    """A picture's media type by its name, PNG where that says nothing or something else: the browser finds
+    out by itself, but would show what is no picture to it as a file's name."""
+    known = mimetypes.guess_type(picture.name)[0] or ""
+    return known if known.startswith("image/") else "image/png"
 
 
 def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
@@ -146,46 +150,30 @@ def _question_box(preset: Preset, translate: Translate) -> gr.MultimodalTextbox:
     )
 
 
-def _wire_page(parts: _Parts, handlers: ChatHandlers, pictures: list[list[Picture]]) -> None:
-    """What is in the browser's own hands is done by ``page.js``; the answer's event has one output, of which
-    each update is a complete value."""
-    chatbot, box, cost, turn = parts.chatbot, parts.box, parts.cost, parts.turn
-    name = handlers.preset.name
-    begun = [chatbot, box, cost, parts.asked, turn]
-
-    async def answer(
-        request: gr.Request, number: int, message: Any, bubbles: Bubbles, *settings: Any
-    ) -> AsyncGenerator[Bubbles, None]:
-        turn, language = Turn(_session(request), number), _language(request)
-        given = to_settings(settings, handlers.preset)
-        async with aclosing(handlers.ask(turn, _typed(message), bubbles, given, language)) as updates:
-            async for update in updates:
-                yield update
+def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> None:
+    """What a person does is done by the page's script, which asks the server by itself: nothing that a server
+    has to answer stands between a key press and the box."""
+    chatbot, box, cost, settings, news = parts.chatbot, parts.box, parts.cost, parts.settings, parts.news
+    standing = [chatbot, box, cost]
 
     def example(request: gr.Request, event: gr.SelectData) -> Any:
-        return examples_in(handlers.preset, pictures, _language(request))[event.index]
-
-    def stop(request: gr.Request, number: int) -> None:
-        handlers.stop(Turn(_session(request), number))
+        return examples_in(preset, pictures, _language(request))[event.index]
 
     def in_browser(event: Any, function: str, inputs: list[Any], outputs: list[Any]) -> None:
-        event(None, inputs, outputs, js=call(function, name), **_QUIET)
+        event(None, inputs, outputs, js=call(function, preset.name), trigger_mode="multiple", **QUIET)
 
-    in_browser(box.submit, "ask", [box], begun)
-    in_browser(chatbot.retry, "askAgain", [chatbot], begun)
-    in_browser(chatbot.undo, "undo", [chatbot, box], [chatbot, box, cost])
-    in_browser(chatbot.clear, "clear", [], [cost])
-    chosen = chatbot.example_select(example, None, parts.example, queue=False, **_QUIET)
-    in_browser(chosen.success, "askExample", [parts.example], begun)
-    answering = turn.change(
-        answer, [turn, parts.asked, chatbot, *parts.settings], chatbot, trigger_mode="multiple", **_QUIET
-    )
-    in_browser(answering.success, "end", [chatbot, box], begun)
-    in_browser(answering.failure, "end", [chatbot, box], begun)
-    gr.on([box.stop, chatbot.clear], stop, turn, None, queue=False, **_QUIET)
+    in_browser(box.submit, "ask", [box, *settings], standing)
+    in_browser(box.stop, "stop", [], [])
+    in_browser(chatbot.retry, "askAgain", settings, standing)
+    in_browser(chatbot.undo, "undo", [box], standing)
+    in_browser(chatbot.clear, "clear", [], [box, cost])
+    in_browser(news.grown, "grown", [], [chatbot])
+    in_browser(news.ended, "ended", [box, *settings], standing)
+    chosen = chatbot.example_select(example, None, parts.example, queue=False, **QUIET)
+    in_browser(chosen.success, "askExample", [parts.example, *settings], standing)
 
 
-def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
+def _wire_program(handlers: ChatHandlers, settings: list[Any]) -> None:
     """The endpoint for programs: the same question and settings in, the answer's text out, no conversation
     kept."""
 
@@ -193,11 +181,11 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
         message: Typed | RequestError, system_prompt: Any, max_new_tokens: Any, temperature: Any,
         top_p: Any, top_k: Any, repetition_penalty: Any, seed: Any, request: gr.Request,
     ) -> AsyncGenerator[str, None]:  # fmt: skip
-        settings = (system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
+        values = (system_prompt, max_new_tokens, temperature, top_p, top_k, repetition_penalty, seed)
         try:
             if isinstance(message, RequestError):
                 raise message
-            given = to_settings(settings, handlers.preset)
+            given = to_settings(dict(zip(SETTING_NAMES, values, strict=True)), handlers.preset)
             async with aclosing(handlers.answer(_session(request), message, given)) as texts:
                 async for text in texts:
                     yield text
@@ -210,7 +198,7 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     answer = gr.Textbox(visible=False, label="answer")
     never_clicked.click(
         chat,
-        [question_input(), *parts.settings],
+        [question_input(), *settings],
         answer,
         api_name=handlers.preset.api_name,
         api_description=f"Ask {handlers.preset.name} one question. Streams the text so far; the last is the"
@@ -219,15 +207,10 @@ def _wire_program(parts: _Parts, handlers: ChatHandlers) -> None:
     )
 
 
-def _typed(message: Any) -> Typed:
-    value = message or {}
-    return Typed(value.get("text") or "", tuple(Path(path) for path in value.get("files") or ()))
-
-
 def _language(request: gr.Request) -> Language:
     return language_of(request.headers.get("accept-language"))
 
 
 def _session(request: gr.Request) -> str:
-    """Which page, or which program, asks."""
+    """Which program asks."""
     return request.session_hash or ""

@@ -226,10 +226,13 @@ ENGINES = {
     "See who holds GPU memory with: nvidia-smi": "请用 nvidia-smi 查看谁占用了显存",
     "{model} is not loaded.": "{model} 没有加载。",
     "LMDeploy cannot be imported: {reason}": "无法导入 LMDeploy：{reason}",
-    "Install it with: pip install lmdeploy==0.18.0": "请安装：pip install lmdeploy==0.18.0",
+    "Install it with: {command}": "请安装：{command}",
     "{model} did not load within {limit_s:.0f} s.": "{model} 没有在 {limit_s:.0f} 秒内加载完。",
     "Its log {log} says how far it came. Lower memory.session_tokens or free GPU memory, then try again.": (
         "日志 {log} 记录了进行到哪一步。请减小 memory.session_tokens 或释放显存，然后重试。"
+    ),
+    "The conversation has {characters:,} characters; this model's session of {session:,} tokens holds {limit:,} at the very most.": (
+        "对话共有 {characters:,} 个字符；该模型的会话为 {session:,} 个 token，最多容纳 {limit:,} 个字符。"
     ),
     "The conversation takes {total} tokens; this model's session holds {session}, the answer included.": (
         "对话需要 {total} 个 token；这个模型的会话连同回答只能容纳 {session} 个。"
@@ -371,6 +374,9 @@ WORKERS = {
     "The answer grew beyond what is kept for a reader who does not read it.": (
         "回答无人读取，超出了保留的上限。"
     ),
+    "{model}'s process said something that cannot be read, so it was ended: {reason}": (
+        "{model} 的进程发来了无法读懂的消息，已被结束：{reason}"
+    ),
     "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
     "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (
         "请再问一次，它会重新启动。日志 {log} 的末尾：\n{last_lines}"
@@ -394,8 +400,24 @@ WORKERS = {
     "The launcher lost {model}'s process: {reason}": "与 {model} 的进程失去联系：{reason}",
     "Try again. This is a defect of the launcher; please report it.": "请重试。这是本程序的缺陷，请报告。",
     "There is no model named {name}.": "没有名为 {name} 的模型。",
-    "These are offered: {names}. `launcher presets` says more of each.": (
-        "可用的有：{names}。`launcher presets` 有更多说明。"
+    "There is no tab named {name}.": "没有名为 {name} 的标签页。",
+    "These are offered: {names}.": "可用的有：{names}。",
+    "{name} was not uploaded to this page.": "{name} 不是上传到本页面的图片。",
+    "Add the picture to the question again.": "请把图片重新添加到问题中。",
+    "This question is being answered already.": "这个问题正在回答中。",
+    "Wait for its answer, or stop it.": "请等待回答，或先停止它。",
+    "The page sent something that cannot be read: {place} cannot be {value}.": (
+        "页面发来的内容无法读取：{place} 不能是 {value}。"
+    ),
+    "Load the page anew: it may be of another version than the server.": (
+        "请重新加载页面：它的版本可能与服务器不同。"
+    ),
+    "The connection to the server was lost.": "与服务器的连接中断了。",
+    "The question is still here; ask again once the launcher runs.": (
+        "问题还在这里；等 launcher 重新运行后再问。"
+    ),
+    "These are offered: {names}. `{command}` says more of each.": (
+        "可用的有：{names}。`{command}` 有更多说明。"
     ),
     "{model} was stopped before it was loaded.": "{model} 在加载完之前被停止了。",
     "Try again.": "请重试。",
@@ -423,6 +445,29 @@ WORKERS = {
     "This is a defect; please report it.": "这是缺陷，请报告。",
 }
 
+MEASUREMENTS = {
+    "The measurement's {name} stopped unexpectedly: its process ended with {exit}.": (
+        "测量中的 {name} 意外停止：进程以 {exit} 结束。"
+    ),
+    "Measure again. Its log {log} ends:\n{last_lines}": "请重新测量。日志 {log} 的末尾：\n{last_lines}",
+    "The page gave no answer: {said}": "页面没有给出回答：{said}",
+    "Measure again.": "请重新测量。",
+    "Of {count} questions {waiting} reached the page.": "{count} 个问题中有 {waiting} 个到达了页面。",
+    "launcher serve ended before its page was there. It said:\n{said}": (
+        "launcher serve 在页面就绪之前结束了。它的输出：\n{said}"
+    ),
+    "Type the same by hand: {command}": "请手动输入同样的命令：{command}",
+    "{name} does not sleep when its turn comes: it is {state}, its process {process}": (
+        "轮到 {name} 时它没有休眠：它的状态是 {state}，进程是 {process}"
+    ),
+    "Where all fit the GPU together, give them less of it, in GiB: --gpu-gib 8": (
+        "如果它们能同时放进 GPU，请少给它们一些显存（GiB）：--gpu-gib 8"
+    ),
+    "An answer did not come back as it was said: it ends with {end}": (
+        "收到的回答与说出的不一致：它的结尾是 {end}"
+    ),
+}
+
 ERRORS = {
     **PICTURES,
     **FOLDERS,
@@ -433,4 +478,5 @@ ERRORS = {
     **ENGINES,
     **MODELS,
     **WORKERS,
+    **MEASUREMENTS,
 }

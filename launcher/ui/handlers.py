@@ -1,9 +1,9 @@
 """What the server does for a page: answers a question, stops, lets go of a page that was closed. Knows
 neither Gradio nor engines.
 
-The page holds the conversation and what may be clicked when (``page.js``); an answer is a generator of the
-conversation as it grows. Each update is the whole of it. Closing the generator, or cancelling the task that
-drives it, stops the engine; so do the stop button and the end of the page.
+The page holds the conversation and what may be clicked when (``page/turns.js``); an answer is a generator of
+updates (``updates.py``). Closing the generator, or cancelling the task that drives it, stops the engine; so
+do the stop button and the end of the page.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple
 
 from launcher.errors import EngineError, LauncherError, RequestError
@@ -21,20 +22,11 @@ from launcher.images import check_upload
 from launcher.messages import ChatRequest
 from launcher.presets import Preset
 from launcher.ui import status_line
-from launcher.ui.conversation import (
-    Bubbles,
-    Settings,
-    Typed,
-    answered,
-    answering,
-    asked,
-    is_unanswered,
-    noted,
-    to_request,
-)
+from launcher.ui.conversation import Exchange, Settings, Typed, to_request
 from launcher.ui.pacing import paced
-from launcher.ui.shown_text import GrowingAnswer, html_lines
+from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
 from launcher.ui.texts import Language, say_error
+from launcher.ui.updates import Update, grown
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 
@@ -55,49 +47,50 @@ class ChatHandlers:
 
     preset: Preset
     manager: Manager
+    is_ours: Callable[[Path], bool]
+    """Whether a picture was uploaded to the page, or is one of its examples'."""
     _open: dict[Turn, Answer] = field(default_factory=dict)
     _stopped: dict[str, Turn] = field(default_factory=dict)
     """By page, the last turn that was stopped: the click may be here before its question is."""
     _program_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(-1, -1))
 
     async def ask(
-        self, turn: Turn, typed: Typed, bubbles: Bubbles, settings: Settings, language: Language
-    ) -> AsyncGenerator[Bubbles, None]:
-        """The conversation with the question at its end, then with its answer as it comes.
-
-        A question that ``bubbles`` end with is the one that is asked. The answer's bubble is noted with what
-        it cost. Where there is no answer, the question is the last bubble, noted with why.
-        """
-        before = bubbles[:-1] if is_unanswered(bubbles) else bubbles
+        self, turn: Turn, typed: Typed, history: Sequence[Exchange], settings: Settings, language: Language
+    ) -> AsyncGenerator[Update, None]:
+        """That the question is asked, then its answer as it comes, then how it ended: ``updates.py``."""
         try:
+            self._check_pictures(picture for each in history for picture in each.question.pictures)
             await self._check(typed)
-            yield asked(before, typed)
-            async with aclosing(self._answered(turn, typed, before, settings, language)) as updates:
+            async with aclosing(self._answered(turn, typed, history, settings, language)) as updates:
                 async for update in updates:
                     yield update
         except LauncherError as error:
-            yield _failed(before, typed, error, language)
+            yield {"trouble": _told(error, language)}
         except Exception:  # noqa: BLE001 - logged, and told: a page must not wait for good
             _LOG.exception("A question failed in a way that nobody foresaw")
             unknown = EngineError(
                 "Something went wrong on the server.",
                 hint="The terminal that runs the page says more. The question is still here; ask again.",
             )
-            yield _failed(before, typed, unknown, language)
+            yield {"trouble": _told(unknown, language)}
 
     async def _answered(
-        self, turn: Turn, typed: Typed, before: Bubbles, settings: Settings, language: Language
-    ) -> AsyncGenerator[Bubbles, None]:
-        question, text, growing = asked(before, typed), "", GrowingAnswer()
-        with self._asked(turn, to_request(before, typed, settings)) as answer:
-            async with aclosing(paced(aiter(answer))) as pieces:
+        self, turn: Turn, typed: Typed, history: Sequence[Exchange], settings: Settings, language: Language
+    ) -> AsyncGenerator[Update, None]:
+        """The engine is asked before anything is shown: it need not wait for that."""
+        growing, shown = GrowingAnswer(), ""
+        with self._asked(turn, to_request(history, typed, settings)) as answer:
+            yield {"question": typed_as_shown(typed.text)}
+            async with aclosing(paced(answer)) as pieces:
                 async for piece in pieces:
-                    text += piece.text
+                    before, shown = shown, growing.add(piece.text)
                     if piece.finish is None:
-                        yield answering(question, growing, piece.text)
-                    elif text:
+                        yield grown(before, shown)
+                    elif growing.text:
                         cost = status_line.render_cost(piece, language) if piece.usage else ""
-                        yield noted(answered(question, text), cost)
+                        yield {"answer": growing.text, "shown": growing.finished(), "cost": cost}
+                    else:
+                        yield {"trouble": ""}
 
     def stop(self, turn: Turn) -> None:
         """Ends the answer of this turn, also where its question is still on its way; what was said stays."""
@@ -118,7 +111,7 @@ class ChatHandlers:
         text = ""
         turn = Turn(page, next(self._program_numbers))
         with self._asked(turn, to_request([], typed, settings)) as answer:
-            async with aclosing(paced(aiter(answer))) as pieces:
+            async with aclosing(paced(answer)) as pieces:
                 async for piece in pieces:
                     text += piece.text
                     yield text
@@ -136,11 +129,25 @@ class ChatHandlers:
                 hint="Take the picture out, or ask in the tab of a model for pictures.",
                 model=self.preset.name,
             )
+        self._check_pictures(typed.pictures)
         for picture in typed.pictures:
             await asyncio.to_thread(check_upload, picture)
 
+    def _check_pictures(self, pictures: Iterable[Path]) -> None:
+        for picture in pictures:
+            if not self.is_ours(picture):
+                raise RequestError(
+                    "{name} was not uploaded to this page.",
+                    hint="Add the picture to the question again.",
+                    name=picture.name,
+                )
+
     @contextmanager
     def _asked(self, turn: Turn, request: ChatRequest) -> Iterator[Answer]:
+        if turn in self._open:
+            raise RequestError(
+                "This question is being answered already.", hint="Wait for its answer, or stop it."
+            )
         with self.manager.ask(self.preset.name, request, retry=True) as answer:
             self._open[turn] = answer
             if self._stopped.get(turn.page) == turn:
@@ -152,7 +159,5 @@ class ChatHandlers:
                 self._stopped.pop(turn.page, None)
 
 
-def _failed(before: Bubbles, typed: Typed, error: LauncherError, language: Language) -> Bubbles:
-    """Its pictures are left out: they may be what is wrong, and the page has the question itself."""
-    note = "<br>".join(html_lines(part) for part in say_error(error, language) if part)
-    return noted(asked(before, Typed(typed.text or "…")), note)
+def _told(error: LauncherError, language: Language) -> str:
+    return "<br>".join(html_lines(part) for part in say_error(error, language) if part)

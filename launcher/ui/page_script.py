@@ -1,4 +1,5 @@
-"""The page's own JavaScript (``page.js``, which says what it does) and how Gradio's events call it."""
+"""The page's own JavaScript (the folder ``page``, whose files say what they do) and how Gradio's events call
+it."""
 
 from __future__ import annotations
 
@@ -8,9 +9,13 @@ from pathlib import Path
 
 from launcher.images import DEFAULT_LIMITS
 from launcher.ui.headers import App, Message, Receive, Scope, Send
+from launcher.ui.settings import SETTING_NAMES
 from launcher.ui.texts import Language, say
 
 _HEAD = b"<head>"
+_PARTS = ("server.js", "turns.js", "files.js", "launcher.js")
+"""One scope, in this order."""
+
 _LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 TOO_LARGE = (
@@ -19,19 +24,35 @@ TOO_LARGE = (
 )
 
 
+LOST = (
+    "The connection to the server was lost.",
+    "The question is still here; ask again once the launcher runs.",
+)
+
+
 def page_script() -> str:
-    """The script with the texts and limits that it needs."""
+    """The script with the texts, names and limits that it needs."""
     settings = {
+        "settingNames": SETTING_NAMES,
+        "lost": {language: "\n".join(say(part, language) for part in LOST) for language in _LANGUAGES},
         "limitBytes": DEFAULT_LIMITS.max_bytes,
         "tooLarge": {
             language: "\n".join(say(part, language) for part in TOO_LARGE) for language in _LANGUAGES
         },
     }
-    script = Path(__file__).with_name("page.js").read_text("utf-8")
-    return script.replace("SETTINGS", json.dumps(settings), 1)
+    folder = Path(__file__).with_name("page")
+    parts = "".join((folder / name).read_text("utf-8") for name in _PARTS)
+    return f"window.launcher = ((settings) => {{\n{parts}}})({json.dumps(settings)});\n"
 
 
-def call(function: str, *values: str | int) -> str:
+def connect(tab: str, events: Sequence[str]) -> str:
+    """A component's ``js_on_load``: the script tells of news by its events from now on, which are the tab's,
+    or the page's own where ``tab`` is ""."""
+    told = ", ".join(f"{event}: () => trigger({json.dumps(event)})" for event in events)
+    return f"launcher.connect({json.dumps(tab)}, {{{told}}})"
+
+
+def call(function: str, *values: str | None) -> str:
     """One of the script's functions as Gradio's ``js``: it is given the values, then the event's inputs."""
     given = "".join(f"{json.dumps(value)}, " for value in values)
     return f"(...inputs) => launcher.{function}({given}...inputs)"

@@ -7,6 +7,7 @@ proxies.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import socket
 from collections.abc import Iterator, Sequence
@@ -34,6 +35,7 @@ from launcher.ui.headers import App
 from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
 from launcher.ui.page_script import HeadScripts, page_script
+from launcher.ui.routes import page_routes
 from launcher.ui.theme import PAGE_CSS, page_theme
 from launcher.ui.uploads import MAX_UPLOAD_BYTES, Uploads
 
@@ -88,6 +90,7 @@ class _Server(uvicorn.Server):
     def __init__(self, page: Page, server_name: str, root_path: str, hosts: AllowedHosts, door: Door) -> None:
         self._page, self._root_path, self._hosts, self._door = page, root_path, hosts, door
         self._app: FastAPI | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
         self.answers: Future[None] = Future()
         super().__init__(
             uvicorn.Config(
@@ -121,7 +124,9 @@ class _Server(uvicorn.Server):
         )
 
     def end_streams(self) -> None:
-        """Ends what would otherwise be cut: each open page's heartbeat, and events that wait in the queue."""
+        """Ends what would otherwise be cut: each open page's stream, and events that wait in the queue."""
+        if self._loop:
+            self._loop.call_soon_threadsafe(self._page.pages.close)
         self._page.blocks.is_running = False
         self._page.blocks._queue.close()  # type: ignore[no-untyped-call]
         if self._app:
@@ -136,6 +141,7 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
+        self._loop = asyncio.get_running_loop()
         self.answers.set_result(None)
 
 
@@ -146,6 +152,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks.max_threads = _EVENTS_AT_ONCE
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(page_routes(page.chats, page.pages))
     gr.mount_gradio_app(
         app,
         page.blocks,

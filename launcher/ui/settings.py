@@ -8,7 +8,7 @@ these components hand over what they are given, and ``launcher.settings`` checks
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import gradio as gr
@@ -33,8 +33,11 @@ def _as_given(component: Part) -> Part:
     return component
 
 
+SETTING_NAMES = ("system_prompt", *OPTION_NAMES)
+
+
 def settings_inputs(preset: Preset, translate: Translate) -> list[Any]:
-    """Builds the components where they are to stand. Their values, in this order, are ``to_settings``'s."""
+    """Builds the components where they are to stand, in the order of ``SETTING_NAMES``."""
     own = preset.generation
     system_prompt = _as_given(
         gr.Textbox(preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8)
@@ -71,13 +74,14 @@ def _slider(low: float, high: float, value: float, *, step: float, label: Any, i
     return slider
 
 
-def to_settings(values: Sequence[Any], preset: Preset) -> Settings:
-    """What the components, or a program in their place, say. What is None is as the preset has it.
+def to_settings(given: Mapping[str, Any], preset: Preset) -> Settings:
+    """What the components, or a program in their place, say, by the names of ``SETTING_NAMES``. What is not
+    given, or None, is as the preset has it.
 
     What cannot be used is told when it is to be used: see ``Settings.refusal``.
     """
-    system_prompt, *numbers = values
     defaults = Settings(preset.chat.system_prompt, preset.generation.options())
+    system_prompt = given.get("system_prompt")
     if system_prompt is None:
         system_prompt = defaults.system_prompt
     try:
@@ -85,8 +89,7 @@ def to_settings(values: Sequence[Any], preset: Preset) -> Settings:
             raise RequestError(
                 "{name} cannot be {value}", "It is a text.", name="system_prompt", value=shown(system_prompt)
             )
-        return Settings(
-            system_prompt, read_options(dict(zip(OPTION_NAMES, numbers, strict=True)), defaults.options)
-        )
+        numbers = {name: given.get(name) for name in OPTION_NAMES}
+        return Settings(system_prompt, read_options(numbers, defaults.options))
     except RequestError as error:
         return Settings(defaults.system_prompt, defaults.options, refusal=error)

@@ -40,6 +40,7 @@ class Answer:
         self._end: Chunk | LauncherError | None = None
         self._over = False
         self._wake_reader: Callable[[], None] | None = None
+        self._wake_rester: Callable[[], None] | None = None
 
     def cancel(self) -> None:
         """Ends the answer now, from any thread; does nothing when it has ended already. The engine stops
@@ -47,13 +48,13 @@ class Answer:
         if self.finish(Chunk("", finish="cancelled")):
             self._on_cancel()
 
-    def push(self, chunk: Chunk) -> bool:
+    def push(self, text: str) -> bool:
         """For the manager: adds a piece that is not the last; False when too much waits for a reader who does
         not read."""
         with self._changed:
-            if self._end is None and chunk.text:
-                self._unread.append(chunk.text)
-                self._unread_characters += len(chunk.text)
+            if self._end is None and text:
+                self._unread.append(text)
+                self._unread_characters += len(text)
                 self._notify()
             return self._unread_characters <= UNREAD_CHARACTERS
 
@@ -65,7 +66,20 @@ class Answer:
                 return False
             self._end = end
             self._notify()
+            if self._wake_rester is not None:
+                self._wake_rester()
             return True
+
+    async def rest(self, seconds: float) -> None:
+        """For its reader: lets text gather for so long, and no longer once the answer has ended or was
+        cancelled."""
+        with self._changed:
+            if self._end is not None:
+                return
+            over = asyncio.Event()
+            self._wake_rester = _waker(asyncio.get_running_loop(), over)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(over.wait(), seconds)
 
     def __iter__(self) -> Answer:
         return self

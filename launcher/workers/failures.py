@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from launcher.engines.base import says_out_of_memory
 from launcher.errors import EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.logs import BoundedLog
+from launcher.workers.message_pipe import UnreadableMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,15 @@ class Failures:
             hint="Try again. Its log {log} ends:\n{last_lines}",
             seconds=limit_s,
             stage=stage,
+            **self._log_values(),
+        )
+
+    def unreadable(self, reason: UnreadableMessage) -> WorkerDied:
+        """The process said what no worker says."""
+        return WorkerDied(
+            "{model}'s process said something that cannot be read, so it was ended: {reason}",
+            hint="Ask again: it starts anew. Its log {log} ends:\n{last_lines}",
+            reason=str(reason),
             **self._log_values(),
         )
 

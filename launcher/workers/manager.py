@@ -20,8 +20,10 @@ from threading import Condition, Lock, RLock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from launcher.commands_here import command
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
+from launcher.request_checks import MOST_SESSION_TOKENS, checked
 from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
 from launcher.workers.answers import Answer, unread_error
 from launcher.workers.gauge import Gauge, Measure
@@ -40,6 +42,7 @@ from launcher.workers.protocol import (
     Said,
     Slept,
     StandingBy,
+    Words,
 )
 from launcher.workers.scheduler import CPU, Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
@@ -96,6 +99,7 @@ class Manager:
             model.name: model.spec for model in models if not isinstance(model.spec, LauncherError)
         }
         self._names = [model.name for model in models]
+        self._session_tokens = {name: _session_tokens(spec) for name, spec in self._specs.items()}
         self._log_folder = log_folder or default_log_folder()
         self._limits = limits
         self._gauge = None if measure is None else Gauge(measure)
@@ -194,9 +198,10 @@ class Manager:
         again.
 
         Raises:
-            RequestError: no model of that name is offered.
+            RequestError: no model of that name is offered, or `request_checks` lets the request not pass.
         """
         self._check(name)
+        request = checked(request, self._session_tokens.get(name, MOST_SESSION_TOKENS))
         answer_id = next(self._ids)
         answer = Answer(on_cancel=lambda: self._cancelled(name, answer_id))
         with self._lock:
@@ -235,9 +240,10 @@ class Manager:
         if name not in self._names:
             raise RequestError(
                 "There is no model named {name}.",
-                hint="These are offered: {names}. `launcher presets` says more of each.",
+                hint="These are offered: {names}. `{command}` says more of each.",
                 name=name,
                 names=", ".join(self._names),
+                command=command("presets"),
             )
 
     def _cancelled(self, name: str, answer_id: int) -> None:
@@ -247,7 +253,7 @@ class Manager:
 
     def _heard(self, name: str, message: FromWorker | Ended) -> None:
         """What a supervisor reports, in its thread."""
-        if isinstance(message, Said) and message.chunk.finish is None:
+        if isinstance(message, Words):
             self._said(name, message)
             return
         if not isinstance(message, Ready | Slept | Ended):
@@ -278,6 +284,7 @@ class Manager:
                 case Progressed(stage, fraction):
                     self._do(scheduler.progressed(name, stage, fraction))
                 case Ready(facts):
+                    self._session_tokens[name] = min(self._session_tokens[name], facts.session_tokens)
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
                         self._resolve_ready_waits(name, None)
                     self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps, seen=seen))
@@ -297,12 +304,13 @@ class Manager:
                         )
                     )
 
-    def _said(self, name: str, said: Said) -> None:
+    def _said(self, name: str, words: Words) -> None:
         """Without the lock: words come far more often than decisions."""
-        open_answer = self._open.get(said.answer_id)
-        if open_answer is not None and not open_answer.answer.push(said.chunk):
-            open_answer.answer.finish(unread_error())
-            self._cancelled(name, said.answer_id)
+        for answer_id, text in words.pieces:
+            open_answer = self._open.get(answer_id)
+            if open_answer is not None and not open_answer.answer.push(text):
+                open_answer.answer.finish(unread_error())
+                self._cancelled(name, answer_id)
 
     def _end_answer(self, answer_id: int, end: Chunk | LauncherError) -> None:
         if open_answer := self._open.pop(answer_id, None):
@@ -388,6 +396,14 @@ def _needs(model: RunnableModel) -> ModelNeeds:
         stands_by=plan is not None,
         keep_alive_s=None if keep_alive_s == "never" else keep_alive_s,
     )
+
+
+def _session_tokens(spec: EngineSpec) -> int:
+    """As far as it is known before the model is loaded."""
+    if spec.plan is not None:
+        return spec.plan.session_tokens
+    wanted = spec.preset.memory.session_tokens
+    return MOST_SESSION_TOKENS if wanted == "auto" else wanted
 
 
 def _budgets(specs: Iterable[EngineSpec]) -> dict[str, int]:

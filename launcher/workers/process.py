@@ -12,39 +12,46 @@ import os
 import signal
 import subprocess
 import sys
-from multiprocessing import Pipe
 from threading import Thread
 
 from launcher.engines.base import LOG_VARIABLE
 from launcher.workers.leftovers import MARK, Leftovers
 from launcher.workers.limits import Limits
 from launcher.workers.logs import BoundedLog
+from launcher.workers.message_pipe import message_pipe
+from launcher.workers.wire import FROM_WORKER_BYTES
 
 # Not ``-m``: that would put the working directory first on the path, and would make engines which spawn
 # processes import the worker once more as their main module.
-_BOOT = (
-    "import sys; sys.path[:] = {path!r};"
-    " from launcher.workers.worker import main; main({fd}, {heartbeat_s}, {parent})"
-)
+_BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({fd}, {heartbeat_s}, {parent})"
+
+WORKER = "launcher.workers.worker"
 
 _LOG_DRAIN_S = 1.0
 """For the last printed lines to arrive once the process is gone."""
 
 
 class ChildProcess:
-    """A spawned worker, its pipe and its log. ``name`` only makes it recognizable in ``ps``.
+    """A spawned worker, its pipe and its log. ``name`` only makes it recognizable in ``ps``; ``module`` is
+    whose ``main`` runs in it, with the pipe's descriptor, the heartbeat and this process's id.
 
     Raises:
         OSError: the process cannot be started.
     """
 
-    def __init__(self, name: str, limits: Limits, log: BoundedLog, leftovers: Leftovers) -> None:
+    def __init__(
+        self, name: str, limits: Limits, log: BoundedLog, leftovers: Leftovers, module: str = WORKER
+    ) -> None:
         self._limits = limits
         self._leftovers, self._mark = leftovers, leftovers.new_mark()
-        self.pipe, child_end = Pipe()
+        self.pipe, child_end = message_pipe(FROM_WORKER_BYTES)
         try:
             boot = _BOOT.format(
-                path=sys.path, fd=child_end.fileno(), heartbeat_s=limits.heartbeat_s, parent=os.getpid()
+                path=sys.path,
+                module=module,
+                fd=child_end.fileno(),
+                heartbeat_s=limits.heartbeat_s,
+                parent=os.getpid(),
             )
             self._process = subprocess.Popen(
                 [sys.executable, "-u", "-c", boot, name],

@@ -1,135 +1,114 @@
-"""What the launcher and a model's process say to each other over their pipe: frozen, picklable; no behaviour
-but `sendable`.
+"""What the launcher and a model's process say to each other over their pipe: frozen values, no behaviour.
+``wire`` makes bytes of them, and takes nothing for a message that does not have exactly these types.
 
 The launcher says Prepare first, which the worker answers with StandingBy. Load is answered with any number of
 Progressed and one Ready or LoadFailed; then come Ask and Cancel, and maybe Sleep, which is answered with
-Slept and may be followed by another Load; Shutdown may come at any time. Each Ask is answered with any number
-of Said of which the last has ``finish``, or with one Failed; Broken ends them all.
+Slept and may be followed by another Load; Shutdown may come at any time. Each Ask is answered with text in
+any number of Words, then one Said or one Failed; Broken ends them all.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from launcher import errors
-from launcher.errors import EngineError, LauncherError
+from msgspec import Meta, Struct
+
+from launcher.engines.base import EngineFacts, EngineSpec
+from launcher.errors import LauncherError
 from launcher.messages import ChatRequest, Chunk
 
-if TYPE_CHECKING:
-    from launcher.engines.base import EngineFacts, EngineSpec
+
+class _Message(Struct, frozen=True, tag=True, array_like=True):
+    """Base of all: a list of the class's name and the values."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prepare:
+class Prepare(_Message, frozen=True):
     """Import what the engine needs to load; leave the GPU alone."""
 
     spec: EngineSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Load:
+class Load(_Message, frozen=True):
     """Load the model, or wake it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sleep:
+class Sleep(_Message, frozen=True):
     """Give the GPU back; keep what makes the next Load fast."""
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(_Message, frozen=True):
     """Answer ``request``; all that is said of it carries ``answer_id``."""
 
     answer_id: int
     request: ChatRequest
 
 
-@dataclass(frozen=True, slots=True)
-class Cancel:
+class Cancel(_Message, frozen=True):
     """Nobody reads this answer any more: end it within one token."""
 
     answer_id: int
 
 
-@dataclass(frozen=True, slots=True)
-class Shutdown:
+class Shutdown(_Message, frozen=True):
     """End every answer, close the engine and exit."""
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(_Message, frozen=True):
     """The worker's event loop turns."""
 
 
-@dataclass(frozen=True, slots=True)
-class StandingBy:
+class StandingBy(_Message, frozen=True):
     """Nothing is left to import."""
 
 
-@dataclass(frozen=True, slots=True)
-class Progressed:
+class Progressed(_Message, frozen=True):
     """Loading is at ``stage``, of which ``fraction`` (0 to 1) is done."""
 
     stage: str
-    fraction: float
+    fraction: Annotated[float, Meta(ge=0, le=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(_Message, frozen=True):
     """The model is loaded."""
 
     facts: EngineFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Slept:
+class Slept(_Message, frozen=True):
     """The GPU is given back."""
 
 
-@dataclass(frozen=True, slots=True)
-class LoadFailed:
+class LoadFailed(_Message, frozen=True):
     """The engine refused to prepare or to load and says why; the worker exits."""
 
     error: LauncherError
 
 
-@dataclass(frozen=True, slots=True)
-class Said:
-    """The next piece of an answer."""
+class Words(_Message, frozen=True):
+    """What answers have said since the last Words: (answer id, text), each answer at most once."""
+
+    pieces: tuple[tuple[int, str], ...]
+
+
+class Said(_Message, frozen=True):
+    """The last piece of an answer; ``chunk`` has ``finish``."""
 
     answer_id: int
     chunk: Chunk
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(_Message, frozen=True):
     """An answer ended in an error; the other answers go on."""
 
     answer_id: int
     error: LauncherError
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(_Message, frozen=True):
     """An answer showed that the engine is broken; the worker exits, and this is why no answer goes on."""
 
     error: LauncherError
 
 
 ToWorker = Prepare | Load | Sleep | Ask | Cancel | Shutdown
-FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Said | Failed | Broken
-
-_PLAIN = (str, int, float, bool, type(None))
-
-
-def sendable(error: LauncherError) -> LauncherError:
-    """The same error with plain values and a class of ``launcher.errors``.
-
-    Unpickling must not import an engine's library into the launcher process, which a torch exception among
-    the values would.
-    """
-    kind = next((base for base in type(error).__mro__ if base.__module__ == errors.__name__), EngineError)
-    values = {key: value if type(value) in _PLAIN else str(value) for key, value in error.values.items()}
-    plain: LauncherError = kind(error.template, error.hint_template, **values)
-    return plain
+FromWorker = Heartbeat | StandingBy | Progressed | Ready | Slept | LoadFailed | Words | Said | Failed | Broken

@@ -1,14 +1,50 @@
-"""Presets on this machine -> models for the manager: the one place where readiness becomes an engine's
-spec."""
+"""Presets on this machine -> models for the manager, and the manager that a page has: the one place where
+readiness becomes an engine's spec."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TypeVar
 
+from launcher.devices import Devices
 from launcher.engines.base import EngineSpec
 from launcher.errors import LauncherError
 from launcher.readiness import Readiness, ReadyState
-from launcher.workers.manager import RunnableModel
+from launcher.workers.gauge import Measure
+from launcher.workers.gpu_memory import seen_on
+from launcher.workers.manager import Manager, RunnableModel
+
+AManager = TypeVar("AManager", bound=Manager)
+
+
+def manager_of(
+    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
+) -> Manager:
+    """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
+    later."""
+    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
+    return page_manager(Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder)
+
+
+def page_manager(
+    kind: type[AManager],
+    models: Sequence[Readiness],
+    free_bytes: Mapping[str, int],
+    measure: Measure,
+    *,
+    standby: bool = True,
+    log_folder: Path | None = None,
+) -> AManager:
+    """A manager of this kind, whose models may hold together what is free of each device, as it is measured
+    later on."""
+    return kind(
+        runnable_models(models, free_bytes),
+        gpu_budget_bytes=free_bytes,
+        measure=measure,
+        standby=standby,
+        log_folder=log_folder,
+    )
 
 
 def runnable_models(

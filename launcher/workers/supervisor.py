@@ -10,7 +10,6 @@ Whether another process follows is the owner's business; no engine is imported h
 
 from __future__ import annotations
 
-import pickle
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from launcher.workers.failures import Failures
 from launcher.workers.leftovers import Leftovers
 from launcher.workers.limits import STEP_S, TICK_S, Limits
 from launcher.workers.logs import BoundedLog
+from launcher.workers.message_pipe import UnreadableMessage
 from launcher.workers.process import ChildProcess
 from launcher.workers.protocol import (
     Ask,
@@ -41,7 +41,9 @@ from launcher.workers.protocol import (
     Slept,
     StandingBy,
     ToWorker,
+    Words,
 )
+from launcher.workers.wire import from_worker, to_bytes
 
 if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec
@@ -131,7 +133,7 @@ class Supervisor:
         all."""
         if isinstance(message, Ask):
             self._running.add(message.answer_id)
-        self._outbox.put(pickle.dumps(message))
+        self._outbox.put(to_bytes(message))
 
     def stop(self) -> None:
         """Begins the end: ask (once it is loaded), wait, terminate, wait, kill, wait; each wait bounded."""
@@ -168,7 +170,7 @@ class Supervisor:
         """In a thread of its own: a worker that hangs leaves its pipe full."""
         try:
             while (message := self._outbox.get()) is not None:
-                child.pipe.send_bytes(message)
+                child.pipe.send(message)
         except OSError:
             return  # the process is gone, which `_watch` sees too
 
@@ -178,11 +180,13 @@ class Supervisor:
             listens = self._phase in (_Phase.LOADED, _Phase.STANDING_BY)
             if self._stopping.is_set() and (not listens or silences.stopping_s > self._limits.close_s):
                 return _Over(0.0)
-            if child.pipe.poll(TICK_S):
-                try:
-                    message: FromWorker = child.pipe.recv()
-                except (EOFError, OSError):
-                    return _Over(self._limits.terminate_s)
+            try:
+                message = self._heard(child)
+            except (EOFError, OSError):
+                return _Over(self._limits.terminate_s)
+            except UnreadableMessage as reason:
+                return _Over(0.0, self._failures.unreadable(reason))
+            if message is not None:
                 silences.heard(message)
                 self._take(message)
                 if isinstance(message, LoadFailed):
@@ -194,6 +198,16 @@ class Supervisor:
             if error := self._too_silent(silences):
                 return _Over(0.0, error)
 
+    def _heard(self, child: ChildProcess) -> FromWorker | None:
+        """What the process says within a tick, if it speaks of what it was asked."""
+        data = child.pipe.receive(TICK_S)
+        if data is None:
+            return None
+        message = from_worker(data)
+        if isinstance(message, Said | Failed) and message.answer_id not in self._running:
+            raise UnreadableMessage(f"it answers question {message.answer_id}, which it was not asked")
+        return message
+
     def _take(self, message: FromWorker) -> None:
         match message:
             case StandingBy() | Slept():
@@ -204,9 +218,7 @@ class Supervisor:
                 self._phase = _Phase.LOADED
             case Progressed(stage):
                 self._stage = stage
-            case Said(answer_id, chunk) if chunk.finish is not None:
-                self._running.discard(answer_id)
-            case Failed(answer_id):
+            case Said(answer_id) | Failed(answer_id):
                 self._running.discard(answer_id)
         self._report(message)
 
@@ -252,7 +264,7 @@ class Silences:
     def heard(self, message: FromWorker) -> None:
         """Anything is a sign of life; progress, words and ends are news."""
         self.no_beat_s = 0.0
-        if isinstance(message, (StandingBy, Progressed, Ready, Slept, Said, Failed)):
+        if isinstance(message, (StandingBy, Progressed, Ready, Slept, Words, Said, Failed)):
             self.no_news_s = 0.0
 
     def step(self, now_s: float, *, expecting: bool, stopping: bool) -> None:

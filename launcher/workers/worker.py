@@ -18,13 +18,15 @@ import sys
 import threading
 import traceback
 from collections.abc import Awaitable, Iterator
-from multiprocessing.connection import Connection
 from typing import TypeVar
 
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_place
 from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
 from launcher.messages import ChatRequest, Chunk
+from launcher.request_checks import check_length
+from launcher.workers.gathering import Gathering
+from launcher.workers.message_pipe import MessagePipe
 from launcher.workers.protocol import (
     Ask,
     Broken,
@@ -43,8 +45,8 @@ from launcher.workers.protocol import (
     Slept,
     StandingBy,
     ToWorker,
-    sendable,
 )
+from launcher.workers.wire import TO_WORKER_BYTES, to_bytes, to_worker
 
 Result = TypeVar("Result")
 
@@ -60,9 +62,8 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
     """Serves the pipe until told to stop; does not return."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher decides when a model stops
     faulthandler.enable()
-    os.set_inheritable(pipe_fd, False)
-    _die_with(launcher_pid)
-    pipe: Connection[FromWorker, ToWorker] = Connection(pipe_fd)
+    die_with(launcher_pid)
+    pipe = MessagePipe.inherited(pipe_fd, TO_WORKER_BYTES)
     exit_code = 1
     try:
         asyncio.run(Worker(pipe, heartbeat_s).run())
@@ -73,7 +74,7 @@ def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
     os._exit(exit_code)  # threads that an engine or its libraries left behind must not hold the exit up
 
 
-def _die_with(launcher_pid: int) -> None:
+def die_with(launcher_pid: int) -> None:
     """Has the kernel end this process with the launcher, even while foreign code holds the interpreter.
     Elsewhere EOF must do."""
     if sys.platform == "linux":
@@ -105,14 +106,16 @@ class _Over(Exception):
 class Worker:
     """One engine behind one pipe. Everything but `_read` and progress runs on the event loop."""
 
-    def __init__(self, pipe: Connection[FromWorker, ToWorker], heartbeat_s: float) -> None:
+    def __init__(self, pipe: MessagePipe, heartbeat_s: float) -> None:
         self._pipe = pipe
         self._heartbeat_s = heartbeat_s
         self._send_lock = threading.Lock()  # an engine may report progress from the thread it loads in
         self._inbox: asyncio.Queue[ToWorker | Broken] = asyncio.Queue()
         self._spec: EngineSpec | None = None
         self._engine: Engine | None = None
+        self._session_tokens = 0
         self._answers: dict[int, asyncio.Task[None]] = {}
+        self._gathering = Gathering(self._send)
 
     async def run(self) -> None:
         """Does what it is told, in order, until Shutdown, a failed load or a broken engine."""
@@ -123,6 +126,7 @@ class Worker:
             while not isinstance(message := await self._inbox.get(), Shutdown):
                 await self._obey(message)
         except _Over as over:
+            self._gathering.flush()
             self._send(over.last_words)
             if isinstance(over.last_words, Broken):
                 return  # what is broken cannot be relied on to close
@@ -133,7 +137,8 @@ class Worker:
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             while True:
-                loop.call_soon_threadsafe(self._inbox.put_nowait, self._pipe.recv())
+                if (data := self._pipe.receive()) is not None:
+                    loop.call_soon_threadsafe(self._inbox.put_nowait, to_worker(data))
         except (EOFError, OSError):  # the launcher is gone
             _end_with_all_spawned()
         except Exception:  # noqa: BLE001 - the end of the process: it must not live on deaf
@@ -143,7 +148,7 @@ class Worker:
 
     def _send(self, message: FromWorker) -> None:
         with self._send_lock:
-            self._pipe.send(message)
+            self._pipe.send(to_bytes(message))
 
     async def _beat(self) -> None:
         while True:
@@ -160,9 +165,8 @@ class Worker:
                 await self._or_fail(self._prepare(spec))
                 self._send(StandingBy())
             case Load():
-                facts = await self._or_fail(
-                    self._loaded_engine().load(lambda *progress: self._send(Progressed(*progress)))
-                )
+                facts = await self._or_fail(self._loaded_engine().load(self._progressed))
+                self._session_tokens = facts.session_tokens
                 self._send(Ready(facts))
             case Sleep():
                 await self._loaded_engine().sleep()
@@ -172,6 +176,9 @@ class Worker:
             case Cancel(answer_id):
                 if answer := self._answers.get(answer_id):
                     answer.cancel()
+
+    def _progressed(self, stage: str, fraction: float) -> None:
+        self._send(Progressed(stage, min(1.0, max(0.0, fraction))))
 
     async def _prepare(self, spec: EngineSpec) -> None:
         self._engine = load_engine_class(spec.engine)(spec)
@@ -183,7 +190,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, LauncherError):
                 traceback.print_exc()
-            raise _Over(LoadFailed(sendable(_load_failure(self._spec, error)))) from error
+            raise _Over(LoadFailed(_load_failure(self._spec, error))) from error
 
     def _loaded_engine(self) -> Engine:
         assert self._engine is not None, "the launcher says Prepare first"
@@ -195,17 +202,21 @@ class Worker:
         task.add_done_callback(lambda done: self._finished(ask.answer_id, done))
 
     async def _answer(self, answer_id: int, request: ChatRequest) -> None:
+        check_length(request, self._session_tokens)  # the launcher may not have known yet
         async with contextlib.aclosing(self._loaded_engine().stream(request)) as chunks:
             async for chunk in chunks:
-                self._send(Said(answer_id, chunk))
                 if chunk.finish is not None:
+                    self._gathering.end(answer_id)
+                    self._send(Said(answer_id, chunk))
                     return
+                self._gathering.add(answer_id, chunk.text)
         raise EngineError(
             "The engine ended an answer without saying why.", hint="This is a defect; please report it."
         )
 
     def _finished(self, answer_id: int, task: asyncio.Task[None]) -> None:
         del self._answers[answer_id]
+        self._gathering.end(answer_id)
         if task.cancelled():
             self._send(Said(answer_id, Chunk("", finish="cancelled")))
         elif (error := task.exception()) is not None:
@@ -213,9 +224,9 @@ class Worker:
                 traceback.print_exception(error)
                 error = _answer_defect(error)
             if isinstance(error, EngineBroken):
-                self._inbox.put_nowait(Broken(sendable(error)))
+                self._inbox.put_nowait(Broken(error))
             else:
-                self._send(Failed(answer_id, sendable(error)))
+                self._send(Failed(answer_id, error))
 
     async def _close(self) -> None:
         for task in self._answers.values():

@@ -1,38 +1,20 @@
-"""The status line tells the truth for as long as it is seen."""
+"""The status line tells the truth for as long as it is seen, and a page that nobody sees is still a page."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator
-from functools import partial
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Request, expect
 
-from launcher.engines.scripted import ALLOWED_BY
-from launcher.ui.watching import watch
+from launcher.workers.states import ModelState
 from tests.browser.conftest import Open
-from tests.browser.person import answers, ask, box, ready, status
-from tests.ui.scripted_page import Served, scripted, served
+from tests.browser.person import answers, ask, box, idle, ready, status
+from tests.ui.scripted_page import Served
+from tests.workers.stage import wait_until
 
 pytestmark = pytest.mark.browser
 
-QUIET_LIMIT_S = 1.0
-STREAM = "/queue/data"
-ENDS = 3
-"""How often the watch has ended before anything is looked at."""
-
-
-@pytest.fixture(scope="module")
-def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """A page whose watch ends after a second without a change."""
-    folder = tmp_path_factory.mktemp("hasty")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        patch.setattr("launcher.ui.app.watch", partial(watch, quiet_limit_s=QUIET_LIMIT_S))
-        with served([scripted("one", folder), scripted("two", folder, kind="text")], folder) as page:
-            yield page
+STREAM = "/launcher/status"
+QUIET_MS = 1500
 
 
 def show(page: Page, state: str) -> None:
@@ -46,39 +28,58 @@ def show(page: Page, state: str) -> None:
     )
 
 
-def test_a_line_is_true_though_nobody_touches_the_page(hasty: Served, opened: Open) -> None:
-    browser = ready(opened(hasty.url))
+def covered(page: Page) -> None:
+    with page.expect_response(lambda response: response.url.endswith("/launcher/cover")):
+        show(page, "hidden")
+
+
+def test_a_line_is_true_though_nobody_touches_the_page(page: Served, opened: Open) -> None:
+    browser = ready(opened(page.url))
     box(browser).focus()
-    for _ in range(ENDS):
-        with browser.expect_request(re.compile(STREAM)):
-            pass
-    hasty.manager.unload("one")
+    page.manager.unload("pictures")
     expect(status(browser)).to_contain_text("Asleep")
-    hasty.manager.wake("one")
+    page.manager.wake("pictures")
     ready(browser)
 
 
 def test_a_page_that_is_not_seen_holds_no_connection_and_shows_no_old_line(
-    hasty: Served, opened: Open
+    page: Served, opened: Open
 ) -> None:
-    browser = opened(hasty.url)
-    hasty.manager.wake("one")
-    ready(browser)
-    show(browser, "hidden")
+    browser = ready(opened(page.url))
+    requests: list[str] = []
+
+    def heard(request: Request) -> None:
+        requests.append(request.url)
+
+    covered(browser)
     expect(status(browser)).to_have_count(0)
-    streams: list[str] = []
-    browser.on("request", lambda request: streams.append(request.url) if STREAM in request.url else None)
-    hasty.manager.unload("one")
-    hasty.manager.wait_for_change(0, timeout_s=20)
-    browser.wait_for_timeout(2000 * QUIET_LIMIT_S)
-    assert not streams
-    show(browser, "visible")
+    browser.on("request", heard)
+    page.manager.unload("pictures")
+    wait_until(page.manager, lambda: page.manager.statuses()[0].state is ModelState.ASLEEP)
+    browser.wait_for_timeout(QUIET_MS)
+    assert not requests
+    with browser.expect_request(lambda request: STREAM in request.url):
+        show(browser, "visible")
     expect(status(browser)).to_contain_text("Asleep")
 
 
-def test_a_question_is_answered_while_the_watch_ends_and_begins(hasty: Served, opened: Open) -> None:
-    browser = ready(opened(hasty.url))
-    for number in range(8):
-        ask(browser, f"question {number}")
-        expect(answers(browser)).to_have_count(number + 1)
-        browser.wait_for_timeout(250 * QUIET_LIMIT_S)
+def test_what_was_wished_for_loads_though_the_page_is_covered(page: Served, opened: Open) -> None:
+    browser = ready(opened(page.url))
+    page.manager.unload("words")
+    wait_until(page.manager, lambda: page.manager.statuses()[1].state is ModelState.ASLEEP)
+    browser.get_by_role("tab", name="words in English").click()
+    covered(browser)
+    page.manager.ensure_ready("words")
+    show(browser, "visible")
+    ready(browser)
+
+
+def test_an_answer_goes_on_while_the_page_is_covered(page: Served, opened: Open) -> None:
+    gate = page.gate("covered")
+    browser = ready(opened(page.url))
+    ask(browser, f"begun\n/wait {gate}\nand finished")
+    expect(answers(browser)).to_contain_text("begun")
+    covered(browser)
+    page.open(gate)
+    idle(browser)
+    expect(answers(browser)).to_contain_text("begun and finished")

@@ -18,11 +18,12 @@ from playwright.sync_api import expect
 
 from launcher.ui import gradio_import  # noqa: F401 - Gradio is imported as the page imports it
 from launcher.ui.answer_html import blocks_as_html
-from launcher.ui.shown_text import answer_as_shown, typed_as_shown
+from launcher.ui.shown_text import typed_as_shown
 from tests.browser.conftest import Open
 from tests.browser.test_page import answers, ask, ready
 from tests.free_port import free_port
 from tests.ui.scripted_page import Served
+from tests.ui.shown import answer_as_shown
 from tests.ui.test_shown_text import ALLOWED, ATTRIBUTES, Tags
 
 pytestmark = pytest.mark.browser

@@ -32,6 +32,7 @@ from lmdeploy.archs import check_vl_llm, get_model_arch
 from lmdeploy.messages import QuantPolicy, Response
 from lmdeploy.tokenizer import Tokenizer
 from lmdeploy.turbomind.supported_models import is_supported
+from lmdeploy.vl.model.internvl import InternVLVisionModel
 
 from launcher.engines.lmdeploy import LmdeployEngine
 from launcher.engines.lmdeploy_request import FINISH
@@ -82,10 +83,12 @@ PARAMETERS = {
         "do_preprocess",
     ],
     "lmdeploy.serve.core.async_engine:AsyncEngine.generate": ["request"],
+    "lmdeploy.tokenizer:Tokenizer.detokenize_incrementally": ["all_input_ids", "state"],
 }
 FIELDS = {
     "lmdeploy.serve.core.async_engine:GenOut": ["token_ids", "finish_reason", "generate_token_len"],
     "lmdeploy.serve.core.async_engine:PreprocessedRequest": ["input_token_len", "gen_config"],
+    "lmdeploy.tokenizer:DetokenizeState": ["ids_offset"],
 }
 
 
@@ -199,6 +202,15 @@ def test_the_chat_template_adds_nothing_of_its_own() -> None:
     template = chat_template_config(TEMPLATES["internvl2"]).chat_template()
     assert template.messages2prompt([{"role": "user", "content": "as it is"}]) == "as it is"
     assert template.stop_words == ["<|im_end|>"]
+
+
+def test_vision_models_leave_pictures_to_their_processor() -> None:
+    """And take of a picture its size alone, so that something tiled may stand in its place."""
+    source = inspect.getsource(InternVLVisionModel.preprocess)
+    assert "pixel_values = self.processor(image, params)" in source
+    assert "image_size=image.size" in source
+    signature = inspect.signature(InternVLVisionModel._preprocess_v1_5)
+    assert list(signature.parameters) == ["self", "image", "params"]
 
 
 def test_an_engine_without_a_plan_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ GPU."""
 from __future__ import annotations
 
 import asyncio
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image
 
 from launcher.errors import EngineError, LauncherError, PictureError, RequestError
+from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
 from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
 
@@ -90,6 +92,33 @@ async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
     assert 0 < last.usage.first_token_s <= last.usage.total_s
 
 
+async def test_lmdeploy_makes_no_text_of_its_own(stand: Maker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would cost as much as all the rest, for text that nobody reads."""
+    here = stand()
+    words = here.tokenizer.encode("狐狸 What colour is the star?", add_special_tokens=False)
+    here.script.tokens = [*words, end_token(here)]
+    here.script.at_once = 3
+    texts: list[object] = []
+    theirs = here.async_engine.tokenizer.model  # LMDeploy's tokenizer around transformers'
+    monkeypatch.setattr(type(theirs), "detokenize_incrementally", lambda *a, **k: texts.append(a))
+    monkeypatch.setattr(type(theirs), "decode", lambda *a, **k: texts.append(a))
+    chunks = await answer(here, user("Hello"))
+    assert "".join(chunk.text for chunk in chunks) == "狐狸 What colour is the star?"
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].finish, chunks[-1].usage.new_tokens) == ("stop", len(words))
+    assert texts == []
+
+
+async def test_many_answers_at_once_are_kept_apart(stand: Maker) -> None:
+    here = stand()
+    words = here.tokenizer.encode("What colour is the star?", add_special_tokens=False)
+    here.script.tokens = [*words, *words, *words, end_token(here)]
+    limits = [3 + number for number in range(5)]
+    said_by_all = await asyncio.gather(*(said(here, user("Hello"), max_new_tokens=limit) for limit in limits))
+    tokens = here.script.tokens
+    assert said_by_all == [here.tokenizer.decode(tokens[:limit]) for limit in limits]
+
+
 @pytest.mark.parametrize("system", ["", "你是一个助手。"])
 async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, system: str) -> None:
     here = stand()
@@ -139,6 +168,38 @@ async def test_a_picture_is_cut_into_no_more_tiles_than_planned(stand: Maker, tm
     here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
     await answer(here, user("Describe it.", large))
     assert len(here.script.asked[0]["multimodal"][0]["pixel_values"]) <= 5
+
+
+async def test_a_picture_is_opened_and_cut_once_whatever_it_is_called(
+    stand: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wide, again, other = (tmp_path / name for name in ("wide.png", "again.png", "other.png"))
+    Image.new("RGB", (90, 60), "red").save(wide)
+    shutil.copy(wide, again)
+    Image.new("RGB", (90, 60), "blue").save(other)
+    opened = list[Path]()
+
+    def load(path: Path) -> Image.Image:
+        opened.append(path)
+        return load_picture(path)
+
+    monkeypatch.setattr("launcher.engines.lmdeploy_pictures.load_picture", load)
+    here = stand("vision")
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
+    talk = user("What is it?", wide)
+    for turn in (user("And this?", again), user("And this?", other, wide)):
+        await answer(here, talk)
+        talk = (*talk, Message("assistant", "star"), *turn)
+    await asyncio.gather(*(answer(here, talk) for _ in range(3)))
+    assert opened == [wide, other]
+    red, blue = (here.script.asked[-1]["multimodal"][at]["pixel_values"] for at in (0, 2))
+    pixels = [each["pixel_values"] for each in here.script.asked[-1]["multimodal"]]
+    assert [each.equal(red) for each in pixels] == [True, True, False, True]
+    assert not red.equal(blue)
+    fresh = stand("vision")
+    fresh.script.tokens = here.script.tokens
+    await answer(fresh, user("What is it?", other))
+    assert fresh.script.asked[0]["multimodal"][0]["pixel_values"].equal(blue)
 
 
 async def test_an_answer_never_passes_the_session(stand: Maker) -> None:

@@ -13,10 +13,12 @@ PROCESSOR = sentencepiece.SentencePieceProcessor(model_proto=tokenizer_model())
 
 
 class Pieces:
-    """The one method of a tokenizer that a stream uses."""
+    """What a stream uses of a tokenizer."""
 
-    def convert_ids_to_tokens(self, ids: list[int], skip_special_tokens: bool) -> list[str]:
-        return [PROCESSOR.id_to_piece(i) for i in ids if i > 2 or not skip_special_tokens]
+    all_special_ids = (0, 1, 2)
+
+    def convert_ids_to_tokens(self, token_id: int) -> str | None:
+        return PROCESSOR.id_to_piece(token_id) if token_id < len(PROCESSOR) else None
 
 
 def streamed(text: str, stops: tuple[str, ...]) -> tuple[list[str], bool]:
@@ -72,5 +74,6 @@ def test_an_answer_is_its_whole_text_up_to_the_first_stop(tokens: list[int], sto
 def test_special_tokens_have_no_text_and_half_a_character_ends_as_a_mark() -> None:
     stream = TextStream(Pieces())
     assert stream.add(1) == ""
+    assert stream.add(len(PROCESSOR)) == ""  # the rest of a padded vocabulary
     assert stream.add(3 + 0xE4) == ""
     assert stream.finish() == "\ufffd"

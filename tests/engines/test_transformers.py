@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -464,3 +465,23 @@ async def test_a_closed_engine_says_so(text_folder: Path) -> None:
 
 async def answer_rest(stream: AsyncIterator[Chunk]) -> list[Chunk]:
     return [chunk async for chunk in stream]
+
+
+async def test_a_long_text_is_read_without_holding_up_the_process(text_engine: TransformersEngine) -> None:
+    """Reading a text into tokens lets go of the interpreter, which the event loop's sign of life needs."""
+    turns, over = [0], threading.Event()
+
+    def turn() -> None:
+        while not over.wait(0.001):
+            turns[0] += 1
+
+    other = threading.Thread(target=turn)
+    other.start()
+    while not turns[0]:
+        await asyncio.sleep(0)
+    before = turns[0]
+    text_engine._loaded()._encode("what is " * 100_000)
+    meanwhile = turns[0] - before
+    over.set()
+    other.join()
+    assert meanwhile > 20

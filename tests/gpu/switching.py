@@ -27,12 +27,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from launcher.cli.serve import manager_of
 from launcher.devices import read_devices
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
 from launcher.workers.manager import Manager
+from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState, ProcessState
 from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
 

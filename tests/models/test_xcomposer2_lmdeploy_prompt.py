@@ -28,6 +28,7 @@ with warnings.catch_warnings():
 
 from launcher import models
 from launcher.errors import RequestError
+from launcher.images import load_picture
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import Message
 from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
@@ -80,7 +81,7 @@ def front(whole: Path, plan: MemoryPlan) -> Iterator[Front]:
 async def prepared(front: Front, plan: MemoryPlan, talk: Sequence[Message]) -> dict[str, Any]:
     """A conversation on launcher's and LMDeploy's way to the engine."""
     found = await front.preprocess(
-        messages_for(talk, TEMPLATE, plan),
+        messages_for(talk, TEMPLATE, load_picture),
         session_id=front.session_mgr.get(),
         gen_config=GenerationConfig(max_new_tokens=8),
         do_preprocess=False,

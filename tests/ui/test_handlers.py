@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import pairwise
 from pathlib import Path
@@ -13,15 +13,17 @@ from PIL import Image
 
 from launcher.engines.scripted import ALLOWED_BY
 from launcher.messages import GenerationOptions
-from launcher.ui.conversation import Bubbles, Settings, Typed, answered, asked
+from launcher.ui.conversation import Exchange, Settings, Typed
 from launcher.ui.handlers import ChatHandlers, Turn
-from launcher.ui.shown_text import answer_as_given
+from launcher.ui.shown_text import typed_as_shown
 from launcher.ui.texts import Language
+from launcher.ui.updates import Update
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 from tests.ui.scripted_page import scripted
+from tests.ui.shown import answer_as_shown
 
-SETTINGS = Settings("", GenerationOptions(max_new_tokens=1 << 20))
+SETTINGS = Settings("", GenerationOptions(max_new_tokens=32768))
 ME = Turn("me", 7)
 
 
@@ -43,66 +45,75 @@ def manager(folder: Path) -> Iterator[Manager]:
 
 
 def handlers(manager: Manager, folder: Path, name: str = "one", **preset: object) -> ChatHandlers:
-    return ChatHandlers(scripted(name, folder, **preset).preset, manager)  # type: ignore[arg-type]
+    """Of a page to which every picture but one was uploaded."""
+    readiness = scripted(name, folder, **preset)  # type: ignore[arg-type]
+    return ChatHandlers(readiness.preset, manager, is_ours=lambda picture: picture.name != "passwd")
 
 
-async def conversations(
+async def updates_of(
     chat: ChatHandlers,
     typed: Typed,
-    before: Bubbles | None = None,
+    history: Sequence[Exchange] = (),
     settings: Settings = SETTINGS,
     turn: Turn = ME,
     language: Language = "en",
-) -> list[Bubbles]:
-    """Every update of a question's event."""
-    return [update async for update in chat.ask(turn, typed, before or [], settings, language)]
+) -> list[Update]:
+    """All that the page is told of a question."""
+    return [update async for update in chat.ask(turn, typed, history, settings, language)]
 
 
-def said(bubbles: Bubbles) -> str:
-    """The last bubble's text."""
-    return str(bubbles[-1]["content"][-1]["text"])
+def shown(updates: Sequence[Update]) -> list[str]:
+    """The answer as it is shown after each update; what JavaScript counts is what Python counts here."""
+    texts, text = [], ""
+    for update in updates:
+        if "keep" in update:
+            text = text[: update["keep"]] + update["add"]
+            texts.append(text)
+    return texts
 
 
-def given(updates: list[Bubbles]) -> str:
-    """The answer at the end, as the model gave it."""
-    return answer_as_given(said(updates[-1]))
-
-
-def note(bubbles: Bubbles) -> str:
-    return str(bubbles[-1]["metadata"]["log"])
+async def answer_to(chat: ChatHandlers, text: str, turn: Turn = ME) -> str:
+    last = (await updates_of(chat, Typed(text), turn=turn))[-1]
+    assert "answer" in last, last
+    return last["answer"]
 
 
 async def test_a_question_is_shown_and_its_answer_follows(manager: Manager, folder: Path) -> None:
-    typed = Typed("a <b> *c*")
-    updates = await conversations(handlers(manager, folder), typed)
-    assert updates[0] == asked([], typed)
-    assert said(updates[-1]) == said(answered([], "a <b> *c* "))
-    assert "3 tokens in" in note(updates[-1])
+    first, *_, last = await updates_of(handlers(manager, folder), Typed("a <b> *c*"))
+    assert first == {"question": typed_as_shown("a <b> *c*")}
+    assert "answer" in last
+    assert last["answer"] == "a <b> *c* "
+    assert last["shown"] == answer_as_shown("a <b> *c* ")
+    assert "3 tokens in" in last["cost"]
 
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
-    first, *others = await conversations(handlers(manager, folder), Typed("/say 3000"))
-    assert all(later[:-1] == first for later in others)
-    texts = [said(update) for update in others]
-    # All but the last, which closes the paragraph and has the answer behind.
-    assert all(later.startswith(earlier.removesuffix("</p>")) for earlier, later in pairwise(texts))
-    assert answer_as_given(texts[-1]).split() == [f"{number}" for number in range(3000)]
+    updates = await updates_of(handlers(manager, folder), Typed("/say 3000"))
+    texts = shown(updates)
+    assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
+    last = updates[-1]
+    assert "answer" in last
+    assert last["answer"].split() == [f"{number}" for number in range(3000)]
+    assert last["shown"].startswith(texts[-1])
 
 
 async def test_a_limit_that_was_reached_is_told(manager: Manager, folder: Path) -> None:
     settings = Settings("", GenerationOptions(max_new_tokens=2))
-    updates = await conversations(
-        handlers(manager, folder), Typed("/say 5"), settings=settings, language="zh"
-    )
-    assert "达到 2 个 token 的上限" in note(updates[-1])
+    chat = handlers(manager, folder)
+    last = (await updates_of(chat, Typed("/say 5"), settings=settings, language="zh"))[-1]
+    assert "answer" in last
+    assert "达到 2 个 token 的上限" in last["cost"]
 
 
 async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None:
     picture = folder / "star.png"
     Image.new("RGB", (8, 8), "red").save(picture)
-    updates = await conversations(handlers(manager, folder), Typed("seen", (picture,)))
-    assert updates[-1][:-1] == asked([], Typed("seen", (picture,)))
-    assert said(updates[-1]) == said(answered([], "[star.png] seen "))
+    last = (await updates_of(handlers(manager, folder), Typed("seen", (picture,))))[-1]
+    assert "answer" in last
+    assert last["answer"] == "[star.png] seen "
+
+
+PASSWORDS = Path("/etc/passwd")
 
 
 @pytest.mark.parametrize(
@@ -112,41 +123,53 @@ async def test_pictures_reach_the_engine(manager: Manager, folder: Path) -> None
         (Typed("", (Path("x.png"),)), "vision", "There is no question yet."),
         (Typed("q", (Path("x.png"),)), "text", "one reads text alone"),
         (Typed("q", (Path("/no/such.png"),)), "vision", "There is no file such.png"),
+        (Typed("q", (PASSWORDS,)), "vision", "passwd was not uploaded to this page."),
         (Typed("some words\n/fail broken"), "vision", "The script failed: broken"),
         (Typed("/kill"), "vision", "stopped"),
     ],
-    ids=["blank", "a picture alone", "a picture for words", "no such picture", "fails", "dies"],
-)
-async def test_a_question_without_an_answer_is_the_last_bubble_and_says_why(
+    ids=["blank", "a picture alone", "a picture for words", "no such picture", "not a picture of ours",
+         "fails", "dies"],
+)  # fmt: skip
+async def test_a_question_without_an_answer_says_why(
     manager: Manager, folder: Path, typed: Typed, kind: str, expected: str
 ) -> None:
     chat = handlers(manager, folder, kind=kind)
-    before = answered(asked([], Typed("first")), "yes")
-    updates = await conversations(chat, typed, before)
-    assert updates[-1][:-1] == before
-    assert updates[-1][-1]["role"] == "user"
-    assert expected in note(updates[-1])
-    assert given(await conversations(chat, Typed("again"), before)) == "again "
+    last = (await updates_of(chat, typed))[-1]
+    assert "trouble" in last
+    assert expected in last["trouble"]
+    assert await answer_to(chat, "again") == "again "
+
+
+async def test_a_picture_of_the_history_that_is_not_ours_is_refused(manager: Manager, folder: Path) -> None:
+    history = [Exchange(Typed("first", (PASSWORDS,)), "yes")]
+    assert await updates_of(handlers(manager, folder), Typed("q"), history) == [
+        {"trouble": "passwd was not uploaded to this page.<br>Add the picture to the question again."}
+    ]
 
 
 async def test_what_nobody_foresaw_is_told(
     manager: Manager, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("launcher.ui.handlers.to_request", lambda *_: 1 / 0)
-    updates = await conversations(handlers(manager, folder), Typed("q"))
-    assert "Something went wrong on the server." in note(updates[-1])
+    (only,) = await updates_of(handlers(manager, folder), Typed("q"))
+    assert "trouble" in only
+    assert "Something went wrong on the server." in only["trouble"]
 
 
-async def test_a_question_at_the_end_is_the_one_that_is_asked(manager: Manager, folder: Path) -> None:
-    before = answered(asked([], Typed("first")), "yes")
-    updates = await conversations(handlers(manager, folder), Typed("second"), asked(before, Typed("second")))
-    assert updates[-1][:-1] == asked(before, Typed("second"))
+async def test_a_turn_that_is_answered_is_not_answered_twice(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+    async with aclosing(chat.ask(ME, Typed("/stall"), [], SETTINGS, "en")) as updates:
+        await anext(updates)
+        (second,) = await updates_of(chat, Typed("/stall"))
+        assert "trouble" in second
+        assert "being answered already" in second["trouble"]
+    assert await answer_to(chat, "next") == "next "
 
 
-async def begun(updates: AsyncIterator[Bubbles]) -> None:
+async def begun(updates: AsyncIterator[Update]) -> None:
     """Once there is some of an answer."""
-    async for bubbles in updates:
-        if bubbles[-1]["role"] == "assistant":
+    async for update in updates:
+        if "keep" in update:
             return
 
 
@@ -154,7 +177,7 @@ async def test_closing_stops_the_engine(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
     async with aclosing(chat.ask(ME, Typed("/endless"), [], SETTINGS, "en")) as updates:
         await begun(updates)
-    assert given(await conversations(chat, Typed("free again"))) == "free again "
+    assert await answer_to(chat, "free again") == "free again "
     assert not manager._open
 
 
@@ -166,14 +189,14 @@ async def test_cancelling_stops_the_engine(manager: Manager, folder: Path) -> No
         async with aclosing(chat.ask(ME, Typed("/endless"), [], SETTINGS, "en")) as updates:
             await begun(updates)
             answering.set()
-            await begun(update async for update in updates if update is None)
+            await begun(update async for update in updates if "question" in update)
 
     task = asyncio.ensure_future(ask())
     await answering.wait()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert given(await conversations(chat, Typed("free again"))) == "free again "
+    assert await answer_to(chat, "free again") == "free again "
     assert not manager._open
 
 
@@ -183,8 +206,14 @@ async def test_an_answer_is_ended_by_its_own_page(
     manager: Manager, folder: Path, how: str, script: str
 ) -> None:
     chat = handlers(manager, folder)
-    asking = asyncio.ensure_future(conversations(chat, Typed(script)))
-    while ME not in chat._open:
+    updates: list[Update] = []
+
+    async def collect() -> None:
+        async for update in chat.ask(ME, Typed(script), [], SETTINGS, "en"):
+            updates.append(update)
+
+    asking = asyncio.ensure_future(collect())
+    while len(updates) < (2 if script.startswith("some") else 1):
         await asyncio.sleep(0)
     chat.stop(Turn("somebody else", ME.number))
     chat.stop(Turn(ME.page, ME.number - 1))
@@ -195,8 +224,8 @@ async def test_an_answer_is_ended_by_its_own_page(
         chat.stop(ME)
     else:
         chat.leave(ME.page)
-    updates = await asking
-    assert updates[0] == asked([], Typed(script))
+    await asking
+    assert ("answer" in updates[-1]) == script.startswith("some")
     assert not chat._open
     assert not chat._stopped.keys() & {ME.page}
 
@@ -204,9 +233,8 @@ async def test_an_answer_is_ended_by_its_own_page(
 async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
     chat.stop(ME)
-    assert await conversations(chat, Typed("/stall")) == [asked([], Typed("/stall"))]
-    updates = await conversations(chat, Typed("next"), turn=Turn(ME.page, ME.number + 1))
-    assert given(updates) == "next "
+    assert (await updates_of(chat, Typed("/stall")))[-1] == {"trouble": ""}
+    assert await answer_to(chat, "next", Turn(ME.page, ME.number + 1)) == "next "
 
 
 async def test_a_page_that_asks_for_nothing_can_leave(manager: Manager, folder: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from string import Formatter
 
 import pytest
 
@@ -37,6 +38,16 @@ def test_sentences_that_are_no_literals_of_an_error(english: str) -> None:
 @pytest.mark.parametrize("english", ZH)
 def test_the_chinese_has_the_same_placeholders(english: str) -> None:
     assert placeholders(ZH[english]) == placeholders(english)
+
+
+@pytest.mark.parametrize("english", ZH)
+def test_the_chinese_fills_in_what_the_english_can(english: str) -> None:
+    """Values that came from a worker were tried with the English sentence alone."""
+
+    def forms(template: str) -> set[tuple[str | None, str | None, str | None]]:
+        return {field[1:] for field in Formatter().parse(template) if field[1] is not None}
+
+    assert forms(ZH[english]) <= forms(english)
 
 
 @pytest.mark.parametrize("english", COMPONENTS.values())

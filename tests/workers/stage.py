@@ -27,7 +27,7 @@ def a_plan(size_bytes: int) -> MemoryPlan:
     return MemoryPlan(
         engine="turbomind",
         dtype="float16",
-        parts=(MemoryPart("weights", size_bytes),),
+        parts=(MemoryPart("language_model", size_bytes),),
         budget_bytes=size_bytes,
         cache_ratio=0.1,
         cache_tokens=1024,
@@ -41,7 +41,7 @@ def a_plan(size_bytes: int) -> MemoryPlan:
     )
 
 
-def question(text: str, max_new_tokens: int = 1 << 20) -> ChatRequest:
+def question(text: str, max_new_tokens: int = 32768) -> ChatRequest:
     return ChatRequest((Message("user", text),), GenerationOptions(max_new_tokens=max_new_tokens))
 
 

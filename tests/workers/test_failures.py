@@ -68,13 +68,40 @@ def command_line(pid: int) -> bytes:
     return Path(f"/proc/{pid}/cmdline").read_bytes()
 
 
-def test_text_that_came_before_the_death_is_still_read(stage: Stage) -> None:
-    answer = stage.manager().ask("one", question("/say 3\n/kill"))
+def read_to_death(answer: Answer) -> str:
+    """What was said before the model's process died, to the last word."""
     pieces: list[str] = []
     with pytest.raises(WorkerDied):
         pieces.extend(chunk.text for chunk in answer)
-    assert "".join(pieces) == "0 1 2 "
     assert list(answer) == []
+    return "".join(pieces)
+
+
+def test_text_that_came_before_the_death_is_still_read(stage: Stage) -> None:
+    manager = stage.manager()
+    stage.gate("said")
+    stage.gate("death")
+    answer = manager.ask("one", question("/say 3\n/open said\n/wait death\n/kill"))
+    stage.reached("said")
+    # an answer's first piece takes along what has been gathered of the others
+    hear(manager.ask("one", question("another\n/stall")), "another ")
+    stage.open("death")
+    assert read_to_death(answer) == "0 1 2 "
+
+
+def test_a_sudden_death_takes_at_most_what_was_being_gathered(stage: Stage) -> None:
+    said = read_to_death(stage.manager().ask("one", question("/say 3\n/kill")))
+    assert said.startswith("0 ")
+    assert "0 1 2 ".startswith(said)
+
+
+@pytest.mark.parametrize("end", ["/raise oops", "/fail told", "/broken it", "/mute"])
+def test_nothing_is_lost_where_the_worker_knows_of_the_end(stage: Stage, end: str) -> None:
+    answer = stage.manager().ask("one", question(f"/say 300\n{end}"))
+    pieces: list[str] = []
+    with pytest.raises(EngineError):
+        pieces.extend(chunk.text for chunk in answer)
+    assert "".join(pieces) == "".join(f"{number} " for number in range(300))
 
 
 def test_an_exit_names_its_code_and_the_last_lines_it_printed(stage: Stage) -> None:

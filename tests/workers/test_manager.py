@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import pytest
 
+from launcher.engines.scripted import ALLOWED_BY, FOR_MEASUREMENTS
 from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError
 from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
@@ -410,3 +411,15 @@ def test_a_scripted_engine_refuses_to_serve_where_tests_did_not_ask_for_it(
     monkeypatch.delenv("LAUNCHER_SCRIPTED_ENGINE")
     with pytest.raises(EngineError, match="is no model"):
         list(stage.manager().ask("one", question("hello")))
+
+
+def test_an_engine_for_measurements_says_words_and_nothing_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(ALLOWED_BY, FOR_MEASUREMENTS)
+    manager = stage.manager()
+    assert read(manager.ask("one", question("/pace 1000 3\nword"))) == "0 1 2 word "
+    for command in ("/crash 3", "/loaded mark", "/spawn", "/print 1"):
+        with pytest.raises(EngineError, match="The script has no command /"):
+            read(manager.ask("one", question(command)))
+    assert not (stage.folder / "mark").exists()

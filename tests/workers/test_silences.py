@@ -5,7 +5,7 @@ from __future__ import annotations
 from launcher.engines.base import EngineFacts
 from launcher.messages import Chunk
 from launcher.workers.limits import STEP_S
-from launcher.workers.protocol import Heartbeat, Progressed, Ready, Said
+from launcher.workers.protocol import Heartbeat, Progressed, Ready, Said, Words
 from launcher.workers.supervisor import Silences
 
 
@@ -31,5 +31,8 @@ def test_once_loaded_there_is_news_to_give_only_while_there_are_answers() -> Non
     assert silences.no_news_s == 0.0
     silences.step(1.0, expecting=True, stopping=False)
     assert silences.no_news_s == 0.5
-    silences.heard(Said(1, Chunk("word")))
+    silences.heard(Words(((1, "word"),)))
+    assert silences.no_news_s == 0.0
+    silences.step(2.0, expecting=True, stopping=False)
+    silences.heard(Said(1, Chunk("", finish="stop")))
     assert silences.no_news_s == 0.0

@@ -1,5 +1,5 @@
-"""How the guard says no: a status and a sentence in the reader's language, as plain text, or as JSON to who
-sends JSON: Gradio's page shows a ``detail``, and its own programs an ``error``."""
+"""How the guard says no: a status and a sentence in the reader's language, as plain text; where Gradio's own
+scripts and clients send events, as JSON, of which they show the ``detail`` or the ``error``."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from launcher.ui.texts import language_of, say_error
 _POLICY_VIOLATION = 1008
 """The code that closes a WebSocket which is not wanted (RFC 6455, 7.4.1)."""
 
+_GRADIO = "/gradio_api/"
 _HAS_UNREAD_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
 
 
@@ -45,7 +46,8 @@ class Refusal:
         # Nobody is going to read the rest of such a request.
         closing = {"Connection": "close"} if self.status in _HAS_UNREAD_BODY else {}
         headers = {**self.headers, **closing}
-        if asked.get("content-type", "").startswith("application/json"):
+        is_event = _GRADIO in scope["path"] and asked.get("content-type", "").startswith("application/json")
+        if is_event:
             answer: Response = JSONResponse({"error": text, "detail": text}, self.status, headers)
         else:
             answer = PlainTextResponse(text, self.status, headers)

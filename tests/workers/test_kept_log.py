@@ -1,46 +1,12 @@
-"""What crosses the pipe, and what is kept of what a worker prints."""
+"""What is kept of what a worker prints."""
 
 from __future__ import annotations
 
 import os
-import pickle
 import threading
 from pathlib import Path
 
-from launcher.errors import EngineError, RequestError, WorkerDied
 from launcher.workers.logs import FILE_BYTES, TAIL_BYTES, BoundedLog
-from launcher.workers.protocol import sendable
-
-
-class TooLongError(RequestError):
-    """A class that the launcher process does not know."""
-
-
-class ForeignError(Exception):
-    """A value that the launcher process cannot unpickle."""
-
-    def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError("cannot be pickled")
-
-
-def test_an_error_crosses_with_known_class_and_plain_values() -> None:
-    error = TooLongError(
-        "{count:.1f} of {path}: {why}",
-        "Try {other}.",
-        count=1.25,
-        path=Path("/a"),
-        why=ForeignError("no"),
-        other="less",
-    )
-    back = pickle.loads(pickle.dumps(sendable(error)))
-    assert type(back) is RequestError
-    assert back.values == {"count": 1.25, "path": "/a", "why": "no", "other": "less"}
-    assert str(back) == "1.2 of /a: no\nTry less."
-
-
-def test_known_classes_stay_what_they_are() -> None:
-    assert type(sendable(WorkerDied("gone"))) is WorkerDied
-    assert type(sendable(EngineError("gone"))) is EngineError
 
 
 def write_through(log: BoundedLog, *pieces: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Watching all models of a page, with a real manager, real processes and scripts."""
+"""The status lines of all models, with a real manager, real processes and scripts."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import aclosing
 import pytest
 
 from launcher.engines.scripted import ALLOWED_BY
-from launcher.ui.watching import watch
+from launcher.ui.status_board import StatusBoard
 from tests.workers.stage import Stage, question
 
 GIB = 1 << 30
@@ -24,6 +24,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     yield stage  # type: ignore[misc]
     for manager in stage.managers:
         manager.close()
+
+
+def watch(board: StatusBoard, ended: asyncio.Event | None = None) -> AsyncGenerator[Lines, None]:
+    return board.changes(ended or asyncio.Event())
 
 
 async def until(changes: AsyncGenerator[Lines, None], true: Callable[[Lines], bool]) -> Lines:
@@ -41,7 +45,7 @@ async def test_every_tab_is_told_how_loading_goes_and_when_its_model_had_to_leav
     one = stage.model("one", size_bytes=5 * GIB)
     two = stage.model("two", loading="/progress weights 0.5\n/wait loaded", size_bytes=6 * GIB)
     manager = stage.manager(one, two, budget_bytes=8 * GIB)
-    async with aclosing(watch(manager, "en")) as changes:
+    async with aclosing(watch(StatusBoard(manager, "en"))) as changes:
         first = await anext(changes)
         assert all(
             "status asleep" in first[name] and "GPU 0: 0.0 of 8.0 GiB" in first[name]
@@ -65,7 +69,7 @@ async def test_every_tab_is_told_how_loading_goes_and_when_its_model_had_to_leav
 async def test_a_model_that_failed_says_why(stage: Stage) -> None:
     manager = stage.manager(stage.model(loading="/fail no weights"))
     manager.wake("one")
-    async with aclosing(watch(manager, "zh")) as changes:
+    async with aclosing(watch(StatusBoard(manager, "zh"))) as changes:
         shown = await until(changes, lambda shown: "status failed" in shown["one"])
     assert "no weights" in shown["one"]
     assert "GPU" not in shown["one"]
@@ -73,8 +77,9 @@ async def test_a_model_that_failed_says_why(stage: Stage) -> None:
 
 async def test_an_open_page_holds_no_thread_and_hears_nothing_while_nothing_changes(stage: Stage) -> None:
     manager = stage.manager(stage.model("one"), stage.model("two"))
+    board = StatusBoard(manager, "en")
     threads = threading.active_count()
-    pages = [watch(manager, "en") for _ in range(200)]
+    pages = [watch(board) for _ in range(200)]
     for page in pages:
         assert set(await anext(page)) == {"one", "two"}
     coming = [asyncio.ensure_future(anext(page)) for page in pages]
@@ -86,7 +91,10 @@ async def test_an_open_page_holds_no_thread_and_hears_nothing_while_nothing_chan
         await page.aclose()
 
 
-async def test_a_page_left_alone_is_followed_no_longer(stage: Stage) -> None:
-    manager = stage.manager(stage.model("one"))
-    lines = [shown async for shown in watch(manager, "en", quiet_limit_s=0.1)]
-    assert "status asleep" in lines[0]["one"]
+async def test_nobody_follows_once_nobody_reads(stage: Stage) -> None:
+    board, ended = StatusBoard(stage.manager(stage.model("one")), "en"), asyncio.Event()
+    reading = watch(board, ended)
+    await anext(reading)
+    ended.set()
+    assert [lines async for lines in reading] == []
+    assert board._following is None

@@ -1,0 +1,124 @@
+"""The people who ask, in a process beside the page's, as browsers and programs are."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from launcher.bench.child import Child, child, serve_pipe
+from launcher.bench.routes import API, ApiRoute, BrowserRoute, Heard, Route, upload
+from launcher.bench.workload import Conversation
+from launcher.presets import Preset
+
+
+@dataclass(frozen=True, slots=True)
+class Connect:
+    """Ask this preset's tab of the page at ``url`` from now on, by the route."""
+
+    url: str
+    route: str
+    preset: Preset
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Upload files; answered with where the page keeps them."""
+
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """Ask all of this at one moment, a person each; answered with ``AllHeard``."""
+
+    conversations: tuple[Conversation, ...]
+    tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class AllHeard:
+    """Every person's answer, and the seconds from the first question to the last end."""
+
+    answers: tuple[Heard, ...]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class OpenPages:
+    """Have as many pages open, and do nothing with them."""
+
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class LeaveOpen:
+    """Have as many people ask, and wait for what does not come."""
+
+    conversations: tuple[Conversation, ...]
+
+
+Message = Connect | Upload | AskAll | OpenPages | LeaveOpen
+
+
+def people_process(name: str = "people") -> AbstractContextManager[Child]:
+    """A process of people, to be told to ``Connect``."""
+    return child(__name__, name)
+
+
+def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
+    """Serves the pipe until it ends; does not return."""
+    serve_pipe(_People(), pipe_fd, launcher_pid)
+
+
+class _People:
+    def __init__(self) -> None:
+        self._url = ""
+        self._route: Route | None = None
+        self._asking: list[asyncio.Task[Heard]] = []
+
+    async def answer(self, message: Message) -> list[Path] | AllHeard | None:
+        match message:
+            case Connect():
+                await self._connect(message)
+            case Upload(files):
+                return await upload(self._url, files)
+            case OpenPages(count):
+                assert self._route is not None, "Connect comes first"
+                await self._route.open_pages(count)
+            case LeaveOpen(conversations):
+                assert self._route is not None, "Connect comes first"
+                await self._route.open_pages(len(conversations))
+                self._asking = [
+                    asyncio.create_task(self._route.ask(person, each, 1))
+                    for person, each in enumerate(conversations)
+                ]
+            case AskAll():
+                return await self._ask_all(message)
+        return None
+
+    async def _connect(self, message: Connect) -> None:
+        await self.close()
+        self._url, preset = message.url, message.preset
+        is_api = message.route == API
+        self._route = (
+            ApiRoute(message.url, preset.api_name) if is_api else BrowserRoute(message.url, preset.name)
+        )
+
+    async def _ask_all(self, message: AskAll) -> AllHeard:
+        assert self._route is not None, "Connect comes first"
+        route = self._route
+        await route.open_pages(len(message.conversations))
+        begun_s = time.monotonic()
+        answers = await asyncio.gather(
+            *(route.ask(person, each, message.tokens) for person, each in enumerate(message.conversations))
+        )
+        return AllHeard(tuple(answers), time.monotonic() - begun_s)
+
+    async def close(self) -> None:
+        for task in self._asking:
+            task.cancel()
+        if self._route is not None:
+            self._route.close()

@@ -1,0 +1,71 @@
+"""The bare engine: the engine class, asked in the process that it runs in. No word crosses a pipe; only
+figures do."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import AbstractContextManager, aclosing
+from dataclasses import dataclass
+
+from launcher.bench.child import Child, child, serve_pipe
+from launcher.bench.figures import Round, Timing
+from launcher.engines import load_engine_class
+from launcher.engines.base import Engine, EngineFacts, EngineSpec
+from launcher.messages import ChatRequest, Chunk
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Build the engine and load the model; answered with its facts."""
+
+    spec: EngineSpec
+
+
+@dataclass(frozen=True, slots=True)
+class AskAll:
+    """Ask all of this at one moment; answered with a ``Round``."""
+
+    requests: tuple[ChatRequest, ...]
+
+
+def engine_process() -> AbstractContextManager[Child]:
+    """The engine's process, to be told to ``Load``."""
+    return child(__name__, "engine")
+
+
+def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
+    """Serves the pipe until it ends; does not return."""
+    serve_pipe(_BareEngine(), pipe_fd, launcher_pid)
+
+
+class _BareEngine:
+    def __init__(self) -> None:
+        self._engine: Engine | None = None
+
+    async def answer(self, message: Load | AskAll) -> EngineFacts | Round:
+        match message:
+            case Load(spec):
+                self._engine = load_engine_class(spec.engine)(spec)
+                await self._engine.prepare()
+                return await self._engine.load(lambda _stage, _fraction: None)
+            case AskAll(requests):
+                begun_s = time.monotonic()
+                answers = await asyncio.gather(*map(self._read, requests))
+                seconds = time.monotonic() - begun_s
+                return Round(tuple(each[0] for each in answers), sum(each[1] for each in answers), seconds)
+
+    async def _read(self, request: ChatRequest) -> tuple[Timing, int]:
+        """How long the answer took, and its tokens."""
+        assert self._engine is not None, "Load comes first"
+        begun_s, first_s, last = time.monotonic(), 0.0, Chunk("")
+        async with aclosing(self._engine.stream(request)) as chunks:
+            async for last in chunks:
+                if last.text and not first_s:
+                    first_s = time.monotonic() - begun_s
+        end_s = time.monotonic() - begun_s
+        return Timing(first_s or end_s, end_s), last.usage.new_tokens if last.usage else 0
+
+    async def close(self) -> None:
+        if self._engine is not None:
+            await self._engine.close()

@@ -1,0 +1,100 @@
+"""One answer on the transformers engine's model, token by token. Used from the model's thread alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from transformers import DynamicCache
+
+from launcher.engines.conversations import Conversations
+from launcher.engines.kept import Kept
+from launcher.engines.sampling import Sampler
+from launcher.engines.transformers_models import LoadedModel
+from launcher.engines.transformers_prompt import Prompt, PromptPicture, Seen
+from launcher.messages import GenerationOptions
+
+
+class Generation:
+    """The state of one answer: its KV cache and random source.
+
+    Args:
+        loaded: the model.
+        prompt: what is asked.
+        options: how the answer is drawn.
+        conversations: where it may go on from what was read before.
+        seen: what the tower has made of pictures; those that are new come to it.
+    """
+
+    def __init__(
+        self,
+        loaded: LoadedModel,
+        prompt: Prompt,
+        options: GenerationOptions,
+        conversations: Conversations,
+        seen: Kept[Seen],
+    ) -> None:
+        self._loaded = loaded
+        self._prompt: Prompt | None = prompt
+        self._conversations = conversations
+        self._seen = seen
+        self._marks = list(prompt.marks)
+        self._sampler = Sampler(options, loaded.model.device)
+        self._answer_ids = self._ids([])
+        self._cache = DynamicCache()
+        self._is_whole = False  # whether every layer has read the same
+
+    @torch.inference_mode()
+    def next_token(self) -> int:
+        """Reads what the model has not read yet, and draws the next token."""
+        if self._prompt is not None:
+            prompt, self._prompt = self._prompt, None
+            self._cache, read = self._conversations.recall(prompt.marks)
+            unread = [picture for picture in prompt.pictures if picture.start >= read]
+            logits = self._read(self._ids(prompt.ids[read:]), self._shown(unread))
+        else:
+            logits = self._read(self._answer_ids[:, -1:], {})
+        token_id = self._sampler.choose(self._answer_ids, logits)
+        self._answer_ids = torch.cat([self._answer_ids, self._ids([token_id])], dim=1)
+        self._marks.append(token_id)
+        return token_id
+
+    def keep(self) -> None:
+        """The answer is over, whichever way: a follow-up may go on from here. Where the model failed in the
+        middle of a token there is nothing to go on from."""
+        if self._is_whole:
+            self._conversations.keep(self._marks, self._cache)
+
+    def _read(self, ids: Tensor, pictures: dict[str, Any]) -> Tensor:
+        """The logits of what comes next, (1, vocabulary)."""
+        self._is_whole = False
+        output = self._loaded.model(
+            input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **pictures
+        )
+        self._is_whole = True
+        logits: Tensor = output.logits[:, -1]
+        return logits
+
+    def _shown(self, pictures: Sequence[PromptPicture]) -> dict[str, Any]:
+        if not pictures or self._loaded.pictures is None:
+            return {}
+        return self._loaded.pictures.arguments(
+            torch.cat([self._look_at(picture).states for picture in pictures])
+        )
+
+    def _look_at(self, picture: PromptPicture) -> Seen:
+        known = picture.seen or self._seen.get(picture.key)  # another may have asked about it meanwhile
+        if known is not None:
+            return known
+        assert self._loaded.pictures is not None
+        assert picture.pixels is not None, "a prompt beyond the session has no answer"
+        model = self._loaded.model
+        states = self._loaded.pictures.see(picture.pixels.to(model.device, model.dtype))
+        seen = Seen(picture.tokens, states)
+        self._seen.put(picture.key, seen, states.nbytes)
+        return seen
+
+    def _ids(self, ids: Sequence[int]) -> Tensor:
+        return torch.tensor([ids], dtype=torch.long, device=self._loaded.model.device)

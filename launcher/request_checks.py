@@ -1,0 +1,49 @@
+"""What every question has to be before a model's process sees it, whoever asks: the page, a program, the
+terminal, or code that has a ``Manager``. The bound on its text is here alone.
+
+No tokens are counted: that takes seconds for megabytes. A text that is let through may still be too long,
+which the engine says with the tokens' figures.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+
+from launcher.errors import RequestError
+from launcher.messages import ChatRequest, GenerationOptions, well_formed
+from launcher.settings import read_options
+
+LONGEST_TOKEN_CHARACTERS = 128
+"""The longest token of any vocabulary that is offered: InternLM2's run of 128 blanks."""
+
+MOST_SESSION_TOKENS = 1_048_576
+"""The preset schema's: for a model whose session is known only once it is loaded."""
+
+
+def checked(request: ChatRequest, session_tokens: int) -> ChatRequest:
+    """The request as it may go to an engine: text that is well-formed, options in their ranges.
+
+    Raises:
+        RequestError: it has more text than fits the session, or an option that cannot be.
+    """
+    check_length(request, session_tokens)
+    return ChatRequest(
+        tuple(replace(message, text=well_formed(message.text)) for message in request.messages),
+        read_options(asdict(request.options), GenerationOptions()),
+    )
+
+
+def check_length(request: ChatRequest, session_tokens: int) -> None:
+    """Raises RequestError where the conversation cannot fit the session, however its text is cut into
+    tokens."""
+    characters = sum(len(message.text) for message in request.messages)
+    limit = session_tokens * LONGEST_TOKEN_CHARACTERS
+    if characters > limit:
+        raise RequestError(
+            "The conversation has {characters:,} characters; this model's session of {session:,} tokens holds"
+            " {limit:,} at the very most.",
+            hint="Clear the conversation or shorten the question.",
+            characters=characters,
+            session=session_tokens,
+            limit=limit,
+        )

@@ -1,0 +1,53 @@
+// Files: by dialog, drop or paste they go one way, whatever they are called.
+
+const shortened = (name) => (name.length > 80 ? `${name.slice(0, 79)}…` : name);
+const tooLarge = ({ name, size }) => {
+  const values = {
+    name: shortened(name),
+    size: (size / 1e6).toFixed(1),
+    limit: settings.limitBytes / 1e6,
+  };
+  return asHtml(settings.tooLarge[language].replace(/\{(\w+)\}/g, (_, key) => values[key]));
+};
+
+const boxOf = (target) => target.closest?.('[id^="box-"]');
+const tellAt = (box, html) => tell(box.id.slice("box-".length), html);
+const put = (input, files) => {
+  const carrier = new DataTransfer();
+  files.forEach((file) => carrier.items.add(file));
+  input.files = carrier.files;
+};
+
+const onChosen = (event) => {
+  const box = boxOf(event.target), files = [...(event.target.files ?? [])];
+  if (!box || !files.length) return;
+  const large = files.filter((file) => file.size > settings.limitBytes);
+  tellAt(box, large.map(tooLarge).join("<br>"));
+  if (large.length) put(event.target, files.filter((file) => !large.includes(file)));
+};
+
+const onBrought = (event, transfer) => {
+  const box = boxOf(event.target), input = box?.querySelector('input[type="file"]');
+  if (!input || !transfer?.files.length || transfer.types.includes("text/html")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  const framed = box.querySelector(".full-container"); // Gradio frames it from dragenter to its own drop
+  framed?.dispatchEvent(new DragEvent("dragleave", { clientX: -1, clientY: -1 }));
+  put(input, [...transfer.files]);
+  input.dispatchEvent(new Event("change", { bubbles: true }));
+};
+
+document.addEventListener("change", onChosen, true);
+document.addEventListener("paste", (event) => onBrought(event, event.clipboardData), true);
+document.addEventListener("drop", (event) => onBrought(event, event.dataTransfer), true);
+
+// A refused upload: the server's own words are shown, and Gradio is told that nothing came.
+const isUpload = (resource) => /\/gradio_api\/upload(\?|$)/.test(resource?.url ?? resource);
+const ownFetch = window.fetch;
+window.fetch = async (resource, options) => {
+  const response = await ownFetch(resource, options);
+  const box = [...document.querySelectorAll('[id^="box-"]')].find((each) => each.offsetParent);
+  if (response.ok || !isUpload(resource) || !box) return response;
+  tellAt(box, asHtml(await response.text()));
+  return Response.json([]);
+};

@@ -1,0 +1,21 @@
+// What Gradio's events call.
+
+let hasShown = false;
+// A tab is shown, by its preset's name, or null where its model cannot run. Gradio shows the first one when
+// the page opens.
+const show = (name) => {
+  send("show", { tab: name, by_itself: !hasShown }).catch(() => {});
+  hasShown = true;
+  return NOTHING;
+};
+
+const unload = (name) => {
+  send("unload", { tab: name }).catch(() => {});
+  return NOTHING;
+};
+
+return {
+  connect, follow, show, unload,
+  stand: (...names) => names.map((name) => lines[name] ?? ""),
+  ask, askExample, askAgain, grown, ended, stop, undo, clear,
+};

@@ -1,0 +1,148 @@
+// Turns: a question, its answer, and what may be clicked meanwhile.
+//
+// The conversation is here, and nowhere else: the chatbot is shown it anew whenever it changes. Each function
+// that Gradio calls reads the box and writes it in one go, so that no key press comes between; what a person
+// types or clicks while an answer comes is neither lost nor doubled.
+
+// A tab by its preset's name. `turns` are its answered questions, {question, answer, bubbles}; `now` is the
+// question that is being answered; `next` is a text that waits in the box for the answer's end.
+const tabs = {};
+const tabOf = (name) => (tabs[name] ??= { turns: [], now: null, next: "" });
+let count = 0;
+
+const NOTHING = []; // every output of an event stays as it is
+const EMPTY = () => ({ text: "", files: [] });
+const update = (values) => ({ __type__: "update", ...values });
+const asking = (box = {}) => update({ ...box, submit_btn: false, stop_btn: true });
+const resting = (box = {}) => update({ ...box, submit_btn: true, stop_btn: false });
+const copied = (typed) => JSON.parse(JSON.stringify({ text: typed?.text ?? "", files: typed?.files ?? [] }));
+const isEmpty = (typed) => !typed.text.trim() && !typed.files.length;
+const written = (name) => document.querySelector(`[id="box-${name}"] textarea`)?.value ?? "";
+const merged = (first, second) => ({
+  text: [first.text, second.text].filter(Boolean).join("\n"),
+  files: [
+    ...first.files,
+    ...second.files.filter((file) => !first.files.some((known) => known.path === file.path)),
+  ],
+});
+
+const tell = (name, html) => {
+  const place = document.getElementById(`trouble-${name}`);
+  if (place) place.innerHTML = html;
+};
+
+// ---- what the chatbot shows ----
+
+const bubble = (role, content) => ({ role, content, metadata: null, options: null });
+const text = (html) => ({ type: "text", text: html });
+const picture = (file) => ({
+  type: "file",
+  alt_text: null,
+  file: { ...file, mime_type: file.mime_type?.startsWith("image/") ? file.mime_type : "image/png" },
+});
+const asked = (question, html) => bubble("user", [...question.files.map(picture), text(html)]);
+const conversation = ({ turns, now }) => [
+  ...turns.flatMap((turn) => turn.bubbles),
+  ...(now?.question_bubble ? [now.question_bubble] : []),
+  ...(now?.shown ? [bubble("assistant", [text(now.shown)])] : []),
+];
+
+// ---- a turn, from its question to its end ----
+
+const sent = (question) => ({ text: question.text, pictures: question.files.map((file) => file.path) });
+const byName = (values) => Object.fromEntries(settings.settingNames.map((name, at) => [name, values[at]]));
+
+const answerNow = async (name, values) => {
+  const tab = tabOf(name), now = tab.now;
+  const question = {
+    tab: name,
+    turn: now.number,
+    question: sent(now.question),
+    history: tab.turns.map((turn) => ({ question: sent(turn.question), answer: turn.answer })),
+    settings: byName(values),
+  };
+  const grow = (updates) => {
+    for (const each of updates) {
+      if ("question" in each) now.question_bubble = asked(now.question, each.question);
+      else now.shown = now.shown.slice(0, each.keep) + each.add;
+    }
+    news[name].grown();
+  };
+  now.end = await answerOf(question, grow, now.calledOff.signal);
+  if (now.end) news[name].ended();
+};
+
+// For the outputs: conversation, box, cost.
+const begun = (name, question, values, box) => {
+  const tab = tabOf(name);
+  tab.now = {
+    question, question_bubble: null, shown: "", number: ++count, calledOff: new AbortController(), end: null,
+  };
+  tab.next = "";
+  tell(name, "");
+  answerNow(name, values);
+  return [conversation(tab), asking(box), ""];
+};
+const takenBack = (question, typed) => ({ value: merged(question, copied(typed)) });
+
+// Enter. During an answer the question waits in the box until the answer is complete; one that is changed
+// meanwhile waits for another Enter.
+const ask = (name, typed, ...values) => {
+  const tab = tabOf(name);
+  if (tab.now) tab.next = written(name);
+  if (tab.now || isEmpty(copied(typed))) return NOTHING;
+  return begun(name, copied(typed), values, { value: EMPTY() });
+};
+
+const askExample = (name, example, ...values) => {
+  const tab = tabOf(name);
+  if (tab.now || tab.turns.length) return NOTHING;
+  return begun(name, copied(example), values);
+};
+
+const askAgain = (name, ...values) => {
+  const tab = tabOf(name);
+  if (tab.now || !tab.turns.length) return NOTHING;
+  return begun(name, tab.turns.pop().question, values);
+};
+
+const grown = (name) => [conversation(tabOf(name))];
+
+// After every answer, however it ended. A question without one goes back to the box.
+const ended = (name, typed, ...values) => {
+  const tab = tabOf(name), now = tab.now;
+  if (!now?.end) return NOTHING;
+  const { question, end } = now;
+  tab.now = null;
+  if (!("answer" in end)) {
+    tell(name, end.trouble);
+    return [conversation(tab), resting(takenBack(question, typed)), ""];
+  }
+  const bubbles = [now.question_bubble, bubble("assistant", [text(end.shown)])];
+  tab.turns.push({ question, answer: end.answer, bubbles });
+  if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
+  return [conversation(tab), resting(), end.cost];
+};
+
+const stop = (name) => {
+  const { now } = tabOf(name);
+  if (now) send("stop", { tab: name, turn: now.number }).catch(() => now.calledOff.abort());
+  return NOTHING;
+};
+
+const undo = (name, typed) => {
+  const tab = tabOf(name);
+  if (tab.now || !tab.turns.length) return NOTHING;
+  const { question } = tab.turns.pop();
+  tell(name, "");
+  return [conversation(tab), update(takenBack(question, typed)), ""];
+};
+
+// Gradio has emptied the chatbot already. For the outputs: box, cost.
+const clear = (name) => {
+  const tab = tabOf(name);
+  tab.now?.calledOff.abort();
+  Object.assign(tab, { turns: [], now: null, next: "" });
+  tell(name, "");
+  return [resting(), ""];
+};

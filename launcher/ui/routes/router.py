@@ -1,0 +1,84 @@
+"""The routes, below ``/launcher``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from launcher.errors import RequestError
+from launcher.settings import shown
+from launcher.ui.handlers import ChatHandlers, Turn
+from launcher.ui.routes.pages import Pages
+from launcher.ui.routes.refusals import RefusingRoute
+from launcher.ui.routes.requests import FromPage, PageId, Question, ShownTab, StopButton, UnloadButton
+from launcher.ui.routes.streams import EventStream, LineStream
+from launcher.ui.settings import to_settings
+from launcher.ui.texts import Language, language_of
+
+
+def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> APIRouter:
+    """The routes for tabs by their presets' names."""
+    router = APIRouter(prefix="/launcher", route_class=RefusingRoute, default_response_class=Response)
+    manager = pages.manager
+
+    def tab_of(name: str) -> ChatHandlers:
+        if name not in tabs:
+            raise RequestError(
+                "There is no tab named {name}.",
+                hint="These are offered: {names}.",
+                name=shown(name),
+                names=", ".join(tabs),
+            )
+        return tabs[name]
+
+    @router.post("/ask")
+    async def ask(request: Request, asked: Question) -> Response:
+        """One question and its answer, a JSON object a line: ``launcher.ui.updates``."""
+        chat, turn = tab_of(asked.tab), Turn(asked.page, asked.turn)
+        history = [each.exchange() for each in asked.history]
+        settings = to_settings(asked.settings, chat.preset)
+        return LineStream(chat.ask(turn, asked.question.typed(), history, settings, _language(request)))
+
+    @router.post("/stop", status_code=HTTPStatus.NO_CONTENT)
+    async def stop(asked: StopButton) -> None:
+        """Ends an answer; what was said of it stays."""
+        tab_of(asked.tab).stop(Turn(asked.page, asked.turn))
+
+    @router.post("/show", status_code=HTTPStatus.NO_CONTENT)
+    async def show(asked: ShownTab) -> None:
+        """A tab is shown: its model wakes. Opening the page sends no other model to sleep for it."""
+        if asked.tab is None:
+            manager.leave(asked.page)
+        else:
+            name = tab_of(asked.tab).preset.name
+            manager.wake(name, page=asked.page, only_if_free=asked.by_itself)
+
+    @router.post("/unload", status_code=HTTPStatus.NO_CONTENT)
+    async def unload(asked: UnloadButton) -> None:
+        """Gives a model's memory back, once the answers it has begun are finished."""
+        tab_of(asked.tab).unload()
+
+    @router.get("/status")
+    async def status(request: Request, page: Annotated[PageId, Query()]) -> Response:
+        """The status lines of all models, then those that change, for as long as the page is seen."""
+        return EventStream(pages.follow(page, _language(request)))
+
+    @router.post("/cover", status_code=HTTPStatus.NO_CONTENT)
+    async def cover(asked: FromPage) -> None:
+        """The page is not seen any more: its status stream ends, and it stays a page."""
+        pages.cover(asked.page)
+
+    @router.post("/leave", status_code=HTTPStatus.NO_CONTENT)
+    async def leave(asked: FromPage) -> None:
+        """The page is being closed."""
+        pages.leave(asked.page)
+
+    return router
+
+
+def _language(request: Request) -> Language:
+    return language_of(request.headers.get("accept-language"))

@@ -1,0 +1,94 @@
+"""The status lines of all models in one language, made once for however many pages read them.
+
+A page that nothing happens to costs one waiting coroutine: no thread, no request, and an empty update each
+HEARTBEAT_S, which keeps proxies from taking its stream for dead and shows the server a reader that vanished.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Literal
+
+from launcher.ui import status_line
+from launcher.ui.texts import Language
+from launcher.workers.manager import Manager
+from launcher.workers.states import ModelState
+
+HEARTBEAT_S = 30.0
+
+REST_S = 0.5
+"""Between two looks: many questions change something many times a second, and a reader sees no more than
+this."""
+
+_TICK_S = 0.5
+"""After the rest, while a line counts seconds."""
+
+_LONG_S = 3600.0
+
+_COUNTING = (ModelState.WAITING, ModelState.LOADING)
+
+
+class StatusBoard:
+    """Follows the models while anybody reads. All methods are one loop's."""
+
+    def __init__(self, manager: Manager, language: Language) -> None:
+        self._manager, self._language = manager, language
+        self._lines: dict[str, str] = {}
+        self._counting = False
+        self._news = asyncio.Event()
+        self._readers = 0
+        self._following: asyncio.Task[None] | None = None
+
+    async def changes(self, ended: asyncio.Event) -> AsyncGenerator[dict[str, str], None]:
+        """Model -> status line as HTML: all at first, then those that changed, and nothing each HEARTBEAT_S;
+        ends once ``ended`` is set."""
+        self._begin_reading()
+        end = asyncio.create_task(ended.wait())
+        try:
+            read: dict[str, str] = {}
+            while not ended.is_set():
+                lines, news = self._lines, self._news
+                yield {name: line for name, line in lines.items() if read.get(name) != line}
+                read = lines
+                await _any_of(news, end)
+        finally:
+            end.cancel()
+            self._end_reading()
+
+    def _begin_reading(self) -> None:
+        self._readers += 1
+        if self._following is None:
+            self._look()
+            self._following = asyncio.ensure_future(self._follow())
+
+    def _end_reading(self) -> None:
+        self._readers -= 1
+        if not self._readers and self._following:
+            self._following.cancel()
+            self._following = None
+
+    async def _follow(self) -> None:
+        version = -1
+        while True:
+            version = await self._manager.changed(version, _TICK_S if self._counting else _LONG_S)
+            self._look()
+            await asyncio.sleep(REST_S)
+
+    def _look(self) -> None:
+        statuses, uses = self._manager.statuses(), self._manager.device_uses()
+        self._counting = any(status.state in _COUNTING for status in statuses)
+        lines = {status.name: status_line.render(status, self._language, uses) for status in statuses}
+        if lines != self._lines:
+            self._lines = lines
+            self._news.set()
+            self._news = asyncio.Event()
+
+
+async def _any_of(news: asyncio.Event, end: asyncio.Task[Literal[True]]) -> None:
+    """Waits for either, or HEARTBEAT_S."""
+    coming = asyncio.create_task(news.wait())
+    try:
+        await asyncio.wait([coming, end], timeout=HEARTBEAT_S, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        coming.cancel()

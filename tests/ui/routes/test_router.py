@@ -1,0 +1,166 @@
+"""The routes as the page uses them, and as nobody should."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.test_settings import ANY_JSON
+from tests.ui.asked import OPTIONS, asked, talking
+from tests.ui.scripted_page import Served
+
+SYSTEM = "Be kind."
+PAGE = "page567890"
+
+
+@pytest.fixture(scope="module")
+def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with talking(tmp_path_factory.mktemp("page"), SYSTEM) as page:
+        yield page
+
+
+def post(served: Served, route: str, language: str = "en", **values: Any) -> httpx.Response:
+    return httpx.post(
+        f"{served.url}/launcher/{route}",
+        content=json.dumps(values).encode("utf-8", "surrogatepass"),
+        headers={"content-type": "application/json", "accept-language": language},
+        timeout=60,
+    )
+
+
+def question(text: str, *pictures: str, **values: Any) -> dict[str, Any]:
+    turn = {"tab": "talker", "page": PAGE, "turn": uuid.uuid4().int >> 96}
+    return {**turn, "question": {"text": text, "pictures": pictures}, **values}
+
+
+def updates(served: Served, *asked: Any, **values: Any) -> list[dict[str, Any]]:
+    answer = post(served, "ask", **question(*asked, **values)).raise_for_status()
+    return [json.loads(line) for line in answer.text.splitlines()]
+
+
+def uploaded(served: Served, name: str = "a.png") -> str:
+    answer = httpx.post(f"{served.url}/gradio_api/upload", files={"files": (name, PNG)}, timeout=60)
+    (path,) = answer.raise_for_status().json()
+    return str(path)
+
+
+PNG = bytes.fromhex(
+    "89504e470d0a1a0a0000000d49484452000000010000000108020000009077"
+    "53de0000000c49444154789c63f8cfc0000003010100c9fe92ef0000000049454e44ae426082"
+)
+
+
+def test_an_answer_is_lines_that_begin_with_the_question_and_end_with_the_whole(talker: Served) -> None:
+    first, *grown, last = updates(talker, "one <two> three")
+    assert list(first) == ["question"]
+    assert all(list(update) == ["keep", "add"] for update in grown)
+    assert list(last) == ["answer", "shown", "cost"]
+    assert last["answer"] == "one <two> three "
+
+
+def test_a_conversation_reaches_the_engine(talker: Served) -> None:
+    picture = uploaded(talker)
+    history = [{"question": {"text": "first \ud83e\udd8a", "pictures": [picture]}, "answer": "yes\n"}]
+    [*_, last] = updates(talker, "/asked", history=history, settings={"temperature": 1, "seed": 7})
+    found = asked(last["answer"])
+    assert found["messages"] == [
+        ("system", SYSTEM),
+        ("user", "first 🦊", "a.png"),
+        ("assistant", "yes\n"),
+        ("user", "/asked"),
+    ]
+    assert found["options"] == {**OPTIONS, "temperature": 1.0, "seed": 7}
+
+
+@pytest.mark.parametrize(
+    "path", ["/etc/passwd", "http://127.0.0.1/a.png", "../a.png", "{folder}/../../etc/passwd", "{folder}", ""]
+)
+@pytest.mark.parametrize("where", ["question", "history"])
+def test_a_picture_that_was_not_uploaded_is_refused(talker: Served, path: str, where: str) -> None:
+    forged = path.format(folder=Path(uploaded(talker)).parent.parent)
+    if where == "question":
+        [last] = updates(talker, "q", forged)
+    else:
+        history = [{"question": {"text": "q", "pictures": [forged]}, "answer": "a"}]
+        [last] = updates(talker, "q", history=history)
+    assert "was not uploaded to this page." in last["trouble"]
+
+
+def test_what_is_wrong_is_told_in_the_readers_language(talker: Served) -> None:
+    answer = post(talker, "ask", "zh-CN", **question("q", tab="no such"))
+    assert answer.status_code == 400
+    assert answer.text.startswith("没有名为 no such 的标签页。")
+    answer = post(talker, "ask", **question("q", turn="first"))
+    assert answer.status_code == 400
+    assert answer.text.startswith("The page sent something that cannot be read: body.turn cannot be first.")
+
+
+@pytest.mark.parametrize("route", ["ask", "stop", "show", "unload", "cover", "leave"])
+@pytest.mark.parametrize("page", ["", "short", "a" * 65, "with a space", "../../etc", "line\nfeed", None, 7])
+def test_a_page_has_a_name_of_a_known_form(talker: Served, route: str, page: object) -> None:
+    values = {**question("q"), "page": page}
+    assert post(talker, route, **values).status_code == 400
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    route=st.sampled_from(["ask", "stop", "show", "unload", "cover", "leave"]),
+    key=st.sampled_from(["tab", "page", "turn", "question", "history", "settings", "by_itself", "other"]),
+    value=ANY_JSON,
+)
+def test_no_json_value_is_an_error_without_a_word(
+    talker: Served, route: str, key: str, value: object
+) -> None:
+    answer = post(talker, route, **{**question("q"), key: value})
+    assert answer.status_code in (200, 204, 400)
+    assert answer.status_code != 400 or answer.text
+
+
+def test_nobody_else_stops_an_answer(talker: Served) -> None:
+    asked = question("some words\n/stall")
+    stop = {"tab": "talker", "page": PAGE, "turn": asked["turn"]}
+    with httpx.stream("POST", f"{talker.url}/launcher/ask", json=asked, timeout=60) as answer:
+        lines = answer.iter_lines()
+        while "some words" not in next(lines):
+            pass
+        post(talker, "stop", **{**stop, "page": "somebody01"}).raise_for_status()
+        post(talker, "leave", page="somebody01").raise_for_status()
+        assert talker.manager._open
+        post(talker, "stop", **stop).raise_for_status()
+        *_, last = lines
+    assert json.loads(last)["answer"] == "some words "
+    assert not talker.manager._open
+
+
+def test_the_reader_of_an_answer_that_is_silent_can_leave(talker: Served) -> None:
+    with httpx.stream("POST", f"{talker.url}/launcher/ask", json=question("/stall"), timeout=60) as answer:
+        next(answer.iter_lines())
+        assert talker.manager._open
+    version = 0
+    while talker.manager._open:
+        version = talker.manager.wait_for_change(version, timeout_s=20)
+
+
+def test_status_lines_follow_the_models(talker: Served) -> None:
+    talker.manager.ensure_ready("talker")
+    url = f"{talker.url}/launcher/status"
+    with httpx.stream(
+        "GET", url, params={"page": PAGE}, headers={"accept-language": "zh"}, timeout=60
+    ) as said:
+        assert said.headers["content-type"].startswith("text/event-stream")
+        lines = (line for line in said.iter_lines() if line.startswith("data:"))
+        assert "就绪" in next(lines)
+        post(talker, "unload", page=PAGE, tab="talker").raise_for_status()
+        while "休眠" not in next(lines):
+            pass
+        post(talker, "show", page=PAGE, tab="talker").raise_for_status()
+        while "就绪" not in next(lines):
+            pass
