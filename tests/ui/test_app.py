@@ -91,7 +91,7 @@ def test_another_file_is_not_taken_for_a_picture(page: Served) -> None:
             "/call/chat_one_1_5b", json={"data": [{"text": "q", "files": [file]}, "", 5, 0, 1, 0, 1, -1]}
         )
     assert answer.status_code == 400
-    assert answer.text.startswith("/etc/passwd is not a picture that was uploaded here")
+    assert answer.json()["error"].startswith("/etc/passwd is not a picture that was uploaded here")
 
 
 def test_the_page_may_load_nothing_from_elsewhere(page: Served) -> None:

@@ -44,7 +44,7 @@ class Bodies:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
         limit = MAX_UPLOAD_BYTES if scope["path"] == UPLOAD else MAX_BODY_BYTES
@@ -114,6 +114,11 @@ class _Body:
     def _refuse(self, status: int, error: LauncherError) -> None:
         self.refused = _Refused(status, error)
         raise self.refused
+
+
+def _has_body(headers: Headers) -> bool:
+    """HTTP/1.1: a request without either header has none."""
+    return "content-length" in headers or "transfer-encoding" in headers
 
 
 def said_length(scope: Scope) -> int:

@@ -1,5 +1,5 @@
-"""How long a connection may keep the server waiting: uvicorn waits for ever for the head of a request, and
-for the rest of a body that it has refused already."""
+"""How long a connection may keep the server waiting: uvicorn waits for ever for the head of a request, for
+the rest of a body that it has refused already, and for a reader that does not read."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ HEAD_S = 20.0
 REST_S = 20.0
 """For the rest of a body after the answer."""
 
+UNREAD_S = 60.0
+"""For a reader to take some of what waits for it, once the system's buffers are full."""
+
 
 class PatientProtocol(H11Protocol):
     """HTTP/1.1 with an end to its patience; and with as many connections as the system has room for. Above
@@ -28,6 +31,7 @@ class PatientProtocol(H11Protocol):
         """Begins to wait for a request."""
         super().connection_made(transport)
         self._deadline: asyncio.TimerHandle | None = None
+        self._unread: asyncio.TimerHandle | None = None
         if self._is_one_too_many():
             transport.close()
             return
@@ -36,7 +40,20 @@ class PatientProtocol(H11Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Waits no longer."""
         self._wait_no_longer()
+        self.resume_writing()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        """The reader does not keep up. What waits for it is not sent to its end if it never does."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(UNREAD_S, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """The reader has taken some."""
+        if self._unread is not None:
+            self._unread.cancel()
+            self._unread = None
+        super().resume_writing()
 
     def data_received(self, data: bytes) -> None:
         """Some of a request has come."""

@@ -1,4 +1,5 @@
-"""How the guard says no: a status and a sentence in the reader's language, as plain text."""
+"""How the guard says no: a status and a sentence in the reader's language, as plain text; where Gradio's own
+scripts and clients send events, as JSON, of which they show the ``detail`` or the ``error``."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.datastructures import Headers
-from starlette.responses import PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from launcher.errors import LauncherError
 from launcher.ui.headers import Receive, Scope, Send
@@ -16,6 +17,7 @@ from launcher.ui.texts import language_of, say_error
 _POLICY_VIOLATION = 1008
 """The code that closes a WebSocket which is not wanted (RFC 6455, 7.4.1)."""
 
+_GRADIO = "/gradio_api/"
 _HAS_UNREAD_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
 
 
@@ -38,8 +40,15 @@ class Refusal:
             await receive()
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
             return
-        language = language_of(Headers(scope=scope).get("accept-language"))
+        asked = Headers(scope=scope)
+        language = language_of(asked.get("accept-language"))
         text = "\n".join(filter(None, say_error(self.error, language)))
         # Nobody is going to read the rest of such a request.
         closing = {"Connection": "close"} if self.status in _HAS_UNREAD_BODY else {}
-        await PlainTextResponse(text, self.status, {**self.headers, **closing})(scope, receive, send)
+        headers = {**self.headers, **closing}
+        is_event = _GRADIO in scope["path"] and asked.get("content-type", "").startswith("application/json")
+        if is_event:
+            answer: Response = JSONResponse({"error": text, "detail": text}, self.status, headers)
+        else:
+            answer = PlainTextResponse(text, self.status, headers)
+        await answer(scope, receive, send)

@@ -4,11 +4,14 @@ import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
+from starlette.requests import Request
 
 from launcher.ui.guard import bodies
 from launcher.ui.guard.bodies import UPLOAD, Bodies
 from launcher.ui.headers import Message, Receive, Scope, Send
 from tests.ui.guard.asgi import Inner, client, exchange, scope_of
+
+CHUNKED = {"transfer-encoding": "chunked"}
 
 
 @pytest.fixture(autouse=True)
@@ -67,7 +70,7 @@ async def test_an_app_that_answers_an_unreadable_body_itself_is_not_heard() -> N
             await send({"type": "http.response.body", "body": b"its own words"})
 
     many = ({"type": "http.request", "body": b"x" * 600, "more_body": True} for _ in range(2))
-    sent = await exchange(Bodies(app), scope_of(method="POST"), many)
+    sent = await exchange(Bodies(app), scope_of(method="POST", **CHUNKED), many)
     assert [message.get("status") for message in sent] == [413, None]
 
 
@@ -88,7 +91,7 @@ async def test_a_slow_body_is_cut() -> None:
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Bodies(inner, lambda: now_s)(scope_of(method="POST"), receive, send)
+    await Bodies(inner, lambda: now_s)(scope_of(method="POST", **CHUNKED), receive, send)
     assert sent[0]["status"] == 408
     assert b"came too slowly" in sent[1]["body"]
 
@@ -109,7 +112,7 @@ async def test_a_body_that_comes_steadily_may_take_long(monkeypatch: pytest.Monk
     async def send(message: Message) -> None:
         sent.append(message)
 
-    await Bodies(inner, lambda: now_s)(scope_of(method="POST"), receive, send)
+    await Bodies(inner, lambda: now_s)(scope_of(method="POST", **CHUNKED), receive, send)
     assert sent[1]["body"] == b"5000000"
 
 
@@ -121,7 +124,8 @@ async def test_errors_of_the_app_stay_errors() -> None:
         await exchange(Bodies(app), scope_of())
 
 
-async def test_a_stream_learns_that_its_reader_has_gone() -> None:
+@pytest.mark.parametrize("headers", [{}, CHUNKED])
+async def test_a_stream_learns_that_its_reader_has_gone(headers: dict[str, str]) -> None:
     """After the body, nothing is counted or timed."""
     now_s = 0.0
 
@@ -132,4 +136,15 @@ async def test_a_stream_learns_that_its_reader_has_gone() -> None:
         assert (await receive())["type"] == "http.disconnect"
         await send({"type": "http.response.start", "status": 200, "headers": []})
 
-    assert (await exchange(Bodies(app, lambda: now_s), scope_of()))[0]["status"] == 200
+    assert (await exchange(Bodies(app, lambda: now_s), scope_of(**headers)))[0]["status"] == 200
+
+
+async def test_whether_a_reader_has_gone_is_answered_at_once() -> None:
+    """Gradio's streams ask without waiting: a receive that only begins to wait would never tell them."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        assert await request.is_disconnected()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    assert (await exchange(Bodies(app), scope_of(), []))[0]["status"] == 200

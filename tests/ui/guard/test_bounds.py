@@ -113,7 +113,7 @@ async def test_questions_at_once() -> None:
     assert (await ask(page[:1], OTHERS, "a")).status_code == 200
     answer = await ask(page, OTHERS, "a")
     assert answer.status_code == 429
-    assert answer.text.startswith("Too many questions of yours are being answered: 2")
+    assert answer.json()["detail"].startswith("Too many questions of yours are being answered: 2")
     assert (await ask(page, OTHERS, "b")).status_code == 200
     three = [*page, ("c", OTHERS)]
     assert (await ask(three, OTHERS, "d")).status_code == 429
@@ -123,7 +123,7 @@ async def test_questions_at_once() -> None:
     assert (await ask(tunnel[:5], "127.0.0.1", "d")).status_code == 200
     answer = await ask(tunnel, "127.0.0.1", "d")
     assert answer.status_code == 429
-    assert answer.text.startswith("Too many questions are being answered: 6")
+    assert answer.json()["error"].startswith("Too many questions are being answered: 6")
 
 
 @pytest.mark.usefixtures("few")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import select
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack
-from threading import Thread
+from contextlib import ExitStack, contextmanager
+from threading import Event, Thread
 
 import pytest
 import uvicorn
@@ -14,18 +15,29 @@ import uvicorn
 from launcher.ui.guard import patience
 from launcher.ui.guard.bodies import Bodies
 from launcher.ui.guard.patience import PatientProtocol
+from launcher.ui.headers import App, Receive, Scope, Send
 from tests.ui.guard.asgi import Inner
 
 BOUND_S = 60.0
 """On waiting, not a measure."""
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HEAD_S", "REST_S", "UNREAD_S"):
+        monkeypatch.setattr(patience, name, 0.3)
+
+
 @pytest.fixture
-def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, int]]:
-    monkeypatch.setattr(patience, "HEAD_S", 0.3)
-    monkeypatch.setattr(patience, "REST_S", 0.3)
+def place() -> Iterator[tuple[str, int]]:
+    with serving(Bodies(Inner())) as address:
+        yield address
+
+
+@contextmanager
+def serving(app: App) -> Iterator[tuple[str, int]]:
     config = uvicorn.Config(
-        Bodies(Inner()), http=PatientProtocol, ws="none", lifespan="off", log_level="critical",
+        app, http=PatientProtocol, ws="none", lifespan="off", log_level="critical",
         timeout_graceful_shutdown=1,
     )  # fmt: skip
     server = uvicorn.Server(config)
@@ -101,3 +113,36 @@ def test_more_connections_than_there_is_room_for(
         for connection in (first, second):
             connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
             assert until_closed(connection).startswith(b"HTTP/1.1 200")
+
+
+def test_a_reader_that_does_not_read_is_let_go() -> None:
+    """The stream has no end of its own; it is told that its reader has gone."""
+    told = Event()
+
+    async def endless(scope: Scope, receive: Receive, send: Send) -> None:
+        await receive()
+        gone = asyncio.ensure_future(receive())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not gone.done():
+            await send({"type": "http.response.body", "body": b"x" * 65_536, "more_body": True})
+            await asyncio.sleep(0)
+        told.set()
+
+    with serving(endless) as place, connect(place) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert told.wait(BOUND_S)
+
+
+def test_a_slow_reader_that_reads_gets_everything() -> None:
+    size = 20_000_000
+
+    async def large(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [(b"content-length", str(size).encode()), (b"connection", b"close")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        for _ in range(size // 100_000):
+            await send({"type": "http.response.body", "body": b"x" * 100_000, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    with serving(large) as place, connect(place) as connection:
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert until_closed(connection).endswith(b"x" * 1000)
