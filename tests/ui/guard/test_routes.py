@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ from starlette.routing import Mount, Route
 
 from launcher.ui.app import Page
 from launcher.ui.guard.routes import CLOSED, OPEN, Routes
+from launcher.ui.routes.pages import Pages
 from launcher.ui.serving import _app, _mounted
+from launcher.workers.manager import Manager
 from tests.ui.guard.asgi import Inner, client, exchange, scope_of
 
 SECURITY = Path(__file__).parents[3] / "docs" / "security.md"
@@ -23,13 +26,14 @@ OPEN_PATHS = {route.partition(" ")[2] for route in OPEN}
 
 
 @pytest.fixture(scope="module")
-def app() -> FastAPI:
-    async def built() -> FastAPI:
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    async def built(manager: Manager) -> FastAPI:
         with gr.Blocks(analytics_enabled=False) as blocks:
             pass
-        return _app(Page(blocks, gr.I18n(en={}), lambda _page: None), "")
+        return _app(Page(blocks, gr.I18n(en={}), {}, Pages(manager)), "")
 
-    return asyncio.run(built())
+    with Manager([], log_folder=tmp_path_factory.mktemp("logs")) as manager:
+        yield asyncio.run(built(manager))
 
 
 def mounted(app: FastAPI) -> set[str]:
