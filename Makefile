@@ -18,7 +18,7 @@ PY     := $(VENV)/bin/python
 TORCH_INDEX ?=
 export TORCH_INDEX
 
-.PHONY: help setup setup-dev serve-vl chat test test-fast check lint types presets reference lock clean
+.PHONY: help setup setup-dev serve-vl chat test test-fast check lint types presets reference audit lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -58,8 +58,12 @@ test-fast: setup-dev  ## the tests without models, processes and a page, in unde
 	@$(PYTEST) --fast $(ARGS)
 
 # What CI runs before the tests.
-check: lint types presets  ## format, lint, types, presets, generated files unchanged
+check: lint types presets  ## format, lint, types, presets, generated files unchanged; an audit where it can run
 	@$(PY) -m launcher.cli.reference --check
+	@$(PY) -m tests.audit --where-it-can requirements-$(SET).lock requirements-dev.lock
+
+audit: setup-dev  ## known holes in the pinned packages, from the network; fails where they cannot be looked up
+	@$(PY) -m tests.audit requirements-cpu.lock requirements-gpu.lock requirements-dev.lock
 
 lint: setup-dev
 	@$(PY) -m ruff format --check .

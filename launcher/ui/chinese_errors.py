@@ -386,6 +386,12 @@ WORKERS = {
     "{model}'s process said something that cannot be read, so it was ended: {reason}": (
         "{model} 的进程发来了无法读懂的消息，已被结束：{reason}"
     ),
+    "{model} could not be loaded: the disk takes no more files: {error}": (
+        "无法加载 {model}：磁盘已无法写入文件：{error}"
+    ),
+    "Make room, or name a folder on another disk for temporary files: export TMPDIR=/folder": (
+        "请腾出空间，或指定另一块磁盘上的临时文件夹：export TMPDIR=/folder"
+    ),
     "{model} stopped unexpectedly: its process ended with {exit}.": "{model} 意外停止：进程以 {exit} 结束。",
     "Ask again: it starts anew. Its log {log} ends:\n{last_lines}": (
         "请再问一次，它会重新启动。日志 {log} 的末尾：\n{last_lines}"

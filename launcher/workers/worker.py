@@ -17,14 +17,15 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable, Iterator
+from collections.abc import Awaitable
 from typing import TypeVar
 
 from launcher.engines import load_engine_class
-from launcher.engines.base import Engine, EngineSpec, is_out_of_memory, log_place
-from launcher.errors import EngineBroken, EngineError, LauncherError, OutOfMemory, PictureError, RequestError
+from launcher.engines.base import Engine, EngineSpec
+from launcher.errors import EngineBroken, EngineError, LauncherError
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import check_length
+from launcher.workers.engine_failures import answer_defect, load_failure
 from launcher.workers.gathering import Gathering
 from launcher.workers.message_pipe import MessagePipe
 from launcher.workers.protocol import (
@@ -51,11 +52,6 @@ from launcher.workers.wire import TO_WORKER_BYTES, to_bytes, to_worker
 Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1
-_ABOUT_ANSWERS = (EngineBroken, RequestError, PictureError)
-"""What an engine says of a question; where it asked itself one to load, that is no question of a person's."""
-
-_CUDA_LOST = "cuda error"
-"""What PyTorch says in an exception after which CUDA works no more in this process."""
 
 
 def main(pipe_fd: int, heartbeat_s: float, launcher_pid: int) -> None:
@@ -190,7 +186,7 @@ class Worker:
         except Exception as error:
             if not isinstance(error, LauncherError):
                 traceback.print_exc()
-            raise _Over(LoadFailed(_load_failure(self._spec, error))) from error
+            raise _Over(LoadFailed(load_failure(self._spec, error))) from error
 
     def _loaded_engine(self) -> Engine:
         assert self._engine is not None, "the launcher says Prepare first"
@@ -222,7 +218,7 @@ class Worker:
         elif (error := task.exception()) is not None:
             if not isinstance(error, LauncherError):
                 traceback.print_exception(error)
-                error = _answer_defect(error)
+                error = answer_defect(error)
             if isinstance(error, EngineBroken):
                 self._inbox.put_nowait(Broken(error))
             else:
@@ -234,50 +230,3 @@ class Worker:
         await asyncio.gather(*self._answers.values(), return_exceptions=True)
         if self._engine is not None:
             await self._engine.close()
-
-
-def _load_failure(spec: EngineSpec | None, error: Exception) -> LauncherError:
-    """Whatever made preparing or loading fail, in the words of a failed load."""
-    model = spec.preset.name if spec else "?"
-    if isinstance(error, OutOfMemory):
-        return error
-    if out_of_memory := next(filter(is_out_of_memory, _causes(error)), None):
-        return OutOfMemory(
-            "{model} ran out of memory while loading: {error}",
-            hint="See who holds GPU memory with: nvidia-smi",
-            model=model,
-            error=_in_words(out_of_memory),
-        )
-    if isinstance(error, LauncherError) and not isinstance(error, _ABOUT_ANSWERS):
-        return error
-    return EngineError(
-        "{model} failed while loading: {error}",
-        hint="The whole story is in its log: {log}",
-        model=model,
-        error=_in_words(error),
-        log=log_place(),
-    )
-
-
-def _answer_defect(error: BaseException) -> EngineError:
-    if _CUDA_LOST in str(error).lower() and not is_out_of_memory(error):
-        return EngineBroken(
-            "The model lost its GPU while answering: {error}",
-            hint="Ask again: it starts anew. The whole story is in its log: {log}",
-            error=_in_words(error),
-            log=log_place(),
-        )
-    return EngineError("The model failed while answering: {error}", hint="Ask again.", error=_in_words(error))
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    """The exception, what it was made of, and so on."""
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__
-
-
-def _in_words(error: BaseException) -> str:
-    if isinstance(error, LauncherError):
-        return error.message
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
