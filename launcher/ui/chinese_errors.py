@@ -421,12 +421,21 @@ WORKERS = {
     "Add the picture to the question again.": "请把图片重新添加到问题中。",
     "This question is being answered already.": "这个问题正在回答中。",
     "Wait for its answer, or stop it.": "请等待回答，或先停止它。",
-    "The page sent something that cannot be read: {place} cannot be {value}.": (
-        "页面发来的内容无法读取：{place} 不能是 {value}。"
+    "The request cannot be read: {place} cannot be {value}.": "请求无法读取：{place} 不能是 {value}。",
+    "Load the page anew, if it came from one: it may be of another version than the server.": (
+        "如果请求来自页面，请重新加载页面：它的版本可能与服务器不同。"
     ),
-    "Load the page anew: it may be of another version than the server.": (
-        "请重新加载页面：它的版本可能与服务器不同。"
+    "The request cannot be read: {endpoint} takes {count} values, not {given}.": (
+        "请求无法读取：{endpoint} 需要 {count} 个值，而不是 {given} 个。"
     ),
+    "In order: {names}. {address} says more of them.": "依次为：{names}。{address} 有更多说明。",
+    "{endpoint} has no parameter {name}.": "{endpoint} 没有参数 {name}。",
+    "These are known: {names}.": "已知的有：{names}。",
+    "There is no event {name} of {endpoint} to be read.": "{endpoint} 没有可读取的事件 {name}。",
+    "Ask anew: an answer is read once, within {seconds} s of its question.": (
+        "请重新提问：回答只能读取一次，且须在提问后 {seconds} 秒内开始。"
+    ),
+    "There is no endpoint named {name}.": "没有名为 {name} 的端点。",
     "The connection to the server was lost.": "与服务器的连接中断了。",
     "The question is still here; ask again once the launcher runs.": (
         "问题还在这里；等 launcher 重新运行后再问。"

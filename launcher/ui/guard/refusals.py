@@ -40,6 +40,10 @@ class Refusal:
             await receive()
             await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": ""})
             return
+        await self.response(scope)(scope, receive, send)
+
+    def response(self, scope: Scope) -> Response:
+        """The answer to a request of HTTP."""
         asked = Headers(scope=scope)
         language = language_of(asked.get("accept-language"))
         text = "\n".join(filter(None, say_error(self.error, language)))
@@ -48,7 +52,5 @@ class Refusal:
         headers = {**self.headers, **closing}
         is_event = _GRADIO in scope["path"] and asked.get("content-type", "").startswith("application/json")
         if is_event:
-            answer: Response = JSONResponse({"error": text, "detail": text}, self.status, headers)
-        else:
-            answer = PlainTextResponse(text, self.status, headers)
-        await answer(scope, receive, send)
+            return JSONResponse({"error": text, "detail": text}, self.status, headers)
+        return PlainTextResponse(text, self.status, headers)

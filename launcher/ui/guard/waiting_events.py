@@ -4,7 +4,8 @@ for one open page or program, which Gradio calls a session."""
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
 
 from launcher.errors import RequestError
@@ -13,8 +14,10 @@ from launcher.ui.guard.refusals import Refusal
 from launcher.ui.headers import App, Message, Receive, Scope, Send
 
 IN_ALL, FROM_ONE_ADDRESS, OF_ONE_SESSION = 2048, 64, 32
-_QUESTION = "/launcher/ask"
-_BEGINNINGS = ("/gradio_api/queue/join", "/gradio_api/call/", _QUESTION)
+_BEGINNINGS = ("POST /gradio_api/queue/join", "POST /gradio_api/call/")
+_QUESTIONS = ("POST /launcher/ask", "GET /gradio_api/call/")
+"""Each is under way for as long as its request."""
+
 _TRY_AGAIN = {"Retry-After": "5"}
 
 
@@ -23,8 +26,8 @@ UnderWay = tuple[str, str]
 
 
 class WaitingEvents:
-    """Refuses what begins an event while too many are under way; a question of the page is under way for as
-    long as its request. It stands behind ``FileData``, which has read the body and knows that it is JSON."""
+    """Refuses what begins an event while too many are under way. It stands behind ``FileData``, which has
+    read the body and knows that it is JSON."""
 
     def __init__(self, app: App, under_way: Callable[[], Sequence[UnderWay]]) -> None:
         self._app = app
@@ -33,8 +36,8 @@ class WaitingEvents:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        begins = scope["type"] == "http" and scope["method"] == "POST"
-        if not begins or not scope["path"].startswith(_BEGINNINGS):
+        route = f"{scope['method']} {scope['path']}" if scope["type"] == "http" else ""
+        if not route.startswith((*_BEGINNINGS, *_QUESTIONS)):
             await self._app(scope, receive, send)
             return
         message = await receive()
@@ -47,14 +50,16 @@ class WaitingEvents:
         async def receive_again() -> Message:
             return ahead.pop() if ahead else await receive()
 
-        if scope["path"] != _QUESTION:
+        with self._under_way(asker) if route.startswith(_QUESTIONS) else nullcontext():
             await self._app(scope, receive_again, send)
-            return
-        self._questions.append(asker)
+
+    @contextmanager
+    def _under_way(self, question: UnderWay) -> Iterator[None]:
+        self._questions.append(question)
         try:
-            await self._app(scope, receive_again, send)
+            yield
         finally:
-            self._questions.remove(asker)
+            self._questions.remove(question)
 
     def _too_many(self, session: str, address: str) -> RequestError | None:
         under_way = [*self._events_under_way(), *self._questions]

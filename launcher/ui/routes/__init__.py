@@ -1,5 +1,5 @@
-"""What the page itself asks of the server, beside what Gradio asks: questions, stops, wishes, status lines; and
-what programs ask over plain HTTP.
+"""What the page itself asks of the server, beside what Gradio asks (questions, stops, wishes, status lines),
+and what programs ask over plain HTTP.
 
 A question through Gradio's queue costs some milliseconds to take and some more for each update, as the
 conversation goes to the server and back each time. These routes carry what is new, and nothing that a browser

@@ -1,4 +1,4 @@
-"""Refusals of the page's routes: a sentence in the reader's language, as plain text."""
+"""Refusals of these routes, as the guard's: a sentence in the reader's language."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
 from launcher.errors import LauncherError, RequestError
 from launcher.settings import shown
-from launcher.ui.texts import language_of, say_error
+from launcher.ui.guard.refusals import Refusal
 
 
 class RefusingRoute(APIRoute):
@@ -27,9 +27,9 @@ class RefusingRoute(APIRoute):
             try:
                 return await answer(request)
             except LauncherError as error:
-                return _refusal(request, error)
+                return Refusal(HTTPStatus.BAD_REQUEST, error).response(request.scope)
             except RequestValidationError as error:
-                return _refusal(request, _named(error))
+                return Refusal(HTTPStatus.BAD_REQUEST, _named(error)).response(request.scope)
 
         return answer_or_refuse
 
@@ -38,14 +38,8 @@ def _named(invalid: RequestValidationError) -> RequestError:
     """The first value at fault; its place is the path of keys to it."""
     first = invalid.errors()[0]
     return RequestError(
-        "The page sent something that cannot be read: {place} cannot be {value}.",
-        hint="Load the page anew: it may be of another version than the server.",
+        "The request cannot be read: {place} cannot be {value}.",
+        hint="Load the page anew, if it came from one: it may be of another version than the server.",
         place=".".join(str(key) for key in first["loc"]),
         value=shown(first.get("input")),
     )
-
-
-def _refusal(request: Request, error: LauncherError) -> Response:
-    language = language_of(request.headers.get("accept-language"))
-    text = "\n".join(filter(None, say_error(error, language)))
-    return PlainTextResponse(text, HTTPStatus.BAD_REQUEST)

@@ -18,7 +18,7 @@ from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.routes.refusals import RefusingRoute
 from launcher.ui.routes.requests import FromPage, PageId, Question, ShownTab, StopButton, UnloadButton
-from launcher.ui.routes.streams import EventStream, LineStream, Stream
+from launcher.ui.routes.streams import EventStream, LineStream
 from launcher.ui.settings import to_settings
 from launcher.ui.texts import Language, language_of
 
@@ -94,33 +94,33 @@ def program_routes(tabs: Mapping[str, ChatHandlers]) -> list[APIRoute]:
     router = _router("/gradio_api/call")
     calls = Calls({chat.preset.api_name: chat for chat in tabs.values()})
 
-    @router.post("/{endpoint}")
-    @router.post("/{endpoint}/")
-    async def ask(endpoint: str, asked: _Values) -> dict[str, str]:
+    @router.post("/{api_name}")
+    @router.post("/{api_name}/")
+    async def ask(api_name: str, asked: _Values) -> dict[str, str]:
         """A question, its parameters in order."""
         if len(asked.data) != len(PARAMETERS):
             raise RequestError(
                 "The request cannot be read: {endpoint} takes {count} values, not {given}.",
                 hint="In order: {names}. {address} says more of them.",
-                endpoint=endpoint,
+                endpoint=api_name,
                 count=len(PARAMETERS),
                 given=len(asked.data),
                 names=", ".join(PARAMETERS),
                 address="/gradio_api/info",
             )
-        return {"event_id": calls.begin(endpoint, dict(zip(PARAMETERS, asked.data, strict=True)))}
+        return {"event_id": calls.begin(api_name, dict(zip(PARAMETERS, asked.data, strict=True)))}
 
-    @router.post("/v2/{endpoint}")
-    @router.post("/v2/{endpoint}/")
-    async def ask_by_name(endpoint: str, asked: dict[str, Any]) -> dict[str, str]:
+    @router.post("/v2/{api_name}")
+    @router.post("/v2/{api_name}/")
+    async def ask_by_name(api_name: str, asked: dict[str, Any]) -> dict[str, str]:
         """A question, its parameters by name; what is left out is the preset's."""
-        return {"event_id": calls.begin(endpoint, asked)}
+        return {"event_id": calls.begin(api_name, asked)}
 
-    @router.get("/{endpoint}/{event}")
-    @router.get("/v2/{endpoint}/{event}")
-    async def answer(request: Request, endpoint: str, event: str) -> Stream:
+    @router.get("/{api_name}/{event_id}")
+    @router.get("/v2/{api_name}/{event_id}")
+    async def answer(request: Request, api_name: str, event_id: str) -> Response:
         """Its answer, as server-sent events."""
-        return calls.answer(endpoint, event, _language(request))
+        return calls.answer(api_name, event_id, _language(request))
 
     return _routes(router)
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import uuid
-from collections.abc import Iterator
+from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from launcher.ui.routes.streams import with_heartbeats
 from tests.test_settings import ANY_JSON
 from tests.ui.asked import OPTIONS, asked, talking
 from tests.ui.scripted_page import Served
@@ -100,7 +102,7 @@ def test_what_is_wrong_is_told_in_the_readers_language(talker: Served) -> None:
     assert answer.text.startswith("没有名为 no such 的标签页。")
     answer = post(talker, "ask", **question("q", turn="first"))
     assert answer.status_code == 400
-    assert answer.text.startswith("The page sent something that cannot be read: body.turn cannot be first.")
+    assert answer.text.startswith("The request cannot be read: body.turn cannot be first.")
 
 
 @pytest.mark.parametrize("route", ["ask", "stop", "show", "unload", "cover", "leave"])
@@ -129,7 +131,7 @@ def test_nobody_else_stops_an_answer(talker: Served) -> None:
     stop = {"tab": "talker", "page": PAGE, "turn": asked["turn"]}
     with httpx.stream("POST", f"{talker.url}/launcher/ask", json=asked, timeout=60) as answer:
         lines = answer.iter_lines()
-        while "some words" not in next(lines):
+        while not next(lines).startswith('{"keep"'):
             pass
         post(talker, "stop", **{**stop, "page": "somebody01"}).raise_for_status()
         post(talker, "leave", page="somebody01").raise_for_status()
@@ -142,7 +144,8 @@ def test_nobody_else_stops_an_answer(talker: Served) -> None:
 
 def test_the_reader_of_an_answer_that_is_silent_can_leave(talker: Served) -> None:
     with httpx.stream("POST", f"{talker.url}/launcher/ask", json=question("/stall"), timeout=60) as answer:
-        next(answer.iter_lines())
+        lines = answer.iter_lines()  # kept: httpx closes the answer with it
+        next(lines)
         assert talker.manager._open
     version = 0
     while talker.manager._open:
@@ -164,3 +167,41 @@ def test_status_lines_follow_the_models(talker: Served) -> None:
         post(talker, "show", page=PAGE, tab="talker").raise_for_status()
         while "就绪" not in next(lines):
             pass
+
+
+def test_a_programs_parameters_by_name(talker: Served) -> None:
+    with httpx.Client(base_url=f"{talker.url}/gradio_api/call/v2/chat_talker", timeout=60) as http:
+        event = http.post("", json={"message": {"text": "/asked", "files": []}, "seed": 5}).json()["event_id"]
+        answer = http.get(f"/{event}").raise_for_status()
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        refused = http.post("", json={"colour": "red"})
+    kind, data = answer.text.strip().split("\n\n")[-1].split("\n")
+    assert kind == "event: complete"
+    assert asked(json.loads(data.removeprefix("data: "))[0])["options"] == {**OPTIONS, "seed": 5}
+    assert refused.status_code == 400
+    assert "has no parameter colour" in refused.json()["error"]
+
+
+async def test_a_silent_stream_has_heartbeats() -> None:
+    silent, closed = asyncio.Event(), []
+
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        try:
+            yield b"a"
+            await silent.wait()
+            yield b"b"
+        finally:
+            closed.append(True)
+
+    stream = with_heartbeats(pieces(), b".", every_s=0.001)
+    assert [await anext(stream) for _ in range(3)] == [b"a", b".", b"."]
+    silent.set()
+    assert (await drained(stream)).strip(b".") == b"b"
+    stream = with_heartbeats(pieces(), b".", every_s=3600)
+    await anext(stream)
+    await stream.aclose()
+    assert len(closed) == 2
+
+
+async def drained(stream: AsyncGenerator[bytes, None]) -> bytes:
+    return b"".join([piece async for piece in stream])
