@@ -50,7 +50,7 @@ def readiness_table(found: Sequence[Readiness]) -> None:
         for each in found:
             if remark := _remark(each):
                 name = "" if remark.startswith(each.preset.name) else f"{each.preset.name}: "
-                console.print(f"\n{fitted(name + remark, sys.stdout)}", markup=False)
+                console.print(f"\n{fitted(render.visible(name + remark), sys.stdout)}", markup=False)
 
 
 def _runs_on(each: Readiness) -> str:

@@ -12,13 +12,13 @@ import gradio as gr
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
+from launcher.ui.guard.file_data import UploadedFiles
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.page_script import call, connect
 from launcher.ui.routes.pages import Pages
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
-from launcher.ui.uploads import is_upload
 from launcher.workers.manager import Manager
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
@@ -80,7 +80,8 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
         is_ready = model.state is ReadyState.READY
         tab.select(None, None, None, js=call("show", model.preset.name if is_ready else None), **QUIET)
         if is_ready:
-            handlers = ChatHandlers(model.preset, manager, is_upload)
+            uploads = UploadedFiles(gr.utils.get_upload_folder())
+            handlers = ChatHandlers(model.preset, manager, is_ours=uploads.__contains__)
             return [build_chat_tab(handlers, texts(f"facts_{number}"), texts)]
         gr.HTML(texts(f"missing_{number}"), padding=False)
         return []

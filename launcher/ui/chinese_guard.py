@@ -33,7 +33,9 @@ GUARD = {
         "请用启动时打印的地址打开。如果这个名称是对的，请运行：{command}"
     ),
     "Another page asks for this: {origin}": "请求来自另一个网页：{origin}",
-    "Open the launcher's own page and ask there.": "请打开本程序自己的页面，在那里提问。",
+    "Open the launcher's own page and ask there. Behind a proxy that hides the page's address, start it with that: {command}": (
+        "请打开本程序自己的页面，在那里提问。如果代理隐藏了页面地址，请在启动时给出：{command}"
+    ),
     "This page asks for a name and a password": "本页面需要用户名和密码",
     "They are what the launcher was started with: --auth USER:FILE.": (
         "即启动时设置的用户名和密码：--auth USER:FILE。"

@@ -45,13 +45,6 @@ _written: ContextVar[list[Any]] = ContextVar("_written")
 """The temporary files of the upload at hand."""
 
 
-def is_upload(path: Path) -> bool:
-    """Whether the path names a file that was uploaded to the page, or an example's picture: each lies in a
-    folder of its own, named by its content."""
-    folder = Path(gradio.utils.get_upload_folder()).resolve()
-    return path.parent.parent == folder and ".." not in path.parts and not path.is_symlink()
-
-
 class Uploads:
     """Answers for uploads that fail, and deletes what there is of their files."""
 

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 
+from launcher.commands_here import command
 from launcher.door import name_and_port
 from launcher.errors import RequestError
 from launcher.settings import shown
@@ -40,8 +41,10 @@ class OriginCheck:
             origin = Headers(scope=scope).get("origin")
             error = RequestError(
                 "Another page asks for this: {origin}",
-                "Open the launcher's own page and ask there.",
+                "Open the launcher's own page and ask there. Behind a proxy that hides the page's address, "
+                "start it with that: {command}",
                 origin=shown(origin or "?"),
+                command=command("serve", "--root-path", "https://example.org/vl"),
             )
             await Refusal(HTTPStatus.FORBIDDEN, error)(scope, receive, send)
             return

@@ -1,5 +1,5 @@
-"""How many of Gradio's events may be under way at once: in all, from one address, and for one session, as
-Gradio calls an open page or a program's client."""
+"""How many questions, and other events of Gradio's, may be under way at once: in all, from one address, and
+for one open page or program, which Gradio calls a session."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from launcher.ui.guard.refusals import Refusal
 from launcher.ui.headers import App, Message, Receive, Scope, Send
 
 IN_ALL, FROM_ONE_ADDRESS, OF_ONE_SESSION = 2048, 64, 32
-_BEGINNINGS = ("/gradio_api/queue/join", "/gradio_api/call/")
+_QUESTION = "/launcher/ask"
+_BEGINNINGS = ("/gradio_api/queue/join", "/gradio_api/call/", _QUESTION)
 _TRY_AGAIN = {"Retry-After": "5"}
 
 
 UnderWay = tuple[str, str]
-"""Session and address of an event that has not ended."""
+"""Session and address of what has not ended."""
 
 
 class WaitingEvents:
-    """Refuses an event while too many are under way. It stands behind ``FileData``, which has read the body
-    and knows that it is JSON."""
+    """Refuses what begins an event while too many are under way; a question of the page is under way for as
+    long as its request. It stands behind ``FileData``, which has read the body and knows that it is JSON."""
 
     def __init__(self, app: App, under_way: Callable[[], Sequence[UnderWay]]) -> None:
         self._app = app
-        self._under_way = under_way
+        self._events_under_way = under_way
+        self._questions: list[UnderWay] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
@@ -36,7 +38,8 @@ class WaitingEvents:
             await self._app(scope, receive, send)
             return
         message = await receive()
-        if error := self._too_many(_session_in(message.get("body", b"")), address_of(scope)):
+        asker = _session_in(message.get("body", b"")), address_of(scope)
+        if error := self._too_many(*asker):
             await Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, _TRY_AGAIN)(scope, receive, send)
             return
         ahead = [message]
@@ -44,10 +47,17 @@ class WaitingEvents:
         async def receive_again() -> Message:
             return ahead.pop() if ahead else await receive()
 
-        await self._app(scope, receive_again, send)
+        if scope["path"] != _QUESTION:
+            await self._app(scope, receive_again, send)
+            return
+        self._questions.append(asker)
+        try:
+            await self._app(scope, receive_again, send)
+        finally:
+            self._questions.remove(asker)
 
     def _too_many(self, session: str, address: str) -> RequestError | None:
-        under_way = self._under_way()
+        under_way = [*self._events_under_way(), *self._questions]
         of_session = sum(each[0] == session for each in under_way) if session else 0
         from_address = sum(each[1] == address for each in under_way)
         if of_session >= OF_ONE_SESSION or (
@@ -69,4 +79,4 @@ class WaitingEvents:
 
 def _session_in(body: bytes) -> str:
     value = json.loads(body) if body else None
-    return str(value.get("session_hash") or "") if isinstance(value, dict) else ""
+    return str(value.get("session_hash") or value.get("page") or "") if isinstance(value, dict) else ""

@@ -133,3 +133,24 @@ async def test_nothing_but_a_question_is_counted() -> None:
         for path in ("/config", "/gradio_api/call/x/y"):
             assert (await http.get(path)).status_code == 200
         assert (await http.post("/gradio_api/cancel")).status_code == 200
+
+
+@pytest.mark.usefixtures("few")
+async def test_a_question_of_the_page_is_under_way_until_it_is_answered() -> None:
+    end, begun = asyncio.Event(), asyncio.Semaphore(0)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        begun.release()
+        await end.wait()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    question = {"page": "a" * 32, "tab": "x"}
+    async with client(WaitingEvents(app, list), OTHERS) as http:
+        first = [asyncio.create_task(http.post("/launcher/ask", json=question)) for _ in range(2)]
+        for _ in first:
+            await begun.acquire()
+        assert (await http.post("/launcher/ask", json=question)).status_code == 429
+        end.set()
+        assert {answer.status_code for answer in await asyncio.gather(*first)} == {200}
+        assert (await http.post("/launcher/ask", json=question)).status_code == 200
