@@ -9,7 +9,8 @@ is ``launcher.memory``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,11 @@ _MAX_LAYERS = 1000
 _MAX_HIDDEN = 2**20
 _MAX_HEADS = 4096
 _MAX_VOCAB = 2**24
-_MAX_POSITIONS = 2**30
+_MAX_POSITIONS = 2**20
 _MAX_IMAGE = 2**14
 _MAX_TILES = 1024
 """Several times what the largest published models have: beyond it a config.json is wrong."""
+_LAYER = re.compile(r"\blayers\.(\d{1,6})\.")
 _MAX_VALUE_SHOWN = 60
 _WRONG_CONFIG = "This config.json is no published model's: download the model again, or mend the file."
 
@@ -122,7 +124,10 @@ def model_sizes(
             known=", ".join(_READERS),
         )
     sizes = reader(_Part(config, str(file)))
-    return sizes if tensor_bytes is None else _with_tensor_bytes(sizes, tensor_bytes)
+    if tensor_bytes is None:
+        return sizes
+    _check_layers(sizes, tensor_bytes, str(file))
+    return _with_tensor_bytes(sizes, tensor_bytes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +182,27 @@ class _Part:
         if value is None and default is None:
             raise CheckpointError("{file}: {key} is missing", _WRONG_CONFIG, **self.facts(key))
         return default if value is None else value
+
+
+def _check_layers(sizes: ModelSizes, tensors: Iterable[str], file: str) -> None:
+    """Raises CheckpointError where the config asks for layers that the weights do not have: building a
+    thousand of them takes a minute."""
+    held = {"language": 0, "vision": 0}
+    for name in tensors:
+        part, found = _part_of(name), _LAYER.search(name)
+        if found and part in held:
+            held[part] = max(held[part], int(found[1]) + 1)
+    asked = {"language": sizes.language.layers, "vision": sizes.vision.layers if sizes.vision else 0}
+    for part, layers in asked.items():
+        if layers > held[part]:
+            raise CheckpointError(
+                "{file}: num_hidden_layers of the {part} model is {layers}; the weights hold {held} layers",
+                "Weights and config.json are not of the same model; download both again.",
+                file=file,
+                part=part,
+                layers=layers,
+                held=held[part],
+            )
 
 
 def _with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int]) -> ModelSizes:

@@ -38,6 +38,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--fast", action="store_true", help="only tests without models, processes and a page (tests/fast.py)"
     )
+    parser.addoption(
+        "--mutations",
+        type=int,
+        default=200,
+        help="damaged pictures of each format (tests/mutated_pictures.py)",
+    )
 
 
 @pytest.hookimpl(tryfirst=True)

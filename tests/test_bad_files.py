@@ -21,6 +21,7 @@ from launcher.devices import Devices, Gpu
 from launcher.presets import default_folder
 from launcher.readiness import InstalledEngines
 from launcher.sizes import KNOWN_CONFIGS
+from tests.layer_names import header_of
 
 GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 8 * GIB, (8, 6), "570.1", (12, 8))
@@ -308,7 +309,7 @@ def write_checkpoint(config: bytes, weights: bytes | None = None) -> None:
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_bytes(config)
     (folder / "tokenizer.model").write_bytes(b"spm")
-    header = json.dumps({"w": {"dtype": "U8", "shape": [64], "data_offsets": [0, 64]}}).encode()
+    header = json.dumps(header_of(64)).encode()
     whole = struct.pack("<Q", len(header)) + header + bytes(64)
     (folder / "model.safetensors").write_bytes(whole if weights is None else weights)
     Path("presets/x.yaml").write_text(

@@ -4,8 +4,6 @@ neither downloading nor what a model needs."""
 from launcher.checkpoints.facts import (
     CONFIG,
     INDEXES,
-    MAX_CONFIG_BYTES,
-    TOKENIZERS,
     CheckpointFacts,
     WeightFile,
     facts_from_config,
@@ -24,11 +22,12 @@ from launcher.checkpoints.locating import (
     modelscope_cache,
     own_folder,
 )
+from launcher.checkpoints.small_files import MAX_JSON_BYTES, TOKENIZERS
 
 __all__ = [
     "CONFIG",
     "INDEXES",
-    "MAX_CONFIG_BYTES",
+    "MAX_JSON_BYTES",
     "MODELS_VARIABLE",
     "TOKENIZERS",
     "Absent",

@@ -3,7 +3,6 @@ and every file is bounded before it is. ``launcher.sizes`` turns the facts into 
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -13,17 +12,24 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from launcher.checkpoints.small_files import (
+    ACCESS,
+    AGAIN,
+    MAX_JSON_BYTES,
+    TOKENIZERS,
+    check_small_files,
+    content,
+    json_object,
+)
 from launcher.errors import CheckpointError
 from launcher.user_folders import is_file, is_folder
 
-MAX_CONFIG_BYTES = 4 * 2**20
 MAX_INDEX_BYTES = 64 * 2**20
 """A published index of the largest models has a few MiB."""
 MAX_HEADER_BYTES = 16 * 2**20
 """A safetensors file of a thousand tensors has a header of 100 kB."""
 
 CONFIG = "config.json"
-TOKENIZERS = ("tokenizer.model", "tokenizer.json", "vocab.json")
 INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin")
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
@@ -38,9 +44,6 @@ _BITS = {
     "F4": 4,
 }
 """Bits of one element by the safetensors format's names of types."""
-
-_ACCESS = "May this user read it? Look with: ls -l"
-_AGAIN = "Download the model again; files that are whole are not fetched twice."
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,9 @@ def read_facts(folder: Path) -> CheckpointFacts:
     facts = facts_from_config(folder / CONFIG)
     if not any(is_file(folder / name) for name in TOKENIZERS):
         raise CheckpointError(
-            "{folder} holds no tokenizer ({names})", _AGAIN, folder=folder, names=", ".join(TOKENIZERS)
+            "{folder} holds no tokenizer ({names})", AGAIN, folder=folder, names=", ".join(TOKENIZERS)
         )
+    check_small_files(folder)
     try:
         files = tuple(_weight_files(folder))
         tensors = tuple(
@@ -124,7 +128,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
         weight_files = tuple(WeightFile(file.name, file.stat().st_size) for file in files)
     except OSError as error:
         raise CheckpointError(
-            "{folder} cannot be read: {reason}", _ACCESS, folder=folder, reason=error
+            "{folder} cannot be read: {reason}", ACCESS, folder=folder, reason=error
         ) from error
     return replace(facts, folder=folder, tensors=tensors, weight_files=weight_files)
 
@@ -136,19 +140,19 @@ def facts_from_config(path: Path) -> CheckpointFacts:
         CheckpointError: there is no such file, or it is no model's config.
     """
     path = path / CONFIG if is_folder(path) else path
-    return facts_in_config(_content(path, MAX_CONFIG_BYTES), path)
+    return facts_in_config(content(path, MAX_JSON_BYTES), path)
 
 
-def facts_in_config(content: bytes, file: Path) -> CheckpointFacts:
+def facts_in_config(text: bytes, file: Path) -> CheckpointFacts:
     """What the bytes of a config.json say; ``file`` is what errors call it.
 
     Raises:
         CheckpointError: it is no model's config.
     """
-    config = _json_object(content, file, MAX_CONFIG_BYTES)
+    config = json_object(text, file, MAX_JSON_BYTES)
     architectures = config.get("architectures")
     if not (isinstance(architectures, list) and architectures and isinstance(architectures[0], str)):
-        raise CheckpointError('{file} is no model\'s config: "architectures" is missing', _AGAIN, file=file)
+        raise CheckpointError('{file} is no model\'s config: "architectures" is missing', AGAIN, file=file)
     language = config.get("llm_config") or config.get("text_config") or {}
     dtypes = (
         each.get(key)
@@ -193,7 +197,7 @@ def _weight_files(folder: Path) -> Iterator[Path]:
             yield from (_present(folder, file.name) for file in found)
             return
     raise CheckpointError(
-        "{folder} holds no weights (*.safetensors or pytorch_model*.bin)", _AGAIN, folder=folder
+        "{folder} holds no weights (*.safetensors or pytorch_model*.bin)", AGAIN, folder=folder
     )
 
 
@@ -201,10 +205,10 @@ def _present(folder: Path, name: str) -> Path:
     file = folder / name
     if not is_file(file):
         raise CheckpointError(
-            "The download in {folder} is incomplete: {name} is missing", _AGAIN, folder=folder, name=name
+            "The download in {folder} is incomplete: {name} is missing", AGAIN, folder=folder, name=name
         )
     if file.stat().st_size == 0:
-        raise CheckpointError("{file} is empty: the download was cut off", _AGAIN, file=file)
+        raise CheckpointError("{file} is empty: the download was cut off", AGAIN, file=file)
     with file.open("rb") as opened:
         if opened.read(len(_LFS)) == _LFS:
             raise CheckpointError(
@@ -224,13 +228,13 @@ def _check_numbers(folder: Path, files: list[Path]) -> None:
 
 def _weight_map(index: Path) -> dict[str, str]:
     """Tensor name -> file name, as the index has it; files lie in the folder itself."""
-    weight_map = _json_object(_content(index, MAX_INDEX_BYTES), index, MAX_INDEX_BYTES).get("weight_map")
+    weight_map = json_object(content(index, MAX_INDEX_BYTES), index, MAX_INDEX_BYTES).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError('{file} is broken: "weight_map" is missing', _AGAIN, file=index)
+        raise CheckpointError('{file} is broken: "weight_map" is missing', AGAIN, file=index)
     for name in weight_map.values():
         if not isinstance(name, str) or Path(name).name != name or not name.isprintable():
             raise CheckpointError(
-                "{file} is broken: {name} is not the name of a file beside it", _AGAIN, file=index, name=name
+                "{file} is broken: {name} is not the name of a file beside it", AGAIN, file=index, name=name
             )
     return weight_map
 
@@ -245,7 +249,7 @@ def _check_index(folder: Path, tensors: tuple[TensorFacts, ...]) -> None:
         tensor, file = missing
         raise CheckpointError(
             "{file} in {folder} lacks {tensor}, which the index says it holds",
-            _AGAIN,
+            AGAIN,
             file=file,
             folder=folder,
             tensor=tensor,
@@ -263,7 +267,7 @@ def _tensors(file: Path) -> Iterator[TensorFacts]:
                 yield TensorFacts(name, dtype, shape, _tensor_bytes(file, shape, dtype), file.name)
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
-            "{file} is broken or cut short: {reason}", _AGAIN, file=file, reason=error
+            "{file} is broken or cut short: {reason}", AGAIN, file=file, reason=error
         ) from error
 
 
@@ -274,7 +278,7 @@ def _check_header(file: Path) -> None:
     if length > MAX_HEADER_BYTES:
         raise CheckpointError(
             "{file} is broken or cut short: {reason}",
-            _AGAIN,
+            AGAIN,
             file=file,
             reason=f"its header would have {length} bytes",
         )
@@ -286,31 +290,3 @@ def _tensor_bytes(file: Path, shape: tuple[int, ...], dtype: str) -> int:
             "{file} holds numbers of a type that is not known: {dtype}", "", file=file, dtype=dtype
         )
     return -(-prod(shape) * _BITS[dtype] // 8)
-
-
-def _content(path: Path, limit_bytes: int) -> bytes:
-    """A small file's bytes; of one that is too large a few more than the limit."""
-    try:
-        with path.open("rb") as opened:
-            return opened.read(limit_bytes + 1)
-    except FileNotFoundError as error:
-        raise CheckpointError(
-            "{folder} holds no {name}", _AGAIN, folder=path.parent, name=path.name
-        ) from error
-    except OSError as error:
-        raise CheckpointError("{file} cannot be read: {reason}", _ACCESS, file=path, reason=error) from error
-
-
-def _json_object(content: bytes, file: Path, limit_bytes: int) -> dict[str, Any]:
-    try:
-        found = json.loads(content.decode("utf-8")) if len(content) <= limit_bytes else None
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError("{file} cannot be read: {reason}", _AGAIN, file=file, reason=error) from error
-    if not isinstance(found, dict):
-        raise CheckpointError(
-            "{file} does not hold a JSON object of at most {limit} bytes",
-            _AGAIN,
-            file=file,
-            limit=limit_bytes,
-        )
-    return found

@@ -5,37 +5,30 @@ Everything heavy runs in processes of the measurement's own; they end with the c
 
 from __future__ import annotations
 
-import re
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from enum import Enum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated
 
 import typer
 
 from launcher.cli import render
-from launcher.cli.completion import preset_names
-from launcher.cli.loaded_model import ready
-from launcher.cli.picture_files import PictureFiles
-from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.cli.questions import check_takes_pictures
-from launcher.cli.run_folder import run_folder
-from launcher.readiness import Readiness
-
-if TYPE_CHECKING:
-    from launcher.bench.throughput import Plan
-    from launcher.bench.workload import Workload
-
-
-class Way(str, Enum):
-    """How a question gets to the page."""
-
-    API = "api"
-    BROWSER = "browser"
-
+from launcher.cli.bench_options import (
+    AsJson,
+    Engine,
+    Image,
+    Pictures,
+    PresetName,
+    Rate,
+    Runs,
+    Tokens,
+    Turns,
+    Users,
+    Way,
+    measurement,
+    plan_of,
+    tell,
+    work_of,
+)
+from launcher.cli.bench_waits import bench_idle, bench_start, bench_switch
+from launcher.cli.preset_paths import PresetPaths
 
 bench = typer.Typer(
     no_args_is_help=True,
@@ -43,40 +36,6 @@ bench = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Measure what the page, a switch and a start cost on this machine.",
 )
-
-RATE = 500.0
-_GIB = 1 << 30
-_NUMBERS = re.compile(r"[1-9][0-9]{0,3}(,[1-9][0-9]{0,3})*")
-
-Engine = Annotated[
-    Literal["scripted"] | None,
-    typer.Option("--engine", help="scripted: no model, but one that says words at a given speed. [default]"),
-]
-Rate = Annotated[
-    float | None,
-    typer.Option(
-        min=0.1, max=100_000, help="Tokens a second for each person, of --engine scripted.  [default: 500]"
-    ),
-]
-PresetName = Annotated[
-    str | None,
-    typer.Option("--preset", metavar="PRESET", help="A real model instead.", autocompletion=preset_names),
-]
-Users = Annotated[
-    str, typer.Option(metavar="N,N,…", help="How many people ask at one moment; each number is measured.")
-]
-Tokens = Annotated[int, typer.Option(min=1, max=32768, help="Longest answer, in tokens.")]
-Runs = Annotated[int, typer.Option(min=1, max=1000, help="How often each is measured; the median counts.")]
-Image = Annotated[
-    str | None, typer.Option("--image", metavar="PATH", help="A picture that everybody asks about.")
-]
-Turns = Annotated[
-    int, typer.Option(min=0, max=1000, help="Questions and answers that came before, sent along each time.")
-]
-Pictures = Annotated[
-    int, typer.Option(min=0, max=100, help="Pictures in those, drawn for the purpose; at most one a turn.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value.")]
 
 
 @bench.command("engine")
@@ -109,10 +68,10 @@ def bench_engine(
     from launcher.bench.throughput import measure_engine
     from launcher.cli import bench_view
 
-    plan = _plan(users, runs)
-    with _measurement(engine, rate, preset, presets) as measured:
-        work = _work(measured, tokens, image, turns, pictures)
-        found = measure_engine(measured.model, work, plan, _tell)
+    plan = plan_of(users, runs)
+    with measurement(engine, rate, preset, presets) as measured:
+        work = work_of(measured, tokens, image, turns, pictures)
+        found = measure_engine(measured.model, work, plan, tell)
     figures = [engine_figures(each, found[each]) for each in plan.users]
     if as_json:
         render.data(figures)
@@ -161,11 +120,11 @@ def bench_page(
     from launcher.bench.throughput import measure_engine, measure_page
     from launcher.cli import bench_view
 
-    plan = _plan(users, runs, _routes(route, turns))
-    with _measurement(engine, rate, preset, presets) as measured:
-        work = _work(measured, tokens, image, turns, pictures)
-        bare = measure_engine(measured.model, work, plan, _tell)
-        page = measure_page(measured.model, work, plan, measured.folder, _tell)
+    plan = plan_of(users, runs, _routes(route, turns))
+    with measurement(engine, rate, preset, presets) as measured:
+        work = work_of(measured, tokens, image, turns, pictures)
+        bare = measure_engine(measured.model, work, plan, tell)
+        page = measure_page(measured.model, work, plan, measured.folder, tell)
     figures = [page_figures(users, way, each, bare[users]) for (way, users), each in page.items()]
     if as_json:
         render.data(figures)
@@ -173,181 +132,9 @@ def bench_page(
         bench_view.page_table(measured.title, figures)
 
 
-@bench.command("switch")
-def bench_switch(
-    names: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="[PRESET]...",
-            help="Two or more models that take turns; without, two scripted ones.",
-            autocompletion=preset_names,
-        ),
-    ] = None,
-    *,
-    rounds: Annotated[int, typer.Option(min=1, max=1000, help="How often each is asked.")] = 5,
-    route: Annotated[Way, typer.Option(help="The way to the page.")] = Way.BROWSER,
-    gpu_gib: Annotated[
-        float | None,
-        typer.Option(
-            "--gpu-gib",
-            min=0.5,
-            max=1024,
-            help="What the models may hold of the GPU together, where it has more.",
-        ),
-    ] = None,
-    as_json: AsJson = False,
-    presets: PresetPaths = None,
-) -> None:
-    """Measure switches: a question in a tab whose model sleeps, while another one has the GPU.
-
-    The page is served with these models and nothing else. Each is asked once, so that it is loaded, and then
-    in turn, so that whoever is asked sleeps.
-
-    first text: seconds from the question to the first text of its answer, over the page; the rounds' median,
-    the fastest and the slowest.
-
-    Scripted models have no weights to move: their figure is what the launcher itself takes.
-    """
-    from launcher.bench.scripted_models import scripted_models, taking_turns
-    from launcher.bench.switch import measure_switches
-    from launcher.cli import bench_view
-
-    if names and len(set(names)) < 2:
-        raise typer.BadParameter("Name two models or more: they take turns.", param_hint="PRESET")
-    if gpu_gib is not None and not names:
-        raise typer.BadParameter("Name the models that share it.", param_hint="--gpu-gib")
-    limit_bytes = None if gpu_gib is None else int(gpu_gib * _GIB)
-    with run_folder() as folder:
-        if names:
-            catalog = read_catalog(presets)
-            models, speed = [ready(catalog.find(name)) for name in dict.fromkeys(names)], None
-        else:
-            models, speed = taking_turns(scripted_models(folder, ("one", "two")), _GIB), RATE
-            limit_bytes = _GIB
-        figures = measure_switches(
-            models, rounds, route.value, folder, _tell, rate=speed, limit_bytes=limit_bytes
-        )
-    if as_json:
-        render.data(figures)
-    else:
-        bench_view.switch_table(figures)
-
-
-@bench.command("start")
-def bench_start(
-    engine: Engine = None,
-    preset: PresetName = None,
-    *,
-    runs: Runs = 3,
-    as_json: AsJson = False,
-    presets: PresetPaths = None,
-) -> None:
-    """Measure starts: from `launcher serve` to its page and to a first answer.
-
-    Disk caches and compiled files stay as they are; to measure a cold start, empty them before and give
-    --runs 1.
-
-    page: seconds from the command to a page that a browser is given.
-
-    first answer: seconds from the command to the first text of an answer, asked for as soon as the page is
-    there; the model is named with --preload.
-
-    help: seconds that `launcher --help` takes, and how many times what the Python interpreter takes to start
-    and do nothing.
-    """
-    from launcher.bench.start import measure_start
-    from launcher.cli import bench_view
-
-    with _measurement(engine, None, preset, presets) as measured:
-        chosen = measured.model.preset
-        paths = [measured.folder] if measured.rate else list(presets or ())
-        figures = measure_start(chosen, paths, runs, _tell, rate=measured.rate)
-    if as_json:
-        render.data(figures)
-    else:
-        bench_view.start_table(figures)
-
-
-@bench.command("idle")
-def bench_idle(
-    pages: Annotated[int, typer.Option(min=0, max=500, help="Pages that are open and do nothing.")] = 200,
-    waiting: Annotated[
-        int, typer.Option(min=0, max=300, help="People more who have asked a model that loads and loads.")
-    ] = 20,
-    seconds: Annotated[float, typer.Option(min=0.1, max=3600, help="How long it is measured.")] = 30.0,
-    *,
-    as_json: AsJson = False,
-) -> None:
-    """Measure pages that are open and do nothing, and people who wait.
-
-    The page is served with seven scripted models.
-
-    core: how much of one processor core the page's own process takes meanwhile, in per cent.
-    """
-    from launcher.bench.idle import measure_idle
-    from launcher.cli import bench_view
-
-    with run_folder() as folder:
-        figures = measure_idle(pages, waiting, seconds, folder, _tell)
-    if as_json:
-        render.data(figures)
-    else:
-        bench_view.idle_table(figures)
-
-
-@dataclass(frozen=True, slots=True)
-class _Measured:
-    """The model of a measurement; ``rate`` is that of a scripted one. ``folder`` is for files."""
-
-    model: Readiness
-    rate: float | None
-    folder: Path
-
-    @property
-    def title(self) -> str:
-        name, engine, device = self.model.preset.name, self.model.engine, self.model.device
-        return f"{name}, {self.rate:g} tokens/s" if self.rate else f"{name}, {engine}, {device}"
-
-
-@contextmanager
-def _measurement(
-    engine: str | None, rate: float | None, preset: str | None, presets: PresetPaths
-) -> Iterator[_Measured]:
-    if preset is not None and (engine or rate):
-        option = "--engine" if engine else "--rate"
-        raise typer.BadParameter("--preset names a real model; give one of the two.", param_hint=option)
-    with run_folder() as folder:
-        if preset is not None:
-            yield _Measured(ready(read_catalog(presets).find(preset)), None, folder)
-        else:
-            from launcher.bench.scripted_models import scripted_models
-
-            yield _Measured(scripted_models(folder)[0], rate or RATE, folder)
-
-
-def _work(measured: _Measured, tokens: int, image: str | None, turns: int, pictures: int) -> Workload:
-    """What is asked, with checked pictures."""
-    from launcher.bench.drawn_pictures import draw
-    from launcher.bench.workload import Workload
-
-    if pictures > turns:
-        raise typer.BadParameter(
-            f"{pictures} pictures need as many turns: --turns {pictures}", param_hint="--pictures"
-        )
-    if image is not None or pictures:
-        check_takes_pictures(measured.model.preset)
-    picture = None if image is None else PictureFiles().find([image], Path.cwd())[0]
-    return Workload(tokens, measured.rate, picture, turns, draw(measured.folder, pictures))
-
-
-def _plan(users: str, runs: int, routes: tuple[str, ...] = ()) -> Plan:
-    from launcher.bench.throughput import Plan
-
-    if not _NUMBERS.fullmatch(users):
-        raise typer.BadParameter(
-            f"{users!r} is no list of numbers from 1 to 9999, such as 1,8,32.", param_hint="--users"
-        )
-    return Plan(tuple(sorted({int(number) for number in users.split(",")})), runs, routes)
+bench.command("switch")(bench_switch)
+bench.command("start")(bench_start)
+bench.command("idle")(bench_idle)
 
 
 def _routes(given: list[Way] | None, turns: int) -> tuple[str, ...]:
@@ -358,9 +145,3 @@ def _routes(given: list[Way] | None, turns: int) -> tuple[str, ...]:
             "The API takes one question, without what came before: leave --turns out.", param_hint="--route"
         )
     return (Way.BROWSER.value,)
-
-
-def _tell(text: str) -> None:
-    """What is measured now, where somebody looks."""
-    if sys.stderr.isatty():
-        render.note(text)

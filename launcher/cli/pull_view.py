@@ -31,7 +31,7 @@ def progress(download: Download) -> Iterator[Report]:
         yield lambda step: _line(step, "size checked" if step.file in unhashed else "checked")
         return
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -57,6 +57,8 @@ class _OnBar:
     def __call__(self, step: Progress) -> None:
         here_bytes = step.done_bytes if step.stage == "fetching" else step.size_bytes
         description = f"checking {step.file}" if step.stage == "checking" else step.file
-        self._bar.update(self._task, description=description, completed=self._finished_bytes + here_bytes)
+        self._bar.update(
+            self._task, description=render.visible(description), completed=self._finished_bytes + here_bytes
+        )
         if step.stage == "done":
             self._finished_bytes += step.size_bytes

@@ -28,18 +28,28 @@ _COLOURS = {
     ReadyState.BROKEN: "red",
 }
 
-_STEERING = dict.fromkeys([*range(9), *range(11, 32), *range(127, 160)], "\ufffd")
+_CONTROLS = [*range(9), *range(11, 32), *range(127, 160)]
 """Control characters, but for tab and line feed."""
+_DIRECTIONS = [0x061C, 0x200E, 0x200F, *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+"""Marks that turn the direction of writing, and ends of lines that only some programs know."""
+_STEERING = dict.fromkeys(_CONTROLS, "\ufffd")
+_VISIBLE = {code: f"\\x{code:02x}" if code < 256 else f"\\u{code:04x}" for code in _CONTROLS + _DIRECTIONS}
 
 _TABLE_COLUMNS = 160
 """A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are
 long."""
 
 
+def visible(text: str) -> str:
+    """The text with all that would steer a terminal, or turn its writing, written out: names and sentences
+    hold what hubs, checkpoints and presets call things."""
+    return text.translate(_VISIBLE)
+
+
 def line(text: str) -> None:
     """A line of the result."""
     with streams.output():
-        print(text)  # noqa: T201 - printing is what this module is for
+        print(visible(text) if sys.stdout.isatty() else text)  # noqa: T201 - printing is what this module is for
 
 
 def announce(text: str) -> None:
@@ -72,7 +82,7 @@ def data_line(value: object) -> None:
 
 def note(text: str) -> None:
     """Something beside the result."""
-    print(text, file=sys.stderr)  # noqa: T201
+    print(visible(text), file=sys.stderr)  # noqa: T201
 
 
 def error(problem: LauncherError, *, debug: bool = False) -> None:
@@ -121,7 +131,7 @@ def readiness_table(found: Sequence[Readiness]) -> None:
         for each in found:
             if remark := _remark(each):
                 name = "" if remark.startswith(each.preset.name) else f"{each.preset.name}: "
-                console.print(f"\n{fitted(name + remark, sys.stdout)}", markup=False)
+                console.print(f"\n{fitted(visible(name + remark), sys.stdout)}", markup=False)
 
 
 def _runs_on(each: Readiness) -> str:

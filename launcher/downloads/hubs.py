@@ -19,6 +19,7 @@ from pydantic import BaseModel, Field, ValidationError
 from launcher.checkpoints import Hub, hub_cache
 from launcher.commands_here import program
 from launcher.downloads import proxies
+from launcher.downloads.redirects import check_redirect
 from launcher.errors import CheckpointError
 
 CONNECT_S = 10.0
@@ -28,6 +29,8 @@ READ_S = 30.0
 MAX_LISTING_BYTES = 16 * 2**20
 """A repository of thousands of files has about one MiB."""
 
+_MAX_FILE_BYTES = 2**50
+"""A file of a million gigabytes: what announces more is no hub."""
 _MODELSCOPE = "www.modelscope.cn"
 _NOT_FOUND = (401, 404)
 """Hugging Face answers 401 for what does not exist, so as not to tell what is private."""
@@ -79,7 +82,7 @@ class _LfsFacts(BaseModel):
 
 class _HfFile(BaseModel):
     rfilename: str
-    size: int = Field(ge=0)
+    size: int = Field(ge=0, le=_MAX_FILE_BYTES)
     blobId: str = Field(pattern=r"^[0-9a-f]{40}$")  # noqa: N815 - the hub's name
     lfs: _LfsFacts | None = None
 
@@ -92,7 +95,7 @@ class _HfModel(BaseModel):
 class _ModelScopeFile(BaseModel):
     Path: str
     Type: str
-    Size: int = Field(ge=0)
+    Size: int = Field(ge=0, le=_MAX_FILE_BYTES)
     Sha256: str | None = Field(default=None, pattern=r"^([0-9a-f]{64})?$")
 
 
@@ -111,6 +114,7 @@ def new_client() -> httpx.Client:
     return proxies.new_client(
         headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
         follow_redirects=True,
+        event_hooks={"response": [check_redirect]},
         timeout=httpx.Timeout(READ_S, connect=CONNECT_S),
     )
 
@@ -203,7 +207,9 @@ def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form:
 
 def _bounded(response: httpx.Response) -> bytes:
     content = b""
-    for piece in response.iter_bytes():
+    for (
+        piece
+    ) in response.iter_raw():  # as it comes: it was asked not to be packed, and may unpack to anything
         content += piece
         if len(content) > MAX_LISTING_BYTES:
             break

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from launcher.checkpoints import MAX_CONFIG_BYTES, CheckpointFacts, WeightFile, facts_in_config
+from launcher.checkpoints import MAX_JSON_BYTES, CheckpointFacts, WeightFile, facts_in_config
 from launcher.downloads.hubs import RemoteFile, Repository
 from launcher.downloads.places import Destination
 from launcher.downloads.selection import is_weights, needed_files
@@ -40,7 +40,7 @@ class Download:
             CheckpointError: the hub or the network fails, or it is no model's config.
         """
         *others, config = self.files
-        content = read_small(client, config, MAX_CONFIG_BYTES)
+        content = read_small(client, config, MAX_JSON_BYTES)
         weights = (WeightFile(file.name, file.size_bytes) for file in others if is_weights(file.name))
         return replace(facts_in_config(content, Path(config.name)), weight_files=tuple(weights))
 

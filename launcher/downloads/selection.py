@@ -58,6 +58,7 @@ def needed_files(repository: Repository) -> tuple[RemoteFile, ...]:
     templates = [file for file in repository.files if _TEMPLATES.fullmatch(file.name)]
     config = [file for file in top if file.name == CONFIG]
     weights = _weights(top)
+    _check_names([*templates, *weights])
     _check(repository, "config.json", bool(config))
     _check(repository, "a tokenizer", any(file.name in TOKENIZERS for file in small))
     _check(repository, "weights (*.safetensors or pytorch_model*.bin)", bool(weights))
@@ -73,6 +74,18 @@ def _weights(files: Sequence[RemoteFile]) -> list[RemoteFile]:
                 *sorted(found, key=lambda file: file.name),
             ]
     return []
+
+
+def _check_names(files: Sequence[RemoteFile]) -> None:
+    """The other names are among those that are known. Letters that cannot be seen are in no published name:
+    they end a path (NUL), steer a terminal, or make one name look like another."""
+    for file in files:
+        if not file.name.isprintable():
+            raise CheckpointError(
+                "The hub lists a file named {name}, which no file of a model is called",
+                "Check the preset's sources, or take the other hub (--from).",
+                name=ascii(file.name),
+            )
 
 
 def is_weights(name: str) -> bool:

@@ -159,7 +159,8 @@ class LmdeployEngine:
             await self._sleeper.wake()
             return
         await _in_thread(self._build)
-        progress("first answer", 0.9)
+        # Where nothing is compiled yet, most of the PyTorch engine's time is still to come.
+        progress("first answer", 0.9 if self._plan.engine == "turbomind" else 0.5)
         await self._rehearse()
         if self._sleeper is not None:
             self._keeping = asyncio.ensure_future(_in_thread(self._sleeper.keep, self._idle.wait))

@@ -302,7 +302,7 @@ class XComposer2VisionModel(VisionModel):
         """Reads the picture's size from the checkpoint, and its tokenizer."""
         read_sizes(self.hf_config, CheckpointTensors(Path(self.model_path)))
         self.image_token_id = self.hf_config.image_token_id
-        self._tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self._tokenizer = AutoTokenizer.from_pretrained(self.model_path, trust_remote_code=False)
         self.processor = self._pixels_of
 
     def _pixels_of(self, picture: Image.Image, _options: dict[str, Any]) -> Tensor:

@@ -228,10 +228,8 @@ def _example(example: Example, position: int, file: Path, tree: YamlTree) -> Exa
             found = _picture(str(tree.value(key)), _folder(file))
         except LauncherError as error:
             raise _fault(file, line, "{key}: {reason}", key=shown, reason=error.message) from error
-        if not is_file(found):
-            raise _fault(
-                file, line, "{key}: there is no file {picture}", key=shown, picture=_printable(found)
-            )
+        if fault := _picture_fault(found, _folder(file)):
+            raise _fault(file, line, f"{{key}}: {fault}", key=shown, picture=_printable(found))
         pictures.append(found)
     return example.model_copy(update={"pictures": tuple(pictures)})
 
@@ -240,6 +238,25 @@ def _picture(written: str, folder: Path) -> Path:
     """The file that is meant, from the text itself: a ``Path`` has forgotten the dot of ``./~x``."""
     builtin = written.removeprefix("builtin:")
     return folder / expanded(written) if builtin == written else BUILTIN_PICTURES / Path(builtin).name
+
+
+def _picture_fault(picture: Path, folder: Path) -> str:
+    """What is wrong with an example's picture, "" for nothing. The page shows it to whoever opens it: a
+    preset from elsewhere must not be able to name any file that this user can read."""
+    if not is_file(picture):
+        return "there is no file {picture}"
+    if picture.parent == BUILTIN_PICTURES:
+        return ""
+    real = Path(os.path.realpath(picture))
+    if not real.is_relative_to(folder):
+        return "{picture} does not lie beside the preset's file or below; copy it there"
+    from launcher.images import check_upload  # a tenth of a second that only presets with pictures cost
+
+    try:
+        check_upload(real)
+    except LauncherError:
+        return "{picture} is not a picture that can be shown"
+    return ""
 
 
 def _folder(file: Path) -> Path:

@@ -127,7 +127,7 @@ class Example(_Section):
     question: BilingualText = Field(description="What is asked.")
     pictures: tuple[Path, ...] = Field(
         default=(),
-        description="Files, relative to the preset file, or builtin:name for a picture that ships with the"
+        description="Pictures beside the preset file or below, or builtin:name for one that ships with the"
         " launcher.",
     )
 

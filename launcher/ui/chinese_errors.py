@@ -63,6 +63,15 @@ CHECKPOINTS = {
     "{file} does not hold a JSON object of at most {limit} bytes": (
         "{file} 不是不超过 {limit} 字节的 JSON 对象"
     ),
+    "{file} has {size} bytes; no tokenizer has more than {limit}": (
+        "{file} 有 {size} 字节；任何分词器都不超过 {limit} 字节"
+    ),
+    "{file} holds lists or objects in one another, more than {limit} deep": (
+        "{file} 中的列表或对象嵌套超过 {limit} 层"
+    ),
+    "{file}: num_hidden_layers of the {part} model is {layers}; the weights hold {held} layers": (
+        "{file}：{part} 模型的 num_hidden_layers 为 {layers}，而权重只有 {held} 层"
+    ),
     "{file} is a Git LFS pointer, not the file itself": "{file} 只是 Git LFS 指针，不是文件本身",
     "Type: git lfs pull": "请运行：git lfs pull",
     "{file} is broken: {name} is not the name of a file beside it": (

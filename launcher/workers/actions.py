@@ -16,6 +16,27 @@ class Prepare:
 
 
 @dataclass(frozen=True, slots=True)
+class PrepareSpare:
+    """The same for a model that has a process: should that die, the spare one takes its place."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class UseSpare:
+    """From now on the spare process is the model's process."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopSpare:
+    """Stop the spare process."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """Load the model, or wake it where it sleeps; spawn its process where there is none."""
 
@@ -60,4 +81,4 @@ class Refuse:
     error: LauncherError
 
 
-Action = Prepare | Start | Sleep | Stop | Send | Withdraw | Refuse
+Action = Prepare | PrepareSpare | UseSpare | StopSpare | Start | Sleep | Stop | Send | Withdraw | Refuse

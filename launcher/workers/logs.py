@@ -75,7 +75,8 @@ def _runs(pid: int) -> bool:
 
 
 class BoundedLog:
-    """One model's log. A file that cannot be written is given up silently: the last lines are still kept."""
+    """What one process of a model prints. Another process of the model may write to the same file. One that
+    cannot be written is given up silently: the last lines are still kept."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -111,7 +112,10 @@ class BoundedLog:
         if self._file is None:
             return
         try:
-            if self._file.tell() + len(piece) > FILE_BYTES:
+            if not self._is_current():  # the model's other process has turned it over
+                self._file.close()
+                self._file = self._open()
+            elif os.fstat(self._file.fileno()).st_size + len(piece) > FILE_BYTES:
                 self._file.close()
                 self.path.replace(self.path.with_name(self.path.name + ".1"))
                 self._file = self._open()
@@ -119,3 +123,11 @@ class BoundedLog:
                 self._file.write(piece)
         except OSError:
             self._file = None
+
+    def _is_current(self) -> bool:
+        """Whether the open file is still the one of that name."""
+        assert self._file is not None
+        try:
+            return os.path.samestat(os.fstat(self._file.fileno()), self.path.stat())
+        except FileNotFoundError:
+            return False

@@ -24,14 +24,14 @@ from launcher.commands_here import command
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import MOST_SESSION_TOKENS, checked
-from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
+from launcher.workers.actions import Action, Refuse, Send, Withdraw
 from launcher.workers.answers import Answer, unread_error
 from launcher.workers.gauge import Gauge, Measure
 from launcher.workers.gpu_memory import spare_ram
-from launcher.workers.leftovers import Leftovers
-from launcher.workers.limits import SPARE_S, Limits, limits_for
-from launcher.workers.logs import BoundedLog, default_log_folder, log_path, remove_old_logs
+from launcher.workers.limits import SPARE_S, Limits
+from launcher.workers.logs import default_log_folder, log_path, remove_old_logs
 from launcher.workers.model_record import NOBODY, ModelNeeds
+from launcher.workers.processes import Processes
 from launcher.workers.protocol import (
     Ask,
     Cancel,
@@ -101,15 +101,13 @@ class Manager:
         self._names = [model.name for model in models]
         self._session_tokens = {name: _session_tokens(spec) for name, spec in self._specs.items()}
         self._log_folder = log_folder or default_log_folder()
-        self._limits = limits
         self._gauge = None if measure is None else Gauge(measure)
         self._measuring = Lock()
-        self._leftovers = Leftovers()
         remove_old_logs(self._log_folder)
         budgets = {**_budgets(self._specs.values()), **(gpu_budget_bytes or {})}
         self._scheduler = Scheduler(map(_needs, models), budgets, standby=standby)
         self._scheduler.has_ram(spare_ram())
-        self._supervisors: dict[str, Supervisor] = {}
+        self._processes = Processes(self._specs, limits, self._log_folder, self._heard)
         self._open: dict[int, _Open] = {}
         self._ready_waits: dict[str, list[Future[None]]] = {name: [] for name in self._names}
         self._ids = itertools.count(1)
@@ -221,11 +219,11 @@ class Manager:
         than once."""
         with self._lock:
             self._closed = True
-            supervisors = list(self._supervisors.values())
+            processes = self._processes.all()
             self._do(self._scheduler.close(time.monotonic()))
-        for supervisor in supervisors:
-            supervisor.join()
-        self._leftovers.close()
+        for process in processes:
+            process.join()
+        self._processes.close()
         self._timer.join(SPARE_S)
 
     def __enter__(self) -> Manager:
@@ -251,29 +249,61 @@ class Manager:
             if self._open.pop(answer_id, None) is not None:
                 self._do(self._scheduler.cancel(name, answer_id, time.monotonic()))
 
-    def _heard(self, name: str, message: FromWorker | Ended) -> None:
+    def _heard(self, name: str, message: FromWorker | Ended, by: Supervisor) -> None:
         """What a supervisor reports, in its thread."""
+        if not self._processes.is_models(name, by):
+            self._heard_of_spare(name, message, by)
+            return
         if isinstance(message, Words):
             self._said(name, message)
             return
         if not isinstance(message, Ready | Slept | Ended):
-            self._take(name, message, None)
+            self._take(name, message, by)
             return
         with self._measuring:  # so that nothing measured is older than what the scheduler knows already
-            self._take(name, message, self._look(name, gone=isinstance(message, Ended)))
+            if isinstance(message, Ready):
+                self._take(name, message, by)
+            else:
+                self._take(name, message, by, self._look(name, gone=isinstance(message, Ended)))
+        if isinstance(message, Ready) and self._gauge is None:
+            self._measure(name)
+        elif isinstance(message, Ready):
+            # In a thread of its own, as this one reads the first words of those who waited.
+            Thread(target=self._measure, args=(name,), name=f"measuring {name}", daemon=True).start()
+
+    def _heard_of_spare(self, name: str, message: FromWorker | Ended, by: Supervisor) -> None:
+        """What the supervisor of a spare process reports; it holds nothing of a device."""
+        with self._lock:
+            if self._processes.is_models(name, by):  # it has taken over meanwhile
+                self._take(name, message, by)
+                return
+            is_spare, now_s = self._processes.is_spare(name, by), time.monotonic()
+            if isinstance(message, StandingBy) and is_spare:
+                self._scheduler.has_ram(spare_ram())
+                self._do(self._scheduler.spare_stands_by(name, now_s))
+            elif isinstance(message, Ended):
+                self._processes.remove(name, by)
+                if is_spare:
+                    self._do(self._scheduler.spare_ended(name, now_s))
+
+    def _measure(self, name: str) -> None:
+        """Has the scheduler know what the model's device holds, and decide what that allows."""
+        with self._measuring:
+            seen = None if self._closed else self._look(name, gone=False)
+            with self._lock:
+                device = self._specs[name].device
+                self._do(self._scheduler.measured(device, seen, time.monotonic()))
 
     def _look(self, name: str, *, gone: bool) -> Seen | None:
         """What the model's device holds now; without the manager's lock, as the driver may take its time."""
         if self._gauge is None:
             return None
-        pids = {other: supervisor.pid for other, supervisor in self._supervisors.copy().items()}
+        pids = self._processes.pids()
         if gone:
-            del pids[name]
-        return self._gauge.read(
-            self._specs[name].device, {other: pid for other, pid in pids.items() if pid is not None}
-        )
+            pids.pop(name, None)
+        return self._gauge.read(self._specs[name].device, pids)
 
-    def _take(self, name: str, message: FromWorker | Ended, seen: Seen | None) -> None:
+    def _take(self, name: str, message: FromWorker | Ended, by: Supervisor, seen: Seen | None = None) -> None:
         with self._lock:
             now_s, scheduler = time.monotonic(), self._scheduler
             if isinstance(message, StandingBy | Ready | Slept | Ended):
@@ -287,7 +317,7 @@ class Manager:
                     self._session_tokens[name] = min(self._session_tokens[name], facts.session_tokens)
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
                         self._resolve_ready_waits(name, None)
-                    self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps, seen=seen))
+                    self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps))
                 case Slept():
                     self._do(scheduler.slept(name, now_s, seen))
                 case Said(answer_id, chunk):
@@ -297,7 +327,7 @@ class Manager:
                     self._end_answer(answer_id, error)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Ended(error, retry, while_loading):
-                    del self._supervisors[name]
+                    self._processes.remove(name, by)
                     self._do(
                         scheduler.ended(
                             name, error, retry=retry, while_loading=while_loading, now_s=now_s, seen=seen
@@ -320,20 +350,14 @@ class Manager:
         """Carries out decisions; the caller holds the lock, so they stay in order. Nothing here blocks."""
         for action in actions:
             match action:
-                case Prepare(name):
-                    self._spawn(name)
-                case Start(name):
-                    (self._supervisors.get(name) or self._spawn(name)).load()
-                case Sleep(name):
-                    self._supervisors[name].sleep()
-                case Stop(name):
-                    self._supervisors[name].stop()
                 case Send(name, answer_id):
-                    self._supervisors[name].send(Ask(answer_id, self._open[answer_id].request))
+                    self._processes.send(name, Ask(answer_id, self._open[answer_id].request))
                 case Withdraw(name, answer_id):
-                    self._supervisors[name].send(Cancel(answer_id))
+                    self._processes.send(name, Cancel(answer_id))
                 case Refuse(answer_id, error):
                     self._end_answer(answer_id, error)
+                case _:
+                    self._processes.carry_out(action)
         for status in self._scheduler.statuses(time.monotonic()):
             self._tell_ready_waits(status)
         self._version += 1
@@ -341,17 +365,6 @@ class Manager:
         for change in self._change_waits:
             change.set_result(None)
         self._change_waits.clear()
-
-    def _spawn(self, name: str) -> Supervisor:
-        spec = self._specs[name]
-        limits = self._limits or limits_for(spec.device)
-        log = BoundedLog(self.log_path(name))
-        supervisor = Supervisor(
-            spec, limits, log, self._leftovers, report=lambda message: self._heard(name, message)
-        )
-        self._supervisors[name] = supervisor
-        supervisor.start()
-        return supervisor
 
     def _tell_ready_waits(self, status: ModelStatus) -> None:
         if status.state is ModelState.READY:

@@ -62,6 +62,9 @@ class ModelRecord:
         measured_bytes: what its process was seen to hold since it entered this state.
         last_try: memory ran out while it loaded: it is tried once more, with nothing idle beside it.
         waking: while LOADING, it had been asleep, so that is a matter of a moment.
+        spare: what it has of a second process, which takes the place of one that ends: none, or one that
+            starts or stands by.
+        no_spare: its spare process died, so there is no other until it has loaded once more.
         no_standby: no process stands by for it until it is wanted: a person or its ``keep_alive_s`` has given
             its memory back, or its process died while it stood by or slept.
     """
@@ -84,6 +87,8 @@ class ModelRecord:
     last_try: bool = False
     waking: bool = False
     no_standby: bool = False
+    spare: ProcessState = ProcessState.NONE
+    no_spare: bool = False
     used_s: float = 0.0
     restart_at_s: float = 0.0
     deaths: deque[Death] = field(default_factory=lambda: deque(maxlen=MAX_RESTARTS + 1))

@@ -21,7 +21,8 @@ its engine can and that is enough; else, and where a person or its ``keep_alive_
 ends (``residency``). A model that finds less memory than planned is tried once more, alone: after all that is
 idle on its device has ended, and while nothing else loads there.
 
-While nothing loads, processes are made to stand by for models that have none (``standby``).
+While nothing loads, processes are made to stand by for models that have none, and spare ones for loaded
+models (``standby``). A spare process takes the place of its model's process wherever that has ended.
 """
 
 from __future__ import annotations
@@ -30,7 +31,19 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from launcher.errors import EngineError, LauncherError, OutOfMemory
-from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
+from launcher.workers.actions import (
+    Action,
+    Prepare,
+    PrepareSpare,
+    Refuse,
+    Send,
+    Sleep,
+    Start,
+    Stop,
+    StopSpare,
+    UseSpare,
+    Withdraw,
+)
 from launcher.workers.model_record import NOBODY, ModelNeeds, ModelRecord
 from launcher.workers.residency import Leaving
 from launcher.workers.restarts import Death, pause_before_restart_s
@@ -193,23 +206,39 @@ class Scheduler:
             model.has_process(ProcessState.STANDING_BY)
         return self.settle(now_s)
 
-    def ready(
-        self, name: str, now_s: float, *, sleeps: bool = False, seen: Seen | None = None
-    ) -> list[Action]:
-        """The model is loaded. It answers all who waited for that before it may have to leave for another."""
+    def spare_stands_by(self, name: str, now_s: float) -> list[Action]:
+        """The spare process has imported all that loading needs."""
+        model = self._models[name]
+        if model.spare is ProcessState.STARTING:
+            model.spare = ProcessState.STANDING_BY
+        return self.settle(now_s)
+
+    def spare_ended(self, name: str, now_s: float) -> list[Action]:
+        """The spare process is gone though nobody has asked it to stop."""
+        model = self._models[name]
+        model.spare, model.no_spare = ProcessState.NONE, True
+        return self.settle(now_s)
+
+    def ready(self, name: str, now_s: float, *, sleeps: bool = False) -> list[Action]:
+        """The model is loaded. It answers all who waited for that before it may have to leave for another:
+        what else that allows is decided by `measured`, or `settle`."""
         model = self._models[name]
         if model.state is not ModelState.LOADING:
             return []
         model.enter(ModelState.READY, now_s)
         model.wishes.clear()
         model.sleeps = sleeps
-        model.last_try = model.no_standby = False
+        model.last_try = model.no_standby = model.no_spare = False
         model.used_s = now_s
         model.deaths = deque(
             (death for death in model.deaths if not death.while_loading), model.deaths.maxlen
         )
-        self._take(model.needs.device, seen)
-        return _begin_answers(model) + self.settle(now_s)
+        return _begin_answers(model)
+
+    def measured(self, device: str, seen: Seen | None, now_s: float) -> list[Action]:
+        """What a device holds now, where that can be told."""
+        self._take(device, seen)
+        return self.settle(now_s)
 
     def slept(self, name: str, now_s: float, seen: Seen | None = None) -> list[Action]:
         """The process has given the device back and keeps the model close at hand."""
@@ -244,7 +273,10 @@ class Scheduler:
         actions: list[Action] = [Refuse(answer_id, refused) for answer_id in sorted(model.running)]
         on_device = model.state in _ON_DEVICE
         model.running.clear()
-        model.has_process(ProcessState.NONE)
+        model.has_process(model.spare)
+        if model.spare is not ProcessState.NONE:
+            model.spare = ProcessState.NONE
+            actions.append(UseSpare(name))
         model.unloading, model.yielding = False, None
         if on_device:
             model.enter(ModelState.ASLEEP, now_s)
@@ -268,6 +300,7 @@ class Scheduler:
             model.waiting.clear()
             model.running.clear()
             model.wishes.clear()
+            actions += _end_spare(model)
             if model.process is not ProcessState.NONE and model.leaving is not Leaving.END:
                 actions.append(_leave(model, Leaving.END, now_s))
         return actions
@@ -282,6 +315,8 @@ class Scheduler:
             model.yielding = None
             if model.leaves_at_s is not None and now_s >= model.leaves_at_s:
                 model.yielding, model.no_standby = Leaving.END, True
+            if model.no_standby:
+                actions += _end_spare(model)
         for device in {model.needs.device: None for model in self._models.values()}:
             budget_bytes = self._budgets.get(device, 0)
             actions += [Start(model.needs.name) for model in make_room(self._on(device), budget_bytes, now_s)]
@@ -340,6 +375,9 @@ class Scheduler:
         model = next_to_prepare(self._models.values(), self._spare_ram_bytes)
         if model is None:
             return []
+        if model.process is not ProcessState.NONE:
+            model.spare = ProcessState.STARTING
+            return [PrepareSpare(model.needs.name)]
         model.has_process(ProcessState.STARTING)
         return [Prepare(model.needs.name)]
 
@@ -396,6 +434,13 @@ def _leave(model: ModelRecord, way: Leaving, now_s: float) -> Action:
     model.leaving = way
     model.enter(ModelState.STOPPING, now_s)
     return Sleep(model.needs.name) if way is Leaving.SLEEP else Stop(model.needs.name)
+
+
+def _end_spare(model: ModelRecord) -> list[Action]:
+    if model.spare is ProcessState.NONE:
+        return []
+    model.spare = ProcessState.NONE
+    return [StopSpare(model.needs.name)]
 
 
 def _begin_answers(model: ModelRecord) -> list[Action]:

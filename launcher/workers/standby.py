@@ -1,6 +1,7 @@
-"""For which model a process is made to stand by: pure.
+"""For which model a process is made to stand by, or a spare one: pure.
 
-Such a process has imported all that loading needs, and never touched the device; it costs RAM alone.
+Such a process has imported all that loading needs, and never touched the device; it costs RAM alone. For a
+model that is loaded it is a spare: should its process die, people wait for a load, and not for imports too.
 """
 
 from __future__ import annotations
@@ -19,24 +20,33 @@ with PyTorch's build for the CPU; CUDA's libraries and the tokenizer come on top
 
 
 def next_to_prepare(models: Collection[ModelRecord], spare_ram_bytes: int | None) -> ModelRecord | None:
-    """The next model to get one, those first that wait for their turn; None while something loads or is
-    prepared, as that goes undisturbed, and where there are enough of them or RAM is short.
+    """The next model to get one: one without a process, those first that wait for their turn, else a loaded
+    one without a spare, the one used last first. None while something loads or is prepared, as that goes
+    undisturbed, and where there are enough of them or RAM is short.
 
     Args:
         models: all of them.
         spare_ram_bytes: what may be taken of RAM now; None where that cannot be told.
     """
-    processes = [model.process for model in models]
-    busy = ProcessState.STARTING in processes or any(model.state is ModelState.LOADING for model in models)
+    standing_by = [model.process for model in models]
+    all_of_them = [*standing_by, *(model.spare for model in models)]
+    busy = ProcessState.STARTING in all_of_them or any(model.state is ModelState.LOADING for model in models)
     short = spare_ram_bytes is not None and spare_ram_bytes < STANDBY_BYTES
-    if busy or short or processes.count(ProcessState.STANDING_BY) >= MAX_STANDING_BY:
+    if busy or short:
         return None
-    candidates = [
+    candidates = [model for model in models if model.needs.stands_by and not model.no_standby]
+    without = [
         model
-        for model in models
-        if model.needs.stands_by
-        and not model.no_standby
-        and model.process is ProcessState.NONE
-        and model.state in (ModelState.ASLEEP, ModelState.WAITING)
+        for model in candidates
+        if model.process is ProcessState.NONE and model.state in (ModelState.ASLEEP, ModelState.WAITING)
     ]
-    return min(candidates, key=lambda one: one.state is not ModelState.WAITING, default=None)
+    if without and standing_by.count(ProcessState.STANDING_BY) < MAX_STANDING_BY:
+        return min(without, key=lambda one: one.state is not ModelState.WAITING)
+    loaded = [
+        model
+        for model in candidates
+        if model.state is ModelState.READY and model.spare is ProcessState.NONE and not model.no_spare
+    ]
+    if all_of_them.count(ProcessState.STANDING_BY) >= MAX_STANDING_BY:
+        return None
+    return max(loaded, key=lambda one: one.used_s, default=None)

@@ -15,7 +15,7 @@ from launcher.workers.states import ModelState, ProcessState
 from tests.browser.conftest import Open
 from tests.browser.person import answers, ask, ready, status
 from tests.ui.scripted_page import Served, scripted, served
-from tests.workers.stage import children, wait_until
+from tests.workers.stage import wait_until
 
 pytestmark = pytest.mark.browser
 GIB = 1 << 30
@@ -137,7 +137,7 @@ def test_a_sleeper_and_one_that_stands_by_can_be_unloaded(page: Served, opened: 
 def test_a_crash_stays_in_its_own_tab(page: Served, opened: Open) -> None:
     here = ready(opened(page.url))
     wait_until(page.manager, lambda: page.manager.statuses()[1].process is ProcessState.STANDING_BY)
-    (asleep,) = children() - {page.manager._supervisors["first"].pid}
+    asleep = page.manager._processes.pids()["second"]
     os.kill(asleep, signal.SIGKILL)
     wait_until(page.manager, lambda: page.manager.statuses()[1].process is ProcessState.NONE)
     ask(here, "/name")

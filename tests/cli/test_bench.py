@@ -165,7 +165,8 @@ def descendants(pid: int) -> set[int]:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("engine", "--users", "0"), "'0' is no list of numbers from 1 to 9999, such as 1,8,32."),
+        (("engine", "--users", "0"), "'0' is no list of numbers from 1 to 400, such as 1,8,32."),
+        (("page", "--users", "1,401"), "'1,401' is no list of numbers from 1 to 400"),
         (("engine", "--users", "1;8"), "is no list of numbers"),
         (("engine", "--preset", "tiny-chat", "--rate", "5"), "--preset names a real model"),
         (("page", "--preset", "tiny-chat", "--engine", "scripted"), "--preset names a real model"),

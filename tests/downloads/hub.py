@@ -22,6 +22,7 @@ import numpy as np
 from safetensors.numpy import save
 
 from launcher.sizes import KNOWN_CONFIGS
+from tests.layer_names import EMPTY_LAYERS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LFS_SUFFIXES = (".safetensors", ".model", ".bin")
@@ -32,7 +33,11 @@ def checkpoint_files(weight_bytes: int = 300_000) -> dict[str, bytes]:
     other folders."""
     config = {**KNOWN_CONFIGS["internlm2-chat-1_8b"], "model_type": "internlm2"}
     rng = np.random.default_rng(7)
-    shards = [save({name: rng.integers(0, 255, weight_bytes // 2, np.uint8)}) for name in ("a", "b")]
+    layers = {name: np.zeros(0, np.uint8) for name in EMPTY_LAYERS}
+    shards = [
+        save({name: rng.integers(0, 255, weight_bytes // 2, np.uint8), **more})
+        for name, more in (("a", layers), ("b", {}))
+    ]
     names = [f"model-0000{number}-of-00002.safetensors" for number in (1, 2)]
     index = {"weight_map": dict(zip("ab", names, strict=True))}
     return {

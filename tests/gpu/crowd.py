@@ -96,9 +96,9 @@ def killer(manager: Manager, victim: str, kills: int, until_s: float, done: Coun
     while done["kills"] < kills and time.monotonic() < until_s:
         time.sleep(random.uniform(0.05, 0.6))
         running = next(one.running for one in manager.statuses() if one.name == victim)
-        supervisor = manager._supervisors.get(victim)
-        if running and supervisor is not None and supervisor.pid is not None:
-            os.kill(supervisor.pid, signal.SIGKILL)
+        pid = manager._processes.pids().get(victim)
+        if running and pid is not None:
+            os.kill(pid, signal.SIGKILL)
             done["kills"] += 1
 
 

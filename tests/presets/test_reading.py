@@ -4,6 +4,7 @@ launcher reads it."""
 from __future__ import annotations
 
 import os
+import shutil
 import textwrap
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from hypothesis import strategies as st
 
 from launcher.errors import PresetError
 from launcher.presets import Catalog, Preset, read_presets
-from launcher.presets.reading import MAX_FILE_BYTES
+from launcher.presets.reading import BUILTIN_PICTURES, MAX_FILE_BYTES
+
+PICTURE = BUILTIN_PICTURES / "2-shapes.png"
 
 RIGHT = """\
 name: right
@@ -337,7 +340,7 @@ def test_files_elsewhere_are_named_as_given(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_pictures_are_found_beside_the_file_and_must_exist(tmp_path: Path) -> None:
-    Path("presets/a picture.png").write_bytes(b"")
+    shutil.copy(PICTURE, "presets/a picture.png")
     lines = (
         "examples:\n  - question: one\n    pictures: [a picture.png]\n"
         "  - question: two\n    pictures:\n      - gone.png\n"
@@ -371,8 +374,37 @@ def test_a_picture_that_cannot_be_is_named(picture: str, words: str) -> None:
     assert message.startswith(f"presets/x.yaml:7: {words}")
 
 
+def test_a_picture_lies_beside_the_preset_whatever_leads_there(tmp_path: Path) -> None:
+    """The page shows examples to whoever opens it."""
+    (tmp_path / "secret").mkdir()
+    shutil.copy(PICTURE, tmp_path / "secret" / "mine.png")
+    Path("presets/linked.png").symlink_to(tmp_path / "secret" / "mine.png")
+    Path("presets/there").symlink_to(tmp_path / "secret")
+    Path("presets/below").mkdir()
+    shutil.copy(PICTURE, "presets/below/right.png")
+    Path("presets/other.png").symlink_to("below/right.png")
+    refused = (f"{tmp_path}/secret/mine.png", "../secret/mine.png", "linked.png", "there/mine.png")
+    for written in refused:
+        (message,) = read_beside_the_right_one(preset_with(pictured(written)))
+        assert message.startswith("presets/x.yaml:7: examples[0].pictures[0]: ")
+        assert message.endswith("does not lie beside the preset's file or below; copy it there")
+    for written in ("below/right.png", "other.png", "./below/../other.png"):
+        assert read_beside_the_right_one(preset_with(pictured(written))) == []
+
+
+def pictured(picture: str) -> str:
+    return f"examples:\n  - question: one\n    pictures: ['{picture}']\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"127.0.0.1 localhost\n", b"\x89PNG\r\n\x1a\nand no picture"])
+def test_what_is_no_picture_is_no_example(content: bytes) -> None:
+    Path("presets/hosts.png").write_bytes(content)
+    (message,) = read_beside_the_right_one(preset_with(pictured("hosts.png")))
+    assert message.endswith("presets/hosts.png is not a picture that can be shown")
+
+
 def test_a_picture_whose_name_begins_with_a_tilde(tmp_path: Path) -> None:
-    (tmp_path / "presets" / "~tilde.png").write_bytes(b"")
+    shutil.copy(PICTURE, tmp_path / "presets" / "~tilde.png")
     lines = "examples:\n  - question: one\n    pictures: [./~tilde.png]\n"
     assert read_beside_the_right_one(preset_with(lines)) == []
     (example,) = read_presets([Path("presets/x.yaml")]).presets[0].examples

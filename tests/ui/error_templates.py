@@ -34,7 +34,7 @@ def sentences() -> Iterator[tuple[str, str]]:
     has no key."""
     for path in files():
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        known = dict(_constants(tree))
+        known = {**dict(_imported_constants(tree)), **dict(_constants(tree))}
         for node in ast.walk(tree):
             if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                 place = f"{path.relative_to(CODE)}:{node.lineno}"
@@ -53,6 +53,14 @@ def _texts(node: ast.expr, known: dict[str, str]) -> list[str]:
     if isinstance(node, ast.IfExp):
         return _texts(node.body, known) + _texts(node.orelse, known)
     return [""]
+
+
+def _imported_constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("launcher."):
+            file = CODE.parent.joinpath(*str(node.module).split(".")).with_suffix(".py")
+            if file.is_file():
+                yield from _constants(ast.parse(file.read_text(encoding="utf-8")))
 
 
 def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:

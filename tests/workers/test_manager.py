@@ -14,16 +14,17 @@ from dataclasses import replace
 import pytest
 
 from launcher.engines.scripted import ALLOWED_BY, FOR_MEASUREMENTS
-from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError
+from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError, WorkerDied
 from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
-from launcher.workers.manager import RunnableModel
+from launcher.workers.manager import Manager, RunnableModel
 from launcher.workers.states import ModelState, ProcessState, Seen
 from tests.workers.stage import (
     BRISK,
     Stage,
     alive,
     children,
+    gone,
     question,
     read,
     status,
@@ -334,30 +335,78 @@ def test_processes_stand_by_and_take_over(stage: Stage) -> None:
         stage.model("one", size_bytes=6), stage.model("two", size_bytes=6), budget_bytes=8, standby=True
     )
     wait_until(manager, lambda: all(one.process is ProcessState.STANDING_BY for one in manager.statuses()))
-    standing = children()
-    assert len(standing) == 2
+    standing = manager._processes.pids()
+    assert set(standing.values()) == children()
     assert read(manager.ask("two", question("/name"))) == "two"
-    assert children() == standing
     assert read(manager.ask("one", question("/name"))) == "one"
-    assert children() == standing
+    assert manager._processes.pids() == standing
+
+
+def with_spare(stage: Stage) -> tuple[Manager, int, int]:
+    """A loaded model, its process and the spare one that stands by."""
+    manager = stage.manager(stage.model("one", size_bytes=6), budget_bytes=8, standby=True)
+    manager.ensure_ready("one")
+    wait_until(manager, lambda: spare(manager) is ProcessState.STANDING_BY)
+    pid = manager._processes.pids()["one"]
+    (spares_pid,) = children() - {pid}
+    return manager, pid, spares_pid
+
+
+def spare(manager: Manager) -> ProcessState:
+    return manager._scheduler._models["one"].spare
+
+
+def test_a_loaded_model_that_is_killed_goes_on_in_its_spare_process(stage: Stage) -> None:
+    manager, pid, spares_pid = with_spare(stage)
+    answer = manager.ask("one", question("word\n/stall"))
+    assert next(answer).text == "word "
+    os.kill(pid, signal.SIGKILL)
+    with pytest.raises(WorkerDied):
+        list(answer)
+    assert read(manager.ask("one", question("/held"))) == "1"
+    assert manager._processes.pids()["one"] == spares_pid
+    wait_until(manager, lambda: spare(manager) is ProcessState.STANDING_BY)
+    assert len(children() - {spares_pid}) == 1
+    manager.close()
+    assert not children()
+
+
+def test_a_spare_process_that_dies_is_nobodys_loss(stage: Stage) -> None:
+    manager, pid, spares_pid = with_spare(stage)
+    answer = manager.ask("one", question("word\n/stall"))
+    assert next(answer).text == "word "
+    os.kill(spares_pid, signal.SIGKILL)
+    wait_until(manager, lambda: spare(manager) is ProcessState.NONE)
+    assert read(manager.ask("one", question("/name"))) == "one"
+    assert children() == {pid}
+    answer.cancel()
+
+
+def test_unloading_ends_the_spare_process_too(stage: Stage) -> None:
+    manager, *pids = with_spare(stage)
+    manager.unload("one")
+    wait_for_state(manager, ModelState.ASLEEP)
+    for pid in pids:
+        gone(pid)
+    assert status(manager).process is spare(manager) is ProcessState.NONE
 
 
 def test_what_is_measured_of_a_device_decides_who_stays(stage: Stage) -> None:
     """Somebody else takes half of the device: what fitted together does not any more."""
-    free_bytes = 8
+    free_bytes, asked_about = 8, list[tuple[str, dict[str, int]]]()
 
     def measure(device: str, pids: Mapping[str, int]) -> Seen:
-        assert device == "cuda:0"
-        assert set(pids.values()) <= children()
+        asked_about.append((device, dict(pids)))
         return Seen(free_bytes - 4 * len(pids), dict.fromkeys(pids, 4))
 
     models = [stage.model("one", size_bytes=4), stage.model("two", size_bytes=4)]
     manager = stage.manager(*models, budget_bytes=100, measure=measure)
     manager.ensure_ready("one")
-    assert manager.device_uses()[0].budget_bytes == 8
+    wait_until(manager, lambda: manager.device_uses()[0].budget_bytes == 8)
     free_bytes = 4
     manager.ensure_ready("two")
-    assert manager.device_uses()[0].budget_bytes == 4
+    wait_until(manager, lambda: manager.device_uses()[0].budget_bytes == 4)
+    assert asked_about[-1] == ("cuda:0", manager._processes.pids())
     manager.unload("two")
     wait_for_state(manager, ModelState.ASLEEP, "two")
     manager.ensure_ready("two")

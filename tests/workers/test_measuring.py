@@ -85,6 +85,22 @@ def test_what_was_read_while_a_model_was_awake_does_not_count_once_it_sleeps(sta
     two.cancel()
 
 
+def test_a_question_that_waited_for_the_load_is_answered_before_anything_is_measured(stage: Stage) -> None:
+    answered, measured = threading.Event(), threading.Event()
+
+    def measure(_device: str, pids: Mapping[str, int]) -> Seen:
+        assert answered.wait(60)
+        measured.set()
+        return Seen(1, dict.fromkeys(pids, 6))
+
+    manager = stage.manager(stage.model("one", size_bytes=6), budget_bytes=8, measure=measure)
+    manager._gauge = Gauge(measure, limit_s=60)
+    assert read(manager.ask("one", question("hello"))) == "hello "
+    assert not measured.is_set()
+    answered.set()
+    wait_until(manager, lambda: manager.device_uses()[0].budget_bytes == 7)
+
+
 def test_ensure_ready_counts_no_load_that_was_given_up(stage: Stage) -> None:
     """The word that it is loaded may cross with the decision to stop it; here it comes right after."""
     stage.gate("never")
@@ -94,7 +110,8 @@ def test_ensure_ready_counts_no_load_that_was_given_up(stage: Stage) -> None:
         wait_until(manager, lambda: status(manager).state is ModelState.LOADING)
         with manager._lock:
             manager.unload("one")
-            manager._heard("one", Ready(EngineFacts("scripted", "cpu", 1, None, 0.0)))
+            ready = Ready(EngineFacts("scripted", "cpu", 1, None, 0.0))
+            manager._heard("one", ready, manager._processes._of["one"])
         with pytest.raises(EngineError, match="one was stopped before it was loaded"):
             waiting.result(60)
 

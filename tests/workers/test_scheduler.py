@@ -9,7 +9,19 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from launcher.errors import DeviceError, EngineError, LauncherError, OutOfMemory, WorkerDied
-from launcher.workers.actions import Action, Prepare, Refuse, Send, Sleep, Start, Stop, Withdraw
+from launcher.workers.actions import (
+    Action,
+    Prepare,
+    PrepareSpare,
+    Refuse,
+    Send,
+    Sleep,
+    Start,
+    Stop,
+    StopSpare,
+    UseSpare,
+    Withdraw,
+)
 from launcher.workers.model_record import NEARLY_LOADED, ModelNeeds
 from launcher.workers.room import PATIENCE_S
 from launcher.workers.scheduler import MAX_OPEN_ANSWERS, Scheduler
@@ -51,6 +63,8 @@ class World(RuleBasedStateMachine):
         self.restarting: set[str] = set()  # for nobody, since they died
         self.put_away: set[str] = set()
         self.has_ram = True
+        self.spares_starting: set[str] = set()
+        self.spares: set[str] = set()  # that stand by
         self.preparing: set[str] = set()
         self.standing: set[str] = set()  # prepared, or asleep
         self.asleep: set[str] = set()
@@ -102,9 +116,24 @@ class World(RuleBasedStateMachine):
                     assert name in STAND_BY
                     assert name not in self.put_away, "a person wanted its memory back"
                     assert self.has_ram
-                    assert not self.loading
-                    assert not self.preparing
+                    self.nothing_is_disturbed()
+                    assert len(self.standing - self.asleep) < MAX_STANDING_BY
                     self.preparing.add(name)
+                case PrepareSpare(name):
+                    assert name in self.loaded
+                    assert name in STAND_BY
+                    assert name not in self.put_away | self.spares
+                    assert self.has_ram
+                    self.nothing_is_disturbed()
+                    assert len(self.standing - self.asleep) + len(self.spares) < MAX_STANDING_BY
+                    self.spares_starting.add(name)
+                case UseSpare(name):
+                    assert name not in self.processes
+                    (self.preparing if name in self.spares_starting else self.standing).add(name)
+                    self.lose_spare(name)
+                case StopSpare(name):
+                    assert name in self.spares | self.spares_starting
+                    self.lose_spare(name)
                 case Start(name):
                     assert name not in self.loading | self.loaded | self.falling | self.stopping
                     asked = name in self.asked.values()
@@ -151,6 +180,15 @@ class World(RuleBasedStateMachine):
                     self.over[answer_id] = error
         # Nobody wants it any more: whoever wants it next has two tries again.
         self.on_last_try -= {name for name in self.on_last_try if self.state(name) is ModelState.ASLEEP}
+
+    def nothing_is_disturbed(self) -> None:
+        assert not self.loading
+        assert not self.preparing
+        assert not self.spares_starting
+
+    def lose_spare(self, name: str) -> None:
+        self.spares.discard(name)
+        self.spares_starting.discard(name)
 
     def has_to_wait(self, device: str) -> bool:
         """Whether a question waits for a model on the device to load."""
@@ -252,14 +290,17 @@ class World(RuleBasedStateMachine):
         self.do(self.scheduler.finished(name, answer_id, self.now_s))
 
     @precondition(lambda self: self.loading)
-    @rule(data=st.data())
-    def load(self, data: st.DataObject) -> None:
+    @rule(data=st.data(), measured=st.booleans())
+    def load(self, data: st.DataObject, measured: bool) -> None:
         name = data.draw(st.sampled_from(sorted(self.loading)))
         self.loading.remove(name)
         self.now_loaded(name)
         self.used_s[name] = self.now_s
         self.on_last_try.discard(name)
-        self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS, seen=self.seen(name)))
+        self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS))
+        assert name not in self.asked.values(), "a question waits for what is decided next"
+        if measured:
+            self.do(self.scheduler.measured(DEVICE[name], self.seen(name), self.now_s))
 
     def now_loaded(self, name: str) -> None:
         self.loaded.add(name)
@@ -282,6 +323,21 @@ class World(RuleBasedStateMachine):
         self.preparing.remove(name)
         self.standing.add(name)
         self.do(self.scheduler.standing_by(name, self.now_s))
+
+    @precondition(lambda self: self.spares_starting)
+    @rule()
+    def prepare_spare(self) -> None:
+        (name,) = self.spares_starting
+        self.lose_spare(name)
+        self.spares.add(name)
+        self.do(self.scheduler.spare_stands_by(name, self.now_s))
+
+    @precondition(lambda self: self.spares | self.spares_starting)
+    @rule(data=st.data())
+    def spare_dies(self, data: st.DataObject) -> None:
+        name = data.draw(st.sampled_from(sorted(self.spares | self.spares_starting)))
+        self.lose_spare(name)
+        self.do(self.scheduler.spare_ended(name, self.now_s))
 
     @precondition(lambda self: self.falling)
     @rule(data=st.data(), measured=st.booleans())
@@ -352,6 +408,10 @@ class World(RuleBasedStateMachine):
                 assert (status.process is ProcessState.SLEEPING) == (status.name in self.asleep)
             assert (status.error is not None) == (status.state in (ModelState.FAILED, ModelState.UNAVAILABLE))
             assert status.since_s >= 0
+
+    @invariant()
+    def a_spare_is_for_a_model_that_has_a_process_and_may_have_another(self) -> None:
+        assert self.spares | self.spares_starting <= self.processes - self.put_away
 
     @invariant()
     def nobody_waits_for_what_will_not_come(self) -> None:
@@ -581,13 +641,78 @@ def test_a_large_card_keeps_all_that_fits() -> None:
 def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
     scheduler = Scheduler(MODELS, BUDGETS, standby=True)
     assert scheduler.wake("medium", 0.0) == [Start("medium")]
-    assert scheduler.ready("medium", 0.0) == [Prepare("large")]
+    assert scheduler.ready("medium", 0.0) == []
+    assert scheduler.measured("cuda:0", None, 0.0) == [Prepare("large")]
     assert scheduler.settle(1.0) == []
     assert scheduler.standing_by("large", 2.0) == [Prepare("small")]
-    assert scheduler.standing_by("small", 2.0) == []
+    assert scheduler.standing_by("small", 2.0) == [PrepareSpare("medium")], (
+        "a spare one for who is loaded, last"
+    )
+    assert scheduler.spare_ended("medium", 2.0) == []
     assert scheduler.wake("large", 3.0) == [Stop("medium")]
     assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=3.0) == [Start("large")]
-    assert scheduler.ready("large", 4.0) == [Prepare("medium")]
+    assert scheduler.ready("large", 4.0) == []
+    assert scheduler.measured("cuda:0", None, 4.0) == [Prepare("medium")]
+
+
+def with_spare(name: str = "large") -> Scheduler:
+    """A loaded model with a spare process that stands by; the others have processes too."""
+    scheduler = Scheduler([needs for needs in MODELS if needs.name == name], BUDGETS, standby=True)
+    assert scheduler.settle(0.0) == [Prepare(name)]
+    assert scheduler.standing_by(name, 0.0) == []
+    assert scheduler.wake(name, 0.0) == [Start(name)]
+    assert scheduler.ready(name, 0.0, sleeps=True) == []
+    assert scheduler.settle(0.0) == [PrepareSpare(name)]
+    assert scheduler.spare_stands_by(name, 1.0) == []
+    return scheduler
+
+
+def test_the_spare_of_a_model_that_died_loads_it_again() -> None:
+    scheduler = with_spare()
+    assert scheduler.ask("large", 1, 1.0) == [Send("large", 1)]
+    died = WorkerDied("died")
+    assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=2.0) == [
+        Refuse(1, died),
+        UseSpare("large"),
+        Start("large"),
+    ]
+    assert scheduler.ready("large", 3.0) == []
+    assert scheduler.settle(3.0) == [PrepareSpare("large")]
+
+
+def test_a_spare_that_is_still_starting_takes_over_too() -> None:
+    scheduler = with_spare()
+    assert scheduler.spare_ended("large", 1.0) == [], "none is tried again at once"
+    assert scheduler.wake("large", 1.0) == []
+    died = WorkerDied("died")
+    assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=2.0) == [Start("large")]
+    assert scheduler.ready("large", 3.0) == []
+    assert scheduler.settle(3.0) == [PrepareSpare("large")]
+    assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=4.0) == [UseSpare("large")]
+    assert process(scheduler, "large") is ProcessState.STARTING
+    due_s = scheduler.next_due_s(4.0)
+    assert due_s is not None
+    assert scheduler.settle(due_s) == [Start("large")]
+
+
+def test_a_spare_goes_where_a_person_or_its_time_gives_the_memory_back() -> None:
+    assert with_spare().unload("large", 2.0) == [StopSpare("large"), Stop("large")]
+    assert with_spare("small").settle(KEEP_ALIVE_S) == [StopSpare("small"), Stop("small")]
+    assert with_spare().close(2.0) == [StopSpare("large"), Stop("large")]
+
+
+def test_who_ends_for_another_has_its_spare_stand_by() -> None:
+    scheduler = Scheduler(MODELS, BUDGETS, standby=True)
+    assert scheduler.wake("medium", 0.0) == [Start("medium")]
+    assert scheduler.ready("medium", 0.0) == []
+    assert scheduler.settle(0.0) == [Prepare("large")]
+    assert scheduler.standing_by("large", 0.0) == [Prepare("small")]
+    assert scheduler.standing_by("small", 0.0) == [PrepareSpare("medium")]
+    assert scheduler.spare_stands_by("medium", 0.0) == []
+    assert scheduler.wake("large", 1.0) == [Stop("medium")]
+    ended = scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0)
+    assert ended == [UseSpare("medium"), Start("large")]
+    assert process(scheduler, "medium") is ProcessState.STANDING_BY
 
 
 def test_none_stands_by_again_for_a_model_whose_process_died_at_it() -> None:

@@ -199,3 +199,19 @@ def test_a_folder_is_where_it_was_typed(
     launch: Launch, hub: PlayedHub, tmp_path: Path, typed_folder: str, found: str
 ) -> None:
     assert folder_of(pull(launch, "--to", typed_folder)) == tmp_path / found
+
+
+@pytest.mark.parametrize("kind", HUBS)
+@pytest.mark.parametrize("name", ["model\0.safetensors", "model\x1b]0;taken over\x07.safetensors"], ids=ascii)
+def test_a_name_that_steers_is_written_out(
+    launch: Launch, hub: PlayedHub, tmp_path: Path, kind: str, name: str
+) -> None:
+    hub.models[MODEL] = {**checkpoint_files(), name: b"x"}
+    assert f"The hub lists a file named {name!a}" in failed(pull(launch, "--from", kind))
+    assert nothing_was_fetched(hub, tmp_path)
+
+
+def test_a_config_that_steers_is_written_out(launch: Launch, hub: PlayedHub) -> None:
+    serve_config(hub, architectures=["\x1b]0;taken over\x07\u202eEvil\x9b2J"])
+    said = failed(pull(launch))
+    assert "\\x1b]0;taken over\\x07\\u202eEvil\\x9b2J in " in said

@@ -1,0 +1,100 @@
+"""The files beside a checkpoint's weights that its tokenizer and config are read from, bounded before
+anything else reads them: in bytes, and JSON in depth."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from launcher.errors import CheckpointError
+from launcher.user_folders import is_file
+
+MAX_JSON_BYTES = 4 * 2**20
+"""A published config has a few kB, a tokenizer_config.json with a thousand added tokens 200 kB."""
+MAX_TOKENIZER_BYTES = 64 * 2**20
+"""The largest published vocabularies have 17 MB."""
+MAX_DEPTH = 32
+"""Lists and objects in one another; published files have at most 5."""
+
+JSON_FILES = (
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+)
+TOKENIZERS = ("tokenizer.model", "tokenizer.json", "vocab.json")
+
+ACCESS = "May this user read it? Look with: ls -l"
+AGAIN = "Download the model again; files that are whole are not fetched twice."
+
+
+def check_small_files(folder: Path) -> None:
+    """Raises CheckpointError where one of those that are there is too large, or no JSON object."""
+    for name in JSON_FILES:
+        if is_file(folder / name):
+            json_object(content(folder / name, MAX_JSON_BYTES), folder / name, MAX_JSON_BYTES)
+    for name in TOKENIZERS:
+        if is_file(folder / name) and (size := (folder / name).stat().st_size) > MAX_TOKENIZER_BYTES:
+            raise CheckpointError(
+                "{file} has {size} bytes; no tokenizer has more than {limit}",
+                AGAIN,
+                file=folder / name,
+                size=size,
+                limit=MAX_TOKENIZER_BYTES,
+            )
+
+
+def content(path: Path, limit_bytes: int) -> bytes:
+    """A small file's bytes; of one that is too large a few more than the limit.
+
+    Raises:
+        CheckpointError: there is no such file, or it cannot be read.
+    """
+    try:
+        with path.open("rb") as opened:
+            return opened.read(limit_bytes + 1)
+    except FileNotFoundError as error:
+        raise CheckpointError(
+            "{folder} holds no {name}", AGAIN, folder=path.parent, name=path.name
+        ) from error
+    except OSError as error:
+        raise CheckpointError("{file} cannot be read: {reason}", ACCESS, file=path, reason=error) from error
+
+
+def json_object(text: bytes, file: Path, limit_bytes: int) -> dict[str, Any]:
+    """The JSON object that the bytes are; ``file`` is what errors call it.
+
+    Raises:
+        CheckpointError: they are none, too many, or hold lists and objects in one another too deeply.
+    """
+    try:
+        found = json.loads(text.decode("utf-8")) if len(text) <= limit_bytes else None
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+    if not isinstance(found, dict):
+        raise CheckpointError(
+            "{file} does not hold a JSON object of at most {limit} bytes",
+            AGAIN,
+            file=file,
+            limit=limit_bytes,
+        )
+    _check_depth(found, file)
+    return found
+
+
+def _check_depth(found: dict[str, Any], file: Path) -> None:
+    level: list[Any] = [found]
+    for _ in range(MAX_DEPTH):
+        inside = [
+            inner for outer in level for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        level = [inner for inner in inside if isinstance(inner, dict | list)]
+        if not level:
+            return
+    raise CheckpointError(
+        "{file} holds lists or objects in one another, more than {limit} deep",
+        AGAIN,
+        file=file,
+        limit=MAX_DEPTH,
+    )

@@ -1,0 +1,112 @@
+"""The processes of all models: each model has one or none, and maybe a spare one that is to take its place.
+
+Carries out what the scheduler decides about processes, under the manager's lock; decides nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from launcher.workers.actions import Prepare, PrepareSpare, Sleep, Start, Stop, StopSpare, UseSpare
+from launcher.workers.leftovers import Leftovers
+from launcher.workers.limits import Limits, limits_for
+from launcher.workers.logs import BoundedLog, log_path
+from launcher.workers.protocol import FromWorker, ToWorker
+from launcher.workers.supervisor import Ended, Supervisor
+
+if TYPE_CHECKING:
+    from launcher.engines.base import EngineSpec
+
+ProcessAction = Prepare | PrepareSpare | UseSpare | StopSpare | Start | Sleep | Stop
+Report = Callable[[str, FromWorker | Ended, Supervisor], None]
+"""Called with a model's name, what one of its processes says, and which; in that one's thread."""
+
+
+class Processes:
+    """Supervisors by model.
+
+    Args:
+        specs: how each model's engine is built.
+        limits: the bounds of every worker's supervision; None for those that suit its device.
+        log_folder: where models' logs go.
+        report: told all that the processes say.
+    """
+
+    def __init__(
+        self, specs: Mapping[str, EngineSpec], limits: Limits | None, log_folder: Path, report: Report
+    ) -> None:
+        self._specs = specs
+        self._limits = limits
+        self._log_folder = log_folder
+        self._report = report
+        self._leftovers = Leftovers()
+        self._of: dict[str, Supervisor] = {}
+        self._spares: dict[str, Supervisor] = {}
+        self._spares_leaving: set[Supervisor] = set()
+
+    def carry_out(self, action: ProcessAction) -> None:
+        """Does what was decided; returns at once."""
+        name = action.name
+        match action:
+            case Prepare():
+                self._of[name] = self._spawn(name)
+            case PrepareSpare():
+                self._spares[name] = self._spawn(name)
+            case UseSpare():
+                self._of[name] = self._spares.pop(name)
+            case StopSpare():
+                self._spares_leaving.add(spare := self._spares.pop(name))
+                spare.stop()
+            case Start():
+                if name not in self._of:
+                    self._of[name] = self._spawn(name)
+                self._of[name].load()
+            case Sleep():
+                self._of[name].sleep()
+            case Stop():
+                self._of[name].stop()
+
+    def send(self, name: str, message: ToWorker) -> None:
+        """Says something to the model's process."""
+        self._of[name].send(message)
+
+    def is_models(self, name: str, process: Supervisor) -> bool:
+        """Whether it is the model's process, not a spare one. May be called without the lock."""
+        return self._of.get(name) is process
+
+    def is_spare(self, name: str, process: Supervisor) -> bool:
+        """Whether it is the spare process that would take the model's process's place."""
+        return self._spares.get(name) is process
+
+    def remove(self, name: str, process: Supervisor) -> None:
+        """It has ended."""
+        for group in (self._of, self._spares):
+            if group.get(name) is process:
+                del group[name]
+        self._spares_leaving.discard(process)
+
+    def pids(self) -> dict[str, int]:
+        """Process ids of the models' processes that run. May be called without the lock."""
+        return {name: process.pid for name, process in self._of.copy().items() if process.pid is not None}
+
+    def all(self) -> list[Supervisor]:
+        """All of them, spare ones and those on their way out included."""
+        return [*self._of.values(), *self._spares.values(), *self._spares_leaving]
+
+    def close(self) -> None:
+        """Ends what processes have left behind; all of them are gone by then."""
+        self._leftovers.close()
+
+    def _spawn(self, name: str) -> Supervisor:
+        spec = self._specs[name]
+        process = Supervisor(
+            spec,
+            self._limits or limits_for(spec.device),
+            BoundedLog(log_path(self._log_folder, name)),
+            self._leftovers,
+            report=lambda message: self._report(name, message, process),
+        )
+        process.start()
+        return process
