@@ -67,12 +67,12 @@ def serving(
             address that browsers see, as ``https://host/x``; "" for none.
         door: who is let in, and under which names the page may be asked for.
     """
+    for each in sockets:
+        # Connections inherit it. asyncio sets it only on sockets that were made with IPPROTO_TCP named, and
+        # without it the body of each answer waits until the client has acknowledged its head: 40 ms.
+        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     hosts = allowed_hosts(sockets, host=door.host, root_path=root_path, more=door.allow_hosts)
     server = _Server(page, server_name, root_path, hosts, door)
-    for each in sockets:
-        # Connections inherit it. asyncio sets it by itself only on sockets that were made with the number of
-        # TCP; without it a small answer waits 40 ms for the browser to acknowledge its head.
-        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     thread = Thread(target=server.run_until_told, args=(list(sockets),), name="page", daemon=True)
     thread.start()
     try:

@@ -54,7 +54,6 @@ class Served:
     url: str
     manager: Manager
     folder: Path
-    listener: socket.socket
 
     def gate(self, name: str) -> str:
         """A gate for scripts to wait at."""
@@ -87,7 +86,7 @@ def served(
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
         with serving(page, [listener], root_path=root_path, door=door):
-            yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder, listener)
+            yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
 
 async def _built(models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError]) -> Page:

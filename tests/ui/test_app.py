@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -108,8 +107,3 @@ def test_the_page_may_load_nothing_from_elsewhere(page: Served) -> None:
 def test_what_is_not_needed_is_off(page: Served, path: str) -> None:
     response = httpx.get(page.url + path)
     assert response.status_code in (403, 404)
-
-
-def test_small_answers_are_not_held_back(page: Served) -> None:
-    """By Nagle's algorithm, until the browser acknowledges what came before: connections inherit this."""
-    assert page.listener.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

@@ -138,11 +138,14 @@ const undo = (name, typed) => {
   return [conversation(tab), update(takenBack(question, typed)), ""];
 };
 
-// Gradio has emptied the chatbot already. For the outputs: box, cost.
-const clear = (name) => {
-  const tab = tabOf(name);
-  tab.now?.calledOff.abort();
+// Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken a moment ago,
+// and may still be seen in the box, is none of the conversation yet and goes back.
+const clear = (name, typed) => {
+  const tab = tabOf(name), now = tab.now;
+  now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
   tell(name, "");
-  return [resting(), ""];
+  if (!now || now.question_bubble) return [resting(), ""];
+  const isInBox = (typed?.text ?? "") === now.question.text;
+  return [resting(isInBox ? { value: now.question } : takenBack(now.question, typed)), ""];
 };
