@@ -71,9 +71,9 @@ def error(problem: LauncherError, *, debug: bool = False) -> None:
     """What failed and what to do next; the traceback only for who asked for it."""
     if debug:
         traceback.print_exception(problem)
-    note(fitted(f"launcher: {problem.message}", sys.stderr))
+    note(fitted(visible(f"launcher: {problem.message}"), sys.stderr))
     if problem.hint:
-        note(fitted(problem.hint, sys.stderr))
+        note(fitted(visible(problem.hint), sys.stderr))
 
 
 def defect(problem: Exception, *, debug: bool) -> None:
