@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import asdict, replace
 
 from launcher.errors import RequestError
-from launcher.messages import ChatRequest, GenerationOptions, well_formed
+from launcher.messages import ChatRequest, GenerationOptions, Message, well_formed
 from launcher.settings import read_options
 
 LONGEST_TOKEN_CHARACTERS = 128
@@ -28,9 +28,14 @@ def checked(request: ChatRequest, session_tokens: int) -> ChatRequest:
     """
     check_length(request, session_tokens)
     return ChatRequest(
-        tuple(replace(message, text=well_formed(message.text)) for message in request.messages),
+        tuple(map(_well_formed, request.messages)),
         read_options(asdict(request.options), GenerationOptions()),
     )
+
+
+def _well_formed(message: Message) -> Message:
+    text = well_formed(message.text)
+    return message if text is message.text else replace(message, text=text)
 
 
 def check_length(request: ChatRequest, session_tokens: int) -> None:

@@ -43,6 +43,10 @@ _EVENTS_AT_ONCE = 4096
 """Open pages, each of which follows its models, and their answers; Gradio's own default of 40 would make the
 41st wait. It is a bound, not a pool: none of them holds a thread."""
 
+_QUEUE_LOOKS_S = 0.01
+"""How often Gradio's queue looks whether anything waits; by itself a thousand times a second, which takes a
+thirtieth of a core for nothing. Only Gradio's own clients wait there."""
+
 _LAST_WORDS_S = 1
 """How long connections that are still open may go on once the server ends."""
 
@@ -155,6 +159,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks.has_launched = True
     page.blocks.max_threads = _EVENTS_AT_ONCE
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
+    page.blocks._queue.sleep_when_free = _QUEUE_LOOKS_S
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     app.router.routes += [*page_routes(page.chats, page.pages), *program_routes(page.chats)]
     gr.mount_gradio_app(

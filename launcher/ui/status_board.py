@@ -12,18 +12,12 @@ from typing import Literal
 from launcher.ui import status_line
 from launcher.ui.texts import Language
 from launcher.workers.manager import Manager
-from launcher.workers.states import ModelState
 
 REST_S = 0.5
 """Between two looks: many questions change something many times a second, and a reader sees no more than
 this."""
 
-_TICK_S = 0.5
-"""After the rest, while a line counts seconds."""
-
 _LONG_S = 3600.0
-
-_COUNTING = (ModelState.WAITING, ModelState.LOADING)
 
 
 class StatusBoard:
@@ -32,7 +26,6 @@ class StatusBoard:
     def __init__(self, manager: Manager, language: Language) -> None:
         self._manager, self._language = manager, language
         self._lines: dict[str, str] = {}
-        self._counting = False
         self._news = asyncio.Event()
         self._readers = 0
         self._following: asyncio.Task[None] | None = None
@@ -45,8 +38,9 @@ class StatusBoard:
             read: dict[str, str] = {}
             while not ended.is_set():
                 lines, news = self._lines, self._news
-                yield {name: line for name, line in lines.items() if read.get(name) != line}
-                read = lines
+                bare = _without_seconds(lines)
+                yield {name: line for name, line in lines.items() if read.get(name) != bare[name]}
+                read = bare
                 await _any_of(news, end)
         finally:
             end.cancel()
@@ -54,8 +48,8 @@ class StatusBoard:
 
     def _begin_reading(self) -> None:
         self._readers += 1
+        self._look()  # a new reader begins to count where the seconds are now
         if self._following is None:
-            self._look()
             self._following = asyncio.ensure_future(self._follow())
 
     def _end_reading(self) -> None:
@@ -67,18 +61,22 @@ class StatusBoard:
     async def _follow(self) -> None:
         version = -1
         while True:
-            version = await self._manager.changed(version, _TICK_S if self._counting else _LONG_S)
+            version = await self._manager.changed(version, _LONG_S)
             self._look()
             await asyncio.sleep(REST_S)
 
     def _look(self) -> None:
+        """Lines of which only the seconds differ are no news: pages count by themselves."""
         statuses, uses = self._manager.statuses(), self._manager.device_uses()
-        self._counting = any(status.state in _COUNTING for status in statuses)
         lines = {status.name: status_line.render(status, self._language, uses) for status in statuses}
-        if lines != self._lines:
-            self._lines = lines
+        known, self._lines = self._lines, lines
+        if _without_seconds(lines) != _without_seconds(known):
             self._news.set()
             self._news = asyncio.Event()
+
+
+def _without_seconds(lines: dict[str, str]) -> dict[str, str]:
+    return {name: status_line.without_seconds(line) for name, line in lines.items()}
 
 
 async def _any_of(news: asyncio.Event, end: asyncio.Task[Literal[True]]) -> None:

@@ -7,6 +7,7 @@ Beside it stand what all models hold of the GPU, and what the last answer cost.
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterable
 
 from launcher.errors import LauncherError
@@ -16,6 +17,9 @@ from launcher.ui.texts import Language, say, say_error
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, ProcessState
 
 _GIB = 1 << 30
+
+_SECONDS = re.compile(r'<span class="seconds">\d+</span>')
+"""The page counts on from there by itself (``page/server.js``)."""
 
 _SENTENCE = {
     ModelState.UNAVAILABLE: "Cannot run here.",
@@ -41,12 +45,17 @@ _CUT_OFF = {
 
 def render(status: ModelStatus, language: Language, uses: Iterable[DeviceUse] = ()) -> str:
     """The line for a state, and what is held of the devices on which models have a plan."""
-    parts = [html.escape(_sentence(status, language))]
+    parts = [_sentence(status, language)]
     if status.error is not None:
         parts.append(error_html(status.error, language))
     parts += [f'<span class="held">{html.escape(_held(use, language))}</span>' for use in uses]
     kinds = f"status {status.state.value}" + (" unloadable" if _can_be_unloaded(status) else "")
     return f'<p class="{kinds}" role="status">{" ".join(parts)}</p>'
+
+
+def without_seconds(line: str) -> str:
+    """What of a line the page does not count by itself."""
+    return _SECONDS.sub("", line)
 
 
 def _can_be_unloaded(status: ModelStatus) -> bool:
@@ -62,9 +71,10 @@ def error_html(error: LauncherError, language: Language) -> str:
 
 
 def _sentence(status: ModelStatus, language: Language) -> str:
+    """As HTML."""
     match status.state:
         case ModelState.ASLEEP if status.process in _CLOSE_AT_HAND:
-            return say(_CLOSE_AT_HAND[status.process], language)
+            return html.escape(say(_CLOSE_AT_HAND[status.process], language))
         case ModelState.LOADING:
             facts = [
                 say("Loading: {stage}" if status.stage else "Loading", language, {"stage": status.stage})
@@ -76,11 +86,11 @@ def _sentence(status: ModelStatus, language: Language) -> str:
         case ModelState.WAITING:
             facts = [say(_SENTENCE[status.state], language)]
         case _:
-            return say(_SENTENCE[status.state], language)
+            return html.escape(say(_SENTENCE[status.state], language))
     if status.fraction > 0:
         facts.append(say("{percent} %", language, {"percent": round(100 * status.fraction)}))
-    facts.append(say("{seconds} s", language, {"seconds": int(status.since_s)}))
-    return ("，" if language == "zh" else ", ").join(facts)
+    counted = say("{seconds} s", language, {"seconds": f'<span class="seconds">{int(status.since_s)}</span>'})
+    return ("，" if language == "zh" else ", ").join([*map(html.escape, facts), counted])
 
 
 def _held(use: DeviceUse, language: Language) -> str:

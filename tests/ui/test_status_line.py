@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from launcher.messages import Chunk, FinishReason, Usage
-from launcher.ui.status_line import render_cost
+from launcher.ui.status_line import render, render_cost, without_seconds
 from launcher.ui.texts import Language
+from launcher.workers.states import ModelState, ModelStatus
 
 USAGE = Usage(prompt_tokens=50, picture_tokens=0, new_tokens=14, first_token_s=0.1, total_s=1.0)
 
@@ -28,3 +29,13 @@ def test_an_answer_that_was_cut_off_says_by_what(
     line = render_cost(Chunk("", finish, USAGE), language)
     assert said.replace("'", "&#x27;") in line
     assert not_said not in line
+
+
+def test_seconds_are_marked_for_the_page_to_count_on() -> None:
+    early, late = (
+        render(ModelStatus("one", ModelState.LOADING, stage="<weights>", fraction=0.5, since_s=since_s), "en")
+        for since_s in (1.9, 12.0)
+    )
+    assert 'Loading: &lt;weights&gt;, 50 %, <span class="seconds">1</span> s' in early
+    assert '<span class="seconds">12</span> s' in late
+    assert without_seconds(early) == without_seconds(late)

@@ -16,6 +16,6 @@ const unload = (name) => {
 
 return {
   connect, follow, show, unload,
-  stand: (...names) => names.map((name) => lines[name] ?? ""),
+  stand: (...names) => names.map(lineOf),
   ask, askExample, askAgain, grown, ended, stop, undo, clear,
 };

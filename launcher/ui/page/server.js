@@ -51,15 +51,24 @@ const connect = (name, events) => {
 
 // The models' status lines, followed while the page is seen: no line is shown that nobody follows, and a page
 // that nobody sees holds none of the six connections that a browser has to a server.
-let lines = {}, stream = null;
+// A line's seconds are counted here: `heardAt` is when its own were right.
+let lines = {}, heardAt = {}, stream = null;
+const SECONDS = /(<span class="seconds">)(\d+)/;
 const stand = () => news[""]?.stand();
+const lineOf = (name) => {
+  const passed = Math.floor((performance.now() - heardAt[name]) / 1000);
+  return (lines[name] ?? "").replace(SECONDS, (_, tag, seconds) => tag + (Number(seconds) + passed));
+};
+setInterval(() => Object.values(lines).some((line) => SECONDS.test(line)) && stand(), 1000);
 const isSeen = () => document.visibilityState === "visible";
 
 const follow = () => {
   if (stream || !isSeen()) return;
   stream = new EventSource(address(`status?page=${page}`));
   stream.onmessage = (event) => {
-    Object.assign(lines, JSON.parse(event.data));
+    const changed = JSON.parse(event.data);
+    Object.assign(lines, changed);
+    for (const name in changed) heardAt[name] = performance.now();
     stand();
   };
   stream.onerror = () => {
