@@ -20,7 +20,7 @@ import zlib
 from pathlib import Path
 
 from launcher.errors import PictureError
-from launcher.images import FORMATS, load_picture
+from launcher.images import FORMATS, load_picture, make_private
 from tests.picture_variants import SIGNATURE, variants
 
 KINDS = (*FORMATS, "APNG")
@@ -111,6 +111,7 @@ def main(kind: str, count: int = COUNT, seed: int = SEED) -> None:
             file.write_bytes(mutated(whole, source))
             begun_s = time.perf_counter()
             try:
+                make_private(file)
                 outcomes["pictures"] += load_picture(file).mode == "RGB"
             except PictureError as error:
                 outcomes["refusals"] += bool(error.message)

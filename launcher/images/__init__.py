@@ -24,9 +24,18 @@ from launcher.images.decoding import decoded
 from launcher.images.files import DEFAULT_LIMITS, PictureLimits, read_file, shown_name
 from launcher.images.formats import FORMATS, LISTED, Coded, coded
 from launcher.images.memory import check_memory
+from launcher.images.private import make_private
 from launcher.images.remembered import Remembered, mark_of
 
-__all__ = ["DEFAULT_LIMITS", "FORMATS", "PictureLimits", "check_upload", "content_key", "load_picture"]
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FORMATS",
+    "PictureLimits",
+    "check_upload",
+    "content_key",
+    "load_picture",
+    "make_private",
+]
 
 _BROKEN = (
     OSError,

@@ -30,6 +30,11 @@ def coded(content: bytes) -> Coded:
     raise UnidentifiedImageError("none of the known formats")
 
 
+def format_of(content: bytes) -> str:
+    """Which of FORMATS a file is by its first bytes; "" for none."""
+    return next((name for name, (is_ours, _) in _READERS.items() if is_ours(content)), "")
+
+
 def _coded_gif(content: bytes) -> Coded:
     return _by_pillow("GIF", content, {"P": 3, "L": 3})
 

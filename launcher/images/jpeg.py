@@ -20,7 +20,7 @@ _ALONE = frozenset([0x01, *range(0xD0, 0xD9)])
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _PROGRESSIVE = frozenset([0xC2, 0xC6, 0xCA, 0xCE])
 _SCAN = 0xDA
-_LEFT_OUT = frozenset([*range(0xE1, 0xEE), 0xEF, 0xFE])
+LEFT_OUT = frozenset([*range(0xE1, 0xEE), 0xEF, 0xFE])
 """All that applications may write but JFIF's and Adobe's own segments, which say what the colours are."""
 
 _FILLERS = (b"\x00" * 64, b"\x5a" * 64)
@@ -82,7 +82,7 @@ def orientation_in(exif: bytes | None) -> int:
 
 def _read(content: bytes) -> _Read:
     read = _Read()
-    for marker, segment in _segments(content):
+    for marker, segment in segments(content):
         body = segment[4:]
         if marker == 0xD9:
             read.has_end = True
@@ -90,14 +90,14 @@ def _read(content: bytes) -> _Read:
             read.exif = read.exif or body
         elif marker == 0xE2 and body.startswith(b"ICC_PROFILE\0") and len(body) > 14:
             read.profile.setdefault(body[12], body[14:])
-        elif marker not in _LEFT_OUT:
+        elif marker not in LEFT_OUT:
             read.kept.append(segment)
             if marker in _FRAMES and read.frame is None and len(body) >= 6:
                 read.frame = marker, body
     return read
 
 
-def _segments(content: bytes) -> Iterator[tuple[int, bytes]]:
+def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and segment, the marker's two bytes included; a scan with all its pixels. What stands between
     segments is skipped, as decoders do."""
     at = 2

@@ -19,7 +19,7 @@ from launcher.images.coded import Coded
 from launcher.images.jpeg import orientation_in
 from launcher.images.png_colours import profile_from
 
-_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _KNOWN_CHUNK = re.compile(b"....(?=IDAT|PLTE|tRNS|IEND|fdAT|fcTL)", re.DOTALL)
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}
 """Colour type -> samples for each pixel."""
@@ -59,7 +59,7 @@ def coded_png(content: bytes) -> Coded:
     chunks += [(b"IDAT", b"".join(picture.pixels)), (b"IEND", b"")]
     return Coded(
         "PNG",
-        _SIGNATURE + b"".join(chunk(name, data) for name, data in chunks),
+        SIGNATURE + b"".join(chunk(name, data) for name, data in chunks),
         struct.unpack(">II", picture.header[:8]),
         _pixel_bytes(depth, colour),
         orientation=orientation_in(beside.get(b"eXIf")),
@@ -76,7 +76,7 @@ def check_pixels(content: bytes) -> None:
         ValueError, zlib.error: pixels are missing or damaged.
     """
     header, packed = b"", b""
-    for name, data, _ in _chunks(content):
+    for name, data, _ in chunks_in(content):
         header = data if name == b"IHDR" else header
         packed = data if name == b"IDAT" else packed
     missing, unpacker = unpacked_bytes(header), zlib.decompressobj()
@@ -100,7 +100,7 @@ def _read(content: bytes) -> tuple[_Picture, _Picture | None, dict[bytes, bytes]
     first: _Picture | None = None
     beside: dict[bytes, bytes] = {}
     frames = 0
-    for name, data, is_right in _chunks(content):
+    for name, data, is_right in chunks_in(content):
         if name == b"IHDR" and default is None:
             if len(data) != 13:
                 raise ValueError("an impossible header")
@@ -131,10 +131,10 @@ def _frame(control: bytes, header: bytes) -> _Picture | None:
     return _Picture(control[4:12] + header[8:], place=(left, top))
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
-    """Name, data and whether the checksum is right. After a chunk whose length is wrong the next one that is
-    known is looked for."""
-    at = len(_SIGNATURE)
+def chunks_in(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
+    """Each chunk's name, data and whether the checksum is right. After a chunk whose length is wrong the next
+    one that is known is looked for."""
+    at = len(SIGNATURE)
     while at + 8 <= len(content):
         length, name = struct.unpack(">I4s", content[at : at + 8])
         if not name.isalpha():

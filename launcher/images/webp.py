@@ -17,7 +17,7 @@ def coded_webp(content: bytes) -> Coded:
         ValueError: there is none.
     """
     chunks: dict[bytes, bytes] = {}
-    for name, data in _chunks(content):
+    for name, data in chunks_in(content):
         chunks.setdefault(name, data)
     header = chunks.get(b"VP8X", b"")
     if len(header) >= 10 and header[0] & _ANIMATION and b"ANMF" in chunks:
@@ -31,7 +31,7 @@ def coded_webp(content: bytes) -> Coded:
     size = _size(header, chunks, flags)
     first = [(b"VP8X", struct.pack("<I", flags) + header[4:10])] if flags else []
     body = b"WEBP" + b"".join(
-        _chunk(name, data) for name, data in [*first, *((name, chunks[name]) for name in kept)]
+        chunk(name, data) for name, data in [*first, *((name, chunks[name]) for name in kept)]
     )
     return Coded(
         "WEBP",
@@ -52,7 +52,7 @@ def _size(header: bytes, chunks: dict[bytes, bytes], flags: int) -> tuple[int, i
     return width & 0x3FFF, height & 0x3FFF
 
 
-def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def chunks_in(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Name and data, whatever the file says of its own length."""
     at = 12
     while at + 8 <= len(content):
@@ -61,5 +61,6 @@ def _chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         at += 8 + length + length % 2
 
 
-def _chunk(name: bytes, data: bytes) -> bytes:
+def chunk(name: bytes, data: bytes) -> bytes:
+    """A chunk of a WebP file."""
     return name + struct.pack("<I", len(data)) + data + b"\0" * (len(data) % 2)

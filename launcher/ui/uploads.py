@@ -8,8 +8,10 @@ holds fields without a file in memory. So its parser takes files alone here, und
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import errno
+import json
 import logging
 from contextvars import ContextVar
 from http import HTTPStatus
@@ -23,7 +25,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse
 
 from launcher.errors import PictureError
-from launcher.images import DEFAULT_LIMITS
+from launcher.images import DEFAULT_LIMITS, make_private
 from launcher.ui.headers import App, Message, Receive, Scope, Send
 from launcher.ui.texts import language_of, say_error
 
@@ -63,6 +65,8 @@ class Uploads:
         async def send_unless_refused(message: Message) -> None:
             nonlocal status
             status = message.get("status", status)
+            if status == HTTPStatus.OK and message.get("body"):
+                await asyncio.to_thread(_make_private, message["body"])
             if status not in _REFUSED:
                 await send(message)
 
@@ -82,6 +86,12 @@ class Uploads:
             language = language_of(Headers(scope=scope).get("accept-language"))
             text = "\n".join(filter(None, say_error(refusal, language)))
             await PlainTextResponse(text, status)(scope, receive, send)
+
+
+def _make_private(answer: bytes) -> None:
+    """Before anybody is told where the files are. Gradio's answer is a list of paths, in one piece."""
+    for path in json.loads(answer):
+        make_private(Path(path))
 
 
 def _refusal(status: int, reason: str) -> PictureError | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import socket
 import subprocess
@@ -13,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from PIL import Image
 
 from launcher.images import DEFAULT_LIMITS
 from launcher.ui.uploads import MAX_UPLOAD_BYTES
@@ -134,3 +136,15 @@ def test_pictures_are_stored_below_the_pages_own_folder(page: Served) -> None:
     [path] = upload(page, b"small", "en").json()
     assert Path(path).is_relative_to(page.folder / "uploads")
     assert not [file for file in stored(page) if file.name.startswith(tempfile.gettempprefix())]
+
+
+def test_where_a_picture_was_taken_is_shown_to_nobody(page: Served) -> None:
+    file, exif = io.BytesIO(), Image.Exif()
+    exif[0x010E], exif[0x0112] = "51.5007 N 0.1246 W", 6
+    Image.new("RGB", (40, 30), "red").save(file, "JPEG", exif=exif)
+    [path] = upload(page, file.getvalue(), "en").json()
+    served = httpx.get(f"{page.url}/gradio_api/file={path}", timeout=60).raise_for_status().content
+    assert b"51.5007" in file.getvalue()
+    assert b"51.5007" not in served
+    with Image.open(io.BytesIO(served)) as picture:
+        assert picture.getexif() == {0x0112: 6}
