@@ -24,9 +24,11 @@ PYTHON = ">=3.10,<3.15"
 PACKAGES = {
     "fastapi": ">=0.115",
     "gradio": ">=6.31,<7",
+    "h11": ">=0.16",
     "httpx": ">=0.28,<1",
     "huggingface_hub": ">=1.0",
     "markdown-it-py": ">=4",
+    "msgspec": ">=0.20",
     "numpy": ">=2",
     "nvidia-ml-py": ">=13",
     "packaging": ">=24",

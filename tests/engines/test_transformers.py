@@ -480,7 +480,7 @@ async def test_a_long_text_is_read_without_holding_up_the_process(text_engine: T
     while not turns[0]:
         await asyncio.sleep(0)
     before = turns[0]
-    text_engine._loaded()._encode("what is " * 100_000)
+    text_engine._loaded().prompts._encode("what is " * 100_000)
     meanwhile = turns[0] - before
     over.set()
     other.join()

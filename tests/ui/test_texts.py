@@ -131,10 +131,11 @@ def test_a_status_line_tells_what_the_gpu_holds(language: str, line: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("language", "line"), [("en", "Waiting for the answers of a, b, 7 s"), ("zh", "等待 a, b 回答完毕，7 秒")]
+    ("language", "line"),
+    [("en", "Waiting for the answers of a, b, {} s"), ("zh", "等待 a, b 回答完毕，{} 秒")],
 )
 def test_a_status_line_tells_whom_a_model_waits_for(language: str, line: str) -> None:
     from launcher.ui.status_line import render
 
     status = ModelStatus("c", ModelState.WAITING, since_s=7.9, waits_for=("a", "b"))
-    assert line in render(status, language)  # type: ignore[arg-type]
+    assert line.format('<span class="seconds">7</span>') in render(status, language)  # type: ignore[arg-type]

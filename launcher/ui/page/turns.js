@@ -138,14 +138,24 @@ const undo = (name, typed) => {
   return [conversation(tab), update(takenBack(question, typed)), ""];
 };
 
-// Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken a moment ago,
-// and may still be seen in the box, is none of the conversation yet and goes back.
-const clear = (name, typed) => {
+// What stood in the boxes when something was clicked: Gradio needs a moment to show what its events return, and
+// to call us.
+const seenInBox = {};
+document.addEventListener(
+  "click",
+  () => {
+    for (const name in tabs) seenInBox[name] = written(name);
+  },
+  true,
+);
+
+// Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken, but was still
+// seen in its box, is none of the conversation that a person clears: it stays there.
+const clear = (name) => {
   const tab = tabOf(name), now = tab.now;
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
   tell(name, "");
-  if (!now || now.question_bubble) return [resting(), ""];
-  const isInBox = (typed?.text ?? "") === now.question.text;
-  return [resting(isInBox ? { value: now.question } : takenBack(now.question, typed)), ""];
+  const stays = now?.question.text.trim() && seenInBox[name] === now.question.text;
+  return [resting(stays ? { value: now.question } : {}), ""];
 };
