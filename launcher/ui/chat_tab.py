@@ -18,7 +18,7 @@ from launcher.ui.handlers import ChatHandlers
 from launcher.ui.page_script import call, connect
 from launcher.ui.program_question import question_input
 from launcher.ui.settings import SETTING_NAMES, settings_inputs, to_settings
-from launcher.ui.texts import Language, language_of, say_error
+from launcher.ui.texts import Language, language_of, say_error_in_lines
 
 _FORMULAS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
@@ -190,9 +190,7 @@ def _wire_program(handlers: ChatHandlers, settings: list[Any]) -> None:
                 async for text in texts:
                     yield text
         except LauncherError as error:
-            raise gr.Error(
-                "\n".join(filter(None, say_error(error, _language(request)))), print_exception=False
-            ) from error
+            raise gr.Error(say_error_in_lines(error, _language(request)), print_exception=False) from error
 
     never_clicked = gr.Button(visible=False)
     answer = gr.Textbox(visible=False, label="answer")

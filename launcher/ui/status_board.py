@@ -26,6 +26,7 @@ class StatusBoard:
     def __init__(self, manager: Manager, language: Language) -> None:
         self._manager, self._language = manager, language
         self._lines: dict[str, str] = {}
+        self._bare: dict[str, str] = {}
         self._news = asyncio.Event()
         self._readers = 0
         self._following: asyncio.Task[None] | None = None
@@ -37,8 +38,7 @@ class StatusBoard:
         try:
             read: dict[str, str] = {}
             while not ended.is_set():
-                lines, news = self._lines, self._news
-                bare = _without_seconds(lines)
+                lines, bare, news = self._lines, self._bare, self._news
                 yield {name: line for name, line in lines.items() if read.get(name) != bare[name]}
                 read = bare
                 await _any_of(news, end)
@@ -68,15 +68,12 @@ class StatusBoard:
     def _look(self) -> None:
         """Lines of which only the seconds differ are no news: pages count by themselves."""
         statuses, uses = self._manager.statuses(), self._manager.device_uses()
-        lines = {status.name: status_line.render(status, self._language, uses) for status in statuses}
-        known, self._lines = self._lines, lines
-        if _without_seconds(lines) != _without_seconds(known):
+        self._lines = {status.name: status_line.render(status, self._language, uses) for status in statuses}
+        known = self._bare
+        self._bare = {name: status_line.without_seconds(line) for name, line in self._lines.items()}
+        if self._bare != known:
             self._news.set()
             self._news = asyncio.Event()
-
-
-def _without_seconds(lines: dict[str, str]) -> dict[str, str]:
-    return {name: status_line.without_seconds(line) for name, line in lines.items()}
 
 
 async def _any_of(news: asyncio.Event, end: asyncio.Task[Literal[True]]) -> None:

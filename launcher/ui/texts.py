@@ -64,6 +64,11 @@ def say_error(error: LauncherError, language: Language) -> tuple[str, str]:
     return say(error.template, language, error.values), say(error.hint_template, language, error.values)
 
 
+def say_error_in_lines(error: LauncherError, language: Language) -> str:
+    """The same as plain text, a line each."""
+    return "\n".join(filter(None, say_error(error, language)))
+
+
 def translations(english: Mapping[str, str], chinese: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Tables for ``gr.I18n``, the page's own texts added. Gradio has no plain ``zh``: both of its Chinese
     locales get the same.

@@ -27,7 +27,7 @@ from starlette.responses import PlainTextResponse
 from launcher.errors import PictureError
 from launcher.images import DEFAULT_LIMITS, make_private
 from launcher.ui.headers import App, Message, Receive, Scope, Send
-from launcher.ui.texts import language_of, say_error
+from launcher.ui.texts import language_of, say_error_in_lines
 
 MAX_UPLOAD_BYTES = 32_000_000
 """Above the picture limit of ``launcher.images``, whose message names the file; the page itself sends nothing
@@ -84,7 +84,7 @@ class Uploads:
                 _delete(files)
         if refusal := _refusal(status, reason):
             language = language_of(Headers(scope=scope).get("accept-language"))
-            text = "\n".join(filter(None, say_error(refusal, language)))
+            text = say_error_in_lines(refusal, language)
             await PlainTextResponse(text, status)(scope, receive, send)
 
 

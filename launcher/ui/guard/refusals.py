@@ -12,7 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from launcher.errors import LauncherError
 from launcher.ui.headers import Receive, Scope, Send
-from launcher.ui.texts import language_of, say_error
+from launcher.ui.texts import language_of, say_error_in_lines
 
 _POLICY_VIOLATION = 1008
 """The code that closes a WebSocket which is not wanted (RFC 6455, 7.4.1)."""
@@ -46,7 +46,7 @@ class Refusal:
         """The answer to a request of HTTP."""
         asked = Headers(scope=scope)
         language = language_of(asked.get("accept-language"))
-        text = "\n".join(filter(None, say_error(self.error, language)))
+        text = say_error_in_lines(self.error, language)
         # Nobody is going to read the rest of such a request.
         closing = {"Connection": "close"} if self.status in _HAS_UNREAD_BODY else {}
         headers = {**self.headers, **closing}

@@ -23,7 +23,7 @@ from launcher.ui.handlers import ChatHandlers
 from launcher.ui.program_question import read_question
 from launcher.ui.routes.streams import Stream, in_json
 from launcher.ui.settings import SETTING_NAMES, to_settings
-from launcher.ui.texts import Language, say_error
+from launcher.ui.texts import Language, say_error_in_lines
 
 PARAMETERS = ("message", *SETTING_NAMES)
 """What an endpoint takes, in order."""
@@ -123,7 +123,7 @@ async def _events(event: str, call: _Call, language: Language) -> AsyncGenerator
                 yield _event("generating", [text])
         yield _event("complete", [text])
     except LauncherError as error:
-        yield _event("error", {"error": "\n".join(filter(None, say_error(error, language)))})
+        yield _event("error", {"error": say_error_in_lines(error, language)})
 
 
 def _event(kind: str, data: object) -> bytes:

@@ -46,14 +46,14 @@ class LineStream(Stream):
     """JSON objects, one a line; an empty line means nothing."""
 
     def __init__(self, values: Values) -> None:
-        super().__init__(_lines(values), "application/x-ndjson", b"\n")
+        super().__init__(_in_frames(values, b"", b"\n"), "application/x-ndjson", b"\n")
 
 
 class EventStream(Stream):
     """Server-sent events whose data are JSON objects."""
 
     def __init__(self, values: Values) -> None:
-        super().__init__(_events(values), "text/event-stream", b":\n\n")
+        super().__init__(_in_frames(values, b"data: ", b"\n\n"), "text/event-stream", b":\n\n")
 
 
 async def with_heartbeats(pieces: Pieces, beat: bytes, every_s: float) -> Pieces:
@@ -78,18 +78,11 @@ async def with_heartbeats(pieces: Pieces, beat: bytes, every_s: float) -> Pieces
         await pieces.aclose()
 
 
-async def _lines(values: Values) -> Pieces:
+async def _in_frames(values: Values, before: bytes, after: bytes) -> Pieces:
+    """Each value in JSON, between these."""
     try:
         async for value in values:
-            yield in_json(value) + b"\n"
-    finally:
-        await values.aclose()
-
-
-async def _events(values: Values) -> Pieces:
-    try:
-        async for value in values:
-            yield b"data: " + in_json(value) + b"\n\n"
+            yield before + in_json(value) + after
     finally:
         await values.aclose()
 
