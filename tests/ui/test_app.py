@@ -38,7 +38,7 @@ def test_a_program_asks_about_a_picture(client: Client, picture: Path) -> None:
 
 
 def test_an_answer_streams(client: Client) -> None:
-    job = client.submit({"text": "/say 500", "files": []}, api_name="/chat_one_1_5b")
+    job = client.submit({"text": "/pace 1000 500", "files": []}, api_name="/chat_one_1_5b")
     texts = list(job)
     assert len(texts) > 1
     assert all(later.startswith(earlier) for earlier, later in zip(texts, texts[1:], strict=False))  # noqa: RUF007

@@ -88,7 +88,7 @@ async def test_a_question_is_shown_and_its_answer_follows(manager: Manager, fold
 
 
 async def test_each_update_extends_the_last(manager: Manager, folder: Path) -> None:
-    updates = await updates_of(handlers(manager, folder), Typed("/say 3000"))
+    updates = await updates_of(handlers(manager, folder), Typed("/pace 3000 3000"))
     texts = shown(updates)
     assert all(later.startswith(earlier) for earlier, later in pairwise(texts))
     last = updates[-1]
