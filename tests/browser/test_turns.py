@@ -86,6 +86,40 @@ def test_what_is_typed_right_after_enter_stays(browser: Page) -> None:
     expect(box(browser)).to_have_value("second")
 
 
+KEYS_IN_ONE_GO = """(textarea, keys) => {
+    for (const key of keys) {
+        textarea.dispatchEvent(new KeyboardEvent("keypress", { key, bubbles: true, cancelable: true }));
+        if (key === "Enter") continue;
+        textarea.setRangeText(key, textarea.selectionEnd, textarea.selectionEnd, "end");
+        textarea.dispatchEvent(new Event("input", { bubbles: true }));
+    }
+}"""
+"""Keys pressed before anything can be done about the first of them, as on a busy machine."""
+
+
+@pytest.mark.parametrize(
+    "caret", [pytest.param(5, id="behind it"), pytest.param(2, id="in the middle of it")]
+)
+def test_what_is_typed_before_the_page_sees_the_enter_stays(browser: Page, caret: int) -> None:
+    box(browser).fill("first")
+    box(browser).evaluate("(textarea, caret) => textarea.setSelectionRange(caret, caret)", caret)
+    box(browser).evaluate(KEYS_IN_ONE_GO, ["Enter", *"second"])
+    expect(answers(browser)).to_have_count(1)
+    idle(browser)
+    expect(questions(browser)).to_have_text(re.compile(r"^\s*first\s*$"))
+    expect(box(browser)).to_have_value("second")
+
+
+def test_what_is_typed_before_the_page_sees_the_enter_on_nothing_stays(browser: Page) -> None:
+    box(browser).fill("")
+    box(browser).evaluate(KEYS_IN_ONE_GO, ["Enter", *"second"])
+    expect(box(browser)).to_have_value("second")
+    box(browser).press("Enter")
+    expect(answers(browser)).to_have_count(1)
+    idle(browser)
+    expect(questions(browser)).to_have_text(re.compile(r"^\s*second\s*$"))
+
+
 def test_enter_twice_asks_once(browser: Page) -> None:
     written(browser, "once")
     box(browser).press("Enter")

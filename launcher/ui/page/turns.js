@@ -1,8 +1,9 @@
 // Turns: a question, its answer, and what may be clicked meanwhile.
 //
-// The conversation is here, and nowhere else: the chatbot is shown it anew whenever it changes. Each function
-// that Gradio calls reads the box and writes it in one go, so that no key press comes between; what a person
-// types or clicks while an answer comes is neither lost nor doubled.
+// The conversation is here, and nowhere else: the chatbot is shown it anew whenever it changes. What a person
+// types or clicks while an answer comes is neither lost nor doubled: Gradio calls us a moment after an Enter or
+// a click, so what stood in the box then is kept (`seen`), and each function that Gradio calls reads the box
+// and writes it in one go, so that no key press comes between.
 
 // A tab by its preset's name. `turns` are its answered questions, {question, answer, bubbles}; `now` is the
 // question that is being answered; `next` is a text that waits in the box for the answer's end.
@@ -17,7 +18,6 @@ const asking = (box = {}) => update({ ...box, submit_btn: false, stop_btn: true 
 const resting = (box = {}) => update({ ...box, submit_btn: true, stop_btn: false });
 const copied = (typed) => JSON.parse(JSON.stringify({ text: typed?.text ?? "", files: typed?.files ?? [] }));
 const isEmpty = (typed) => !typed.text.trim() && !typed.files.length;
-const written = (name) => document.querySelector(`[id="box-${name}"] textarea`)?.value ?? "";
 const merged = (first, second) => ({
   text: [first.text, second.text].filter(Boolean).join("\n"),
   files: [
@@ -25,6 +25,33 @@ const merged = (first, second) => ({
     ...second.files.filter((file) => !first.files.some((known) => known.path === file.path)),
   ],
 });
+
+// ---- the box ----
+
+const written = (name) => document.querySelector(`[id="box-${name}"] textarea`)?.value ?? "";
+const inBox = (name, typed) => ({ ...copied(typed), text: written(name) });
+
+const seen = {};
+const look = () => {
+  for (const text of document.querySelectorAll('[id^="box-"] textarea')) {
+    seen[text.closest('[id^="box-"]').id.slice("box-".length)] = text.value;
+  }
+};
+document.addEventListener("click", look, true);
+document.addEventListener("keypress", (event) => event.key === "Enter" && look(), true); // as Gradio does
+
+// What was typed into a text; "" where something else happened to it.
+const typedInto = (before, after) => {
+  let same = 0;
+  while (same < before.length && before[same] === after[same]) same += 1;
+  const behind = before.slice(same), end = after.length - behind.length;
+  return end > same && after.endsWith(behind) ? after.slice(same, end) : "";
+};
+// What a person asks, and what the box holds from then on.
+const takenFrom = (name, typed) => {
+  const found = inBox(name, typed), later = typedInto(seen[name], found.text);
+  return [later ? { ...found, text: seen[name] } : found, { text: later, files: [] }];
+};
 
 const tell = (name, html) => {
   const place = document.getElementById(`trouble-${name}`);
@@ -83,15 +110,16 @@ const begun = (name, question, values, box) => {
   answerNow(name, values);
   return [conversation(tab), asking(box), ""];
 };
-const takenBack = (question, typed) => ({ value: merged(question, copied(typed)) });
+const takenBack = (name, question, typed) => ({ value: merged(question, inBox(name, typed)) });
 
 // Enter. During an answer the question waits in the box until the answer is complete; one that is changed
 // meanwhile waits for another Enter.
 const ask = (name, typed, ...values) => {
-  const tab = tabOf(name);
-  if (tab.now) tab.next = written(name);
-  if (tab.now || isEmpty(copied(typed))) return NOTHING;
-  return begun(name, copied(typed), values, { value: EMPTY() });
+  const tab = tabOf(name), [question, value] = takenFrom(name, typed);
+  if (tab.now) tab.next = seen[name];
+  if (tab.now || isEmpty(question)) return NOTHING;
+  seen[name] = value.text;
+  return begun(name, question, values, { value });
 };
 
 const askExample = (name, example, ...values) => {
@@ -116,11 +144,12 @@ const ended = (name, typed, ...values) => {
   tab.now = null;
   if (!("answer" in end)) {
     tell(name, end.trouble);
-    return [conversation(tab), resting(takenBack(question, typed)), ""];
+    return [conversation(tab), resting(takenBack(name, question, typed)), ""];
   }
   const bubbles = [now.question_bubble, bubble("assistant", [text(end.shown)])];
   tab.turns.push({ question, answer: end.answer, bubbles });
-  if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
+  const waiting = inBox(name, typed);
+  if (tab.next.trim() && waiting.text === tab.next) return begun(name, waiting, values, { value: EMPTY() });
   return [conversation(tab), resting(), end.cost];
 };
 
@@ -135,19 +164,8 @@ const undo = (name, typed) => {
   if (tab.now || !tab.turns.length) return NOTHING;
   const { question } = tab.turns.pop();
   tell(name, "");
-  return [conversation(tab), update(takenBack(question, typed)), ""];
+  return [conversation(tab), update(takenBack(name, question, typed)), ""];
 };
-
-// What stood in the boxes when something was clicked: Gradio needs a moment to show what its events return, and
-// to call us.
-const seenInBox = {};
-document.addEventListener(
-  "click",
-  () => {
-    for (const name in tabs) seenInBox[name] = written(name);
-  },
-  true,
-);
 
 // Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken, but was still
 // seen in its box, is none of the conversation that a person clears: it stays there.
@@ -156,6 +174,6 @@ const clear = (name) => {
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
   tell(name, "");
-  const stays = now?.question.text.trim() && seenInBox[name] === now.question.text;
+  const stays = now?.question.text.trim() && seen[name] === now.question.text;
   return [resting(stays ? { value: now.question } : {}), ""];
 };
