@@ -2,8 +2,8 @@
 //
 // The conversation is here, and nowhere else: the chatbot is shown it anew whenever it changes. What a person
 // types or clicks while an answer comes is neither lost nor doubled: Gradio calls us a moment after an Enter or
-// a click, so what stood in the box then is kept (`seen`), and each function that Gradio calls reads the box
-// and writes it in one go, so that no key press comes between.
+// a click, so what stood in the box then is kept, and each function that Gradio calls reads the box and writes
+// it in one go, so that no key press comes between.
 
 // A tab by its preset's name. `turns` are its answered questions, {question, answer, bubbles}; `now` is the
 // question that is being answered; `next` is a text that waits in the box for the answer's end.
@@ -28,17 +28,15 @@ const merged = (first, second) => ({
 
 // ---- the box ----
 
-const written = (name) => document.querySelector(`[id="box-${name}"] textarea`)?.value ?? "";
-const inBox = (name, typed) => ({ ...copied(typed), text: written(name) });
-
-const seen = {};
-const look = () => {
+// What stood in the box: when it was last sent, by Enter or a click, and at the last click on anything.
+const sentFrom = {}, clickedAt = {};
+const look = (into) => {
   for (const text of document.querySelectorAll('[id^="box-"] textarea')) {
-    seen[text.closest('[id^="box-"]').id.slice("box-".length)] = text.value;
+    into[text.closest('[id^="box-"]').id.slice("box-".length)] = text.value;
   }
 };
-document.addEventListener("click", look, true);
-document.addEventListener("keypress", (event) => event.key === "Enter" && look(), true); // as Gradio does
+document.addEventListener("click", () => [sentFrom, clickedAt].forEach(look), true);
+document.addEventListener("keypress", (event) => event.key === "Enter" && look(sentFrom), true); // as Gradio does
 
 // What was typed into a text; "" where something else happened to it.
 const typedInto = (before, after) => {
@@ -49,8 +47,12 @@ const typedInto = (before, after) => {
 };
 // What a person asks, and what the box holds from then on.
 const takenFrom = (name, typed) => {
-  const found = inBox(name, typed), later = typedInto(seen[name], found.text);
-  return [later ? { ...found, text: seen[name] } : found, { text: later, files: [] }];
+  const found = copied(typed), later = typedInto(sentFrom[name], found.text);
+  return [later ? { ...found, text: sentFrom[name] } : found, { text: later, files: [] }];
+};
+const takenBack = (name, question, typed) => {
+  sentFrom[name] = merged(question, { text: sentFrom[name], files: [] }).text;
+  return { value: merged(question, copied(typed)) };
 };
 
 const tell = (name, html) => {
@@ -110,15 +112,14 @@ const begun = (name, question, values, box) => {
   answerNow(name, values);
   return [conversation(tab), asking(box), ""];
 };
-const takenBack = (name, question, typed) => ({ value: merged(question, inBox(name, typed)) });
 
 // Enter. During an answer the question waits in the box until the answer is complete; one that is changed
 // meanwhile waits for another Enter.
 const ask = (name, typed, ...values) => {
   const tab = tabOf(name), [question, value] = takenFrom(name, typed);
-  if (tab.now) tab.next = seen[name];
+  if (tab.now) tab.next = question.text;
   if (tab.now || isEmpty(question)) return NOTHING;
-  seen[name] = value.text;
+  sentFrom[name] = value.text;
   return begun(name, question, values, { value });
 };
 
@@ -148,8 +149,7 @@ const ended = (name, typed, ...values) => {
   }
   const bubbles = [now.question_bubble, bubble("assistant", [text(end.shown)])];
   tab.turns.push({ question, answer: end.answer, bubbles });
-  const waiting = inBox(name, typed);
-  if (tab.next.trim() && waiting.text === tab.next) return begun(name, waiting, values, { value: EMPTY() });
+  if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
   return [conversation(tab), resting(), end.cost];
 };
 
@@ -174,6 +174,6 @@ const clear = (name) => {
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
   tell(name, "");
-  const stays = now?.question.text.trim() && seen[name] === now.question.text;
+  const stays = now?.question.text.trim() && clickedAt[name] === now.question.text;
   return [resting(stays ? { value: now.question } : {}), ""];
 };
