@@ -12,9 +12,10 @@ import gradio as gr
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
+from launcher.ui.compare_tab import build_compare_tab
 from launcher.ui.guard.file_data import UploadedFiles
 from launcher.ui.handlers import ChatHandlers
-from launcher.ui.page_script import call, connect
+from launcher.ui.page_script import COMPARE, call, connect
 from launcher.ui.routes.pages import Pages
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
@@ -70,7 +71,8 @@ def build_page(
         with gr.Tabs():
             for number, model in enumerate(models):
                 tabs += _build_tab(number, model, manager, texts)
-        _wire_opening(blocks, tabs)
+            compared = _build_comparison(models, texts)
+        _wire_opening(blocks, tabs, compared)
     blocks.queue(default_concurrency_limit=None)
     return Page(blocks, texts, {tab.preset.name: tab.handlers for tab in tabs}, Pages(manager))
 
@@ -87,13 +89,23 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
         return []
 
 
-def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab]) -> None:
+def _build_comparison(models: Sequence[Readiness], texts: gr.I18n) -> dict[str, gr.HTML]:
+    """A tab for all models that can run here, where there is more than one: where their status lines stand,
+    by the presets' names."""
+    ready = {number: model.preset for number, model in enumerate(models) if model.state is ReadyState.READY}
+    if len(ready) < 2:
+        return {}
+    with gr.Tab(texts("compare"), id=COMPARE):
+        return build_compare_tab(list(ready.values()), [texts(f"title_{number}") for number in ready], texts)
+
+
+def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], compared: Mapping[str, gr.HTML]) -> None:
     """When the page opens: every tab follows its model, and a Chinese reader gets Chinese examples."""
     if not tabs:
         return
     news = gr.HTML(visible="hidden", js_on_load=connect("", ["stand"]))
-    statuses = [tab.status for tab in tabs]
-    names = [tab.preset.name for tab in tabs]
+    statuses = [*(tab.status for tab in tabs), *compared.values()]
+    names = [*(tab.preset.name for tab in tabs), *compared]
     news.stand(None, None, statuses, js=call("stand", *names), trigger_mode="multiple", **QUIET)
 
     def translate_examples(request: gr.Request) -> Any:

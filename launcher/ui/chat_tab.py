@@ -74,11 +74,11 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     with gr.Row(elem_classes="standing"):
         status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
         unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
-    chatbot = _chatbot(preset, translate)
+    chatbot = chatbot_for(translate, "welcome" if preset.kind == "vision" else "welcome_text")
     pictures = _cached_pictures(preset, chatbot)
     chatbot.examples = examples_in(preset, pictures, "en")
     gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
-    box = _question_box(preset, translate)
+    box = question_box(preset.name, preset.kind, translate)
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False)
         settings = settings_inputs(preset, translate)
@@ -120,11 +120,12 @@ def media_type(picture: Path) -> str:
     return known if known.startswith("image/") else "image/png"
 
 
-def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
+def chatbot_for(translate: Translate, welcome: str = "") -> gr.Chatbot:
+    """Where a conversation is shown; ``welcome`` is the text's key that stands there before it begins."""
     return gr.Chatbot(
         label=translate("chat"),
         show_label=False,
-        placeholder=translate("welcome" if preset.kind == "vision" else "welcome_text"),
+        placeholder=translate(welcome) if welcome else None,
         elem_classes="talk",
         height=480,
         layout="bubble",
@@ -137,16 +138,16 @@ def _chatbot(preset: Preset, translate: Translate) -> gr.Chatbot:
     )
 
 
-def _question_box(preset: Preset, translate: Translate) -> gr.MultimodalTextbox:
-    """Takes any file: what a picture is, its content says, when it is asked about."""
-    vision = preset.kind == "vision"
+def question_box(name: str, kind: str, translate: Translate) -> gr.MultimodalTextbox:
+    """Of a tab by its name. Takes any file: what a picture is, its content says, when it is asked about."""
+    vision = kind == "vision"
     return gr.MultimodalTextbox(
         show_label=False,
         placeholder=translate("question_vision" if vision else "question_text"),
         sources=["upload"] if vision else [],
         file_count="multiple",
         max_plain_text_length=_NEVER_A_FILE,
-        elem_id=f"box-{preset.name}",
+        elem_id=f"box-{name}",
         elem_classes="question",
     )
 

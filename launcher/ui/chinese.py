@@ -11,6 +11,7 @@ ZH = {
         "在本机运行的小型视觉语言模型。图片和问题不会离开这台机器。"
     ),
     "Conversation": "对话",
+    "Compare": "对比",
     "Ask about a picture, or try an example.": "针对一张图片提问，或试试下面的例子。",
     "Ask a question, or try an example.": "提一个问题，或试试下面的例子。",
     "Add a picture (button, drop or paste), type a question, press Enter": (
@@ -49,6 +50,7 @@ ZH = {
         "浏览器空间有限，有 {count} 张图片没有保留。"
     ),
     "{name} is not a conversation that was exported here as JSON.": "{name} 不是从这里导出的 JSON 对话文件。",
+    "No model is chosen. Choose two or more above.": "没有选择模型。请在上面选择两个或更多。",
     "The browser could not keep or show the conversation: {reason}": "浏览器无法保存或显示这段对话：{reason}",
     # the status line
     "Asleep. It wakes with the first question.": "休眠中，提第一个问题时自动唤醒。",
@@ -69,6 +71,8 @@ ZH = {
     "{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.": (
         "{tokens} 个 token，用时 {total_s:.1f} 秒，首个 token {first_s:.2f} 秒。"
     ),
+    "{rate:.0f} tokens a second.": "每秒 {rate:.0f} 个 token。",
+    "{tokens} tokens of pictures.": "图片占 {tokens} 个 token。",
     "The answer reached its limit of {tokens} tokens: raise it under Advanced.": (
         "回答达到 {tokens} 个 token 的上限，可在“高级设置”中调大。"
     ),

@@ -13,8 +13,20 @@ from launcher.ui.settings import SETTING_NAMES
 from launcher.ui.texts import Language, say
 
 _HEAD = b"<head>"
-_PARTS = ("server.js", "turns.js", "files.js", "kept.js", "archive.js", "shelf.js", "launcher.js")
+_PARTS = (
+    "server.js",
+    "turns.js",
+    "files.js",
+    "kept.js",
+    "archive.js",
+    "shelf.js",
+    "compare.js",
+    "launcher.js",
+)
 """One scope, in this order."""
+
+COMPARE = "@compare"
+"""What a column of the Compare tab has behind its model's name; by itself the tab (``page/turns.js``)."""
 
 _LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
@@ -29,7 +41,7 @@ LOST = (
     "The question is still here; ask again once the launcher runs.",
 )
 
-SHELF = {
+TEXTS = {
     "heading": "Conversations kept in this browser ({count})",
     "new": "New conversation",
     "import": "Import",
@@ -41,18 +53,20 @@ SHELF = {
     "note": "Nothing of it is kept on the server. Whoever uses this browser can read it.",
     "gone": "Left out, as this browser had no room for more pictures: {count}.",
     "foreign": "{name} is not a conversation that was exported here as JSON.",
+    "none": "No model is chosen. Choose two or more above.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
-"""Key in ``page/shelf.js`` -> English text."""
+"""Key in ``page/shelf.js`` and ``page/compare.js`` -> English text."""
 
 
 def page_script() -> str:
     """The script with the texts, names and limits that it needs."""
     settings = {
         "settingNames": SETTING_NAMES,
+        "compare": COMPARE,
         "lost": {language: "\n".join(say(part, language) for part in LOST) for language in _LANGUAGES},
-        "shelf": {
-            language: {key: say(text, language) for key, text in SHELF.items()} for language in _LANGUAGES
+        "texts": {
+            language: {key: say(text, language) for key, text in TEXTS.items()} for language in _LANGUAGES
         },
         "limitBytes": DEFAULT_LIMITS.max_bytes,
         "tooLarge": {
@@ -71,7 +85,7 @@ def connect(tab: str, events: Sequence[str]) -> str:
     return f"launcher.connect({json.dumps(tab)}, {{{told}}})"
 
 
-def call(function: str, *values: str | None) -> str:
+def call(function: str, *values: str | Sequence[str] | None) -> str:
     """One of the script's functions as Gradio's ``js``: it is given the values, then the event's inputs."""
     given = "".join(f"{json.dumps(value)}, " for value in values)
     return f"(...inputs) => launcher.{function}({given}...inputs)"

@@ -119,8 +119,13 @@ def _cost(last: Chunk, language: Language) -> str:
     if usage is None:
         return ""
     values = {"tokens": usage.new_tokens, "total_s": usage.total_s, "first_s": usage.first_token_s}
-    cost = say("{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.", language, values)
+    parts = [say("{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.", language, values)]
+    if usage.total_s > usage.first_token_s and usage.new_tokens > 1:
+        rate = (usage.new_tokens - 1) / (usage.total_s - usage.first_token_s)
+        parts.append(say("{rate:.0f} tokens a second.", language, {"rate": rate}))
+    if usage.picture_tokens:
+        parts.append(say("{tokens} tokens of pictures.", language, {"tokens": usage.picture_tokens}))
     if last.finish in _CUT_OFF:
         session_tokens = usage.prompt_tokens + usage.new_tokens
-        return f"{cost} {say(_CUT_OFF[last.finish], language, {**values, 'session': session_tokens})}"
-    return cost
+        parts.append(say(_CUT_OFF[last.finish], language, {**values, "session": session_tokens}))
+    return " ".join(parts)

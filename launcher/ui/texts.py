@@ -20,6 +20,7 @@ Language = Literal["en", "zh"]
 COMPONENTS = {
     "intro": "Small vision-language models on this machine. Pictures and questions stay here.",
     "chat": "Conversation",
+    "compare": "Compare",
     "welcome": "Ask about a picture, or try an example.",
     "welcome_text": "Ask a question, or try an example.",
     "question_vision": "Add a picture (button, drop or paste), type a question, press Enter",

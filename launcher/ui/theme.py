@@ -66,6 +66,11 @@ PAGE_CSS = """
   background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
 .block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
+.unchosen { display: none !important; }
+.choice { gap: 2px 18px !important; }
+.choice > * { flex: 0 1 auto !important; width: auto !important; }
+.columns .name { font-weight: 600; }
+.columns .talk { height: clamp(240px, calc(100dvh - 400px), 700px) !important; }
 .shelf { font-size: 0.9rem; }
 .shelf summary { cursor: pointer; color: var(--body-text-color-subdued); }
 .shelf ul { list-style: none; margin: 4px 0; padding: 0; }

@@ -2,7 +2,7 @@
 // export, import and delete.
 
 const say = (key, values = {}) =>
-  settings.shelf[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+  settings.texts[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
 
 // One thing after another: what is kept is what was there last. What a piece of work returns is said below
 // the shelf until the next one.

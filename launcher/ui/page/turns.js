@@ -12,6 +12,9 @@ const tabs = {};
 const tabOf = (name) => (tabs[name] ??= { turns: [], now: null, next: "", kept: null });
 let count = 0;
 
+const COMPARE = settings.compare; // what a column of the Compare tab has behind its model's name
+const modelOf = (name) => (name.endsWith(COMPARE) ? name.slice(0, -COMPARE.length) : name);
+
 const NOTHING = []; // every output of an event stays as it is
 const EMPTY = () => ({ text: "", files: [] });
 const update = (values) => ({ __type__: "update", ...values });
@@ -85,7 +88,7 @@ const byName = (values) => Object.fromEntries(settings.settingNames.map((name, a
 const answerNow = async (name, values) => {
   const tab = tabOf(name), now = tab.now;
   const question = {
-    tab: name,
+    tab: modelOf(name),
     turn: now.number,
     question: sent(now.question),
     history: tab.turns.map((turn) => ({ question: sent(turn.question), answer: turn.answer })),
@@ -96,9 +99,11 @@ const answerNow = async (name, values) => {
       if ("question" in each) now.question_bubble = asked(now.question, each.question);
       else now.shown = now.shown.slice(0, each.keep) + each.add;
     }
+    now.isHeard();
     news[name].grown();
   };
   now.end = await answerOf(question, grow, now.calledOff.signal);
+  now.isHeard();
   if (now.end) news[name].ended();
 };
 
@@ -108,6 +113,7 @@ const begun = (name, question, values, box) => {
   tab.now = {
     question, question_bubble: null, shown: "", number: ++count, calledOff: new AbortController(), end: null,
   };
+  tab.now.heard = new Promise((resolve) => (tab.now.isHeard = resolve)); // that the server has it
   tab.next = "";
   tell(name, "");
   answerNow(name, values);
@@ -136,6 +142,11 @@ const askAgain = (name, ...values) => {
   return begun(name, tab.turns.pop().question, values);
 };
 
+const turnOf = ({ question, question_bubble, end }) => ({
+  question,
+  answer: end.answer,
+  bubbles: [question_bubble, bubble("assistant", [text(end.shown)])],
+});
 const grown = (name) => [conversation(tabOf(name))];
 
 // After every answer, however it ended. A question without one goes back to the box.
@@ -148,8 +159,7 @@ const ended = (name, typed, ...values) => {
     tell(name, end.trouble);
     return [conversation(tab), resting(takenBack(name, question, typed)), ""];
   }
-  const bubbles = [now.question_bubble, bubble("assistant", [text(end.shown)])];
-  tab.turns.push({ question, answer: end.answer, bubbles });
+  tab.turns.push(turnOf(now));
   keep(name);
   if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
   return [conversation(tab), resting(), end.cost];
@@ -157,7 +167,7 @@ const ended = (name, typed, ...values) => {
 
 const stop = (name) => {
   const { now } = tabOf(name);
-  if (now) send("stop", { tab: name, turn: now.number }).catch(() => now.calledOff.abort());
+  if (now) send("stop", { tab: modelOf(name), turn: now.number }).catch(() => now.calledOff.abort());
   return NOTHING;
 };
 

@@ -31,6 +31,7 @@ from launcher.ui.routes.streams import EventStream, LineStream
 from launcher.ui.settings import to_settings
 from launcher.ui.shown_text import ShownTurn, turn_as_shown
 from launcher.ui.texts import Language, language_of
+from launcher.workers.states import ModelState
 
 
 def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute]:
@@ -67,6 +68,12 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute
     async def stop(asked: StopButton) -> None:
         """Ends an answer; what was said of it stays."""
         tab_of(asked.tab).stop(Turn(asked.page, asked.turn))
+
+    @router.get("/awake")
+    async def awake() -> list[str]:
+        """The tabs whose models answer at once: who asks several asks them first, lest they make room for the
+        others and are loaded again."""
+        return [status.name for status in manager.statuses() if status.state is ModelState.READY]
 
     @router.post("/show", status_code=HTTPStatus.NO_CONTENT)
     async def show(asked: ShownTab) -> None:

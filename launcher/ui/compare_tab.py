@@ -1,0 +1,77 @@
+"""The Compare tab: one question with its pictures to several models, their answers side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import gradio as gr
+
+from launcher.presets import Preset
+from launcher.ui.chat_tab import QUIET, Translate, chatbot_for, question_box
+from launcher.ui.page_script import COMPARE, call, connect
+
+_CHOSEN_FIRST = 2
+"""Models that are chosen when the page opens."""
+
+
+@dataclass(frozen=True)
+class _Column:
+    """One model's part."""
+
+    name: str
+    chatbot: gr.Chatbot
+    status: gr.HTML
+    cost: gr.HTML
+    news: gr.HTML
+
+
+def build_compare_tab(
+    presets: Sequence[Preset], titles: Sequence[Any], translate: Translate
+) -> dict[str, gr.HTML]:
+    """Builds the tab's content in the current ``gr.Tab`` and wires it. Where each model's status line stands,
+    by its preset's name."""
+    names = [preset.name for preset in presets]
+    with gr.Row(elem_classes="choice"):
+        choice = [
+            gr.Checkbox(at < _CHOSEN_FIRST, label=title, container=False, min_width=120)
+            for at, title in enumerate(titles)
+        ]
+    with gr.Row(elem_classes="columns", equal_height=False):
+        columns = [
+            _column(preset, title, at < _CHOSEN_FIRST, translate)
+            for at, (preset, title) in enumerate(zip(presets, titles, strict=True))
+        ]
+    gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
+    kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
+    box = question_box(COMPARE, kind, translate)
+    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["rested"]))
+
+    def in_browser(event: Any, function: str, values: Sequence[Any], inputs: Any, outputs: Any) -> None:
+        event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
+
+    for each in choice:
+        in_browser(each.change, "choose", [names], choice, [])
+    in_browser(box.submit, "compare", [names], [box, *choice], [box])
+    in_browser(box.stop, "stopComparing", [], [], [])
+    in_browser(news.rested, "rested", [], [box], [box])
+    for column in columns:
+        key = column.name + COMPARE
+        in_browser(column.news.grown, "grown", [key], [], [column.chatbot])
+        in_browser(column.news.ended, "columnEnded", [key], [], [column.chatbot, column.cost])
+        in_browser(column.chatbot.clear, "clearColumn", [key], [], [column.cost])
+    return {column.name: column.status for column in columns}
+
+
+def _column(preset: Preset, title: Any, is_chosen: bool, translate: Translate) -> _Column:
+    key = preset.name + COMPARE
+    hidden = [] if is_chosen else ["unchosen"]
+    with gr.Column(min_width=280, elem_id=f"column-{preset.name}", elem_classes=["model", *hidden]):
+        gr.Markdown(title, elem_classes="name")
+        with gr.Row(elem_classes="standing"):
+            status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
+        chatbot = chatbot_for(translate)
+        gr.HTML(f'<div class="trouble" id="trouble-{key}" role="alert"></div>', padding=False)
+        news = gr.HTML(visible="hidden", js_on_load=connect(key, ["grown", "ended"]))
+    return _Column(preset.name, chatbot, status, cost, news)
