@@ -7,6 +7,9 @@ import socket
 
 import httpx
 
+SCHEMES = ("http", "https")
+"""Of web addresses."""
+
 
 class Names:
     """The addresses of hosts as they were first told. Not for several threads."""
@@ -42,9 +45,12 @@ class DirectTransport(httpx.BaseTransport):
         """Asks the first address that takes the connection.
 
         Raises:
+            httpx.UnsupportedProtocol: it is no web address.
             httpx.ConnectError, httpx.ConnectTimeout: none does.
         """
         url = request.url
+        if url.scheme not in SCHEMES:
+            raise httpx.UnsupportedProtocol(f"{url.scheme or 'nothing'} is neither http nor https")
         if url.raw_host not in self._hosts:
             self._hosts[url.raw_host] = httpx.HTTPTransport(verify=self._tls)
         transport = self._hosts[url.raw_host]

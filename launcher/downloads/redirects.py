@@ -8,9 +8,7 @@ import ipaddress
 import httpx
 
 from launcher.downloads import proxies
-from launcher.downloads.names import Names
-
-SCHEMES = ("http", "https")
+from launcher.downloads.names import SCHEMES, Names
 
 
 def forbidden_target(response: httpx.Response, names: Names) -> str:

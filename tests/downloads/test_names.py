@@ -159,6 +159,16 @@ def test_a_host_that_no_address_answers_for_is_looked_up_anew(
     assert len(heard) == 1
 
 
+@pytest.mark.parametrize("endpoint", ["ftp://hub.example", "://hub.example", "http://"])
+def test_what_is_no_web_address_is_not_looked_up(
+    network: Network, monkeypatch: pytest.MonkeyPatch, endpoint: str
+) -> None:
+    monkeypatch.setenv("MODELSCOPE_DOMAIN", endpoint)
+    with new_client() as client, pytest.raises(CheckpointError, match="is not an address that can be asked"):
+        find_repository(client, Source("modelscope", "org/model", again="again"))
+    assert network.connected == []
+
+
 @BOTH
 @pytest.mark.parametrize("trusted", [True, False])
 def test_the_certificate_is_the_names(
