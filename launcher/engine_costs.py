@@ -1,4 +1,5 @@
-"""What each LMDeploy engine takes of a GPU beside the weights, and how it cuts its KV cache into blocks.
+"""What each LMDeploy engine takes of a GPU beside the weights, and how it cuts its KV cache into blocks; what
+the transformers engine keeps of what it has read.
 
 What fits beside them is ``launcher.memory``'s question.
 """
@@ -11,6 +12,14 @@ from typing import Literal
 EngineKind = Literal["turbomind", "pytorch"]
 
 MIB = 2**20
+KEPT_CONVERSATION_BYTES = 1024 * MIB
+"""Of KV cache that the transformers engine keeps, in the memory of the model's device: about 5,000 tokens of
+a 2B model at 32 bits, or many whole conversations of a built-in one."""
+
+KEPT_PICTURE_BYTES = 256 * MIB
+"""Of what its tower has made of pictures, in the same memory: some ten large ones of a 2B model at 32
+bits."""
+
 RATIO_MARGIN = 0.03
 """How far the free memory that TurboMind sees may lie from the plan's before a planned cache page is
 missing."""

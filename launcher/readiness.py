@@ -22,6 +22,7 @@ from launcher.checkpoints import (
 )
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
+from launcher.engine_costs import KEPT_CONVERSATION_BYTES, KEPT_PICTURE_BYTES
 from launcher.errors import (
     CheckpointError,
     DeviceError,
@@ -42,8 +43,8 @@ TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM", "Int
 _GPU_ENGINES = ("turbomind", "pytorch")
 _CPU_FACTOR = 2
 """On the CPU 16-bit weights are held in 32 bits."""
-_CPU_SPARE_BYTES = 2**30
-"""For the process, the tiles and the KV cache."""
+_SPARE_BYTES = 2**30 + KEPT_CONVERSATION_BYTES + KEPT_PICTURE_BYTES
+"""Beside the weights: for the process, the tiles, the KV cache, and what is kept of earlier questions."""
 _SLOW_BYTES = 200 * 2**20
 _GIB = 2**30
 
@@ -283,7 +284,7 @@ def _with_transformers(
     large = weight_bytes > _SLOW_BYTES
     if devices.gpus and installed.torch_cuda:
         number, gpu = _roomiest(devices)
-        needed_bytes = weight_bytes + _CPU_SPARE_BYTES
+        needed_bytes = weight_bytes + _SPARE_BYTES
         if needed_bytes < gpu.free_bytes:
             return Readiness(
                 preset,
@@ -293,7 +294,7 @@ def _with_transformers(
                 folder=folder,
                 size_bytes=needed_bytes if large else None,
             )
-    needed_bytes = weight_bytes * _CPU_FACTOR + _CPU_SPARE_BYTES
+    needed_bytes = weight_bytes * _CPU_FACTOR + _SPARE_BYTES
     if large:
         _check_ram(preset, needed_bytes, devices)
     return Readiness(

@@ -47,6 +47,17 @@ def png(**options: Any) -> bytes:
     return saved("PNG", pnginfo=texts, **options)
 
 
+def gif(**options: Any) -> bytes:
+    """With every extension that can hold words: a comment, plain text and other programs' blocks; and words
+    behind the end."""
+    content = saved("GIF", drawn("P"), comment=SECRET, **options)
+    piece = bytes([len(SECRET)]) + SECRET + b"\0"
+    text = b"\x21\x01\x0c" + bytes(12) + piece
+    xmp = b"\x21\xff\x0bXMP DataXMP" + piece
+    repeats = b"\x21\xff\x0bNETSCAPE2.0\x03\x01\0\0" + piece
+    return content[:-1] + text + xmp + repeats + b";" + SECRET
+
+
 def heic() -> bytes:
     pillow_heif = pytest.importorskip("pillow_heif", reason="reads iPhones' pictures")
     file = io.BytesIO()
@@ -72,6 +83,11 @@ FILES = {
     "WebP": lambda: saved("WEBP", exif=exif(), xmp=SECRET),
     "WebP with a profile": lambda: saved("WEBP", exif=exif(), icc_profile=SRGB, lossless=True),
     "WebP, animated": lambda: animated("WEBP"),
+    "GIF": gif,
+    "GIF, transparent": lambda: gif(transparency=0),
+    "GIF, animated": lambda: gif(
+        save_all=True, append_images=[drawn("P").rotate(90), drawn("RGB")], duration=[70, 80, 90], loop=3
+    ),
     "AVIF": lambda: saved("AVIF", exif=exif(), xmp=SECRET),
     "AVIF, turned": lambda: saved("AVIF", exif=exif(6)),
     "HEIC": heic,
@@ -101,11 +117,13 @@ def test_what_a_browser_needs_stays(name: str) -> None:
         return  # no browser of ours shows one
     with Image.open(io.BytesIO(content)) as before, Image.open(io.BytesIO(kept)) as after:
         assert getattr(after, "n_frames", 1) == getattr(before, "n_frames", 1)
-        assert after.info.get("icc_profile") == before.info.get("icc_profile")
+        for what in ("icc_profile", "loop"):
+            assert after.info.get(what) == before.info.get(what)
         assert after.getexif().get(0x0112, 1) == before.getexif().get(0x0112, 1)
         for frame in range(getattr(before, "n_frames", 1)):
             before.seek(frame)
             after.seek(frame)
+            assert after.info.get("duration") == before.info.get("duration")
             assert after.convert("RGBA").tobytes() == before.convert("RGBA").tobytes()
 
 
@@ -123,6 +141,8 @@ def test_a_file_without_private_facts_keeps_its_bytes(name: str) -> None:
         b"\x89PNG\r\n\x1a\n",
         b"\xff\xd8\xff",
         b"RIFF\0\0\0\0WEBP",
+        b"GIF89a",
+        b"GIF89a\x01\0\x01\0\xff",
         b"\0\0\0\x18ftypheic" + bytes(12),
     ],
 )
@@ -135,7 +155,7 @@ def test_what_is_no_picture_stays_as_it_is(content: bytes, tmp_path: Path) -> No
 
 def test_every_cut_is_survived(tmp_path: Path) -> None:
     path = tmp_path / "cut"
-    for name in ("JPEG", "PNG", "WebP", "AVIF"):
+    for name in ("JPEG", "PNG", "WebP", "GIF", "AVIF"):
         content = FILES[name]()
         for end in range(0, len(content), max(1, len(content) // 60)):
             path.write_bytes(content[:end])

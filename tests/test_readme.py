@@ -42,8 +42,12 @@ def test_every_command_does_what_the_readme_says(
     tmp_path: Path,
 ) -> None:
     newcomer = Newcomer(tmp_path / "home")
+    # What is the same to the letter, and changes nothing, is run once.
+    seen_in_english = [] if document == READMES[0] else list(steps(READMES[0]))
     for step in steps(document):
         words = step.command.split()
+        if step in seen_in_english:
+            continue
         if words[0] == "ssh":
             check_tunnel(step)
         elif words == ["make", "serve-vl"]:

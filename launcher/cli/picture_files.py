@@ -113,9 +113,23 @@ def _download(address: str, file: Path) -> None:
     """Writes what the address holds to the file, bounded in bytes and seconds."""
     import httpx
 
+    from launcher.downloads.names import Names
     from launcher.downloads.proxies import new_client
+    from launcher.downloads.redirects import forbidden_target
 
-    client = new_client(follow_redirects=True, max_redirects=MAX_REDIRECTS, timeout=SILENCE_S)
+    names = Names()
+
+    def check_redirect(response: httpx.Response) -> None:
+        if target := forbidden_target(response, names):
+            raise _not_fetched(address, f"it leads to {target}, which is not followed")
+
+    client = new_client(
+        names,
+        follow_redirects=True,
+        max_redirects=MAX_REDIRECTS,
+        event_hooks={"response": [check_redirect]},
+        timeout=SILENCE_S,
+    )
     # Uncompressed: a few bytes on the wire must not become gigabytes here.
     try:
         with client, client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
@@ -127,7 +141,11 @@ def _download(address: str, file: Path) -> None:
         reason = str(error) or type(error).__name__
     else:
         return
-    raise PictureError(
+    raise _not_fetched(address, reason)
+
+
+def _not_fetched(address: str, reason: str) -> PictureError:
+    return PictureError(
         "{address} could not be fetched: {reason}",
         "Open it in a browser, or save the picture and give its path.",
         address=_shown(address),

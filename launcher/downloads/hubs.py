@@ -19,7 +19,8 @@ from pydantic import BaseModel, Field, ValidationError
 from launcher.checkpoints import Hub, hub_cache
 from launcher.commands_here import program
 from launcher.downloads import proxies
-from launcher.downloads.redirects import check_redirect
+from launcher.downloads.names import Names
+from launcher.downloads.redirects import forbidden_target
 from launcher.errors import CheckpointError
 
 CONNECT_S = 10.0
@@ -108,10 +109,23 @@ class _ModelScopeAnswer(BaseModel):
 
 
 def new_client() -> httpx.Client:
-    """One connection pool for a download; proxies and certificates come from the environment."""
+    """One connection pool for a download; proxies and certificates come from the environment. It follows a
+    hub to other hosts; where that leads inside from outside, it raises ``CheckpointError``."""
+    names = Names()
+
+    def check_redirect(response: httpx.Response) -> None:
+        if target := forbidden_target(response, names):
+            raise CheckpointError(
+                "{host} leads to {target}, where no download is: that is not followed",
+                "Leave the mirror out (unset HF_ENDPOINT), or take the other hub (--from).",
+                host=response.url.host,
+                target=target,
+            )
+
     # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot
     # be resumed.
     return proxies.new_client(
+        names,
         headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
         follow_redirects=True,
         event_hooks={"response": [check_redirect]},

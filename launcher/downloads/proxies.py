@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 
 from launcher.commands_here import pip_install
+from launcher.downloads.names import DirectTransport, Names
 from launcher.errors import LauncherError, MissingPart
 
 _SOCKS_PACKAGE = "socksio"
@@ -70,11 +71,11 @@ class Proxy:
         return httpx.HTTPTransport(proxy=proxy)
 
 
-def new_client(**options: Any) -> httpx.Client:
-    """An ``httpx.Client`` that goes through the environment's proxies; certificates come from the
-    environment, too. A proxy that cannot be used raises the errors of ``Proxy.transport`` from the first
-    request that needs it."""
-    return httpx.Client(transport=_ThroughProxies(), **options)
+def new_client(names: Names, **options: Any) -> httpx.Client:
+    """An ``httpx.Client`` that goes through the environment's proxies, or straight to the addresses that
+    ``names`` tells; certificates come from the environment, too. A proxy that cannot be used raises the
+    errors of ``Proxy.transport`` from the first request that needs it."""
+    return httpx.Client(transport=_ThroughProxies(names), **options)
 
 
 def named_proxies() -> Iterator[Proxy]:
@@ -98,13 +99,14 @@ def proxy_for(url: httpx.URL) -> Proxy | None:
 class _ThroughProxies(httpx.BaseTransport):
     """Hands each request to the connections through its proxy, or to the direct ones."""
 
-    def __init__(self) -> None:
-        self._transports: dict[Proxy | None, httpx.HTTPTransport] = {}
+    def __init__(self, names: Names) -> None:
+        self._names = names
+        self._transports: dict[Proxy | None, httpx.BaseTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         proxy = proxy_for(request.url)
         if proxy not in self._transports:
-            self._transports[proxy] = proxy.transport() if proxy else httpx.HTTPTransport()
+            self._transports[proxy] = proxy.transport() if proxy else DirectTransport(self._names)
         return self._transports[proxy].handle_request(request)
 
     def close(self) -> None:

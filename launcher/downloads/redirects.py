@@ -1,54 +1,48 @@
-"""Where a hub may lead a download: on to other hosts, as both hubs do, but not from outside into this machine
-or its network, where a request can set things going that its sender may not reach."""
+"""Where a download may be led: on to other hosts, as both hubs do, but not from outside into this machine or
+its network, where a request can set things going that its sender may not reach."""
 
 from __future__ import annotations
 
 import ipaddress
-import socket
 
 import httpx
 
 from launcher.downloads import proxies
-from launcher.errors import CheckpointError
-
-SCHEMES = ("http", "https")
+from launcher.downloads.names import SCHEMES, Names
 
 
-def check_redirect(response: httpx.Response) -> None:
-    """For httpx's response hook.
-
-    Raises:
-        CheckpointError: the answer leads from a host outside to one inside, or to what is no web address.
-    """
+def forbidden_target(response: httpx.Response, names: Names) -> str:
+    """Where the answer leads though it may not: from a host outside to one inside, or to what is no web
+    address; "" where it leads nowhere or may. The address is told without a password and what comes after
+    "?"."""
     if not response.has_redirect_location:
-        return
+        return ""
     try:
         target = response.url.join(response.headers["Location"])
     except httpx.InvalidURL:
-        return  # httpx itself refuses what it cannot read
-    if target.scheme not in SCHEMES or (is_inside(target) and not is_inside(response.url)):
-        raise CheckpointError(
-            "{host} leads to {target}, where no download is: that is not followed",
-            "Leave the mirror out (unset HF_ENDPOINT), or take the other hub (--from).",
-            host=response.url.host,
-            target=str(target.copy_with(username=None, password=None, query=None)),
-        )
+        return ""  # httpx itself refuses what it cannot read
+    if target.scheme in SCHEMES and (_is_inside(response.url, names) or not _may_be_inside(target, names)):
+        return ""
+    return str(target.copy_with(username=None, password=None, query=None))
 
 
-def is_inside(url: httpx.URL) -> bool:
-    """Whether the host is this machine or one of a network that is not public; of a name any of its
-    addresses. Behind a proxy, which looks names up by itself, only an address tells."""
-    addresses = [url.host]
-    if proxies.proxy_for(url) is None:
-        addresses += _addresses(url.host)
-    return url.host.lower().rstrip(".") == "localhost" or any(map(_is_private, addresses))
+def _is_inside(url: httpx.URL, names: Names) -> bool:
+    """Whether all that the host means is inside: a name that means a host outside, too, is one of theirs."""
+    return all(_inside(url, names))
 
 
-def _addresses(host: str) -> list[str]:
-    try:
-        return [str(found[4][0]) for found in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
-    except (OSError, UnicodeError):  # there is no such host: whoever connects finds out
-        return []
+def _may_be_inside(url: httpx.URL, names: Names) -> bool:
+    """Whether any of what the host means is inside."""
+    return any(_inside(url, names))
+
+
+def _inside(url: httpx.URL, names: Names) -> list[bool]:
+    """Of each thing that the host means, whether it is this machine or one of a network that is not public.
+    Behind a proxy, which looks names up by itself, only an address tells."""
+    if url.host.lower().rstrip(".") == "localhost":
+        return [True]
+    is_direct = proxies.proxy_for(url) is None
+    return [_is_private(each) for each in (names.addresses(url) if is_direct else ()) or (url.host,)]
 
 
 def _is_private(address: str) -> bool:

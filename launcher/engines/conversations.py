@@ -15,11 +15,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from transformers import DynamicCache
 
+from launcher.engine_costs import KEPT_CONVERSATION_BYTES
 from launcher.engines.kept import Kept
-
-KEPT_BYTES = 1 << 30
-"""Of KV cache, in the memory of the model's device: about 5,000 tokens of a 2B model at 32 bits, or many
-whole conversations of a built-in one."""
 
 SAME = 0.9
 """A conversation that shares this much of itself with a newer one is replaced by it: hardly anything is lost,
@@ -41,7 +38,7 @@ class _Read:
 class Conversations:
     """The conversations read last, within ``max_bytes``."""
 
-    def __init__(self, max_bytes: int = KEPT_BYTES) -> None:
+    def __init__(self, max_bytes: int = KEPT_CONVERSATION_BYTES) -> None:
         self._kept = Kept[_Read](max_bytes)
         self._numbers = itertools.count()
 

@@ -23,6 +23,7 @@ from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBas
 
 from launcher.chat_templates import template_of
 from launcher.checkpoints import facts_from_config
+from launcher.engine_costs import KEPT_PICTURE_BYTES
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.engines.conversations import Conversations
 from launcher.engines.endings import check_said, out_of_tokens
@@ -30,7 +31,7 @@ from launcher.engines.kept import Kept
 from launcher.engines.text_stream import TextStream
 from launcher.engines.transformers_generation import Generation
 from launcher.engines.transformers_models import LOADERS, LoadedModel, LoadRequest, read_config
-from launcher.engines.transformers_prompt import KEPT_PICTURE_BYTES, Prompt, PromptMaker, Seen
+from launcher.engines.transformers_prompt import Prompt, PromptMaker, Seen
 from launcher.errors import EngineError, OutOfMemory
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register

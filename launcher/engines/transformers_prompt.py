@@ -18,10 +18,6 @@ from launcher.images import content_key, load_picture
 from launcher.messages import ChatRequest
 from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
 
-KEPT_PICTURE_BYTES = 256 << 20
-"""Of what the picture tower has made of pictures, in the memory of the model's device: some ten large ones of
-a 2B model at 32 bits."""
-
 
 @dataclass(frozen=True, slots=True)
 class Seen:

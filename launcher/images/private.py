@@ -7,11 +7,12 @@ Nothing is decoded. What is no picture, or is damaged, stays as it is: it is ref
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
 
-from launcher.images import jpeg, png, webp
+from launcher.images import gif, jpeg, png, webp
 from launcher.images.formats import format_of
 from launcher.images.isobmff import places_of
 
@@ -27,6 +28,8 @@ no file whose EXIF is none."""
 
 _WEBP_BESIDE = {b"EXIF": 0x08, b"XMP ": 0x04}
 """A chunk's name -> its flag in the header."""
+
+_GIF_REPEATS = re.compile(rb"(?P<program>NETSCAPE2\.0|ANIMEXTS1\.0)(?P<times>\x01..)", re.DOTALL)
 
 _BROKEN = (ValueError, LookupError, OSError, struct.error, zlib.error, SyntaxError, RuntimeError, MemoryError)
 
@@ -61,6 +64,8 @@ def without_private_facts(content: bytes) -> bytes:
             return _png(content)
         case "WebP":
             return _webp(content)
+        case "GIF":
+            return _gif(content)
         case "AVIF" | "HEIC":
             return _without_items(content)
     return content
@@ -106,6 +111,19 @@ def _webp(content: bytes) -> bytes:
     if hidden and body[4:8] == b"VP8X":
         body = body[:12] + bytes([body[12] & ~hidden]) + body[13:]
     return b"RIFF" + struct.pack("<I", len(body)) + body
+
+
+def _gif(content: bytes) -> bytes:
+    """Its pictures, how long each is shown, and how often all are."""
+    return b"".join(_gif_block(kind, block) for kind, block in gif.blocks(content))
+
+
+def _gif_block(kind: int, block: bytes) -> bytes:
+    if kind != gif.EXTENSION or block[1] == gif.GRAPHIC_CONTROL:
+        return block
+    if block[1] == gif.APPLICATION and (repeats := _GIF_REPEATS.match(gif.data_of(block))):
+        return b"\x21\xff\x0b" + repeats["program"] + b"\x03" + repeats["times"] + b"\0"
+    return b""
 
 
 def _without_items(content: bytes) -> bytes:

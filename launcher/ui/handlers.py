@@ -23,6 +23,7 @@ from launcher.messages import ChatRequest
 from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Exchange, Settings, Typed, to_request
+from launcher.ui.early_stops import EarlyStops
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
 from launcher.ui.texts import Language, say_error
@@ -50,8 +51,7 @@ class ChatHandlers:
     is_ours: Callable[[Path], bool]
     """Whether a picture was uploaded to the page, or is one of its examples'."""
     _open: dict[Turn, Answer] = field(default_factory=dict)
-    _stopped: dict[str, Turn] = field(default_factory=dict)
-    """By page, the last turn that was stopped: the click may be here before its question is."""
+    _early_stops: EarlyStops = field(default_factory=EarlyStops)
     _program_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(-1, -1))
 
     async def ask(
@@ -94,16 +94,16 @@ class ChatHandlers:
 
     def stop(self, turn: Turn) -> None:
         """Ends the answer of this turn, also where its question is still on its way; what was said stays."""
-        self._stopped[turn.page] = turn
         if answer := self._open.get(turn):
             answer.cancel()
+        else:
+            self._early_stops.add(turn)
 
     def leave(self, page: str) -> None:
         """Ends all answers of a page, or of a program, that is gone."""
         for turn, answer in list(self._open.items()):
             if turn.page == page:
                 answer.cancel()
-        self._stopped.pop(page, None)
 
     async def answer(self, page: str, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
         """Answers a question without a conversation, for programs: the text so far, at each update."""
@@ -150,13 +150,12 @@ class ChatHandlers:
             )
         with self.manager.ask(self.preset.name, request, retry=True) as answer:
             self._open[turn] = answer
-            if self._stopped.get(turn.page) == turn:
+            if self._early_stops.take(turn):
                 answer.cancel()
             try:
                 yield answer
             finally:
                 del self._open[turn]
-                self._stopped.pop(turn.page, None)
 
 
 def _told(error: LauncherError, language: Language) -> str:

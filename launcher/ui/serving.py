@@ -25,7 +25,6 @@ from starlette.routing import Mount
 
 from launcher.door import LOCAL_DOOR, Door
 from launcher.ui.app import Page
-from launcher.ui.closed_pages import ClosedPages
 from launcher.ui.copied_text import COPIED_TEXT
 from launcher.ui.guard.hosts import AllowedHosts, allowed_hosts
 from launcher.ui.guard.lean_sessions import LeanSessions
@@ -129,6 +128,7 @@ class _Server(uvicorn.Server):
             uploads=gradio_app.uploaded_file_dir,
             queue=self._page.blocks._queue,
             sessions=sessions,
+            left=self._page.leave,
         )
 
     def end_streams(self) -> None:
@@ -183,7 +183,6 @@ def _app(page: Page, root_path: str) -> FastAPI:
         app_kwargs={
             "middleware": [
                 Middleware(HeadScripts, scripts=[CHINESE_LOCALES, COPIED_TEXT, page_script()]),
-                Middleware(ClosedPages, told=page.leave),
                 Middleware(Uploads),
                 Middleware(NamedErrors),
             ]

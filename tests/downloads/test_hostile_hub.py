@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from launcher.downloads import Source, find_repository, new_client, proxies, redirects
+from launcher.downloads import Source, find_repository, names, new_client, proxies
 from launcher.downloads.hubs import RemoteFile, Repository
 from launcher.downloads.selection import needed_files
 from launcher.errors import CheckpointError
@@ -35,7 +35,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler, str], list[str
             asked.append(str(request.url))
             return handler(request)
 
-        monkeypatch.setattr(proxies, "_ThroughProxies", lambda: httpx.MockTransport(record))
+        monkeypatch.setattr(proxies, "_ThroughProxies", lambda _names: httpx.MockTransport(record))
         monkeypatch.setenv("MODELSCOPE_DOMAIN", endpoint)
         for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.delenv(variable, raising=False)
@@ -88,10 +88,21 @@ def test_a_public_hub_leads_nowhere_inside(played: Any, target: str) -> None:
 
 
 def test_a_name_that_means_an_address_inside(played: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(redirects, "_addresses", lambda host: ["10.1.2.3"] if host == "evil.example" else [])
+    known = {"evil.example": ("8.8.8.8", "10.1.2.3"), "9.9.9.9": ("9.9.9.9",)}
+    monkeypatch.setattr(names, "_looked_up", known.get)
     *asked, told = played(leading_to("https://evil.example/x"), PUBLIC)
     assert len(asked) == 1
     assert "leads to https://evil.example/x" in told
+
+
+def test_a_hub_that_says_it_is_inside_and_outside_is_outside(
+    played: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = {"evil.example": ("8.8.8.8", "10.1.2.3"), "10.1.2.3": ("10.1.2.3",)}
+    monkeypatch.setattr(names, "_looked_up", known.get)
+    *asked, told = played(leading_to("https://10.1.2.3/x"), "https://evil.example")
+    assert len(asked) == 1
+    assert "leads to https://10.1.2.3/x" in told
 
 
 @pytest.mark.parametrize(

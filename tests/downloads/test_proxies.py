@@ -17,6 +17,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from launcher.downloads.names import Names
 from launcher.downloads.proxies import new_client, proxy_for
 from launcher.errors import LauncherError, MissingPart
 
@@ -54,7 +55,7 @@ def server() -> Iterator[int]:
 
 
 def got(address: str) -> str:
-    with new_client(timeout=20) as client:
+    with new_client(Names(), timeout=20) as client:
         return client.get(address).text
 
 
@@ -186,7 +187,7 @@ def test_no_value_is_a_defect(values: list[str], upper: bool) -> None:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in zip(VARIABLES, values, strict=True):
             patch.setenv(name.upper() if upper else name, value)
-        with new_client():
+        with new_client(Names()):
             for address in ("http://a.org", "https://[::1]:8/x", "https://10.0.0.1"):
                 with contextlib.suppress(LauncherError):
                     if proxy := proxy_for(httpx.URL(address)):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from itertools import pairwise
@@ -14,6 +15,7 @@ from PIL import Image
 from launcher.engines.scripted import ALLOWED_BY
 from launcher.messages import GenerationOptions
 from launcher.ui.conversation import Exchange, Settings, Typed
+from launcher.ui.early_stops import MOST_WAITING
 from launcher.ui.handlers import ChatHandlers, Turn
 from launcher.ui.shown_text import typed_as_shown
 from launcher.ui.texts import Language
@@ -227,7 +229,6 @@ async def test_an_answer_is_ended_by_its_own_page(
     await asking
     assert ("answer" in updates[-1]) == script.startswith("some")
     assert not chat._open
-    assert not chat._stopped.keys() & {ME.page}
 
 
 async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, folder: Path) -> None:
@@ -235,6 +236,15 @@ async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, f
     chat.stop(ME)
     assert (await updates_of(chat, Typed("/stall")))[-1] == {"trouble": ""}
     assert await answer_to(chat, "next", Turn(ME.page, ME.number + 1)) == "next "
+
+
+async def test_stops_that_stop_nothing_do_not_gather(manager: Manager, folder: Path) -> None:
+    chat = handlers(manager, folder)
+    assert await answer_to(chat, "before") == "before "
+    for number in range(2 * MOST_WAITING):
+        chat.stop(Turn(f"page {number}", 1))
+    kept = [each for each in gc.get_objects() if isinstance(each, Turn) and each.page.startswith("page ")]
+    assert 0 < len(kept) <= MOST_WAITING
 
 
 async def test_a_page_that_asks_for_nothing_can_leave(manager: Manager, folder: Path) -> None:

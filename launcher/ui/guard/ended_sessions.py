@@ -1,5 +1,9 @@
-"""Lets go of what Gradio keeps for a session once that has ended: its queue of messages, read or not, its
-list of events and its state. Gradio keeps the first for the last 2,000 sessions, the second for all."""
+"""Notices that a session has ended: stops what it had asked for, and lets go of what Gradio keeps for it.
+
+Gradio notices that a reader of events is gone only when an answer's next update comes; a model that loads,
+or thinks, sends none. Of a session that has ended it keeps the queue of messages, read or not, the list of
+events and the state: the first for the last 2,000 sessions, the second for all.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ from gradio.queueing import Queue
 from starlette.requests import Request
 
 from launcher.ui.guard.lean_sessions import LeanSessions
-from launcher.ui.headers import App, Receive, Scope, Send
+from launcher.ui.headers import App, Message, Receive, Scope, Send
 
 _HEARTBEAT = "/gradio_api/heartbeat/"
 _EVENTS = "/gradio_api/queue/data"
@@ -24,12 +28,19 @@ _SWEEP_EVERY_S = 10.0
 
 
 class EndedSessions:
-    """Watches the streams that sessions read: a page's heartbeat, and events."""
+    """Watches the streams that sessions read: a page's heartbeat, and events. ``left`` is told of each
+    session that went away before the end of its events; requests pass through untouched."""
 
     def __init__(
-        self, app: App, queue: Queue, sessions: LeanSessions, clock_s: Callable[[], float] = time.monotonic
+        self,
+        app: App,
+        queue: Queue,
+        sessions: LeanSessions,
+        left: Callable[[str], None],
+        clock_s: Callable[[], float] = time.monotonic,
     ) -> None:
         self._app, self._queue, self._sessions, self._clock_s = app, queue, sessions, clock_s
+        self._left = left
         self._reading: Counter[str] = Counter()
         self._idle_since_s: dict[str, float] = {}
         self._swept_at_s = clock_s()
@@ -37,10 +48,19 @@ class EndedSessions:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         session = self._session_of(scope) if scope["type"] == "http" and scope["method"] == "GET" else ""
+        is_whole = False
+
+        async def send_watched(message: Message) -> None:
+            nonlocal is_whole
+            is_whole = message["type"] == "http.response.body" and not message.get("more_body")
+            await send(message)
+
         self._reading[session] += 1
         try:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, send_watched)
         finally:
+            if session and scope["path"] == _EVENTS and not is_whole:
+                self._left(session)
             self._reading[session] -= 1
             if not self._reading[session]:
                 del self._reading[session]

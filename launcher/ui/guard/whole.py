@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gradio.queueing import Queue
 
 from launcher.door import Credentials
@@ -32,6 +34,7 @@ def guarded(
     uploads: str,
     queue: Queue,
     sessions: LeanSessions,
+    left: Callable[[str], None],
 ) -> App:
     """The app behind all of the guard, the first to be asked last.
 
@@ -43,6 +46,7 @@ def guarded(
         uploads: Gradio's folder of uploads.
         queue: Gradio's queue of events.
         sessions: Gradio's sessions.
+        left: is told of each session that went away before it had all that it asked for.
     """
 
     def under_way() -> list[UnderWay]:
@@ -51,7 +55,7 @@ def guarded(
 
     files = UploadedFiles(uploads)
     app = UploadTracks(app)
-    app = EndedSessions(app, queue, sessions)
+    app = EndedSessions(app, queue, sessions, left)
     app = WaitingEvents(app, under_way)
     app = FileData(app, files)
     app = ServedFiles(app, files)

@@ -18,6 +18,7 @@ from gradio.state_holder import SessionState
 from launcher.ui.guard import ended_sessions
 from launcher.ui.guard.ended_sessions import EndedSessions
 from launcher.ui.guard.lean_sessions import SESSIONS_KEPT, LeanSessions
+from launcher.ui.headers import Receive, Scope, Send
 from tests.ui.guard.asgi import exchange, scope_of
 from tests.ui.scripted_page import Served
 
@@ -147,13 +148,17 @@ class Pending:
         return set(self.pending_event_ids_session)
 
 
+def nobody_is_told(session: str) -> None:
+    pytest.fail(f"{session} has not left")
+
+
 async def test_an_answer_that_nobody_reads_is_forgotten_after_a_while(blocks: gr.Blocks) -> None:
     now_s, queue, sessions = 0.0, Pending(), LeanSessions(blocks)
 
     async def app(*_: object) -> None:
         pass
 
-    guard = EndedSessions(app, queue, sessions, lambda: now_s)  # type: ignore[arg-type]
+    guard = EndedSessions(app, queue, sessions, nobody_is_told, lambda: now_s)  # type: ignore[arg-type]
     for session in ("unread", "running"):
         queue.ask(session, f"{session}'s")
         assert sessions[session]
@@ -178,7 +183,7 @@ async def test_what_was_read_to_its_end_is_forgotten_at_once(blocks: gr.Blocks, 
     async def app(*_: object) -> None:
         queue.pending_event_ids_session["one"].discard("event")
 
-    guard = EndedSessions(app, queue, sessions)  # type: ignore[arg-type]
+    guard = EndedSessions(app, queue, sessions, [].append)  # type: ignore[arg-type]
     scope = {**scope_of(path), "query_string": b"session_hash=one"}
     queue.ask("one", "another")
     await exchange(guard, scope)
@@ -198,5 +203,39 @@ async def test_a_page_whose_heartbeat_ends_is_forgotten(blocks: gr.Blocks) -> No
         pass
 
     queue: Queue = Pending()  # type: ignore[assignment]
-    await exchange(EndedSessions(app, queue, sessions), scope_of(f"{API}/heartbeat/one"))
+    await exchange(EndedSessions(app, queue, sessions, nobody_is_told), scope_of(f"{API}/heartbeat/one"))
     assert "one" not in sessions
+
+
+@pytest.mark.parametrize("is_cut", [True, False])
+async def test_who_leaves_before_the_end_of_the_events_is_told_of(blocks: gr.Blocks, is_cut: bool) -> None:
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"an event", "more_body": True})
+        if not is_cut:
+            await send({"type": "http.response.body", "body": b""})
+
+    left: list[str] = []
+    queue: Queue = Pending()  # type: ignore[assignment]
+    guard = EndedSessions(app, queue, LeanSessions(blocks), left.append)
+    await exchange(guard, {**scope_of(f"{API}/queue/data"), "query_string": b"session_hash=one"})
+    assert left == (["one"] if is_cut else [])
+    await exchange(guard, scope_of("/launcher/status"))
+    assert left == (["one"] if is_cut else [])
+
+
+def test_a_program_that_leaves_the_queue_frees_a_silent_model(page: Served) -> None:
+    def running(wanted: int) -> None:
+        version = 0
+        while sum(status.running for status in page.manager.statuses()) != wanted:
+            version = page.manager.wait_for_change(version, timeout_s=60)
+
+    with httpx.Client(base_url=page.url, timeout=60, trust_env=False) as http:
+        calls = http.get("/config").json()["dependencies"]
+        number = next(each["id"] for each in calls if each["api_name"] == "chat_two")
+        data = [{"text": "/stall", "files": []}, "", 16, 0, 1, 0, 1, -1]
+        asked = {"data": data, "fn_index": number, "session_hash": "leaver"}
+        http.post(f"{API}/queue/join", json=asked).raise_for_status()
+        with http.stream("GET", f"{API}/queue/data", params={"session_hash": "leaver"}):
+            running(1)
+        running(0)
