@@ -16,8 +16,8 @@ from launcher.devices import Devices, Gpu
 from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart, PresetError
 from launcher.presets import Preset, read_presets
 from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
-from launcher.sizes import KNOWN_CONFIGS
 from tests.layer_names import EMPTY_LAYERS, header_of
+from tests.published import KNOWN_CONFIGS
 
 GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 7 * GIB, (8, 6), "570.1", (12, 8))
