@@ -8,6 +8,7 @@ template and its values.
     LauncherError                 exit  what it says
     ├── PresetError                 2   a preset file is wrong; the message begins "file:line: key.path:"
     ├── CheckpointError             3   a model folder is missing, incomplete or of an unknown kind
+    │   └── UnsupportedModel        3   a whole model, of a kind that does not run here
     ├── DeviceError                 4   no usable GPU, driver too old, memory held by others
     │   └── OutOfMemory             4   less memory is free than the model needs
     ├── MemoryPlanError             5   the preset cannot fit the budget, whatever is lowered
@@ -73,6 +74,10 @@ class CheckpointError(LauncherError):
     """A model folder is missing, incomplete or of an architecture that is not known."""
 
     exit_code = 3
+
+
+class UnsupportedModel(CheckpointError):
+    """A model that is whole and does not run here, whatever the machine: no download mends it."""
 
 
 class DeviceError(LauncherError):

@@ -6,7 +6,6 @@ How much fits is ``launcher.memory``'s question; finding the facts is ``launcher
 
 from __future__ import annotations
 
-from launcher.engine_costs import EngineKind
 from launcher.errors import DeviceError
 
 MIN_COMPUTE_CAPABILITY = (7, 0)
@@ -21,32 +20,6 @@ MIN_CUDA_DRIVER = (12, 8)
 
 MIN_DRIVER = 570
 """The first series of NVIDIA's Linux drivers that speaks it."""
-
-ENGINES_BY_ARCHITECTURE: dict[str, tuple[EngineKind, ...]] = {
-    "InternLM2ForCausalLM": ("turbomind", "pytorch"),
-    "InternVLChatModel": ("turbomind", "pytorch"),
-    "InternLMXComposer2ForCausalLM": ("pytorch",),
-}
-"""The LMDeploy engines that serve an architecture, the faster first: engine auto takes the first."""
-
-
-def choose_engine(architecture: str, wanted: str) -> EngineKind:
-    """The LMDeploy engine for an architecture.
-
-    Raises:
-        DeviceError: no LMDeploy engine, or not the one the preset asks for, serves the architecture.
-    """
-    served = ENGINES_BY_ARCHITECTURE.get(architecture, ())
-    for engine in served:
-        if wanted in ("auto", engine):
-            return engine
-    raise DeviceError(
-        "The engine {engine} does not serve {architecture}.",
-        hint="Set engine: to one of {served}.",
-        engine=wanted,
-        architecture=architecture,
-        served=", ".join((*served, "transformers")),
-    )
 
 
 def check_gpu(name: str, compute_capability: tuple[int, int], cuda_driver: tuple[int, int]) -> None:

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
-from launcher.chat_templates import check_chat
+from launcher import families
 from launcher.checkpoints import (
     CONFIG,
     Absent,
@@ -30,15 +30,13 @@ from launcher.errors import (
     MemoryPlanError,
     MissingPart,
     PresetError,
+    UnsupportedModel,
 )
-from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
+from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
+from launcher.preset_fits import check_chat
 from launcher.presets import Preset
-from launcher.sizes import model_sizes
 from launcher.user_folders import expanded
-
-TRANSFORMERS_RUNS = frozenset({"InternVLChatModel", "InternLM2ForCausalLM", "InternLMXComposer2ForCausalLM"})
-"""Architectures of the transformers engine."""
 
 _GPU_ENGINES = ("turbomind", "pytorch")
 _CPU_FACTOR = 2
@@ -141,6 +139,8 @@ def assess_facts(
     weight files are enough."""
     try:
         return _assess_present(preset, folder, facts, devices, installed)
+    except UnsupportedModel as error:
+        return _refused(preset, ReadyState.UNSUPPORTED, error)
     except CheckpointError as error:
         return _refused(preset, ReadyState.BROKEN, error)
     except (DeviceError, MemoryPlanError, MissingPart, PresetError) as error:
@@ -224,17 +224,10 @@ def _repair(preset: Preset, found: Located) -> str:
 def _assess_present(
     preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
-    if facts.architecture not in TRANSFORMERS_RUNS:
-        unknown = CheckpointError(
-            "{architecture} in {folder} is not an architecture that the launcher runs",
-            "It runs {known}.",
-            architecture=facts.architecture,
-            folder=folder,
-            known=", ".join(sorted(TRANSFORMERS_RUNS)),
-        )
-        return _refused(preset, ReadyState.UNSUPPORTED, unknown)
-    model_sizes(facts.config, facts.tensor_bytes, folder / CONFIG)  # no engine runs a config without sizes
-    check_chat(preset, facts)
+    family = families.of(facts.config, folder / CONFIG)
+    # no engine runs a config without sizes
+    family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
+    check_chat(preset, facts, family)
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
@@ -261,9 +254,10 @@ def _on_gpu(
         )
     number, gpu = _roomiest(devices)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
-    engine = choose_engine(facts.architecture, preset.engine)
+    family = families.of(facts.config, folder / CONFIG)
+    engine = family.engine(preset.engine, facts.architecture)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype)
-    sizes = model_sizes(facts.config, facts.tensor_bytes, folder / CONFIG)
+    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(
         preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=folder, plan=plan
@@ -280,7 +274,7 @@ def _with_transformers(
             name=preset.name,
             command=pip_install("torch", "transformers"),
         )
-    weight_bytes = facts.weight_bytes or 0
+    weight_bytes = facts.loaded_bytes or 0
     large = weight_bytes > _SLOW_BYTES
     if devices.gpus and installed.torch_cuda:
         number, gpu = _roomiest(devices)

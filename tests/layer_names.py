@@ -3,7 +3,11 @@ layers than there are."""
 
 from __future__ import annotations
 
-EMPTY_LAYERS = ("model.layers.999.w", "vision_model.encoder.layers.999.w")
+EMPTY_LAYERS = (
+    "model.layers.999.w",
+    "vision_model.encoder.layers.999.w",
+    "vit.vision_tower.vision_model.encoder.layers.999.w",
+)
 
 
 def header_of(bytes_of_w: int) -> dict[str, dict[str, object]]:

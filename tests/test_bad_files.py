@@ -20,8 +20,8 @@ from launcher.cli.presets import presets
 from launcher.devices import Devices, Gpu
 from launcher.presets import default_folder
 from launcher.readiness import InstalledEngines
-from launcher.sizes import KNOWN_CONFIGS
 from tests.layer_names import header_of
+from tests.published import KNOWN_CONFIGS
 
 GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 8 * GIB, (8, 6), "570.1", (12, 8))

@@ -6,6 +6,7 @@ import json
 import shutil
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -163,6 +164,8 @@ class TestReadFacts:
         }
         assert facts.weight_bytes == (tmp_path / "model.safetensors").stat().st_size
         assert facts.tensor_bytes == {"a": 24, "b": 20}
+        # 32 bits become 16 on the way to the GPU
+        assert (facts.loaded_tensor_bytes, facts.loaded_bytes) == ({"a": 24, "b": 10}, 34)
 
     def test_shards(self, tmp_path: Path) -> None:
         facts = read_facts(sharded(tmp_path))
@@ -174,6 +177,7 @@ class TestReadFacts:
         (tmp_path / "pytorch_model.bin").write_bytes(b"x" * 1000)
         facts = read_facts(tmp_path)
         assert (facts.weight_bytes, facts.tensors, facts.tensor_bytes) == (1000, (), None)
+        assert (facts.loaded_bytes, replace(facts, dtype="float32").loaded_bytes) == (1000, 500)
 
     def test_a_config_alone(self, tmp_path: Path) -> None:
         checkpoint(tmp_path)

@@ -5,23 +5,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.errors import DeviceError
-from launcher.gpu_support import check_gpu, choose_engine, compute_dtype
-
-
-@pytest.mark.parametrize(("architecture", "wanted", "engine"), [
-    ("InternVLChatModel", "auto", "turbomind"),
-    ("InternVLChatModel", "pytorch", "pytorch"),
-    ("InternLM2ForCausalLM", "auto", "turbomind"),
-    ("InternLMXComposer2ForCausalLM", "auto", "pytorch"),
-])  # fmt: skip
-def test_auto_takes_the_fastest_that_serves(architecture: str, wanted: str, engine: str) -> None:
-    assert choose_engine(architecture, wanted) == engine
-
-
-def test_an_engine_that_does_not_serve_is_refused_with_those_that_do() -> None:
-    with pytest.raises(DeviceError) as caught:
-        choose_engine("InternLMXComposer2ForCausalLM", "turbomind")
-    assert "pytorch, transformers" in caught.value.hint
+from launcher.gpu_support import check_gpu, compute_dtype
 
 
 def test_an_old_gpu_is_found_before_loading() -> None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from launcher.engine_costs import COSTS, MIB, RATIO_MARGIN, EngineKind, TurbomindCache
 from launcher.errors import MemoryPlanError
+from launcher.families import ModelSizes, model_sizes
 from launcher.memory import (
     ANSWER_TOKENS,
     BLOCK_TOKENS,
@@ -24,7 +25,7 @@ from launcher.memory import (
     plan_memory,
 )
 from launcher.presets import MemorySettings, read_presets
-from launcher.sizes import KNOWN_CONFIGS, ModelSizes, model_sizes
+from tests.published import KNOWN_CONFIGS
 
 SIZES = {name: model_sizes(config) for name, config in KNOWN_CONFIGS.items()}
 KV_TOKEN_BYTES = 24 * 8 * 128 * 2 * 2  # layers, KV heads, head size, key and value, 16 bits
@@ -91,8 +92,8 @@ def check_plan(made: MemoryPlan, memory: MemorySettings, sizes: ModelSizes, size
     assert made.max_batch == 1 or made.max_batch * each <= made.cache_tokens
     # what a person wrote and the plan changed is said, and nothing else
     said = {change.template.split(" {")[0] for change in made.changes}
-    tiles = sizes.vision.max_tiles if sizes.vision else 0
-    wanted_tiles = tiles if memory.max_tiles == "auto" or not sizes.vision else memory.max_tiles
+    own, wanted = sizes.pictures, memory.max_tiles
+    wanted_tiles = (own if wanted == "auto" else own.limited(wanted)).limit if own else 0
     assert ("KV cache bits" in said) == (memory.kv_bits not in ("auto", made.kv_bits))
     assert ("Tiles of a picture" in said) == (made.max_tiles < wanted_tiles)
     assert ("Session" in said) == (memory.session_tokens not in ("auto", made.session_tokens))
@@ -105,7 +106,7 @@ def check_refusal(
 ) -> None:
     """The figures are right, told independently, and what the hint proposes makes a plan."""
     figures = {name: float(value) for name, value in refusal.values.items() if name != "other"}  # type: ignore[arg-type]
-    least = PROMPT_TOKENS + ANSWER_TOKENS + (sizes.vision.picture_tokens(1) if sizes.vision else 0)
+    least = PROMPT_TOKENS + ANSWER_TOKENS + (sizes.pictures.limited(1).most_tokens if sizes.pictures else 0)
     if "session" in figures:
         assert figures["needed"] == least > figures["session"] == memory.session_tokens
         longer = memory.model_copy(update={"session_tokens": least})
@@ -177,9 +178,9 @@ def test_every_shipped_preset_has_its_plan_on_8_gib_and_none_is_called_changed(
 ) -> None:
     """The good end: what is shipped for such a card fits it as it was written."""
     preset = read_presets().find(name)
-    made = plan_memory(preset.memory, SIZES[name], engine, card(8))
+    made, pictures = plan_memory(preset.memory, SIZES[name], engine, card(8)), SIZES[name].pictures
     assert made.changes == ()
-    assert made.max_tiles == (SIZES[name].vision.max_tiles if SIZES[name].vision else 0)  # type: ignore[union-attr]
+    assert made.max_tiles == (pictures.limit if pictures else 0)
 
 
 @pytest.mark.parametrize(

@@ -9,15 +9,19 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from safetensors.numpy import save_file
+from safetensors.torch import load_file
+from safetensors.torch import save_file as save_torch
 
 from launcher.checkpoints import locating, read_facts
 from launcher.devices import Devices, Gpu
 from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart, PresetError
 from launcher.presets import Preset, read_presets
 from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
-from launcher.sizes import KNOWN_CONFIGS
 from tests.layer_names import EMPTY_LAYERS, header_of
+from tests.models.tiny import write_internlm2
+from tests.published import KNOWN_CONFIGS
 
 GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 7 * GIB, (8, 6), "570.1", (12, 8))
@@ -196,6 +200,20 @@ class TestOnAGpu:
         assert "needs LMDeploy, which is not installed" in refused(found, ReadyState.UNSUPPORTED)
         assert isinstance(found.reason, MissingPart)
 
+    def test_weights_of_32_bits_are_planned_at_the_16_that_are_loaded(self, tmp_path: Path) -> None:
+        """Same model, both ways: the files differ, the plan does not."""
+        plans = []
+        for name, dtype in (("wide", torch.float32), ("narrow", torch.bfloat16)):
+            folder = write_internlm2(tmp_path / name)
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 32768}))
+            tensors = load_file(folder / "model.safetensors")
+            save_torch({key: each.to(dtype) for key, each in tensors.items()}, folder / "model.safetensors")
+            found = assess(shipped("internlm2-chat-1_8b", sources=(str(folder),)), WITH_GPU, ALL)
+            assert found.plan is not None
+            plans.append(found.plan)
+        assert plans[0] == plans[1]
+
     def test_an_old_card_or_driver_is_named(self, folder: Path) -> None:
         for card in (replace(CARD, compute_capability=(6, 1)), replace(CARD, cuda_driver=(11, 4))):
             found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), ALL)
@@ -217,6 +235,20 @@ class TestBroken:
         assert "model.safetensors is broken or cut short" in refused(found, ReadyState.BROKEN)
         assert isinstance(found.reason, CheckpointError)
         assert found.command.endswith("launcher pull internlm2-chat-1_8b")
+
+    def test_one_that_lacks_a_size_is_named_with_file_and_key(self, tmp_path: Path) -> None:
+        folder = put(tmp_path / "internlm2-chat-1_8b", {**LANGUAGE, "vocab_size": None})
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert f"{folder}/config.json: vocab_size is missing" in refused(found, ReadyState.BROKEN)
+
+    def test_a_model_that_lmdeploy_dropped_is_refused_and_need_not_be_fetched_anew(
+        self, tmp_path: Path
+    ) -> None:
+        inside = {**LANGUAGE, "architectures": ["InternLM2VEForCausalLM"]}
+        put(tmp_path / "model", {**PICTURES, "llm_config": inside})
+        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), WITH_GPU, ALL)
+        assert "Mono-InternVL" in refused(found, ReadyState.UNSUPPORTED)
+        assert found.command == ""
 
     def test_an_architecture_that_nobody_knows(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", {"architectures": ["Qwen9ForCausalLM"]})
@@ -298,7 +330,7 @@ class TestAPresetThatCannotBeTheCheckpoints:
         found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, ALL)
         said = refused(found, ReadyState.UNSUPPORTED)
         assert "was trained on the prompt form" in said
-        assert "internlm2-chat, internvl2_5" in said
+        assert "It can write internvl2, internvl2_5." in said
 
     def test_an_internvl_checkpoint_that_names_no_form_is_internvl2(self, tmp_path: Path) -> None:
         put(tmp_path / "model", PICTURES)

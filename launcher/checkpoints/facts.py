@@ -1,5 +1,5 @@
 """What a checkpoint's folder holds, from config.json and the safetensors headers alone: no weight is read,
-and every file is bounded before it is. ``launcher.sizes`` turns the facts into a model's shape and bytes."""
+and every file is bounded before it is. ``launcher.families`` turns the facts into shape and bytes."""
 
 from __future__ import annotations
 
@@ -34,6 +34,10 @@ INDEXES = ("model.safetensors.index.json", "pytorch_model.bin.index.json")
 WEIGHTS = ("model*.safetensors", "*.safetensors", "pytorch_model*.bin")
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})(?P<suffix>\.\w+)")
 _LFS = b"version https://git-lfs.github.com/spec/"
+
+_LOADED_BITS = 16
+"""What GPU engines make of wider floating-point weights."""
+_WIDE_FLOATS = frozenset({"F32", "F64"})
 
 _BITS = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
@@ -99,8 +103,23 @@ class CheckpointFacts:
         return sum(file.size_bytes for file in self.weight_files) if self.weight_files else None
 
     @property
+    def loaded_tensor_bytes(self) -> dict[str, int] | None:
+        """Bytes of each tensor by name once a GPU engine has loaded it: wider floating-point numbers have 16
+        bits there. None where the tensors are not known."""
+        return {tensor.name: _loaded_bytes(tensor) for tensor in self.tensors} or None
+
+    @property
+    def loaded_bytes(self) -> int | None:
+        """Bytes of all weights once a GPU engine has loaded them; where no tensor is known, by the config's
+        dtype. None when only a config was read."""
+        if (tensors := self.loaded_tensor_bytes) is not None:
+            return sum(tensors.values())
+        on_disk = self.weight_bytes
+        return on_disk // 2 if on_disk is not None and self.dtype == "float32" else on_disk
+
+    @property
     def tensor_bytes(self) -> dict[str, int] | None:
-        """Bytes of each tensor by name; None where the tensors are not known."""
+        """Bytes of each tensor on the disk by name; None where the tensors are not known."""
         return {tensor.name: tensor.size_bytes for tensor in self.tensors} or None
 
 
@@ -282,6 +301,11 @@ def _check_header(file: Path) -> None:
             file=file,
             reason=f"its header would have {length} bytes",
         )
+
+
+def _loaded_bytes(tensor: TensorFacts) -> int:
+    wide = tensor.dtype in _WIDE_FLOATS
+    return tensor.size_bytes * _LOADED_BITS // _BITS[tensor.dtype] if wide else tensor.size_bytes
 
 
 def _tensor_bytes(file: Path, shape: tuple[int, ...], dtype: str) -> int:

@@ -8,16 +8,17 @@ from typing import Annotated, Any
 
 import typer
 
-from launcher.checkpoints import Located, locate, read_facts
+from launcher import families
+from launcher.checkpoints import CONFIG, Located, locate, read_facts
 from launcher.cli import plan_view, render
 from launcher.cli.completion import preset_names
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.devices import read_devices
 from launcher.errors import CheckpointError, LauncherError
-from launcher.gpu_support import choose_engine, compute_dtype
+from launcher.families import Family, ModelSizes
+from launcher.gpu_support import compute_dtype
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
-from launcher.sizes import KNOWN_CONFIGS, ModelSizes, model_sizes
 
 TUTORIAL_CARD_GIB = 8.0
 """Planned for where there is no GPU to plan for."""
@@ -85,22 +86,24 @@ def _card(gpu_gib: float | None) -> tuple[Card, tuple[int, int]]:
 
 def _planned(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
     try:
-        sizes = _sizes(preset)
-        engine = choose_engine(sizes.architecture, preset.engine)
+        family, sizes = _sizes(preset)
+        engine = family.engine(preset.engine, sizes.architecture)
         dtype = compute_dtype(capability, sizes.dtype)
         return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
     except LauncherError as problem:
         return Planned(preset, None, problem)
 
 
-def _sizes(preset: Preset) -> ModelSizes:
+def _sizes(preset: Preset) -> tuple[Family, ModelSizes]:
     """The checkpoint's own sizes where it is here, else the published ones."""
     found = locate(preset)
     if isinstance(found, Located):
-        facts = read_facts(found.folder)
-        return model_sizes(facts.config, facts.tensor_bytes)
-    if preset.name in KNOWN_CONFIGS:
-        return model_sizes(KNOWN_CONFIGS[preset.name])
+        facts, file = read_facts(found.folder), found.folder / CONFIG
+        family = families.of(facts.config, file)
+        return family, family.sizes(facts.config, facts.loaded_tensor_bytes, file)
+    if config := families.known_config(preset.sources):
+        family = families.of(config)
+        return family, family.sizes(config)
     raise CheckpointError(
         "{name} is not on this machine, and its sizes are not known without it",
         hint="To get it, type: {command}" if found.commands else "Put it at one of the preset's sources.",

@@ -79,10 +79,8 @@ def _budget(end_bytes: int, card: Card) -> str:
 
 def _consequences(plan: MemoryPlan) -> str:
     picture = ""
-    if plan.vision is not None:
-        thumbnail = " and a thumbnail" if plan.vision.thumbnail and plan.max_tiles > 1 else ""
-        tiles = f"{plan.max_tiles} tile{'s' if plan.max_tiles > 1 else ''}{thumbnail}"
-        picture = f"; largest picture {tiles}: {plan.picture_tokens:,} tokens"
+    if plan.picture is not None:
+        picture = f"; largest picture {plan.picture.shown}: {plan.picture.tokens:,} tokens"
     return (
         f"KV cache: {plan.kv_bits} bits, {plan.cache_ratio:.3g} of the memory left by the weights,"
         f" {plan.cache_tokens:,} tokens"

@@ -23,14 +23,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from PIL import Image
 
-from launcher.chat_templates import template_of
-from launcher.checkpoints import facts_from_config
+from launcher import families
+from launcher.checkpoints import CONFIG, CheckpointFacts, facts_from_config
 from launcher.commands_here import pip_install
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
 from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
+from launcher.families import PictureBudget
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
-from launcher.models.prompts import TEMPLATES, ChatTemplate
 from launcher.user_folders import cache_folder, home
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ class LmdeployEngine:
         from launcher.engines.lmdeploy_request import RequestMaker
         from launcher.engines.lmdeploy_sleep import PytorchSleeper, TurbomindSleeper, gemm_records
 
-        template, turbomind = self._template(), self._plan.engine == "turbomind"
+        facts, turbomind = self._facts(), self._plan.engine == "turbomind"
+        family = families.of(facts.config, self._spec.folder / CONFIG)
         free_bytes = self._free_bytes()
         config = (
             settings.turbomind_config(self._plan, self._cache_ratio(free_bytes))
@@ -182,12 +183,12 @@ class LmdeployEngine:
             pipe = _lmdeploy_pipeline()(
                 str(self._spec.folder),
                 backend_config=config,
-                chat_template_config=settings.chat_template_config(template),
+                chat_template_config=settings.chat_template_config(family.template(facts.config)),
                 log_level="WARNING",
                 trust_remote_code=False,
             )
         self._pipe = pipe
-        self._requests = RequestMaker(pipe, self._plan, template, self._spec.preset.chat.stop)
+        self._requests = RequestMaker(pipe, self._plan, family, facts.config, self._spec.preset.chat.stop)
         if not self._spec.makes_room:
             return  # nobody will ask it to sleep
         self._sleeper = (
@@ -196,19 +197,20 @@ class LmdeployEngine:
             else PytorchSleeper(pipe)
         )
 
-    def _architecture(self) -> str:
-        return facts_from_config(self._spec.folder).architecture
+    def _facts(self) -> CheckpointFacts:
+        return facts_from_config(self._spec.folder)
 
     def _plug_in(self) -> None:
-        """Plugs XComposer2 into LMDeploy, which lacks it."""
-        if self._architecture() == "InternLMXComposer2ForCausalLM":
-            from launcher.models import xcomposer2_lmdeploy
+        """Gives LMDeploy what it lacks for the checkpoint's family."""
+        if plug_in := families.of(self._facts().config, self._spec.folder / CONFIG).plug_in:
+            families.code(plug_in)()
 
-            xcomposer2_lmdeploy.register()
-
-    def _template(self) -> ChatTemplate:
-        """The checkpoint's own; readiness has refused a preset that names another."""
-        return TEMPLATES[template_of(facts_from_config(self._spec.folder))]
+    def _pictures(self) -> PictureBudget | None:
+        """The family's budget as the plan has lowered it; None for a text model."""
+        if self._plan.picture is None:
+            return None
+        own = families.model_sizes(self._facts().config, file=self._spec.folder / CONFIG).pictures
+        return own.limited(self._plan.picture.limit) if own else None
 
     def _free_bytes(self) -> int:
         """What is free on the card once CUDA has started here.
@@ -244,7 +246,8 @@ class LmdeployEngine:
     async def _rehearse(self) -> None:
         """One token of an answer about the largest picture that the plan admits."""
         with TemporaryDirectory(prefix="launcher-") as folder:
-            pictures = (_largest_picture(self._plan, Path(folder)),) if self._plan.vision else ()
+            budget = self._pictures()
+            pictures = (_blank_picture(budget.largest_px, Path(folder)),) if budget else ()
             request = ChatRequest((Message("user", "Hello", pictures),), GenerationOptions(max_new_tokens=1))
             try:
                 async for _ in self._begin(request).pieces():
@@ -359,14 +362,7 @@ def _choose_gpu(device: str) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
 
 
-def _largest_picture(plan: MemoryPlan, folder: Path) -> Path:
-    """A blank picture that is cut into exactly as many tiles as the plan admits, in a grid as square as can
-    be."""
-    assert plan.vision is not None
-    columns = max(
-        n for n in range(1, plan.max_tiles + 1) if plan.max_tiles % n == 0 and n * n <= plan.max_tiles
-    )
-    side = plan.vision.image_size
+def _blank_picture(size_px: tuple[int, int], folder: Path) -> Path:
     path = folder / "blank.png"
-    Image.new("RGB", (plan.max_tiles // columns * side, columns * side), "white").save(path)
+    Image.new("RGB", size_px, "white").save(path)
     return path

@@ -7,6 +7,7 @@ on.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
@@ -35,13 +36,13 @@ class TiledPictures:
 
     Args:
         vision_model: LMDeploy's, whose ``processor`` makes tiles; it is replaced.
-        max_tiles: what one picture is cut into at most.
+        options: what it is told with each picture.
     """
 
-    def __init__(self, vision_model: Any, max_tiles: int) -> None:
+    def __init__(self, vision_model: Any, options: Mapping[str, int]) -> None:
         self._cut = vision_model.processor
         self._dtype = vision_model.mm_feature_dtype
-        self._options = {"max_dynamic_patch": max_tiles}
+        self._options = dict(options)
         self._kept = Kept[TiledPicture](KEPT_BYTES)
         self._one_at_a_time = Lock()
         vision_model.processor = _pixels_of

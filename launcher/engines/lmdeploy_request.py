@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +21,9 @@ from launcher.engines.lmdeploy_pictures import TiledPicture, TiledPictures
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
 from launcher.engines.text_stream import TextStream
 from launcher.errors import RequestError
+from launcher.families import Family, build_prompt, code, split_at_pictures
 from launcher.memory import MemoryPlan
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
-from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
-from launcher.models.tiles import TileRule, count_tiles
 
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
@@ -73,11 +72,16 @@ class RequestMaker:
     """What all requests of one pipeline share."""
 
     def __init__(
-        self, pipe: Pipeline, plan: MemoryPlan, template: ChatTemplate, stops: Sequence[str]
+        self,
+        pipe: Pipeline,
+        plan: MemoryPlan,
+        family: Family,
+        config: Mapping[str, Any],
+        stops: Sequence[str],
     ) -> None:
         self.pipe = pipe
         self.plan = plan
-        self.template = template
+        self.template = template = family.template(config)
         self.stops = stops
         self.tokenizer = pipe.async_engine.tokenizer.model.model  # transformers' own
         self.stop_token_ids = [
@@ -89,8 +93,13 @@ class RequestMaker:
         pipe.async_engine._request_error_from_status = StatusError
         pipe.async_engine.tokenizer.detokenize_incrementally = _without_text
         self._hand_over: HandOver | None = None
+        self._decoder = code(family.decoder)
+        pictures = family.sizes(config).pictures
+        self._budget = pictures.limited(plan.picture.limit) if pictures and plan.picture else None
         encoder = pipe.async_engine.prompt_processor.vl_encoder
-        self._pictures = None if encoder is None else TiledPictures(encoder.model, plan.max_tiles)
+        self._pictures = (
+            TiledPictures(encoder.model, self._budget.engine_options) if encoder and self._budget else None
+        )
 
     def __call__(self, request: ChatRequest) -> Request:
         """A request of this pipeline, asked for by the loop that will read it; it begins when its pieces are
@@ -123,12 +132,15 @@ class RequestMaker:
 
     def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
         """Tokens that the pictures of LMDeploy's messages take."""
-        vision, content = self.plan.vision, messages[0]["content"]
-        if vision is None or isinstance(content, str):
+        budget, content = self._budget, messages[0]["content"]
+        if budget is None or isinstance(content, str):
             return 0
-        rule = TileRule(vision.image_size, 1, self.plan.max_tiles, vision.thumbnail)
         sizes = [item["image_data"]["data"].size for item in content if item["type"] == "image_data"]
-        return sum(count_tiles(width, height, rule) for width, height in sizes) * vision.tokens_per_tile
+        return sum(budget.tokens(width, height) for width, height in sizes)
+
+    def text_stream(self) -> TextStream:
+        """The text of one answer."""
+        return TextStream(self._decoder(self.tokenizer), self.stops)
 
 
 class Request:
@@ -165,7 +177,7 @@ class Request:
         included.
         """
         started, first_token_s, said, read_tokens = time.perf_counter(), 0.0, False, 0
-        stream = TextStream(self._maker.tokenizer, self._maker.stops)
+        stream = self._maker.text_stream()
         last: GenOut | None = None
         async for last in self.pieces():
             text = ""

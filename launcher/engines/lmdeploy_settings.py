@@ -12,9 +12,9 @@ from typing import Any
 
 from lmdeploy import ChatTemplateConfig, GenerationConfig, PytorchEngineConfig, TurbomindEngineConfig
 
+from launcher.families import ChatTemplate, build_prompt
 from launcher.memory import BLOCK_TOKENS, MemoryPlan
 from launcher.messages import GenerationOptions, Message
-from launcher.models.prompts import ChatTemplate, build_prompt
 
 PYTORCH_RUNTIME_RATIO = 0.8
 """The PyTorch engine's blocks are counted by the plan; the ratio then only has to pass its own check of

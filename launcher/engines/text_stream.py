@@ -5,19 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from transformers import PreTrainedTokenizerBase
-
-from launcher.models.internlm2_tokenizer import StreamDecoder
+from launcher.families import Decoder
 
 
 class TextStream:
     """The text of one answer. Holds back half characters, and the end of the text while it may become a stop
     text."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str] = ()) -> None:
-        self._tokenizer = tokenizer
-        self._special_ids = frozenset(tokenizer.all_special_ids)  # a property that is worked out at each look
-        self._decoder = StreamDecoder()
+    def __init__(self, decoder: Decoder, stops: Sequence[str] = ()) -> None:
+        self._decoder = decoder
         self._stops = tuple(stop for stop in stops if stop)
         self._held = ""
         self.stopped = False
@@ -26,10 +22,7 @@ class TextStream:
     def add(self, token_id: int) -> str:
         """The text that can be shown now; may be empty. Special tokens have none, nor has what comes after a
         stop text."""
-        if self.stopped or token_id in self._special_ids:
-            return ""
-        piece: str | None = self._tokenizer.convert_ids_to_tokens(token_id)
-        return "" if piece is None else self._pass(self._decoder.add(piece))
+        return "" if self.stopped else self._pass(self._decoder.add(token_id))
 
     def finish(self) -> str:
         """What was still held back when the answer ended."""

@@ -15,14 +15,21 @@ from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import torch
-from transformers import AutoTokenizer, GenerationConfig, PreTrainedTokenizerBase
+from transformers import (
+    AutoConfig,
+    AutoTokenizer,
+    GenerationConfig,
+    PreTrainedConfig,
+    PreTrainedTokenizerBase,
+)
 
-from launcher.chat_templates import template_of
-from launcher.checkpoints import facts_from_config
+from launcher import families
+from launcher.checkpoints import CONFIG, facts_from_config
 from launcher.engine_costs import KEPT_PICTURE_BYTES
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.engines.conversations import Conversations
@@ -30,12 +37,12 @@ from launcher.engines.endings import check_said, out_of_tokens
 from launcher.engines.kept import Kept
 from launcher.engines.text_stream import TextStream
 from launcher.engines.transformers_generation import Generation
-from launcher.engines.transformers_models import LOADERS, LoadedModel, LoadRequest, read_config
 from launcher.engines.transformers_prompt import Prompt, PromptMaker, Seen
-from launcher.errors import EngineError, OutOfMemory
+from launcher.errors import CheckpointError, EngineError, OutOfMemory
+from launcher.families import Decoder
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
-from launcher.models.prompts import TEMPLATES
+from launcher.models.loading import LoadedModel, LoadRequest
 
 # Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in
 # turn.
@@ -45,8 +52,7 @@ Result = TypeVar("Result")
 
 
 class TransformersEngine:
-    """Answers with InternVL2, InternLM2 and XComposer2 checkpoints of any size; see
-    ``launcher.engines.base``."""
+    """Answers with checkpoints of any family and size; see ``launcher.engines.base``."""
 
     def __init__(self, spec: EngineSpec) -> None:
         self._spec = spec
@@ -99,7 +105,7 @@ class TransformersEngine:
         self, generation: Generation, prompt: Prompt, options: GenerationOptions, begun_s: float
     ) -> AsyncGenerator[Chunk, None]:
         ready = self._loaded()
-        text = TextStream(ready.tokenizer, ready.stops)
+        text = TextStream(ready.decoder(), ready.stops)
         new_tokens, first_token_s, said = 0, 0.0, False
         finish = out_of_tokens(prompt.answer_room, options.max_new_tokens)
         for _ in range(prompt.answer_room):
@@ -171,6 +177,7 @@ class _Ready:
     session_tokens: int
     stop_ids: frozenset[int]
     stops: tuple[str, ...]
+    decoder: Callable[[], Decoder]
     conversations: Conversations
     seen: Kept[Seen]
 
@@ -187,15 +194,17 @@ class _Ready:
 def _load(spec: EngineSpec, report: Progress) -> _Ready:
     """Everything that ``load`` does on the model's thread."""
     report("tokenizer", 0.0)
-    config = read_config(spec.folder)
+    file, config = spec.folder / CONFIG, facts_from_config(spec.folder).config
+    family = families.of(config, file)
+    pictures, memory = family.sizes(config, file=file).pictures, spec.preset.memory
+    if pictures and memory.max_tiles != "auto":
+        pictures = pictures.limited(memory.max_tiles)
+    dtype = _dtype(spec.device, _published_config(spec.folder).dtype)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)
-    memory = spec.preset.memory
-    max_tiles = None if memory.max_tiles == "auto" else memory.max_tiles
-    dtype = _dtype(spec.device, config.dtype)
-    template = TEMPLATES[template_of(facts_from_config(spec.folder))]
-    loaded = LOADERS[config.architectures[0]](
-        LoadRequest(spec.folder, tokenizer, template, dtype, spec.device, max_tiles)
+    template = family.template(config)
+    loaded: LoadedModel = families.code(family.loader)(
+        LoadRequest(spec.folder, tokenizer, template, dtype, spec.device, pictures)
     )
     session_tokens = (
         loaded.max_tokens
@@ -210,6 +219,7 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
         session_tokens,
         _stop_ids(spec.folder, tokenizer, template.turn_end),
         spec.preset.chat.stop,
+        partial(families.code(family.decoder), tokenizer),
         Conversations(),
         seen,
     )
@@ -218,6 +228,20 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     ready.generation(Prompt(bos, list(bos)), GenerationOptions()).next_token()
     report("ready", 1.0)
     return ready
+
+
+def _published_config(folder: Path) -> PreTrainedConfig:
+    """What transformers makes of config.json. Raises CheckpointError."""
+    try:
+        config: PreTrainedConfig = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+    except (OSError, ValueError) as error:
+        raise CheckpointError(
+            "{folder}: config.json cannot be used: {reason}",
+            hint="Download the model again.",
+            folder=folder,
+            reason=str(error).split("\n", maxsplit=1)[0],
+        ) from error
+    return config
 
 
 def _dtype(device: str, published: torch.dtype | None) -> torch.dtype:

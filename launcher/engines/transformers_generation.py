@@ -12,9 +12,9 @@ from transformers import DynamicCache
 from launcher.engines.conversations import Conversations
 from launcher.engines.kept import Kept
 from launcher.engines.sampling import Sampler
-from launcher.engines.transformers_models import LoadedModel
 from launcher.engines.transformers_prompt import Prompt, PromptPicture, Seen
 from launcher.messages import GenerationOptions
+from launcher.models.loading import LoadedModel
 
 
 class Generation:

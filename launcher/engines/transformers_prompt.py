@@ -12,11 +12,11 @@ from transformers import PreTrainedTokenizerBase
 from launcher.engines.conversations import Mark
 from launcher.engines.endings import answer_room
 from launcher.engines.kept import Kept
-from launcher.engines.transformers_models import PictureReader
 from launcher.errors import RequestError
+from launcher.families import ChatTemplate, build_prompt, split_at_pictures
 from launcher.images import content_key, load_picture
 from launcher.messages import ChatRequest
-from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
+from launcher.models.loading import PictureReader
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,11 @@ what it was made from.
 
 from __future__ import annotations
 
-import codecs
 import contextlib
 import hashlib
 import json
-import re
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
@@ -32,13 +30,9 @@ from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from launcher.errors import CheckpointError
+from launcher.models.internlm2_decoder import NUL_PIECE, SPACE, join_pieces
 from launcher.user_folders import cache_folder
 
-_SPACE = "▁"
-# SentencePiece from 0.2.1 on spells a NUL as a byte even where the model has a piece for it. That piece keeps
-# its id under this name, which no text can reach.
-_NUL_PIECE = "<NUL>"
-_BYTE_PIECE = re.compile(r"<0x([0-9A-F]{2})>")
 # Part of the cache key: counts up when the conversion changes.
 _CONVERSION = 2
 
@@ -107,44 +101,6 @@ class InternLM2Tokenizer(PreTrainedTokenizerFast):
 
 class InternLMXComposer2Tokenizer(InternLM2Tokenizer):
     """The same under the name that XComposer2's ``tokenizer_config.json`` asks for."""
-
-
-class StreamDecoder:
-    """Pieces -> text as they come; never half a character: the bytes of one that is not complete wait for the
-    rest."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors=_EACH_BYTE)
-
-    def add(self, piece: str) -> str:
-        """The text that this piece completes; may be empty."""
-        return self._decoder.decode(piece_bytes(piece))
-
-    def finish(self) -> str:
-        """What was still waiting: U+FFFD for each byte of a character that never got complete."""
-        return self._decoder.decode(b"", final=True)
-
-
-def join_pieces(pieces: Iterable[str]) -> str:
-    """Pieces -> text: "▁" is a space, byte pieces are UTF-8, every byte of a broken character becomes
-    U+FFFD."""
-    return b"".join(map(piece_bytes, pieces)).decode("utf-8", errors=_EACH_BYTE)
-
-
-def piece_bytes(piece: str) -> bytes:
-    """What one piece adds to the text, as UTF-8; a byte piece may be a part of a character."""
-    if byte := _BYTE_PIECE.fullmatch(piece):
-        return bytes((int(byte[1], 16),))
-    return b"\0" if piece == _NUL_PIECE else piece.replace(_SPACE, " ").encode()
-
-
-def _replace_each_byte(error: UnicodeError) -> tuple[str, int]:
-    assert isinstance(error, UnicodeDecodeError)
-    return "\ufffd" * (error.end - error.start), error.end
-
-
-_EACH_BYTE = "launcher.each_byte"
-codecs.register_error(_EACH_BYTE, _replace_each_byte)
 
 
 def load_converted(vocab_file: Path, names: Mapping[int, str]) -> Tokenizer:
@@ -238,7 +194,7 @@ def convert(model: Any, names: Mapping[int, str]) -> Tokenizer:
     """A parsed SentencePiece model -> an equal ``tokenizers`` one, in which the ids in ``names`` have these
     names."""
     pieces = [
-        names.get(token_id, _NUL_PIECE if piece.piece == "\0" else piece.piece)
+        names.get(token_id, NUL_PIECE if piece.piece == "\0" else piece.piece)
         for token_id, piece in enumerate(model.pieces)
     ]
     vocab = {piece: token_id for token_id, piece in enumerate(pieces)}
@@ -247,9 +203,9 @@ def convert(model: Any, names: Mapping[int, str]) -> Tokenizer:
         vocab=vocab, merges=merges(scores), unk_token=pieces[model.trainer_spec.unk_id], byte_fallback=True
     )
     tokenizer = Tokenizer(bpe)
-    tokenizer.normalizer = normalizers.Replace(" ", _SPACE)
+    tokenizer.normalizer = normalizers.Replace(" ", SPACE)
     tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace(_SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
+        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
     )
     whole = [piece for piece, entry in zip(pieces, model.pieces, strict=True) if _is_whole(piece, entry)]
     tokenizer.add_tokens([AddedToken(piece, normalized=False, special=False) for piece in whole])

@@ -5,7 +5,7 @@ Modules are named as the tensors of the published checkpoints (``model.tok_embed
 loading and exporting are no mapping at all. The grouped
 ``wqkv`` and its Plora_B stay whole: heads are taken apart after the product.
 
-Does not own: prompts (launcher.models.prompts), tokenizers, files to RGB pictures (launcher.images), LMDeploy
+Does not own: prompts (launcher.families), tokenizers, files to RGB pictures (launcher.images), LMDeploy
 (the plug-in). Source: arXiv 2401.16420; LMDeploy 0.7.3's converter for the tensor names.
 """
 

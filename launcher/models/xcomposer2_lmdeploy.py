@@ -35,8 +35,8 @@ from torch.nn import functional
 from transformers import AutoTokenizer
 
 from launcher.errors import CheckpointError, EngineError, RequestError
+from launcher.families import TEMPLATES
 from launcher.models.internlm2 import split_wqkv
-from launcher.models.prompts import TEMPLATES, defuse
 from launcher.models.weights import CheckpointTensors
 from launcher.models.xcomposer2 import (
     ARCHITECTURE,
@@ -52,7 +52,8 @@ from launcher.models.xcomposer2 import (
 )
 
 TOKEN_TABLE = "model.tok_embeddings.weight"
-PLACE = str(TEMPLATES["xcomposer2"].picture_token)
+_TEMPLATE = TEMPLATES["xcomposer2"]
+PLACE = str(_TEMPLATE.picture_token)
 """Stands for a picture in a prompt."""
 ADAPTER = "partial_lora"
 """Our name among a linear layer's ``lora_adapters``."""
@@ -364,7 +365,7 @@ def _as_text(content: str | list[dict[str, Any]]) -> str:
     """LMDeploy's content as text. A place that somebody typed is no picture's: prompts come defused, others
     are defused here."""
     if isinstance(content, str):
-        return content.replace(PLACE, defuse(PLACE))
+        return content.replace(PLACE, _TEMPLATE.defuse(PLACE))
     return "".join(_as_text(item["text"]) if item["type"] == "text" else PLACE for item in content)
 
 

@@ -83,8 +83,6 @@ CHECKPOINTS = {
     "{folder} cannot be read: {reason}": "无法读取 {folder}：{reason}",
     "May this user read it? Look with: ls -l": "当前用户有权读取吗？请用 ls -l 查看。",
     "{path} cannot be read: {reason}": "无法读取 {path}：{reason}",
-    "The architecture {architecture} is not known here.": "这里不认识架构 {architecture}。",
-    "Known are: {known}.": "认识的有：{known}。",
     "{file}: {key} is missing": "{file}：缺少 {key}",
     "{file}: {key} is {value}, not a whole number from 1 to {high}": (
         "{file}：{key} 的值是 {value}，应为 1 到 {high} 的整数"
@@ -101,9 +99,33 @@ CHECKPOINTS = {
     ),
 }
 
-CHAT_TEMPLATES = {
-    "{architecture} in {folder} was trained on the prompt form {form}, which the launcher cannot write": (
-        "{folder} 中的 {architecture} 是按提示词格式 {form} 训练的，启动器不会这种格式"
+FAMILIES = {
+    "{architecture} in {file} is not an architecture that the launcher runs": (
+        "{file} 中的架构 {architecture} 启动器不能运行"
+    ),
+    "It runs {known}. Take {instead}.": "可以运行的有：{known}。请改用 {instead}。",
+    "{architecture} in {file} is served by LMDeploy, but the launcher has no family for it": (
+        "{file} 中的架构 {architecture} LMDeploy 能运行，但启动器还没有它所属的模型族"
+    ),
+    "It runs {known}. Take {instead}, or write a family: docs/how-to/add-a-family.md.": (
+        "可以运行的有：{known}。请改用 {instead}，或自己写一个模型族：docs/how-to/add-a-family.md。"
+    ),
+    "{architecture} in {file} needs code that comes with the checkpoint, which the launcher never runs": (
+        "{file} 中的架构 {architecture} 需要运行模型自带的代码，启动器从不运行这种代码"
+    ),
+    "{file} is that of no model to talk to: {architecture} judges answers or drafts for another model": (
+        "{file} 不是对话模型的：{architecture} 用来评判回答，或替别的模型起草"
+    ),
+    "{file} is that of {model} ({architecture}), which LMDeploy 0.18 no longer serves; older releases did": (
+        "{file} 是 {model}（{architecture}）的，LMDeploy 0.18 已不再支持它，旧版本支持"
+    ),
+    "{file} is that of {model}, which the launcher does not run": "{file} 是 {model} 的，启动器不能运行它",
+    "Take {instead}.": "请改用 {instead}。",
+    "{file}: {architecture} of model_type {found} is not one that the launcher runs; it runs {known}": (
+        "{file}：model_type 为 {found} 的 {architecture} 启动器不能运行，它能运行的是 {known}"
+    ),
+    "{architecture} in {file} was trained on the prompt form {form}, which the launcher cannot write": (
+        "{file} 中的 {architecture} 是按提示词格式 {form} 训练的，启动器不会这种格式"
     ),
     "It can write {known}.": "它会的格式有：{known}。",
     "{name}: kind is vision, but {architecture} in {folder} reads text alone": (
@@ -201,10 +223,6 @@ READINESS = {
     "Start the launcher on a machine with a GPU; nvidia-smi lists it there.": (
         "请在有 GPU 的机器上启动（那里 nvidia-smi 能列出 GPU）。"
     ),
-    "{architecture} in {folder} is not an architecture that the launcher runs": (
-        "{folder} 中的架构 {architecture} 无法在这里运行"
-    ),
-    "It runs {known}.": "可以运行的有：{known}。",
     "{name} needs LMDeploy, which is not installed": "{name} 需要 LMDeploy，但没有安装",
     "Type: {command}": "请运行：{command}",
     "{name} cannot be used: {kind}: {reason}": "{name} 无法使用：{kind}：{reason}",
@@ -297,10 +315,6 @@ ENGINES = {
 }
 
 MODELS = {
-    "{folder}: the transformers engine does not know the architecture {architecture}; it knows {known}": (
-        "{folder}：transformers 引擎不认识架构 {architecture}，它认识 {known}"
-    ),
-    "Use one of these models, or another engine.": "请使用这些模型之一，或换用其他引擎。",
     "{folder}: the tokenizer has no token {token}": "{folder}：分词器没有 token {token}",
     "Download tokenizer.model and tokenizer_config.json again.": (
         "请重新下载 tokenizer.model 和 tokenizer_config.json。"
@@ -496,7 +510,7 @@ ERRORS = {
     **PICTURES,
     **FOLDERS,
     **CHECKPOINTS,
-    **CHAT_TEMPLATES,
+    **FAMILIES,
     **MACHINE,
     **READINESS,
     **ENGINES,

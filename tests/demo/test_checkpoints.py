@@ -17,7 +17,7 @@ from launcher.demo.known_answers import HELD_OUT_START, held_out_cases
 from launcher.demo.pictures import as_opened
 from launcher.demo.training.families import Family, make_family
 from launcher.demo.training.records import ConversationWriter
-from launcher.models.prompts import TEMPLATES
+from launcher.families import TEMPLATES
 
 CHECKPOINTS = Path(launcher.demo.__file__).parent / "checkpoints"
 PICTURES = 12

@@ -23,11 +23,11 @@ from launcher.demo.training.loop import LoopSettings, Trainer
 from launcher.demo.training.records import KIND_NAMES, Record, ShapesRecords, label_cells
 from launcher.demo.training.store import Store
 from launcher.demo.training.workers import Batch, Workers
+from launcher.families import TEMPLATES, build_prompt, model_sizes
+from launcher.families.common.pictures import TileBudget
 from launcher.messages import Message
 from launcher.models.internlm2_tokenizer import InternLM2Tokenizer
-from launcher.models.internvl2 import InternVLChatConfig
-from launcher.models.prompts import TEMPLATES, build_prompt
-from launcher.models.tiles import TileRule, cut_tiles, to_pixels
+from launcher.models.tiles import cut_tiles, to_pixels
 
 NAMES = ("shapes-internvl2", "shapes-xcomposer2", "tiny-chat")
 
@@ -100,7 +100,9 @@ def test_conversations_are_the_engines_prompts_and_pixels() -> None:
     record, tiles = family.source.held_out(3)
     scene = held_out_scene(3)
     picture = as_opened(scene)
-    rule = TileRule.of(InternVLChatConfig(**family.files["config.json"]))
+    budget = model_sizes(family.files["config.json"]).pictures
+    assert isinstance(budget, TileBudget)
+    rule = budget.rule
     cut = cut_tiles(picture, rule)
     assert torch.allclose(family.pixels(torch.from_numpy(tiles)), to_pixels(cut), atol=1e-5)
     conversation = record.conversations[0]

@@ -21,8 +21,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 from safetensors.numpy import save
 
-from launcher.sizes import KNOWN_CONFIGS
 from tests.layer_names import EMPTY_LAYERS
+from tests.published import KNOWN_CONFIGS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 LFS_SUFFIXES = (".safetensors", ".model", ".bin")

@@ -24,14 +24,13 @@ from lmdeploy.serve.processors import MultimodalProcessor
 from lmdeploy.vl.engine import ImageEncoder
 from lmdeploy.vl.model.internvl import InternVLVisionModel
 
-from launcher import models
+from launcher import families, models
+from launcher.checkpoints import facts_from_config
 from launcher.engines.lmdeploy_request import RequestMaker
 from launcher.engines.lmdeploy_settings import chat_template_config, turbomind_config
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
-from launcher.models.prompts import TEMPLATES
 from launcher.models.tiles import to_pixels
 from launcher.presets import MemorySettings
-from launcher.sizes import model_sizes
 
 
 @dataclass
@@ -136,10 +135,10 @@ class Stand:
     def __init__(self, folder: Path, script: Script, stops: Sequence[str] = (), **memory: Any) -> None:
         models.register()
         architecture, config = get_model_arch(str(folder))
-        template = TEMPLATES["internvl2" if architecture == "InternVLChatModel" else "internlm2"]
-        sizes = model_sizes(config.to_dict() | {"architectures": [architecture]})
+        published = facts_from_config(folder).config
+        family = families.of(published)
         self.plan: MemoryPlan = plan_memory(
-            MemorySettings(**memory), sizes, "turbomind", Card(8 * GIB, 8 * GIB)
+            MemorySettings(**memory), family.sizes(published), "turbomind", Card(8 * GIB, 8 * GIB)
         )
         self.script = script
         self.async_engine = StandEngine(
@@ -147,13 +146,13 @@ class Stand:
             model_path=str(folder),
             backend="turbomind",
             backend_config=turbomind_config(self.plan, 0.1),
-            chat_template_config=chat_template_config(template),
+            chat_template_config=chat_template_config(family.template(published)),
         )
         if architecture == "InternVLChatModel":
             self.async_engine.prompt_processor = self._picture_processor(folder, config)
         self.internal_thread = _EventLoopThread(daemon=True)
         self.async_engine.start_loop(self.internal_thread.loop, use_async_api=False)
-        self.requests = RequestMaker(self, self.plan, template, stops)  # type: ignore[arg-type]
+        self.requests = RequestMaker(self, self.plan, family, published, stops)  # type: ignore[arg-type]
 
     def _picture_processor(self, folder: Path, config: Any) -> MultimodalProcessor:
         model = VisionModel(str(folder), hf_config=config, backend="turbomind")

@@ -22,9 +22,9 @@ from launcher.checkpoints import read_facts
 from launcher.engines.base import EngineSpec, is_out_of_memory
 from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError
+from launcher.families import model_sizes
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import BilingualText, MemorySettings, Preset
-from launcher.sizes import model_sizes
 from tests.models.tiny import write_internlm2, write_internvl2, write_xcomposer2
 
 WRITERS = {"internlm2": write_internlm2, "internvl2": write_internvl2, "xcomposer2": write_xcomposer2}
@@ -58,7 +58,7 @@ def folder(request: pytest.FixtureRequest, whole: dict[str, Path], tmp_path: Pat
 async def used(folder: Path) -> str:
     """What the launcher does with a checkpoint: reads its facts, loads it, asks it something."""
     facts = read_facts(folder)
-    model_sizes(facts.config, facts.tensor_bytes, folder / "config.json")
+    model_sizes(facts.config, facts.loaded_tensor_bytes, folder / "config.json")
     engine = TransformersEngine(EngineSpec("transformers", PRESET, folder, "cpu"))
     try:
         await engine.prepare()
@@ -133,7 +133,7 @@ def test_layers_that_the_weights_do_not_have_are_refused_before_they_are_built(
         (folder / "config.json").write_text(json.dumps(config))
         facts = read_facts(folder)
         with pytest.raises(CheckpointError, match=f"is {layers}; the weights hold 2 layers"):
-            model_sizes(facts.config, facts.tensor_bytes)
+            model_sizes(facts.config, facts.loaded_tensor_bytes)
 
 
 def deep(levels: int) -> bytes:

@@ -12,17 +12,17 @@ from pathlib import Path
 
 import pytest
 
+from launcher.checkpoints import facts_from_config
 from launcher.engine_costs import EngineKind
 from launcher.engines.base import EngineSpec
 from launcher.errors import DeviceError, EngineError
-from launcher.gpu_support import ENGINES_BY_ARCHITECTURE
+from launcher.families import TEMPLATES, model_sizes, of
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import GenerationOptions
 from launcher.models import register
-from launcher.models.prompts import TEMPLATES
 from launcher.presets import BilingualText, MemorySettings, Preset
-from launcher.sizes import KNOWN_CONFIGS, model_sizes
 from tests.models.tiny import write_internlm2, write_internvl2
+from tests.published import KNOWN_CONFIGS
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
@@ -185,7 +185,7 @@ def test_lmdeploy_reads_our_configs_and_tokenizer_without_remote_code(
     register()
     folder = str(write(tmp_path / "model"))
     architecture, config = get_model_arch(folder, trust_remote_code=False)
-    assert "turbomind" in ENGINES_BY_ARCHITECTURE[architecture]
+    assert "turbomind" in of(facts_from_config(Path(folder)).config).engines
     assert is_supported(folder)
     assert check_vl_llm("turbomind", config.to_dict()) == (architecture == "InternVLChatModel")
     language = getattr(config, "llm_config", config)

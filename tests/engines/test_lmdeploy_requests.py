@@ -27,7 +27,7 @@ from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher.engines.lmdeploy_failures import _CODES, StatusError, translate
 from launcher.engines.lmdeploy_request import FINISH
-from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
+from launcher.families import TEMPLATES, build_prompt, split_at_pictures
 from tests.engines.lmdeploy_stand import Script, Stand
 
 Maker = Callable[..., Stand]

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from launcher.engines.text_stream import TextStream
+from launcher.models.internlm2_decoder import InternLM2Decoder
 from tests.models.tiny import tokenizer_model
 
 PROCESSOR = sentencepiece.SentencePieceProcessor(model_proto=tokenizer_model())
@@ -23,7 +24,7 @@ class Pieces:
 
 def streamed(text: str, stops: tuple[str, ...]) -> tuple[list[str], bool]:
     """All tokens go in, also those after a stop text: an engine may hand over several at once."""
-    stream = TextStream(Pieces(), stops)
+    stream = TextStream(InternLM2Decoder(Pieces()), stops)
     shown = [stream.add(token_id) for token_id in PROCESSOR.encode(text)]
     return [*shown, stream.finish()], stream.stopped
 
@@ -41,7 +42,7 @@ def test_the_text_ends_before_the_stop_text_that_is_complete_first(text: str, st
 
 @given(text=words)
 def test_without_stop_texts_nothing_is_held_back_but_half_characters(text: str) -> None:
-    stream, shown = TextStream(Pieces()), ""
+    stream, shown = TextStream(InternLM2Decoder(Pieces())), ""
     for n, token_id in enumerate(ids := PROCESSOR.encode(text), 1):
         shown += stream.add(token_id)
         assert shown == PROCESSOR.decode(ids[:n]).rstrip("\ufffd")
@@ -62,9 +63,9 @@ def test_a_stop_text_across_tokens_is_never_shown_in_part() -> None:
 )
 def test_an_answer_is_its_whole_text_up_to_the_first_stop(tokens: list[int], stops: list[str]) -> None:
     """Also where a stop text lies inside one token's piece, or becomes complete as the answer ends."""
-    whole = TextStream(Pieces())
+    whole = TextStream(InternLM2Decoder(Pieces()))
     text = "".join(map(whole.add, tokens)) + whole.finish()
-    stream = TextStream(Pieces(), stops)
+    stream = TextStream(InternLM2Decoder(Pieces()), stops)
     shown = "".join(map(stream.add, tokens)) + stream.finish()
     complete = [(text.index(stop) + len(stop), text.index(stop)) for stop in stops if stop in text]
     assert shown == text[: min(complete)[1] if complete else len(text)]
@@ -72,7 +73,7 @@ def test_an_answer_is_its_whole_text_up_to_the_first_stop(tokens: list[int], sto
 
 
 def test_special_tokens_have_no_text_and_half_a_character_ends_as_a_mark() -> None:
-    stream = TextStream(Pieces())
+    stream = TextStream(InternLM2Decoder(Pieces()))
     assert stream.add(1) == ""
     assert stream.add(len(PROCESSOR)) == ""  # the rest of a padded vocabulary
     assert stream.add(3 + 0xE4) == ""

@@ -18,9 +18,10 @@ from transformers import AutoTokenizer
 from launcher.engines.base import EngineFacts, EngineSpec
 from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError, EngineError, PictureError, RequestError
+from launcher.families.common.tile_grid import TileRule
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models import internlm2, internvl2, register, xcomposer2
-from launcher.models.tiles import TileRule, cut_tiles, to_pixels
+from launcher.models.tiles import cut_tiles, to_pixels
 from launcher.presets import BilingualText, ChatSettings, MemorySettings, Preset
 from tests.models.tiny import TEXT, piece_count, write_internlm2, write_internvl2, write_xcomposer2
 

@@ -38,10 +38,10 @@ from launcher.engine_costs import COSTS, MIB
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
 from launcher.errors import LauncherError
+from launcher.families import ModelSizes, model_sizes
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import BilingualText, MemorySettings, Preset, read_presets
-from launcher.sizes import ModelSizes, model_sizes
 
 PICTURES = 40
 CONVERSATIONS = 120
@@ -283,7 +283,7 @@ async def about_pictures(engine: Engine, step: Step) -> None:
 
 
 async def scenario_card(engine: Engine, step: Step, plan: MemoryPlan) -> None:
-    if plan.vision:
+    if plan.picture:
         largest = picture(step, 4000, 3000)
         step.check(
             "picture 4000x3000", shown(await ask(engine, user("Describe it.", largest), max_new_tokens=512))
@@ -297,7 +297,7 @@ async def scenario_full(engine: Engine, step: Step, plan: MemoryPlan) -> None:
     step.check("text", shown(await ask(engine, user("Tell me a story."), max_new_tokens=256)))
     step.check("text again", shown(await ask(engine, user("Tell me a story."), max_new_tokens=256)))
     step.mark("after text")
-    if plan.vision:
+    if plan.picture:
         await about_pictures(engine, step)
     step.check("eight users", await many_users(engine, step))
     step.mark("after eight users")
@@ -370,7 +370,7 @@ def chat_cases() -> list[tuple[list[Any], tuple[Message, ...], str, Callable[[st
 async def run(step: Step) -> None:
     task, folder = step.task, Path(step.task["folder"])
     preset, facts = preset_for(task), read_facts(folder)
-    sizes = model_sizes(facts.config, facts.tensor_bytes)
+    sizes = model_sizes(facts.config, facts.loaded_tensor_bytes)
     plan = make_plan(step, preset, sizes)
     if task["engine"] == "turbomind":
         watch_turbomind(step)

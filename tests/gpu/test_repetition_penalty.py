@@ -20,9 +20,9 @@ from transformers import AutoTokenizer
 
 from launcher.checkpoints.locating import BUILTIN
 from launcher.devices import read_devices
+from launcher.families import TEMPLATES, build_prompt
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.models import internlm2, register
-from launcher.models.prompts import TEMPLATES, build_prompt
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
 from launcher.workers.manager import Manager

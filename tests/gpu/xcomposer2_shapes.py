@@ -26,10 +26,10 @@ from typing import Any
 from launcher.checkpoints import read_facts
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
+from launcher.families import model_sizes
 from launcher.memory import GIB, Card, plan_memory
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import read_presets
-from launcher.sizes import model_sizes
 from tests.gpu.test_known_answers import Case, picture_cases
 
 NAME = "shapes-xcomposer2"
@@ -49,7 +49,7 @@ async def loaded(name: str) -> Engine:
     preset, facts = read_presets().find(NAME), read_facts(FOLDER)
     card = Card(8 * GIB, 8 * GIB)
     plan = (
-        plan_memory(preset.memory, model_sizes(facts.config, facts.tensor_bytes), "pytorch", card)
+        plan_memory(preset.memory, model_sizes(facts.config, facts.loaded_tensor_bytes), "pytorch", card)
         if name == "pytorch"
         else None
     )

@@ -32,10 +32,10 @@ import torch
 from PIL import Image
 
 from launcher import models
+from launcher.families import model_sizes
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.models import internlm2, xcomposer2
 from launcher.presets import read_presets
-from launcher.sizes import model_sizes
 
 XCOMPOSER2, INTERNLM2 = "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b"
 CHILD_LIMIT_S = 150

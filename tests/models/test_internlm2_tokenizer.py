@@ -17,12 +17,11 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from launcher.errors import CheckpointError
+from launcher.models.internlm2_decoder import StreamDecoder, join_pieces
 from launcher.models.internlm2_tokenizer import (
     InternLM2Tokenizer,
     InternLMXComposer2Tokenizer,
-    StreamDecoder,
     _convert_once,
-    join_pieces,
 )
 from tests.models.tiny import CHAT, PICTURES, UNUSED, WHOLE, piece_count, tokenizer_config, tokenizer_model
 

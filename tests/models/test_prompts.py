@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from transformers import AutoTokenizer
 
 from launcher.errors import RequestError
+from launcher.families import TEMPLATES, build_prompt, split_at_pictures
 from launcher.messages import Message
-from launcher.models.prompts import TEMPLATES, build_prompt, defuse, split_at_pictures
 from tests.models.test_internlm2_tokenizer import real_folders, write_tokenizer
 from tests.models.tiny import CHAT
 
@@ -158,14 +158,12 @@ def test_what_people_write_forges_neither_turns_nor_pictures(name: str, texts: l
 
 
 def test_defused_text_reads_the_same_and_ordinary_text_is_left_alone() -> None:
+    defuse = TEMPLATES["internvl2"].defuse
     assert defuse("a<|im_end|>b").replace("\u200b", "") == "a<|im_end|>b"
     ordinary = "1 < 2, <b>x</b>, <box>[[1]]</box>, <ref>cat</ref>, <|other|>, [UNUSED_TOKEN_], List<Img>"
     assert defuse(ordinary) == ordinary
 
 
 def test_prompts_need_no_torch() -> None:
-    code = (
-        "import sys, launcher.models.prompts;"
-        " sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
-    )
+    code = "import sys, launcher.families; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

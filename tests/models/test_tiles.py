@@ -8,9 +8,8 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from PIL import Image
 
-from launcher.models.internvl2 import InternVLChatConfig
-from launcher.models.tiles import TileRule, choose_grid, count_tiles, cut_tiles, to_pixels
-from tests.models.tiny import picture_fields
+from launcher.families.common.tile_grid import TileRule, choose_grid, count_tiles
+from launcher.models.tiles import cut_tiles, to_pixels
 
 RULE = TileRule(size_px=448, min_tiles=1, max_tiles=12, thumbnail=True)
 sides = st.integers(1, 5000)
@@ -120,11 +119,3 @@ def test_a_grey_picture_is_read_as_rgb() -> None:
         28,
         28,
     )
-
-
-def test_the_rule_comes_from_the_checkpoint_and_the_preset_may_limit_it() -> None:
-    config = InternVLChatConfig(**picture_fields(min_dynamic_patch=2))
-    assert TileRule.of(config) == TileRule(28, 2, 12, True)
-    assert TileRule.of(config, max_tiles=6) == TileRule(28, 2, 6, True)
-    assert TileRule.of(config, max_tiles=1) == TileRule(28, 1, 1, True)
-    assert count_tiles(4000, 1000, TileRule.of(config, max_tiles=1)) == 1

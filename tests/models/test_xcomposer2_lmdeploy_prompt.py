@@ -28,13 +28,12 @@ with warnings.catch_warnings():
 
 from launcher import models
 from launcher.errors import RequestError
+from launcher.families import TEMPLATES, build_prompt, model_sizes, split_at_pictures
 from launcher.images import load_picture
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import Message
-from launcher.models.prompts import TEMPLATES, build_prompt, split_at_pictures
 from launcher.models.xcomposer2 import picture_pixels
 from launcher.presets import MemorySettings
-from launcher.sizes import model_sizes
 from tests.models.test_xcomposer2 import FIRST, SECOND
 from tests.models.tiny import write_xcomposer2
 

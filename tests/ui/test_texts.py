@@ -6,7 +6,7 @@ from string import Formatter
 import pytest
 
 from launcher.errors import EngineError, LauncherError, PictureError
-from launcher.memory import _OTHER_WAYS
+from launcher.memory.refusal import _OTHER_WAYS
 from launcher.readiness import SLOW
 from launcher.ui.chinese import ZH
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations

@@ -36,8 +36,6 @@ def a_plan(size_bytes: int) -> MemoryPlan:
         session_tokens=1024,
         max_prefill_tokens=1024,
         max_batch=1,
-        max_tiles=0,
-        vision=None,
     )
 
 

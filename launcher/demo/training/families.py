@@ -23,9 +23,11 @@ from launcher.demo.training.configs import MAX_TILES, TILE_PX, FamilyName
 from launcher.demo.training.positions import start_positions
 from launcher.demo.training.records import ConversationWriter, PictureRule, ShapesRecords, Tiles
 from launcher.demo.training.workers import RecordSource
+from launcher.families import TEMPLATES, model_sizes
+from launcher.families.common.pictures import TileBudget
+from launcher.families.common.tile_grid import choose_grid
 from launcher.models import internlm2, internvl2, xcomposer2
-from launcher.models.prompts import TEMPLATES
-from launcher.models.tiles import TileRule, choose_grid, cut_tiles
+from launcher.models.tiles import cut_tiles
 
 _IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
@@ -97,7 +99,9 @@ def _shapes_internvl2(tokenizer_model: bytes) -> Family:
     picture_token_id = encoder.special_ids["<IMG_CONTEXT>"]
     config = configs.shapes_internvl2_config(encoder.size)
     chat_config = internvl2.InternVLChatConfig(**config)
-    rule = PictureRule(_tile_cutter(chat_config), cells_a_side=8, tile_limits=(MAX_TILES, 1, 2, 3))
+    budget = model_sizes(config).pictures
+    assert isinstance(budget, TileBudget)
+    rule = PictureRule(_tile_cutter(budget), cells_a_side=8, tile_limits=(MAX_TILES, 1, 2, 3))
     return Family(
         name="shapes-internvl2",
         encoder=encoder,
@@ -116,10 +120,10 @@ def _shapes_internvl2(tokenizer_model: bytes) -> Family:
 
 
 def _tile_cutter(
-    config: internvl2.InternVLChatConfig,
+    budget: TileBudget,
 ) -> Callable[[Image.Image, int], tuple[Tiles, list[tuple[float, float, float, float]]]]:
     def cut(picture: Image.Image, limit: int) -> tuple[Tiles, list[tuple[float, float, float, float]]]:
-        rule = TileRule.of(config, limit)
+        rule = budget.limited(limit).rule
         columns, rows = choose_grid(picture.width, picture.height, rule)
         tiles = np.stack([np.asarray(tile) for tile in cut_tiles(picture, rule)])
         boxes = [

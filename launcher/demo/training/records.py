@@ -2,7 +2,7 @@
 ids; torch-free.
 
 A record is one or two pictures (or none) with several conversations, so that a picture that was drawn once is
-used several times with other questions. Conversations are written with ``launcher.models.prompts``, as an
+used several times with other questions. Conversations are written with ``launcher.families``, as an
 engine writes them.
 """
 
@@ -22,8 +22,8 @@ from launcher.demo.pictures import COLOURS, KINDS, Scene, as_opened, draw_scene
 from launcher.demo.questions import PICTURE_KINDS, Question, ask
 from launcher.demo.tokenizers import Encoder
 from launcher.demo.wordings import LANGUAGES, Language, QuestionKind
+from launcher.families import ChatTemplate, build_prompt, split_at_pictures
 from launcher.messages import Message, system_turn
-from launcher.models.prompts import ChatTemplate, build_prompt, split_at_pictures
 
 Ids = npt.NDArray[np.uint16]
 Marks = npt.NDArray[np.uint8]

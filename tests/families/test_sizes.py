@@ -12,8 +12,10 @@ from safetensors.torch import load_file, save_file
 
 from launcher.checkpoints import read_facts
 from launcher.errors import CheckpointError
-from launcher.sizes import KNOWN_CONFIGS, four_bit_twin, model_sizes
+from launcher.families import four_bit_twin, model_sizes
+from launcher.families.common.pictures import TileBudget
 from tests.models.tiny import write_internlm2, write_internvl2
+from tests.published import KNOWN_CONFIGS
 
 
 @pytest.mark.parametrize("write", [write_internlm2, write_internvl2])
@@ -35,11 +37,11 @@ def test_the_published_models_are_as_large_as_they_are() -> None:
     sizes = model_sizes(KNOWN_CONFIGS["internvl2-2b"])
     parameters = (sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes) / 2
     assert parameters == pytest.approx(2.206e9, rel=0.001)
-    assert sizes.vision is not None
+    assert isinstance(sizes.pictures, TileBudget)
     assert (
-        sizes.vision.tokens_per_tile,
-        sizes.vision.picture_tokens(12),
-        sizes.vision.picture_tokens(1),
+        sizes.pictures.tokens_per_tile,
+        sizes.pictures.most_tokens,
+        sizes.pictures.limited(1).most_tokens,
     ) == (256, 3328, 256)
     assert model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes / 2 == pytest.approx(
         1.889e9, rel=0.001
@@ -61,8 +63,8 @@ def test_partial_lora_counts() -> None:
     assert with_plora.language_bytes - plain == 24 * 2 * 256 * (
         (4096 + 2048) + (2048 + 2048) + 3 * (8192 + 2048)
     )
-    assert with_plora.vision is not None
-    assert with_plora.vision.picture_tokens(1) == 1225
+    assert with_plora.pictures is not None
+    assert with_plora.pictures.most_tokens == 1225
 
 
 def test_keys_and_values_of_a_token() -> None:

@@ -1,34 +1,26 @@
-"""Conversation -> prompt text with a place for each picture, per chat template; torch-free, so that any
-process can count it.
+"""Conversation -> prompt text with a place for each picture, by a family's chat template; torch-free, so that
+any process can count it.
 
-The templates are the published ones, each with its own turn separator: InternVL2 has none, its makers' later
-models and their text models have a newline. The text has no BOS: the tokenizer adds it. Each picture is one
-picture token; the engine puts as many in its place as the picture has. A conversation is written as it is
-given: whether the preset's system prompt stands in it is decided where it is made.
+The text has no BOS: the tokenizer adds it. Each picture is one picture token; the engine puts as many in its
+place as the picture has. A conversation is written as it is given: whether the preset's system prompt stands
+in it is decided where it is made.
 
 Text that people (or earlier answers) wrote must not forge turns or pictures, and a tokenizer cannot tell it
-from ours once both are in one string. ``defuse`` therefore breaks every such token in it with a zero-width
-space, which leaves the words readable for the model and for people. LMDeploy takes strings, so its path has
-to use the same function.
+from ours once both are in one string. ``ChatTemplate.defuse`` therefore breaks every such token in it with a
+zero-width space, which leaves the words readable for the model and for people. LMDeploy takes strings, so its
+path has to use the same function.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import accumulate
 
 from launcher.errors import RequestError
 from launcher.messages import Message
 
-# What can open or close a turn, a picture place or the text itself, in any of the vocabularies and in
-# LMDeploy (<IMAGE_TOKEN>). <ref>, <box> and <quad> are InternVL2's grounding marks: people type them, and
-# they forge nothing.
-_MARKUP = re.compile(
-    r"<\|(?:im_start|im_end|action_start|action_end|interpreter|plugin)\|>"
-    r"|</?(?:s|img)>|<(?:unk|IMG_CONTEXT|IMAGE_TOKEN|ImageHere)>|\[UNUSED_TOKEN_\d+\]"
-)
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -37,13 +29,15 @@ class ChatTemplate:
     """How a conversation is written down.
 
     ``turn_end`` is one token, which ends the model's own turn too; ``turn_separator`` stands between it and
-    the next turn. ``picture_token`` is None for a text model. ``picture_label``, with the picture's number in
-    the conversation, stands before each picture of a turn that has several. ``strips_answers``: answers are
-    told to the model without the blanks around them.
+    the next turn. ``markup`` finds what could forge a turn or a picture in text that somebody wrote.
+    ``picture_token`` is None for a text model. ``picture_label``, with the picture's number in the
+    conversation, stands before each picture of a turn that has several. ``strips_answers``: answers are told
+    to the model without the blanks around them.
     """
 
     turn_start: str
     turn_end: str
+    markup: re.Pattern[str]
     turn_separator: str = "\n"
     picture_open: str = ""
     picture_token: str | None = None
@@ -56,31 +50,10 @@ class ChatTemplate:
         """What stands for one picture."""
         return f"{self.picture_open}{self.picture_token}{self.picture_close}"
 
-
-_INTERNVL2 = ChatTemplate(
-    turn_start="<|im_start|>",
-    turn_end="<|im_end|>",
-    turn_separator="",
-    picture_open="<img>",
-    picture_token="<IMG_CONTEXT>",
-    picture_close="</img>\n",
-    picture_label="Image-{number}: ",
-    strips_answers=True,
-)
-
-TEMPLATES = {
-    "internlm2": ChatTemplate("<|im_start|>", "<|im_end|>"),
-    "internvl2": _INTERNVL2,
-    "internvl2_5": replace(_INTERNVL2, turn_separator="\n"),
-    "xcomposer2": ChatTemplate("[UNUSED_TOKEN_146]", "[UNUSED_TOKEN_145]", picture_token="<ImageHere>"),
-}
-"""The templates by the names that presets use."""
-
-
-def defuse(text: str) -> str:
-    """The text with every piece of markup in it broken by a zero-width space, so that it reads the same and
-    does nothing."""
-    return _MARKUP.sub(lambda match: match[0][0] + _ZERO_WIDTH_SPACE + match[0][1:], text)
+    def defuse(self, text: str) -> str:
+        """The text with every piece of markup in it broken by a zero-width space, so that it reads the same
+        and does nothing."""
+        return self.markup.sub(lambda match: match[0][0] + _ZERO_WIDTH_SPACE + match[0][1:], text)
 
 
 def build_prompt(messages: Sequence[Message], template: ChatTemplate) -> str:
@@ -105,7 +78,7 @@ def _turn(message: Message, template: ChatTemplate, pictures_before: int) -> str
     pictures = "".join(label.format(number=number) + template.picture for number in numbers)
     told = message.text.strip() if template.strips_answers and message.role == "assistant" else message.text
     start, end = f"{template.turn_start}{message.role}\n", template.turn_end + template.turn_separator
-    return start + pictures + defuse(told) + end
+    return start + pictures + template.defuse(told) + end
 
 
 def split_at_pictures(prompt: str, template: ChatTemplate) -> list[str]:

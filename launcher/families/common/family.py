@@ -1,0 +1,140 @@
+"""What the launcher has to know of a family of models: one frozen value each, in a file of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol
+
+from launcher.engine_costs import EngineKind
+from launcher.errors import DeviceError, UnsupportedModel
+from launcher.families.common.config_part import ConfigPart
+from launcher.families.common.prompts import ChatTemplate
+from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.tensors import PartNames, check_layers, with_tensor_bytes
+
+
+class Decoder(Protocol):
+    """An answer's tokens -> its text, as they come. Special tokens have no text; half a character waits."""
+
+    def add(self, token_id: int) -> str:
+        """The text that this token completes; may be empty."""
+        ...
+
+    def finish(self) -> str:
+        """What was still waiting when the answer ended."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Architecture:
+    """What config.json's ``architectures`` says, of the whole model and, where there is one, of the language
+    model inside. ``language_types`` are that one's ``model_type``s, for files that lack its architecture."""
+
+    name: str
+    language: str = ""
+    language_types: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.name} with {self.language}" if self.language else self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of models.
+
+    Names of code are dotted paths with a colon before what is meant in the module, such as
+    "launcher.models.internlm2:load_model": it is imported in the worker process alone.
+    """
+
+    title: str
+    """What people call it."""
+    architectures: tuple[Architecture, ...]
+    """Those that it answers for."""
+    engines: tuple[EngineKind, ...]
+    """The LMDeploy engines that serve it, the faster first: engine auto takes the first."""
+    reads_pictures: bool
+    """They answer without a picture too, so a preset may offer them for text alone."""
+    read_sizes: Callable[[ConfigPart], ModelSizes]
+    """The sizes as config.json gives them. Raises CheckpointError for one that is missing or wrong."""
+    templates: Mapping[str, ChatTemplate]
+    """Its prompt forms by the names that presets use."""
+    template_name: Callable[[Mapping[str, Any]], str | None]
+    """config.json -> the form that the checkpoint was trained on; None for one that nobody here can write."""
+    decoder: str
+    """A function: transformers' tokenizer -> ``Decoder`` of one answer."""
+    loader: str
+    """A function: ``launcher.models.loading.LoadRequest`` -> ``LoadedModel``, for transformers."""
+    plug_in: str = ""
+    """A function that gives LMDeploy what it lacks for this family; none where it lacks nothing."""
+    tensor_parts: PartNames = field(default_factory=dict)
+    refused_tensors: Mapping[str, str] = field(default_factory=dict)
+    """Tensors that tell a model of the same architecture that does not run, and what that is called."""
+    check: Callable[[ConfigPart], None] = lambda _: None
+    """Raises UnsupportedModel for a config.json of the same architecture whose model does not run."""
+    published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Configs of published models by their hubs' ids, cut down to what memory depends on."""
+
+    def sizes(
+        self,
+        config: Mapping[str, Any],
+        tensor_bytes: Mapping[str, int] | None = None,
+        file: object = "config.json",
+    ) -> ModelSizes:
+        """The sizes of a checkpoint.
+
+        Args:
+            config: the checkpoint's config.json, of this family.
+            tensor_bytes: bytes of each tensor by name, as a GPU engine keeps it; without it they follow from
+                the config.
+            file: what errors call the config.
+
+        Raises:
+            CheckpointError: the config lacks a size or has one that no model has, or the weights lack layers.
+            UnsupportedModel: the weights are another model's.
+        """
+        sizes = self.read_sizes(ConfigPart(config, str(file)))
+        if tensor_bytes is None:
+            return sizes
+        self._refuse_other_models(tensor_bytes, file)
+        check_layers(sizes, tensor_bytes, self.tensor_parts, str(file))
+        return with_tensor_bytes(sizes, tensor_bytes, self.tensor_parts)
+
+    def template(self, config: Mapping[str, Any]) -> ChatTemplate:
+        """The prompt form of a checkpoint of this family, one that ``families.of`` has let through."""
+        return self.templates[str(self.template_name(config))]
+
+    def engine(self, wanted: str, architecture: str) -> EngineKind:
+        """The LMDeploy engine for a preset's ``engine``: auto or one by its name.
+
+        Raises:
+            DeviceError: no LMDeploy engine, or not the wanted one, serves the family.
+        """
+        for engine in self.engines:
+            if wanted in ("auto", engine):
+                return engine
+        raise DeviceError(
+            "The engine {engine} does not serve {architecture}.",
+            hint="Set engine: to one of {served}.",
+            engine=wanted,
+            architecture=architecture,
+            served=", ".join((*self.engines, "transformers")),
+        )
+
+    def _refuse_other_models(self, tensors: Mapping[str, int], file: object) -> None:
+        for name, model in self.refused_tensors.items():
+            if name in tensors:
+                raise UnsupportedModel(
+                    "{file} is that of {model}, which the launcher does not run",
+                    "Take {instead}.",
+                    file=file,
+                    model=model,
+                    instead=", ".join(self.published),
+                )
+
+
+def code(path: str) -> Any:
+    """What a dotted path names; imports its module."""
+    module, _, name = path.partition(":")
+    return getattr(import_module(module), name)

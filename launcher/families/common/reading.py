@@ -1,0 +1,77 @@
+"""What is read alike in the config.json of many families: a language model's shape, a tower's bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from launcher.families.common.config_part import ConfigPart
+from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, TowerSizes
+
+AWQ_ELEMENT_BYTES = 0.5 + 4 / 128
+"""4 bits a weight, and for each group of 128 a 16-bit scale and a 16-bit zero point (TurboMind unpacks the
+zero points)."""
+
+MAX_LAYERS = 1000
+MAX_HIDDEN = 2**20
+MAX_HEADS = 4096
+MAX_IMAGE_PX = 2**14
+_MAX_VOCAB = 2**24
+_MAX_POSITIONS = 2**20
+"""Several times what the largest published models have: beyond it a config.json is wrong."""
+
+
+def language_sizes(config: ConfigPart, quantization: object = None, plora_rank: int = 0) -> LanguageSizes:
+    """A language model's shape by the names that Llama's descendants share. Raises CheckpointError."""
+    hidden = config.whole("hidden_size", MAX_HIDDEN)
+    heads = config.whole("num_attention_heads", min(hidden, MAX_HEADS))
+    quantization = config.values.get("quantization_config") or quantization
+    return LanguageSizes(
+        layers=config.whole("num_hidden_layers", MAX_LAYERS),
+        hidden=hidden,
+        heads=heads,
+        kv_heads=config.whole("num_key_value_heads", heads, heads),
+        head_dim=config.whole("head_dim", MAX_HEADS, hidden // heads),
+        intermediate=config.whole("intermediate_size", MAX_HIDDEN),
+        vocab=config.whole("vocab_size", _MAX_VOCAB),
+        max_positions=config.whole("max_position_embeddings", _MAX_POSITIONS, 2048),
+        weight_bits=4 if _method(quantization) == "awq" else 16,
+        plora_rank=plora_rank,
+    )
+
+
+def language_bytes(sizes: LanguageSizes) -> int:
+    """Embedding, head and norms in 16 bits; the five linear layers of each block in 16 bits or AWQ; PLoRA
+    beside each."""
+    query, key_value = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
+    shapes = (
+        (query + 2 * key_value, sizes.hidden),
+        (sizes.hidden, query),
+        (sizes.intermediate, sizes.hidden),
+        (sizes.intermediate, sizes.hidden),
+        (sizes.hidden, sizes.intermediate),
+    )
+    linear = sum(rows * columns for rows, columns in shapes)
+    plora = sum((rows + columns) * sizes.plora_rank for rows, columns in shapes)
+    per_element = AWQ_ELEMENT_BYTES if sizes.weight_bits == 4 else ELEMENT_BYTES
+    block_bytes = int(linear * per_element) + (plora + 2 * sizes.hidden) * ELEMENT_BYTES
+    return sizes.layers * block_bytes + (2 * sizes.vocab + 1) * sizes.hidden * ELEMENT_BYTES
+
+
+def tower_bytes(tower: TowerSizes, patch_px: int, patches: int, scale_vectors: int) -> int:
+    """A ViT in 16 bits: patch and position embedding, then blocks of fused or separate q, k, v, output,
+    two-layer MLP, two norms and ``scale_vectors`` vectors more."""
+    hidden, inner = tower.hidden, tower.intermediate
+    embedding = hidden * (3 * patch_px**2 + 1) + (patches + 2) * hidden
+    block = (
+        4 * hidden * hidden + 4 * hidden + 2 * hidden * inner + hidden + inner + (4 + scale_vectors) * hidden
+    )
+    return (embedding + tower.layers * block) * ELEMENT_BYTES
+
+
+def dtype(config: ConfigPart) -> str:
+    """What the checkpoint's numbers are, by PyTorch's name."""
+    return str(config.values.get("torch_dtype") or config.values.get("dtype") or "bfloat16")
+
+
+def _method(quantization: object) -> str:
+    return str(quantization.get("quant_method")).lower() if isinstance(quantization, Mapping) else ""

@@ -1,0 +1,66 @@
+"""A model's shape, and the bytes of its parts as a GPU engine keeps them. What fits is
+``launcher.memory``'s question."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from launcher.families.common.pictures import PictureBudget
+
+ELEMENT_BYTES = 2
+"""bf16 and fp16; the engines keep everything but AWQ's linear layers in one of them."""
+
+TensorPart = Literal["language", "vision", "projector"]
+
+
+@dataclass(frozen=True, slots=True)
+class LanguageSizes:
+    """The language model's shape. ``plora_rank`` is 0 where there is no partial LoRA, ``weight_bits`` 4 for
+    AWQ, else 16."""
+
+    layers: int
+    hidden: int
+    heads: int
+    kv_heads: int
+    head_dim: int
+    intermediate: int
+    vocab: int
+    max_positions: int
+    weight_bits: int = 16
+    plora_rank: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TowerSizes:
+    """The picture tower's shape."""
+
+    layers: int
+    hidden: int
+    intermediate: int
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSizes:
+    """A checkpoint's shape and the bytes of its three parts as a GPU engine keeps them. ``tower`` and
+    ``pictures`` are None for a text model."""
+
+    architecture: str
+    dtype: str
+    language: LanguageSizes
+    language_bytes: int
+    tower: TowerSizes | None = None
+    pictures: PictureBudget | None = None
+    vision_bytes: int = 0
+    projector_bytes: int = 0
+
+    @property
+    def weight_bytes(self) -> int:
+        """Bytes of all weights."""
+        return self.language_bytes + self.vision_bytes + self.projector_bytes
+
+    def kv_token_bytes(self, kv_bits: int) -> int:
+        """Bytes of keys and values of one token: 8 and 4 bits carry a 16-bit scale and zero point for each
+        head's vector."""
+        vector_bytes = self.language.head_dim * kv_bits // 8 + (0 if kv_bits == 16 else 2 * ELEMENT_BYTES)
+        return 2 * self.language.layers * self.language.kv_heads * vector_bytes

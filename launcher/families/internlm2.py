@@ -1,0 +1,56 @@
+"""InternLM2 and InternLM2.5: text models."""
+
+from __future__ import annotations
+
+from launcher.errors import UnsupportedModel
+from launcher.families.common import reading
+from launcher.families.common.config_part import ConfigPart
+from launcher.families.common.family import Architecture, Family
+from launcher.families.common.internlm import CHAT_1_8B, DECODER, MARKUP
+from launcher.families.common.prompts import ChatTemplate
+from launcher.families.common.sizes import ModelSizes
+
+_MODEL_TYPE = "internlm2"
+
+
+def _sizes(config: ConfigPart) -> ModelSizes:
+    language = reading.language_sizes(config)
+    return ModelSizes(
+        architecture="InternLM2ForCausalLM",
+        dtype=reading.dtype(config),
+        language=language,
+        language_bytes=reading.language_bytes(language),
+    )
+
+
+def _check(config: ConfigPart) -> None:
+    """Some picture models of InternLM's name their language model's architecture as their own."""
+    model_type = config.values.get("model_type", _MODEL_TYPE)
+    if model_type != _MODEL_TYPE:
+        raise UnsupportedModel(
+            "{file}: {architecture} of model_type {found} is not one that the launcher runs; it runs {known}",
+            "Take {instead}.",
+            file=config.file,
+            architecture="InternLM2ForCausalLM",
+            found=model_type,
+            known=_MODEL_TYPE,
+            instead="internlm2-chat-1_8b",
+        )
+
+
+FAMILY = Family(
+    title="InternLM2",
+    architectures=(Architecture("InternLM2ForCausalLM"),),
+    engines=("turbomind", "pytorch"),
+    reads_pictures=False,
+    read_sizes=_sizes,
+    templates={"internlm2": ChatTemplate("<|im_start|>", "<|im_end|>", MARKUP)},
+    template_name=lambda _: "internlm2",
+    decoder=DECODER,
+    loader="launcher.models.loaders:load_internlm2",
+    check=_check,
+    published={
+        "internlm/internlm2-chat-1_8b": CHAT_1_8B,
+        "Shanghai_AI_Laboratory/internlm2-chat-1_8b": CHAT_1_8B,
+    },
+)

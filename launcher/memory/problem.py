@@ -1,0 +1,187 @@
+"""One model against one card: what each setting would take, and the first that fits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from launcher.engine_costs import COSTS, EngineCosts, EngineKind
+from launcher.families import ELEMENT_BYTES, ModelSizes, PictureBudget
+from launcher.memory.plan import GIB, Card
+from launcher.presets import MemorySettings
+
+BLOCK_TOKENS = 64
+"""Tokens of one cache block, in both engines."""
+SPARE_BLOCKS = 2
+"""Blocks a session leaves free: the block being written, and the one the prefix cache forks at a picture's
+end."""
+ANSWER_TOKENS = 512
+"""The answer that must fit behind one full-size picture."""
+PROMPT_TOKENS = 256
+"""System prompt, template and question, generously."""
+PREFILL_TOKENS = 2048
+"""Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of
+them: 1.2 MB."""
+TOKENS_PER_USER = 512
+FEW_AT_ONCE = 16
+"""Askers at once, one for each TOKENS_PER_USER of the cache, up to this many."""
+MANY_AT_ONCE = (128, 64, 32)
+TOKENS_PER_ONE_OF_MANY = 320
+"""Of the cache, for a short question with an answer of 256 tokens: where there is so much for each, many are
+answered at once. Who asks or is told more takes it from the others, and the engine lets the newest wait."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One way to run the model, to be tried against the budget."""
+
+    kv_bits: int
+    pictures: PictureBudget | None
+    at_once: int = FEW_AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Everything that does not change while settings are tried."""
+
+    memory: MemorySettings
+    sizes: ModelSizes
+    engine: EngineKind
+    card: Card
+    dtype: str
+
+    @property
+    def costs(self) -> EngineCosts:
+        """What the engine takes beside weights and cache."""
+        return COSTS[self.engine]
+
+    @property
+    def budget_bytes(self) -> int:
+        """The preset's budget."""
+        return int(self.memory.gpu_budget_gib * GIB)
+
+    @property
+    def room_bytes(self) -> int:
+        """What this model may take: the preset's budget, or less where the card has less free."""
+        return min(self.budget_bytes, self.card.free_bytes)
+
+    @property
+    def weight_bytes(self) -> int:
+        """All weights, as the engine keeps them."""
+        return self.sizes.weight_bytes
+
+    @property
+    def loading_bytes(self) -> int:
+        """Context, weights, and the copies that are made of the embedding table on the way."""
+        language = self.sizes.language
+        table_bytes = language.vocab * language.hidden * ELEMENT_BYTES
+        return self.costs.context_bytes + self.weight_bytes + int(self.costs.load_copies * table_bytes)
+
+    @property
+    def session_limit(self) -> int:
+        """The longest session that preset and model allow, whatever the cache holds."""
+        wanted = self.memory.session_tokens
+        return (
+            self.sizes.language.max_positions
+            if wanted == "auto"
+            else min(wanted, self.sizes.language.max_positions)
+        )
+
+    @property
+    def full_pictures(self) -> PictureBudget | None:
+        """The picture budget before anything is lowered."""
+        wanted, own = self.memory.max_tiles, self.sizes.pictures
+        return own if own is None or wanted == "auto" else own.limited(wanted)
+
+    def block_bytes(self, kv_bits: int) -> int:
+        """One cache block."""
+        return BLOCK_TOKENS * self.sizes.kv_token_bytes(kv_bits)
+
+    def needed_tokens(self, pictures: PictureBudget | None) -> int:
+        """Session that the largest picture (none for a text model) with an answer takes."""
+        return (pictures.most_tokens if pictures else 0) + PROMPT_TOKENS + ANSWER_TOKENS
+
+    def activation_bytes(self, setting: Setting) -> int:
+        """Scratch, one prefill's hidden states, the tower's states for one picture and the logits of a full
+        batch."""
+        language, tower, costs = self.sizes.language, self.sizes.tower, self.costs
+        token_bytes = costs.token_factor * (language.hidden + language.intermediate) * ELEMENT_BYTES
+        logit_bytes = costs.logit_factor * 4 * language.vocab * setting.at_once
+        picture_bytes = 0.0
+        if tower is not None and setting.pictures is not None:
+            patch_bytes = costs.tile_factor * (tower.hidden + tower.intermediate) * ELEMENT_BYTES
+            picture_bytes = setting.pictures.most_patches * patch_bytes
+        return costs.workspace_bytes + int(
+            self.prefill_tokens(setting.pictures) * token_bytes + picture_bytes + logit_bytes
+        )
+
+    def prefill_tokens(self, pictures: PictureBudget | None) -> int:
+        """What is read at a time: the PyTorch engine never splits a picture (LMDeploy's ``long_context.py``),
+        TurboMind does."""
+        whole = pictures.most_tokens if pictures and self.engine == "pytorch" else 0
+        return max(PREFILL_TOKENS, whole)
+
+    def free_after_weights(self) -> int:
+        """What LMDeploy's ratio is a share of."""
+        return self.card.free_bytes - self.costs.context_bytes - self.weight_bytes
+
+    def cache_bytes(self, setting: Setting) -> int:
+        """The preset's ratio of the free memory, or less where the budget ends first."""
+        left = self.room_bytes - self.costs.context_bytes - self.weight_bytes - self.activation_bytes(setting)
+        return min(int(self.memory.kv_cache_ratio * self.free_after_weights()), left)
+
+    def cache_tokens(self, setting: Setting) -> int:
+        """Tokens that the cache holds for certain."""
+        cache_bytes = self.cache_bytes(setting)
+        return self.costs.cache.blocks(max(0, cache_bytes), self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
+
+    def session_tokens(self, setting: Setting) -> int:
+        """The longest session, prompt and answer."""
+        return min(self.cache_tokens(setting) - SPARE_BLOCKS * BLOCK_TOKENS, self.session_limit)
+
+    def fits(self, setting: Setting) -> bool:
+        """Whether the largest picture with an answer has room."""
+        return self.session_tokens(setting) >= self.needed_tokens(setting.pictures)
+
+    def setting(self) -> Setting | None:
+        """The first setting that fits, None if the weights cannot even be loaded or nothing does."""
+        if self.loading_bytes > self.room_bytes:
+            return None
+        return next((self.for_many(setting) for setting in self.settings() if self.fits(setting)), None)
+
+    def for_many(self, setting: Setting) -> Setting:
+        """The same for as many askers at once as the cache has tokens for."""
+        for at_once in MANY_AT_ONCE:
+            larger = replace(setting, at_once=at_once)
+            if self.fits(larger) and self.cache_tokens(larger) >= at_once * TOKENS_PER_ONE_OF_MANY:
+                return larger
+        return setting
+
+    def max_batch(self, setting: Setting) -> int:
+        """How many are answered at once."""
+        if setting.at_once > FEW_AT_ONCE:
+            return setting.at_once
+        return max(1, min(FEW_AT_ONCE, self.cache_tokens(setting) // TOKENS_PER_USER))
+
+    def fit(self) -> bool:
+        """Whether there is a plan."""
+        return self.setting() is not None
+
+    @property
+    def wanted_bits(self) -> int:
+        """Bits of the cache where they are not lowered."""
+        return 16 if self.memory.kv_bits == "auto" else self.memory.kv_bits
+
+    def settings(self) -> Iterator[Setting]:
+        """The preset's own setting, then KV at 8 bits, then smaller and smaller pictures.
+
+        Fewer bits hold more tokens but lift no session limit: where that is what is short, only the pictures
+        are lowered.
+        """
+        bits, pictures = self.wanted_bits, self.full_pictures
+        yield Setting(bits, pictures)
+        if bits > 8 and self.session_limit >= self.needed_tokens(pictures):
+            bits = 8
+            yield Setting(bits, pictures)
+        while pictures is not None and (pictures := pictures.lowered()) is not None:
+            yield Setting(bits, pictures)

@@ -1,0 +1,55 @@
+"""How the models of each family load on transformers, and how they read pictures."""
+
+from __future__ import annotations
+
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+
+from launcher.families.common.pictures import TileBudget
+from launcher.models import internlm2, internvl2, xcomposer2
+from launcher.models.loading import LoadedModel, LoadRequest, PictureReader, picture_token_id
+from launcher.models.tiles import cut_tiles, to_pixels
+
+
+def load_internlm2(request: LoadRequest) -> LoadedModel:
+    """InternLM2ForCausalLM: text alone."""
+    model = internlm2.load_model(request.folder, request.dtype, request.device)
+    return LoadedModel(model, model.config.max_position_embeddings)
+
+
+def load_internvl2(request: LoadRequest) -> LoadedModel:
+    """InternVLChatModel: a picture is its tiles and a thumbnail."""
+    config = internvl2.InternVLChatConfig.from_pretrained(request.folder)
+    model = internvl2.load_model(request.folder, request.dtype, request.device)
+    tiles, token_id = request.pictures, picture_token_id(request)
+    assert isinstance(tiles, TileBudget)
+    model.config.image_token_id = token_id
+    reader = PictureReader(
+        token_id,
+        tiles.limit,
+        count_tokens=lambda picture: tiles.tokens(picture.width, picture.height),
+        to_pixels=lambda picture: to_pixels(cut_tiles(picture, tiles.rule)),
+        see=lambda pixels: (
+            model.get_image_features(
+                pixels, vision_feature_layer=-1, vision_feature_select_strategy="default"
+            ).pooler_output
+        ),
+        arguments=lambda seen: {
+            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=seen)}
+        },
+    )
+    return LoadedModel(model, config.llm_config.max_position_embeddings, reader)
+
+
+def load_xcomposer2(request: LoadRequest) -> LoadedModel:
+    """InternLMXComposer2ForCausalLM: a picture is squeezed to one square."""
+    model = xcomposer2.load_model(request.folder, request.dtype, request.device)
+    config = model.config
+    reader = PictureReader(
+        config.image_token_id,
+        None,
+        count_tokens=lambda _: int(config.picture_tokens),
+        to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
+        see=model.picture_embeddings,
+        arguments=lambda seen: {"picture_embeddings": seen},
+    )
+    return LoadedModel(model, config.max_position_embeddings, reader)

@@ -1,0 +1,71 @@
+"""What a model that runs on transformers is given to load, and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import PreTrainedTokenizerBase
+
+from launcher.errors import CheckpointError
+from launcher.families import ChatTemplate, PictureBudget
+
+
+@dataclass(frozen=True, slots=True)
+class PictureReader:
+    """How a model reads a picture: ``count_tokens`` of them stand for it in the prompt, each ``token_id``."""
+
+    token_id: int
+    max_tiles: int | None
+    count_tokens: Callable[[Image.Image], int]
+    to_pixels: Callable[[Image.Image], Tensor]
+    """Picture -> float32 (tiles, 3, height, width)."""
+    see: Callable[[Tensor], Tensor]
+    """Pixels on the model's device, of its dtype -> what the language model is given of them, tiles first."""
+    arguments: Callable[[Tensor], dict[str, Any]]
+    """What was seen of all pictures in ``input_ids``, in reading order -> the model's arguments for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModel:
+    """A model that can answer. ``max_tokens`` is what its positions reach; ``pictures`` is None for a text
+    model."""
+
+    model: Any
+    max_tokens: int
+    pictures: PictureReader | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """What every loader is given. ``pictures`` is the family's budget within the preset's limit, None for a
+    text model."""
+
+    folder: Path
+    tokenizer: PreTrainedTokenizerBase
+    template: ChatTemplate
+    dtype: torch.dtype
+    device: str
+    pictures: PictureBudget | None
+
+
+def picture_token_id(request: LoadRequest) -> int:
+    """The id of the template's picture token.
+
+    Raises:
+        CheckpointError: the tokenizer does not have it as one token.
+    """
+    token_id = request.tokenizer.convert_tokens_to_ids(request.template.picture_token)
+    if not isinstance(token_id, int) or token_id == request.tokenizer.unk_token_id:
+        raise CheckpointError(
+            "{folder}: the tokenizer has no token {token}",
+            hint="Download tokenizer.model and tokenizer_config.json again.",
+            folder=request.folder,
+            token=request.template.picture_token,
+        )
+    return token_id
