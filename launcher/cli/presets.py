@@ -22,7 +22,7 @@ def presets(
         typer.Argument(
             metavar="[PATH]...",
             parser=typed,
-            help="Preset files or folders of them; without, the launcher's own.",
+            help="Preset files or folders of them; without, the built-in ones and your own.",
         ),
     ] = None,
     *,
@@ -53,3 +53,4 @@ def _list(catalog: Catalog, *, as_json: bool) -> None:
         render.data([presets_view.readiness_data(each) for each in found])
     elif found:
         presets_view.readiness_table(found)
+        presets_view.replacing(catalog.replacing)

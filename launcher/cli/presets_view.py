@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -51,6 +52,12 @@ def readiness_table(found: Sequence[Readiness]) -> None:
             if remark := _remark(each):
                 name = "" if remark.startswith(each.preset.name) else f"{each.preset.name}: "
                 console.print(f"\n{fitted(render.visible(name + remark), sys.stdout)}", markup=False)
+
+
+def replacing(files: Sequence[tuple[str, Path]]) -> None:
+    """Which built-in presets are not those that come with the launcher."""
+    for name, file in files:
+        render.line(f"\n{name}: your own, {file}, takes the place of the built-in one")
 
 
 def _runs_on(each: Readiness) -> str:

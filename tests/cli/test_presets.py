@@ -71,6 +71,20 @@ def test_the_list_shows_the_others_beside_a_wrong_one(launch: Launch, tmp_path: 
     assert done.stderr.startswith("x.yaml:1: the file is empty")
 
 
+def test_the_users_own_are_listed_and_what_they_replace_is_said(launch: Launch, tmp_path: Path) -> None:
+    own = tmp_path / "home" / ".config" / "launcher" / "presets"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("name: mine\nextends: tiny-chat\n", encoding="utf-8")
+    (own / "other.yaml").write_text("name: tiny-chat\nextends: tiny-chat\n", encoding="utf-8")
+    done = launch("presets")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nmine " in done.stdout
+    assert (
+        f"\ntiny-chat: your own, {own / 'other.yaml'}, takes the place of the built-in one\n" in done.stdout
+    )
+    assert launch("presets", "--check").stdout.splitlines()[-1] == "mine: right"
+
+
 def test_the_schema(launch: Launch) -> None:
     assert json.loads(launch("presets", "--schema").stdout) == json_schema()
     assert launch("presets", "--schema").stdout == (ROOT / "presets" / "preset.schema.json").read_text(
