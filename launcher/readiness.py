@@ -261,7 +261,7 @@ def _on_gpu(
     number, gpu = _roomiest(devices)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     engine = choose_engine(facts.architecture, preset.engine)
-    dtype = compute_dtype(gpu.compute_capability, facts.dtype)
+    dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     sizes = model_sizes(facts.config, facts.tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(
@@ -285,6 +285,7 @@ def _with_transformers(
         number, gpu = _roomiest(devices)
         needed_bytes = weight_bytes + _CPU_SPARE_BYTES
         if needed_bytes < gpu.free_bytes:
+            compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)  # or the card has none
             return Readiness(
                 preset,
                 ReadyState.READY,

@@ -29,7 +29,7 @@ _MAX_VALUE_SHOWN = 40
 
 
 class _Settings(GenerationSettings):
-    seed: Annotated[int, Field(ge=NO_SEED, le=_SEED_LIMIT)] = NO_SEED
+    seed: Annotated[int, Field(ge=NO_SEED, le=_SEED_LIMIT)] = NO_SEED  # numbers alone: programs give them
 
 
 OPTION_NAMES = tuple(_Settings.model_fields)

@@ -87,7 +87,7 @@ def _planned(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned
     try:
         sizes = _sizes(preset)
         engine = choose_engine(sizes.architecture, preset.engine)
-        dtype = compute_dtype(capability, sizes.dtype)
+        dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
         return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
     except LauncherError as problem:
         return Planned(preset, None, problem)

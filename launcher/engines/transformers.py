@@ -35,6 +35,7 @@ from launcher.errors import EngineError, OutOfMemory
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
 from launcher.models.prompts import TEMPLATES
+from launcher.presets import DtypeName
 
 # Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in
 # turn.
@@ -191,7 +192,7 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     report("weights", 0.1)
     memory = spec.preset.memory
     max_tiles = None if memory.max_tiles == "auto" else memory.max_tiles
-    dtype = _dtype(spec.device, config.dtype)
+    dtype = compute_type(spec.device, config.dtype, spec.preset.dtype)
     template = TEMPLATES[template_of(facts_from_config(spec.folder))]
     loaded = LOADERS[config.architectures[0]](
         LoadRequest(spec.folder, tokenizer, template, dtype, spec.device, max_tiles)
@@ -219,15 +220,19 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     return ready
 
 
-def _dtype(device: str, published: torch.dtype | None) -> torch.dtype:
-    """16 bits on GPUs, bfloat16 where it is the checkpoint's own and computed in hardware; CPUs are fast in
-    float32 alone."""
-    if device.startswith("cuda"):
-        own_bfloat16 = published is not torch.float16 and torch.cuda.is_bf16_supported(
-            including_emulation=False
-        )
-        return torch.bfloat16 if own_bfloat16 else torch.float16
-    return torch.float16 if device == "mps" else torch.float32
+def compute_type(device: str, published: torch.dtype | None, wanted: DtypeName) -> torch.dtype:
+    """16 bits on GPUs: those that the preset wants, else bfloat16 where it is the checkpoint's own and
+    computed in hardware. CPUs are fast in float32 alone."""
+    if device == "cpu":
+        return torch.float32
+    if wanted != "auto":
+        return torch.bfloat16 if wanted == "bfloat16" else torch.float16
+    own_bfloat16 = (
+        device.startswith("cuda")
+        and published is not torch.float16
+        and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
+    return torch.bfloat16 if own_bfloat16 else torch.float16
 
 
 def _stop_ids(folder: Path, tokenizer: PreTrainedTokenizerBase, turn_end: str) -> frozenset[int]:

@@ -9,6 +9,7 @@ from launcher.presets.reading import Catalog, default_folder, read_presets, user
 from launcher.presets.schema import (
     BilingualText,
     ChatSettings,
+    DtypeName,
     EngineName,
     Example,
     GenerationSettings,
@@ -22,6 +23,7 @@ __all__ = [
     "BilingualText",
     "Catalog",
     "ChatSettings",
+    "DtypeName",
     "EngineName",
     "Example",
     "GenerationSettings",

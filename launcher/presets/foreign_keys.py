@@ -23,6 +23,9 @@ HERE: Mapping[str, tuple[str, str]] = {
     "stop_words": ("chat.stop", "with the same texts"),
     "gen_config": ("generation", "with its keys"),
     "generation_config": ("generation", "with its keys"),
+    "random_seed": ("generation.seed", "with the same number"),
+    "data_type": ("dtype", "auto, bfloat16 or float16"),
+    "torch_dtype": ("dtype", "auto, bfloat16 or float16"),
     "max_tokens": ("generation.max_new_tokens", "with the same number"),
     "do_sample": ("generation.temperature", "0 for false, above 0 for true"),
 }

@@ -27,6 +27,7 @@ from launcher.presets.units import GIB, SECONDS, TOKENS
 Auto = Literal["auto"]
 Never = Literal["never"]
 TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2"]
+DtypeName = Literal["auto", "bfloat16", "float16"]
 EngineName = Literal["auto", "turbomind", "pytorch", "transformers", "scripted"]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
@@ -39,6 +40,8 @@ Source = Annotated[
         },
     ),
 ]
+MOST_SEED = 2**53 - 1
+"""The largest number that a browser's box holds to the last digit."""
 Budget = Annotated[float, Field(gt=0, le=1024)]
 SessionTokens = Annotated[int, Field(ge=64, le=1_048_576)]
 AnswerTokens = Annotated[int, Field(ge=1, le=32768)]
@@ -141,9 +144,16 @@ class GenerationSettings(_Section):
         " knows no other way, the prompt's tokens too.",
     )
 
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] | Literal["none"] = Field(
+        default="none",
+        description="The same seed draws the same answer to the same question, where temperature is above 0;"
+        " none: each answer is drawn anew.",
+    )
+
     def options(self) -> GenerationOptions:
         """These defaults as the options of a request."""
-        return GenerationOptions(**self.model_dump())
+        seed = None if self.seed == "none" else self.seed
+        return GenerationOptions(**{**self.model_dump(), "seed": seed})
 
 
 class Example(_Section):
@@ -187,6 +197,12 @@ class Preset(_Section):
     )
     engine: EngineName = Field(
         default="auto", description="What runs the model; auto: the fastest that can on this machine."
+    )
+    dtype: DtypeName = Field(
+        default="auto",
+        description="The 16 bits that weights are held and computed in on a GPU; auto: the checkpoint's own,"
+        " or float16 on a card without bfloat16 (before 2020). A CPU computes in 32 bits, whatever stands"
+        " here.",
     )
     memory: MemorySettings = Field(
         default=MemorySettings(), description="How much of the GPU the model may take."

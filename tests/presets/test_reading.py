@@ -143,8 +143,8 @@ def test_a_right_file_is_read() -> None:
         ("generation:\n  max_new_tokens: 0", "6: generation.max_new_tokens: 0 is not from 1 to 32768"),
         ("generation:\n  temperature: .nan", '6: generation.temperature: ".nan" is not a number from 0 to 2'),
         (
-            "generation:\n  seed: 5\n  temprature: 0",
-            "6: generation.seed: is an unknown key; valid here are max_new_tokens, ",
+            "generation:\n  seed: -1\n  temprature: 0",
+            '6: generation.seed: -1 is not from 0 to 9007199254740991 or "none"',
         ),
         ("kind: text", "5: kind: stands here for the second time (first on line 3)"),
         (
