@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from launcher.checkpoints import CheckpointFacts, Hub, Located, locate, read_facts
 from launcher.cli import render
+from launcher.cli.preset_standing import on_disk
 from launcher.commands_here import command
 from launcher.devices import read_devices
 from launcher.errors import CheckpointError, PresetError, RequestError
@@ -24,7 +25,6 @@ from launcher.user_folders import is_file, typed
 
 _ON_A_HUB = re.compile(r"(?P<hub>hf|modelscope):(?P<name>\w[\w.-]*/\w[\w.-]*)")
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9._-]+")
-_GB = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,8 +160,8 @@ def _check_free(name: str, file: Path, source: str) -> None:
 
 def _what_it_is(model: _Model, assessed: Readiness) -> str:
     takes = "pictures" if assessed.preset.kind == "vision" else "text"
-    size_gb = (model.facts.weight_bytes or 0) / _GB
-    return f"{model.title}: {model.facts.architecture}, takes {takes}, {size_gb:.1f} GB of weights"
+    size = on_disk(model.facts.weight_bytes or 0)
+    return f"{model.title}: {model.facts.architecture}, takes {takes}, {size} of weights"
 
 
 def _what_it_takes(assessed: Readiness) -> str:

@@ -61,7 +61,7 @@ def plan(
         else [each for each in catalog.presets if _for_gpu(each)]
     )
     card, capability = _card(gpu_gib)
-    planned = [_planned(preset, card, capability) for preset in chosen]
+    planned = [planned_for(preset, card, capability) for preset in chosen]
     if as_json:
         render.data([_data(each) for each in planned])
     else:
@@ -83,7 +83,9 @@ def _card(gpu_gib: float | None) -> tuple[Card, tuple[int, int]]:
     return Card(size_bytes, size_bytes), _NEWEST
 
 
-def _planned(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
+def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
+    """One preset on a card of this compute capability, whether its checkpoint is here or its sizes are
+    published."""
     try:
         sizes = _sizes(preset)
         engine = choose_engine(sizes.architecture, preset.engine)

@@ -21,7 +21,7 @@ def test_a_model_of_a_hub_becomes_a_preset_and_is_then_pulled(
     assert done.returncode == 0, done.stderr
     assert {name for name, _ in hub.fetched} == {"config.json"}
     assert done.stdout.splitlines() == [
-        "Tiny.1B: InternLM2ForCausalLM, takes text, 0.0 GB of weights",
+        "Tiny.1B: InternLM2ForCausalLM, takes text, 0.3 MB of weights",
         "Here: transformers on cpu",
         f"Wrote {own / 'tiny.1b.yaml'}",
     ]
