@@ -6,6 +6,8 @@ How much fits is ``launcher.memory``'s question; finding the facts is ``launcher
 
 from __future__ import annotations
 
+from typing import Literal
+
 from launcher.errors import DeviceError
 
 MIN_COMPUTE_CAPABILITY = (7, 0)
@@ -50,12 +52,25 @@ def check_gpu(name: str, compute_capability: tuple[int, int], cuda_driver: tuple
         )
 
 
-def compute_dtype(compute_capability: tuple[int, int], checkpoint_dtype: str) -> str:
-    """What the weights are computed in: the checkpoint's dtype, but float16 for bfloat16 on a card that has
-    none."""
-    if checkpoint_dtype == "bfloat16" and compute_capability >= BF16_COMPUTE_CAPABILITY:
-        return "bfloat16"
-    return "float16"
+def compute_dtype(
+    compute_capability: tuple[int, int], checkpoint_dtype: str, wanted: str = "auto"
+) -> Literal["bfloat16", "float16"]:
+    """What the weights are computed in: what a preset's ``dtype`` says, else the checkpoint's own, but
+    float16 for bfloat16 on a card that has none.
+
+    Raises:
+        DeviceError: the preset says bfloat16, and the card has none.
+    """
+    has_bfloat16 = compute_capability >= BF16_COMPUTE_CAPABILITY
+    if wanted == "bfloat16" and not has_bfloat16:
+        raise DeviceError(
+            "dtype is bfloat16, and a card of compute capability {found} computes in float16 alone.",
+            hint="Set dtype: auto in the preset.",
+            found=_dotted(compute_capability),
+        )
+    if wanted == "float16" or not has_bfloat16:
+        return "float16"
+    return "bfloat16" if "bfloat16" in (wanted, checkpoint_dtype) else "float16"
 
 
 def _dotted(version: tuple[int, int]) -> str:

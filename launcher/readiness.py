@@ -256,7 +256,7 @@ def _on_gpu(
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     family = families.of(facts.config, folder / CONFIG)
     engine = family.engine(preset.engine, facts.architecture)
-    dtype = compute_dtype(gpu.compute_capability, facts.dtype)
+    dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(
@@ -280,6 +280,7 @@ def _with_transformers(
         number, gpu = _roomiest(devices)
         needed_bytes = weight_bytes + _SPARE_BYTES
         if needed_bytes < gpu.free_bytes:
+            compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)  # or the card has none
             return Readiness(
                 preset,
                 ReadyState.READY,

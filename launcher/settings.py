@@ -29,13 +29,14 @@ _MAX_VALUE_SHOWN = 40
 
 
 class _Settings(GenerationSettings):
-    seed: Annotated[int, Field(ge=NO_SEED, le=_SEED_LIMIT)] = NO_SEED
+    seed: Annotated[int, Field(ge=NO_SEED, le=_SEED_LIMIT)] = NO_SEED  # numbers alone: programs give them
 
 
 OPTION_NAMES = tuple(_Settings.model_fields)
 """All that can be set."""
 
-_BOUNDS = _Settings.model_json_schema()["properties"]
+_BOUNDS = _Settings.model_json_schema(mode="serialization")["properties"]
+"""Of the numbers themselves; a preset's file may write some with a unit."""
 
 
 def read_options(given: Mapping[str, Any], defaults: GenerationOptions) -> GenerationOptions:
@@ -75,6 +76,8 @@ def shown(value: object) -> str:
 
 def _read(name: str, value: Any) -> Any:
     whole = isinstance(value, float) and value.is_integer()  # JSON has no whole numbers: 512.0 is 512
+    if isinstance(value, str):  # which a preset's file may have, as 1k
+        raise _refusal(name, value)
     try:
         read = getattr(_Settings.model_validate({name: int(value) if whole else value}), name)
     except ValidationError as error:

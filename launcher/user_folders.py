@@ -84,6 +84,12 @@ def state_folder() -> Path:
     return _own("XDG_STATE_HOME", ".local/state")
 
 
+def config_folder() -> Path:
+    """Where the user keeps presets of their own: ``$XDG_CONFIG_HOME/launcher``, else ``~/.config/launcher``;
+    without a home in a temporary folder that is this user's alone."""
+    return _own("XDG_CONFIG_HOME", ".config")
+
+
 def cache_folder() -> Path:
     """Where the launcher keeps what it can make anew: ``$XDG_CACHE_HOME/launcher``, else
     ``~/.cache/launcher``; without a home in a temporary folder that is this user's alone."""

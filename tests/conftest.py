@@ -84,9 +84,9 @@ def shares_a_fixture(file: Path) -> bool:
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Logs, converted tokenizers and uploads of the tests, and of the programs that they start, lie with the
-    tests' files."""
+    """Logs, converted tokenizers, uploads and presets of the tests, and of the programs that they start, lie
+    with the tests' files; no preset of the user's is read."""
     with pytest.MonkeyPatch.context() as patch:
-        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "GRADIO_TEMP_DIR"):
+        for variable in ("XDG_STATE_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "GRADIO_TEMP_DIR"):
             patch.setenv(variable, str(tmp_path_factory.mktemp(variable.lower())))
         yield

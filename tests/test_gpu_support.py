@@ -36,3 +36,24 @@ def test_bfloat16_only_where_the_card_has_it(
     capability: tuple[int, int], checkpoint: str, computed: str
 ) -> None:
     assert compute_dtype(capability, checkpoint) == computed
+
+
+@pytest.mark.parametrize(
+    ("capability", "checkpoint", "wanted", "computed"),
+    [
+        ((8, 6), "bfloat16", "float16", "float16"),
+        ((8, 6), "float16", "bfloat16", "bfloat16"),
+        ((7, 5), "bfloat16", "float16", "float16"),
+    ],
+)
+def test_a_preset_s_dtype_goes_before_the_checkpoint_s(
+    capability: tuple[int, int], checkpoint: str, wanted: str, computed: str
+) -> None:
+    assert compute_dtype(capability, checkpoint, wanted) == computed
+
+
+def test_bfloat16_is_not_promised_where_the_card_has_none() -> None:
+    with pytest.raises(
+        DeviceError, match=r"dtype is bfloat16, and a card of compute capability 7\.5 .*\n.*auto"
+    ):
+        compute_dtype((7, 5), "bfloat16", "bfloat16")

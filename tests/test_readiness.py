@@ -134,7 +134,7 @@ class TestOnTheCpu:
     def test_one_that_does_not_fit_is_refused_with_figures(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
         found = assess(shipped("internlm2-chat-1_8b"), replace(NO_GPU, ram_free_bytes=8 * GIB), ALL)
-        assert "needs about 10.3 GiB of memory on the CPU; 8.0 of 16.0 GiB are free" in refused(
+        assert "needs about 10.2 GiB of memory on the CPU; 8.0 of 16.0 GiB are free" in refused(
             found, ReadyState.UNSUPPORTED
         )
 
@@ -219,6 +219,18 @@ class TestOnAGpu:
             found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), ALL)
             refused(found, ReadyState.UNSUPPORTED)
             assert isinstance(found.reason, DeviceError)
+
+    @pytest.mark.parametrize(("wanted", "planned"), [("auto", "bfloat16"), ("float16", "float16")])
+    def test_the_preset_s_dtype_is_planned(self, folder: Path, wanted: str, planned: str) -> None:
+        found = assess(shipped("internlm2-chat-1_8b", dtype=wanted), WITH_GPU, ALL)
+        assert found.plan is not None
+        assert found.plan.dtype == planned
+
+    @pytest.mark.parametrize("engine", ["auto", "transformers"])
+    def test_a_dtype_that_the_card_has_not_is_refused(self, folder: Path, engine: str) -> None:
+        old = replace(WITH_GPU, gpus=(replace(CARD, compute_capability=(7, 5)),))
+        found = assess(shipped("internlm2-chat-1_8b", dtype="bfloat16", engine=engine), old, ALL)
+        assert "Set dtype: auto" in refused(found, ReadyState.UNSUPPORTED)
 
     def test_a_plan_that_does_not_fit_is_the_reason(self, folder: Path) -> None:
         card = replace(CARD, free_bytes=GIB // 2)

@@ -18,6 +18,7 @@ SUMMARIES = {
     "plan": "Show what models would take on the GPU, and what the plan changes to make them fit.",
     "ask": "Ask one question, or a file of them, and print the answer.",
     "chat": "Chat in the terminal; /help there lists its commands, exit or Ctrl-D ends it.",
+    "add": "Make a preset of a model on a hub or in a folder, having looked whether it can run here.",
     "pull": "Download a model that can run here: only what it needs, never code; goes on where it was cut.",
     "doctor": "Check this machine: exit code 0 says that the page would work here; each fault comes with what"
     " mends it.",

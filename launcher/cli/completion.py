@@ -7,5 +7,5 @@ from launcher.presets import read_presets
 
 
 def preset_names(incomplete: str) -> list[str]:
-    """Names of the launcher's own presets that begin like this."""
+    """Names of built-in presets, and of the user's own, that begin like this."""
     return [preset.name for preset in read_presets().presets if preset.name.startswith(incomplete)]

@@ -62,7 +62,7 @@ def plan(
         else [each for each in catalog.presets if _for_gpu(each)]
     )
     card, capability = _card(gpu_gib)
-    planned = [_planned(preset, card, capability) for preset in chosen]
+    planned = [planned_for(preset, card, capability) for preset in chosen]
     if as_json:
         render.data([_data(each) for each in planned])
     else:
@@ -84,11 +84,13 @@ def _card(gpu_gib: float | None) -> tuple[Card, tuple[int, int]]:
     return Card(size_bytes, size_bytes), _NEWEST
 
 
-def _planned(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
+def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
+    """One preset on a card of this compute capability, whether its checkpoint is here or its sizes are
+    published."""
     try:
         family, sizes = _sizes(preset)
         engine = family.engine(preset.engine, sizes.architecture)
-        dtype = compute_dtype(capability, sizes.dtype)
+        dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
         return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
     except LauncherError as problem:
         return Planned(preset, None, problem)

@@ -14,7 +14,10 @@ from launcher.user_folders import typed
 PresetPaths = Annotated[
     list[Path] | None,
     typer.Option(
-        "--presets", metavar="PATH", parser=typed, help="Preset file or folder instead of the launcher's own."
+        "--presets",
+        metavar="PATH",
+        parser=typed,
+        help="Preset file or folder instead of the built-in ones and your own.",
     ),
 ]
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from launcher.cli import presets_view, render
+from launcher.cli.preset_standing import standing
 from launcher.devices import read_devices
 from launcher.errors import PresetError
 from launcher.presets import Catalog, json_schema, read_presets
@@ -22,7 +23,7 @@ def presets(
         typer.Argument(
             metavar="[PATH]...",
             parser=typed,
-            help="Preset files or folders of them; without, the launcher's own.",
+            help="Preset files or folders of them; without, the built-in ones and your own.",
         ),
     ] = None,
     *,
@@ -48,8 +49,9 @@ def presets(
 
 def _list(catalog: Catalog, *, as_json: bool) -> None:
     devices, installed = read_devices(), installed_engines()
-    found = [assess(preset, devices, installed) for preset in catalog.presets]
+    found = [standing(assess(preset, devices, installed), devices) for preset in catalog.presets]
     if as_json:
-        render.data([presets_view.readiness_data(each) for each in found])
+        render.data([presets_view.standing_data(each) for each in found])
     elif found:
-        presets_view.readiness_table(found)
+        presets_view.standing_table(found)
+        presets_view.replacing(catalog.replacing)

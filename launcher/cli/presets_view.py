@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -12,6 +13,7 @@ from rich.text import Text
 
 from launcher.cli import render, streams
 from launcher.cli.paragraphs import fitted
+from launcher.cli.preset_standing import Standing, on_disk
 from launcher.presets import Preset
 from launcher.readiness import Readiness, ReadyState
 
@@ -24,7 +26,7 @@ _COLOURS = {
 }
 
 _TABLE_COLUMNS = 160
-"""A table is not cut at the edge of a narrow terminal or a pipe: its lines are short unless names are
+"""A table is not cut at the edge of a narrow terminal or a pipe: its lines fit 80 columns unless names are
 long."""
 
 
@@ -34,35 +36,47 @@ def presets_checked(presets: Sequence[Preset]) -> None:
         render.line(f"{preset.name}: right")
 
 
-def readiness_table(found: Sequence[Readiness]) -> None:
+def standing_table(found: Sequence[Standing]) -> None:
     """Presets and where they stand; reasons and commands below, whole, so that they can be copied."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("preset", "takes", "state", "runs on"):
+    for heading in ("preset", "on disk", "memory", "engine", "state"):
         table.add_column(heading, no_wrap=True)
     for each in found:
-        takes = "pictures" if each.preset.kind == "vision" else "text"
+        state = each.readiness.state
         table.add_row(
-            each.preset.name, takes, Text(each.state.value, style=_COLOURS[each.state]), _runs_on(each)
+            each.readiness.preset.name,
+            on_disk(each.disk_bytes) if each.disk_bytes is not None else "-",
+            "too large" if each.too_large else _gib(each.memory_bytes),
+            each.readiness.engine or "-",
+            Text(state.value, style=_COLOURS[state]),
         )
     console = Console(soft_wrap=True, highlight=False, width=_TABLE_COLUMNS)
     with streams.output():
         console.print(table)
         for each in found:
-            if remark := _remark(each):
-                name = "" if remark.startswith(each.preset.name) else f"{each.preset.name}: "
+            if remark := _remark(each.readiness):
+                named = remark.startswith(each.readiness.preset.name)
+                name = "" if named else f"{each.readiness.preset.name}: "
                 console.print(f"\n{fitted(render.visible(name + remark), sys.stdout)}", markup=False)
 
 
-def _runs_on(each: Readiness) -> str:
-    return f"{each.engine}, {each.device}" if each.state is ReadyState.READY else "-"
+def _gib(size_bytes: int | None) -> str:
+    return f"{size_bytes / 2**30:.1f} GiB" if size_bytes is not None else "-"
+
+
+def replacing(files: Sequence[tuple[str, Path]]) -> None:
+    """Which built-in presets are not those that come with the launcher."""
+    for name, file in files:
+        render.line(f"\n{name}: your own, {file}, takes the place of the built-in one")
 
 
 def _remark(each: Readiness) -> str:
     return str(each.reason) if each.reason else each.note
 
 
-def readiness_data(each: Readiness) -> dict[str, Any]:
+def standing_data(standing: Standing) -> dict[str, Any]:
     """A preset's standing for programs."""
+    each = standing.readiness
     return {
         "name": each.preset.name,
         "title": each.preset.title.model_dump(),
@@ -71,6 +85,9 @@ def readiness_data(each: Readiness) -> dict[str, Any]:
         "engine": each.engine or None,
         "device": each.device or None,
         "folder": str(each.folder) if each.folder else None,
+        "disk_bytes": standing.disk_bytes,
+        "memory_bytes": standing.memory_bytes,
+        "too_large": standing.too_large,
         "note": each.note or None,
         "reason": each.reason.message if each.reason else None,
         "hint": each.reason.hint if each.reason else None,

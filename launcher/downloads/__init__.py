@@ -13,7 +13,7 @@ from launcher.downloads.places import (
     HubCacheDestination,
     modelscope_cache_folder,
 )
-from launcher.downloads.pulling import Download, plan_download
+from launcher.downloads.pulling import Download, plan_download, repository_facts
 from launcher.downloads.selection import needed_files
 from launcher.downloads.transfer import Progress, Report
 
@@ -32,4 +32,5 @@ __all__ = [
     "needed_files",
     "new_client",
     "plan_download",
+    "repository_facts",
 ]

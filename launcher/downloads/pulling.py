@@ -39,10 +39,7 @@ class Download:
         Raises:
             CheckpointError: the hub or the network fails, or it is no model's config.
         """
-        *others, config = self.files
-        content = read_small(client, config, MAX_JSON_BYTES)
-        weights = (WeightFile(file.name, file.size_bytes) for file in others if is_weights(file.name))
-        return replace(facts_in_config(content, Path(config.name)), weight_files=tuple(weights))
+        return _facts(client, self.files)
 
     def check_room(self) -> None:
         """Raises CheckpointError if the disk has not enough room for what is still to come."""
@@ -76,6 +73,22 @@ class Download:
                 bring(client, file, self.destination.place(file), report)
             self.destination.settle(self.files)
         return self.destination.folder
+
+
+def repository_facts(client: httpx.Client, repository: Repository) -> CheckpointFacts:
+    """What ``Download.facts`` says, of a repository that need not be fetched.
+
+    Raises:
+        CheckpointError: as ``needed_files`` and ``Download.facts``.
+    """
+    return _facts(client, needed_files(repository))
+
+
+def _facts(client: httpx.Client, files: tuple[RemoteFile, ...]) -> CheckpointFacts:
+    *others, config = files
+    content = read_small(client, config, MAX_JSON_BYTES)
+    weights = (WeightFile(file.name, file.size_bytes) for file in others if is_weights(file.name))
+    return replace(facts_in_config(content, Path(config.name)), weight_files=tuple(weights))
 
 
 def plan_download(repository: Repository, destination: Destination) -> Download:

@@ -43,6 +43,7 @@ from launcher.families import Decoder
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
 from launcher.models.loading import LoadedModel, LoadRequest
+from launcher.presets import DtypeName
 
 # Answers under way at once; more wait their turn. Each holds a KV cache, and a token of each is computed in
 # turn.
@@ -199,7 +200,7 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     pictures, memory = family.sizes(config, file=file).pictures, spec.preset.memory
     if pictures and memory.max_tiles != "auto":
         pictures = pictures.limited(memory.max_tiles)
-    dtype = _dtype(spec.device, _published_config(spec.folder).dtype)
+    dtype = compute_type(spec.device, _published_config(spec.folder).dtype, spec.preset.dtype)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)
     template = family.template(config)
@@ -244,15 +245,19 @@ def _published_config(folder: Path) -> PreTrainedConfig:
     return config
 
 
-def _dtype(device: str, published: torch.dtype | None) -> torch.dtype:
-    """16 bits on GPUs, bfloat16 where it is the checkpoint's own and computed in hardware; CPUs are fast in
-    float32 alone."""
-    if device.startswith("cuda"):
-        own_bfloat16 = published is not torch.float16 and torch.cuda.is_bf16_supported(
-            including_emulation=False
-        )
-        return torch.bfloat16 if own_bfloat16 else torch.float16
-    return torch.float16 if device == "mps" else torch.float32
+def compute_type(device: str, published: torch.dtype | None, wanted: DtypeName) -> torch.dtype:
+    """16 bits on GPUs: those that the preset wants, else bfloat16 where it is the checkpoint's own and
+    computed in hardware. CPUs are fast in float32 alone."""
+    if device == "cpu":
+        return torch.float32
+    if wanted != "auto":
+        return torch.bfloat16 if wanted == "bfloat16" else torch.float16
+    own_bfloat16 = (
+        device.startswith("cuda")
+        and published is not torch.float16
+        and torch.cuda.is_bf16_supported(including_emulation=False)
+    )
+    return torch.bfloat16 if own_bfloat16 else torch.float16
 
 
 def _stop_ids(folder: Path, tokenizer: PreTrainedTokenizerBase, turn_end: str) -> frozenset[int]:

@@ -1,13 +1,15 @@
 """Preset files: YAML in, frozen ``Preset`` out; owns the schema and every message about a wrong file.
 
-``schema`` says what a preset is, ``reading`` finds and reads files, ``yaml_tree`` and ``sentences`` word what
-is wrong.
+``schema`` says what a preset is (``units`` what 8GiB and 4k are), ``reading`` finds files, ``extending``
+reads one with what it extends, ``places`` finds what it names; ``files``, ``yaml_tree``, ``sentences`` and
+``foreign_keys`` word what is wrong.
 """
 
-from launcher.presets.reading import Catalog, default_folder, read_presets
+from launcher.presets.reading import Catalog, default_folder, read_presets, users_folder
 from launcher.presets.schema import (
     BilingualText,
     ChatSettings,
+    DtypeName,
     EngineName,
     Example,
     GenerationSettings,
@@ -21,6 +23,7 @@ __all__ = [
     "BilingualText",
     "Catalog",
     "ChatSettings",
+    "DtypeName",
     "EngineName",
     "Example",
     "GenerationSettings",
@@ -30,4 +33,5 @@ __all__ = [
     "default_folder",
     "json_schema",
     "read_presets",
+    "users_folder",
 ]

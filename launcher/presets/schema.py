@@ -10,13 +10,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, PrivateAttr, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    PrivateAttr,
+    model_validator,
+)
 from pydantic_core import CoreSchema
 
 from launcher.messages import GenerationOptions
+from launcher.presets.units import GIB, SECONDS, TOKENS
 
 Auto = Literal["auto"]
+Never = Literal["never"]
 TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2"]
+DtypeName = Literal["auto", "bfloat16", "float16"]
 EngineName = Literal["auto", "turbomind", "pytorch", "transformers", "scripted"]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
@@ -29,6 +40,22 @@ Source = Annotated[
         },
     ),
 ]
+MOST_SEED = 2**53 - 1
+"""The largest number that a browser's box holds to the last digit."""
+Budget = Annotated[float, Field(gt=0, le=1024)]
+SessionTokens = Annotated[int, Field(ge=64, le=1_048_576)]
+AnswerTokens = Annotated[int, Field(ge=1, le=32768)]
+KeepAlive = Annotated[int, Field(ge=1, le=604_800)]
+
+
+def _as_list(value: Any) -> Any:
+    """One text is a list of one; lists become the tuples that the schema takes."""
+    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+
+
+Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=Text | tuple[Text, ...])]
+_SomeSources = Annotated[tuple[Source, ...], Field(min_length=1)]
+Sources = Annotated[_SomeSources, BeforeValidator(_as_list, json_schema_input_type=Source | _SomeSources)]
 
 
 class _Section(BaseModel):
@@ -63,13 +90,15 @@ class MemorySettings(_Section):
         description="Bits for each number in the KV cache; fewer bits hold more tokens; auto: 16, or 8 where"
         " a picture with its answer has no room at 16.",
     )
-    gpu_budget_gib: Annotated[float, Field(gt=0, le=1024)] = Field(
-        default=8.0, description="GPU memory the model may take in all, in GiB, whatever the card has."
+    gpu_budget_gib: Annotated[Budget, GIB.before(Budget)] = Field(
+        default=8.0,
+        description="GPU memory the model may take in all, whatever the card has: a number of GiB, or a size"
+        " such as 8GiB, 8192MiB or 8GB (a GB is 1,000,000,000 bytes: 8GB are 7.45 GiB).",
     )
-    session_tokens: Annotated[int, Field(ge=64, le=1_048_576)] | Auto = Field(
+    session_tokens: Annotated[SessionTokens | Auto, TOKENS.before(SessionTokens, Auto)] = Field(
         default="auto",
-        description="Longest conversation, question and answer together, in tokens; auto: as long as the"
-        " KV cache holds.",
+        description="Longest conversation, question and answer together, in tokens (4k is 4096); auto: as"
+        " long as the KV cache holds.",
     )
     max_tiles: Annotated[int, Field(ge=1, le=64)] | Auto = Field(
         default="auto",
@@ -89,16 +118,16 @@ class ChatSettings(_Section):
         description="What the model is told before a conversation, unless a person says"
         " otherwise; empty: nothing.",
     )
-    stop: tuple[Text, ...] = Field(
-        default=(), description="Texts that end an answer, beside the model's own end token."
+    stop: Texts = Field(
+        default=(), description="Text or texts that end an answer, beside the model's own end token."
     )
 
 
 class GenerationSettings(_Section):
     """Defaults for drawing answers; the page's sliders start here."""
 
-    max_new_tokens: Annotated[int, Field(ge=1, le=32768)] = Field(
-        default=512, description="Longest answer, in tokens."
+    max_new_tokens: Annotated[AnswerTokens, TOKENS.before(AnswerTokens)] = Field(
+        default=512, description="Longest answer, in tokens (1k is 1024)."
     )
     temperature: Annotated[float, Field(ge=0, le=2)] = Field(
         default=0.0, description="0: always the likeliest token; higher: more varied answers."
@@ -115,9 +144,16 @@ class GenerationSettings(_Section):
         " knows no other way, the prompt's tokens too.",
     )
 
+    seed: Annotated[int, Field(ge=0, le=MOST_SEED)] | Literal["none"] = Field(
+        default="none",
+        description="The same seed draws the same answer to the same question, where temperature is above 0;"
+        " none: each answer is drawn anew.",
+    )
+
     def options(self) -> GenerationOptions:
         """These defaults as the options of a request."""
-        return GenerationOptions(**self.model_dump())
+        seed = None if self.seed == "none" else self.seed
+        return GenerationOptions(**{**self.model_dump(), "seed": seed})
 
 
 class Example(_Section):
@@ -146,21 +182,35 @@ class Preset(_Section):
             },
         ),
     ] = Field(description="What the model is called in commands and addresses; unique.")
+    extends: str = Field(
+        default="",
+        json_schema_extra={"minLength": 1},  # of one that is given; "" is none, which crosses to workers
+        description="Another preset, by its name or its file (a path from this file, ending in .yaml), whose"
+        " keys this one has too, but for its name. memory, chat and generation are merged key by key; every"
+        " other key that stands here, lists included, takes the place of the other preset's.",
+    )
     title: BilingualText = Field(description="What the tab is called.")
     kind: Literal["vision", "text"] = Field(description="vision: takes pictures; text: does not.")
-    sources: Annotated[tuple[Source, ...], Field(min_length=1)] = Field(
-        description="Where the checkpoint may be, in order; the first that exists on this machine wins."
+    sources: Sources = Field(
+        description="Where the checkpoint may be: one place, or several in order, of which the first that"
+        " exists on this machine wins."
     )
     engine: EngineName = Field(
         default="auto", description="What runs the model; auto: the fastest that can on this machine."
     )
+    dtype: DtypeName = Field(
+        default="auto",
+        description="The 16 bits that weights are held and computed in on a GPU; auto: the checkpoint's own,"
+        " or float16 on a card without bfloat16 (before 2020). A CPU computes in 32 bits, whatever stands"
+        " here.",
+    )
     memory: MemorySettings = Field(
         default=MemorySettings(), description="How much of the GPU the model may take."
     )
-    keep_alive_s: Annotated[int, Field(ge=1, le=604_800)] | Literal["never"] = Field(
+    keep_alive_s: Annotated[KeepAlive | Never, SECONDS.before(KeepAlive, Never)] = Field(
         default="never",
-        description="Seconds without a question until it leaves memory; never: it leaves when another"
-        " model needs its place.",
+        description="Time without a question until it leaves memory: seconds, or a time such as 30s, 10m, 2h"
+        " or 1d; never: it leaves when another model needs its place.",
     )
     chat: ChatSettings = Field(
         default=ChatSettings(), description="How a conversation is written down for the model."
@@ -190,8 +240,13 @@ class Preset(_Section):
 
 def json_schema() -> dict[str, Any]:
     """The schema editors check preset files with (JSON Schema draft 2020-12)."""
+    made = Preset.model_json_schema()
+    alone = [key for key in made["required"] if key != "name"]  # or they come from the preset it extends
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **Preset.model_json_schema(),
+        **made,
         "title": "launcher preset",
+        "required": ["name"],
+        "if": {"not": {"required": ["extends"]}},
+        "then": {"required": alone},
     }

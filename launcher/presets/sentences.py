@@ -11,6 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from launcher.presets.foreign_keys import HERE, NOWHERE
 from launcher.presets.schema import json_schema
 from launcher.presets.yaml_tree import Data, Path, YamlTree, shown
 
@@ -153,6 +154,8 @@ def _missing(path: Path, key: str, tree: YamlTree) -> Sentence:
 
 def _unknown(path: Path, tree: YamlTree) -> Sentence:
     key, valid = str(path[-1]), _WORDS.keys(path[:-1])
+    if told := _known_elsewhere(path, tree):
+        return told
     near = _WORDS.homes(key) or get_close_matches(key, valid, n=1)
     values = {"key": shown(path), "valid": ", ".join(valid)}
     if near:
@@ -160,6 +163,19 @@ def _unknown(path: Path, tree: YamlTree) -> Sentence:
             tree.lines[path], "{key}: is an unknown key; did you mean {near}?", {**values, "near": near[0]}
         )
     return Sentence(tree.lines[path], "{key}: is an unknown key; valid here are {valid}", values)
+
+
+def _known_elsewhere(path: Path, tree: YamlTree) -> Sentence | None:
+    """What is said of a key that LMDeploy or its like has, and this schema does not."""
+    key = str(path[-1]).replace("-", "_")
+    if key in HERE:
+        here, how = HERE[key]
+        values = {"key": shown(path), "here": here, "how": how}
+        return Sentence(tree.lines[path], "{key}: is called {here} here; write it {how}", values)
+    if key in NOWHERE:
+        values = {"key": shown(path), "reason": NOWHERE[key]}
+        return Sentence(tree.lines[path], "{key}: is no key here: {reason}", values)
+    return None
 
 
 def _wrong(path: Path, tree: YamlTree) -> Sentence:

@@ -149,6 +149,10 @@ MACHINE = {
     ),
     "The engine {engine} does not serve {architecture}.": "引擎 {engine} 不支持 {architecture}。",
     "Set engine: to one of {served}.": "请把预设中的 engine: 设为 {served} 之一。",
+    "dtype is bfloat16, and a card of compute capability {found} computes in float16 alone.": (
+        "dtype 是 bfloat16，而计算能力为 {found} 的显卡只能用 float16 计算。"
+    ),
+    "Set dtype: auto in the preset.": "请把预设中的 dtype 设为 auto。",
     "{gpu} has compute capability {found}; LMDeploy needs {needed} or newer.": (
         "{gpu} 的计算能力是 {found}；LMDeploy 需要 {needed} 或更高。"
     ),

@@ -53,8 +53,9 @@ def settings_inputs(preset: Preset, translate: Translate) -> list[Any]:
         top_k = _slider(0, most, own.top_k, step=1, label=translate("top_k"), info=info)
     with gr.Row():
         penalty = _slider(0.5, 2, own.repetition_penalty, step=0.01, label=translate("repetition_penalty"))
+        shown_seed = NO_SEED if own.seed == "none" else own.seed
         seed = _as_given(
-            gr.Number(NO_SEED, precision=0, label=translate("seed"), info=translate("seed_info"))
+            gr.Number(shown_seed, precision=0, label=translate("seed"), info=translate("seed_info"))
         )
     return [system_prompt, longest, heat, top_p, top_k, penalty, seed]
 

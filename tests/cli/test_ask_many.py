@@ -15,7 +15,7 @@ import pytest
 from launcher.demo.conversations import CHAT_KINDS, ChatTurn, draw_conversation, right
 from launcher.demo.known_answers import HELD_OUT_START
 from launcher.demo.wordings import LANGUAGES
-from launcher.presets.reading import BUILTIN_PICTURES
+from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import Launch, Start
 
 FOR_EACH_KIND = 18

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.presets.reading import BUILTIN_PICTURES
+from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import Launch, Start, children_of
 
 NAMED = ["Nice to meet you, Ada.", "Your name is Ada."]

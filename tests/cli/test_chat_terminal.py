@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.presets.reading import BUILTIN_PICTURES
+from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import children_of
 from tests.cli.terminal import Terminal, at_prompt, launcher
 from tests.workers.stage import alive

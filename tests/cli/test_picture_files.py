@@ -13,7 +13,7 @@ import pytest
 from launcher.cli.picture_files import PictureFiles, picture_files
 from launcher.errors import PictureError
 from launcher.images import DEFAULT_LIMITS
-from launcher.presets.reading import BUILTIN_PICTURES
+from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import Launch
 
 PICTURE = (BUILTIN_PICTURES / "2-shapes.png").read_bytes()

@@ -17,6 +17,8 @@ def test_the_list_says_where_each_stands_and_what_to_type(launch: Launch) -> Non
     assert "needs download" in rows["internvl2-2b"]
     assert "needs a GPU" in rows["internvl2-2b-awq"]
     assert "launcher pull internvl2-2b\n" in done.stdout
+    assert rows["tiny-chat"].split() == ["tiny-chat", "1.8", "MB", "-", "transformers", "ready"]
+    assert max(len(line.rstrip()) for line in table.splitlines()) <= 80
 
 
 def test_json_has_the_same_for_programs(launch: Launch) -> None:
@@ -36,7 +38,7 @@ def test_json_has_the_same_for_programs(launch: Launch) -> None:
 
 def test_a_ready_one_names_its_engine(launch: Launch, scripted: Path) -> None:
     done = launch("presets", str(scripted), COLUMNS="20")
-    assert done.stdout.splitlines()[1].split() == ["scripted", "pictures", "ready", "scripted,", "cpu"]
+    assert done.stdout.splitlines()[1].split() == ["scripted", "-", "-", "scripted", "ready"]
     assert json.loads(launch("presets", "--json", str(scripted)).stdout)[0]["state"] == "ready"
 
 
@@ -67,8 +69,22 @@ def test_the_list_shows_the_others_beside_a_wrong_one(launch: Launch, tmp_path: 
     (tmp_path / "x.yaml").write_text("", encoding="utf-8")
     done = launch("presets", ".")
     assert done.returncode == 2
-    assert "scripted  pictures  ready" in done.stdout
+    assert "scripted  -        -       scripted  ready" in done.stdout
     assert done.stderr.startswith("x.yaml:1: the file is empty")
+
+
+def test_the_users_own_are_listed_and_what_they_replace_is_said(launch: Launch, tmp_path: Path) -> None:
+    own = tmp_path / "home" / ".config" / "launcher" / "presets"
+    own.mkdir(parents=True)
+    (own / "mine.yaml").write_text("name: mine\nextends: tiny-chat\n", encoding="utf-8")
+    (own / "other.yaml").write_text("name: tiny-chat\nextends: tiny-chat\n", encoding="utf-8")
+    done = launch("presets")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\nmine " in done.stdout
+    assert (
+        f"\ntiny-chat: your own, {own / 'other.yaml'}, takes the place of the built-in one\n" in done.stdout
+    )
+    assert launch("presets", "--check").stdout.splitlines()[-1] == "mine: right"
 
 
 def test_the_schema(launch: Launch) -> None:

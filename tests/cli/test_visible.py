@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from launcher.cli import presets_view, render
+from launcher.cli.preset_standing import Standing
 from launcher.errors import CheckpointError
 from launcher.presets import read_presets
 from launcher.readiness import Readiness, ReadyState
@@ -33,5 +34,5 @@ def test_defects(capsys: pytest.CaptureFixture[str]) -> None:
 def test_reasons_in_the_list_of_presets(capsys: pytest.CaptureFixture[str]) -> None:
     preset = read_presets().presets[0]
     reason = CheckpointError("{name} is not an architecture", name=EVIL)
-    presets_view.readiness_table([Readiness(preset, ReadyState.BROKEN, reason=reason)])
+    presets_view.standing_table([Standing(Readiness(preset, ReadyState.BROKEN, reason=reason))])
     assert f"{WRITTEN_OUT} is not an architecture" in capsys.readouterr().out

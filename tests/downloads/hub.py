@@ -129,6 +129,13 @@ def played_hub(*models: str, files: dict[str, bytes] | None = None) -> Iterator[
         thread.join()
 
 
+def asking(hub: PlayedHub, environment: dict[str, str]) -> dict[str, str]:
+    """The environment of a program for which both hubs are this one, and no proxy stands between."""
+    proxies = {name for name in environment if name.lower().endswith("_proxy")}
+    kept = {name: value for name, value in environment.items() if name not in proxies}
+    return {**kept, "HF_ENDPOINT": hub.endpoint, "MODELSCOPE_DOMAIN": hub.endpoint}
+
+
 class _Handler(BaseHTTPRequestHandler):
     played: PlayedHub
     protocol_version = "HTTP/1.1"

@@ -21,13 +21,14 @@ from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import GenerationOptions
 from launcher.models import register
 from launcher.presets import BilingualText, MemorySettings, Preset
+from launcher.presets.foreign_keys import HERE, NOWHERE
 from tests.models.tiny import write_internlm2, write_internvl2
 from tests.published import KNOWN_CONFIGS
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
 
-from lmdeploy import PytorchEngineConfig, TurbomindEngineConfig
+from lmdeploy import GenerationConfig, PytorchEngineConfig, TurbomindEngineConfig
 from lmdeploy.archs import check_vl_llm, get_model_arch
 from lmdeploy.messages import QuantPolicy, Response
 from lmdeploy.tokenizer import Tokenizer
@@ -162,6 +163,12 @@ def test_the_pytorch_engine_takes_the_plan(plans: dict[EngineKind, MemoryPlan]) 
     assert config.quant_policy == QuantPolicy(plan.kv_bits)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_both_engines_take_the_dtype(plans: dict[EngineKind, MemoryPlan], dtype: str) -> None:
+    assert turbomind_config(dataclasses.replace(plans["turbomind"], dtype=dtype), 0.1).dtype == dtype
+    assert pytorch_config(dataclasses.replace(plans["pytorch"], dtype=dtype)).dtype == dtype
+
+
 def test_greedy_stays_greedy_and_keeps_its_repetition_penalty() -> None:
     greedy = generation_config(GenerationOptions(temperature=0), [2])
     assert not greedy.do_sample
@@ -231,3 +238,15 @@ async def test_a_machine_without_a_gpu_is_told_so(
 
 def _preset() -> Preset:
     return Preset(name="some", title=BilingualText(en="-", zh="-"), kind="vision", sources=("builtin:none",))
+
+
+def test_the_names_that_presets_answer_are_lmdeploy_s() -> None:
+    theirs = {
+        field.name
+        for kind in (TurbomindEngineConfig, PytorchEngineConfig, GenerationConfig)
+        for field in dataclasses.fields(kind)
+    }
+    assert {"session_len", "cache_max_entry_count", "quant_policy", "stop_words", "random_seed"} <= theirs & {
+        *HERE
+    }
+    assert {"tp", "dp", "ep", "max_batch_size", "model_format", "adapters", "min_p"} <= theirs & {*NOWHERE}

@@ -21,6 +21,7 @@ from launcher.errors import CheckpointError, EngineError, PictureError, RequestE
 from launcher.families.common.tile_grid import TileRule
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models import internlm2, internvl2, register, xcomposer2
+from launcher.models.loading import LoadedModel, LoadRequest
 from launcher.models.tiles import cut_tiles, to_pixels
 from launcher.presets import BilingualText, ChatSettings, MemorySettings, Preset
 from tests.models.tiny import TEXT, piece_count, write_internlm2, write_internvl2, write_xcomposer2
@@ -486,3 +487,31 @@ async def test_a_long_text_is_read_without_holding_up_the_process(text_engine: T
     over.set()
     other.join()
     assert meanwhile > 20
+
+
+@pytest.mark.parametrize(
+    ("device", "wanted", "computed"),
+    [
+        ("cuda:0", "float16", torch.float16),
+        ("cuda:0", "bfloat16", torch.bfloat16),
+        ("mps", "auto", torch.float16),
+        ("mps", "bfloat16", torch.bfloat16),
+        ("cpu", "bfloat16", torch.float32),
+    ],
+)
+async def test_the_preset_s_dtype_is_what_the_model_is_loaded_in(
+    text_folder: Path, monkeypatch: pytest.MonkeyPatch, device: str, wanted: str, computed: torch.dtype
+) -> None:
+    """There is no GPU here: what a loader is asked for is looked at, and no more."""
+    asked: list[torch.dtype] = []
+
+    def refuse(request: LoadRequest) -> LoadedModel:
+        asked.append(request.dtype)
+        raise EngineError("enough")
+
+    monkeypatch.setattr("launcher.models.loaders.load_internlm2", refuse)
+    own = preset("text").model_copy(update={"dtype": wanted})
+    engine = TransformersEngine(EngineSpec("transformers", own, text_folder, device))
+    with pytest.raises(EngineError, match="enough"):
+        await engine.load(lambda *_: None)
+    assert asked == [computed]

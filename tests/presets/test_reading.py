@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from launcher.errors import PresetError
 from launcher.presets import Catalog, Preset, read_presets
-from launcher.presets.reading import BUILTIN_PICTURES, MAX_FILE_BYTES
+from launcher.presets.files import MAX_FILE_BYTES
+from launcher.presets.places import BUILTIN_PICTURES
 
 PICTURE = BUILTIN_PICTURES / "2-shapes.png"
 
@@ -97,14 +98,41 @@ def test_a_right_file_is_read() -> None:
         ("kv_bits: 8", "5: kv_bits: is an unknown key; did you mean memory.kv_bits?"),
         (
             "colour: red",
-            "5: colour: is an unknown key; valid here are name, title, kind, sources, engine, memory, ",
+            "5: colour: is an unknown key; valid here are name, extends, title, kind, sources, engine, ",
         ),
         ("1: 2", "5: 1: is an unknown key; valid here are "),
         ("memory: 5", "5: memory: 5 is not keys with values (kv_cache_ratio, kv_bits, "),
         ("memory: []", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
         ("memory:", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
         ("engine: vllm", '5: engine: "vllm" is not one of auto, turbomind, pytorch, transformers, scripted'),
-        ("chat:\n  stop: the end", '6: chat.stop: "the end" is not a list'),
+        ("chat:\n  stop: {a: 1}", "6: chat.stop: a group of keys is not a text or a list"),
+        ("chat:\n  stop: ''", "6: chat.stop: has no value; it takes a text or a list"),
+        (
+            "memory:\n  gpu_budget_gib: 8G",
+            '6: memory.gpu_budget_gib: "8G" is not a number above 0 and up to 1024 or a size in that range,'
+            " such as 8GiB, 8192MiB or 8GB (a GB is 1,000,000,000 bytes)",
+        ),
+        (
+            "memory:\n  session_tokens: 2m",
+            '6: memory.session_tokens: "2m" is not a whole number from 64 to 1048576 or "auto" or a count in'
+            " that range, such as 4k (k is 1024)",
+        ),
+        (
+            "keep_alive_s: 8d",
+            '5: keep_alive_s: "8d" is not a whole number from 1 to 604800 or "never" or a time in that range,'
+            " such as 30s, 10m, 2h or 1d",
+        ),
+        ("keep_alive_s: 0.5s", '5: keep_alive_s: "0.5s" is not a whole number from 1 to 604800 or '),
+        (
+            "session_len: 4096",
+            "5: session_len: is called memory.session_tokens here; write it with the same number",
+        ),
+        (
+            "memory:\n  quant-policy: 8",
+            "6: memory.quant-policy: is called memory.kv_bits here; write it 8 for 8, 4 for 4, and 16 for 0",
+        ),
+        ("tp: 2", "5: tp: is no key here: one card has the whole model"),
+        ("max_batch_size: 8", "5: max_batch_size: is no key here: the memory plan finds it"),
         ("chat:\n  stop: [a, 5]", "6: chat.stop[1]: 5 is not a text (put it in quotes to make it one)"),
         ("chat:\n  system_prompt: {a: 1}", "6: chat.system_prompt: a group of keys is not a text"),
         ("examples:\n  - question: {en: hi}", "6: examples[0].question.zh: is missing; it takes a text"),
@@ -115,8 +143,8 @@ def test_a_right_file_is_read() -> None:
         ("generation:\n  max_new_tokens: 0", "6: generation.max_new_tokens: 0 is not from 1 to 32768"),
         ("generation:\n  temperature: .nan", '6: generation.temperature: ".nan" is not a number from 0 to 2'),
         (
-            "generation:\n  seed: 5\n  temprature: 0",
-            "6: generation.seed: is an unknown key; valid here are max_new_tokens, ",
+            "generation:\n  seed: -1\n  temprature: 0",
+            '6: generation.seed: -1 is not from 0 to 9007199254740991 or "none"',
         ),
         ("kind: text", "5: kind: stands here for the second time (first on line 3)"),
         (
@@ -197,7 +225,8 @@ def test_every_fault_of_a_file_is_named_in_order() -> None:
         "presets/x.yaml:1: title: is missing; it takes a text or keys with values (en, zh)",
         "presets/x.yaml:1: kind: is missing; it takes one of vision, text",
         "presets/x.yaml:2: knd: is an unknown key; did you mean kind?",
-        "presets/x.yaml:3: sources: has no value; it takes a list with at least one item",
+        "presets/x.yaml:3: sources: has no value; it takes hf:org/name, modelscope:org/name, builtin:name, or"
+        " a folder (it begins with /, ~, . or $) or a list with at least one item",
     ]
 
 
@@ -277,6 +306,38 @@ def test_plain_words_mean_what_editors_take_them_for() -> None:
     )
     chat = read_presets([Path("presets/x.yaml")]).presets[0].chat
     assert (chat.system_prompt, chat.stop) == ("no", ("on", "yes", "12:30", "2024-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("lines", "key", "value"),
+    [
+        ("memory: {gpu_budget_gib: 8GB}", "gpu_budget_gib", 8 * 10**9 / 2**30),
+        ("memory: {gpu_budget_gib: 6144 MiB}", "gpu_budget_gib", 6.0),
+        ("memory: {gpu_budget_gib: 7.5gib}", "gpu_budget_gib", 7.5),
+        ("memory: {session_tokens: 4k}", "session_tokens", 4096),
+        ("memory: {session_tokens: '1M'}", "session_tokens", 1_048_576),
+        ("generation: {max_new_tokens: 1.5k}", "max_new_tokens", 1536),
+        ("keep_alive_s: 45s", "keep_alive_s", 45),
+        ("keep_alive_s: 10m", "keep_alive_s", 600),
+        ("keep_alive_s: 1.5 h", "keep_alive_s", 5400),
+        ("keep_alive_s: 7d", "keep_alive_s", 604_800),
+        ("chat: {stop: the end}", "stop", ("the end",)),
+    ],
+)
+def test_numbers_with_units_and_single_texts(lines: str, key: str, value: object) -> None:
+    assert read_beside_the_right_one(preset_with(lines)) == []
+    preset = read_presets([Path("presets/x.yaml")]).presets[0]
+    parts = (preset, preset.memory, preset.chat, preset.generation)
+    home = next(part for part in parts if hasattr(part, key))
+    assert (getattr(home, key), type(getattr(home, key))) == (value, type(value))
+
+
+def test_one_source_needs_no_list() -> None:
+    assert read_beside_the_right_one(RIGHT.replace("right", "other").replace("[hf:org/other]", "../m")) == []
+    (source,) = read_presets([Path("presets/x.yaml")]).presets[0].sources
+    assert source == str(Path.cwd() / "presets" / ".." / "m")
+    (message,) = read_beside_the_right_one(RIGHT.replace("right", "other").replace("[hf:org/other]", "a/b"))
+    assert message.startswith('presets/x.yaml:4: sources: "a/b" is not hf:org/name, ')
 
 
 def test_a_plain_text_serves_both_languages() -> None:

@@ -65,8 +65,9 @@ def test_every_key_is_explained_by_a_comment(file: Path) -> None:
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_every_key_of_the_schema_is_shown(file: Path) -> None:
+    """But ``extends``: whoever reads one of these files is to read all of it."""
     data, schema = yaml.safe_load(file.read_text(encoding="utf-8")), json_schema()
-    assert list(data) == list(schema["properties"])
+    assert list(data) == [key for key in schema["properties"] if key != "extends"]
     for part, name in (
         ("memory", "MemorySettings"),
         ("chat", "ChatSettings"),
@@ -85,6 +86,17 @@ def test_every_key_of_the_schema_is_shown(file: Path) -> None:
         ({"memory": {"max_tiles": "auto"}}, True),
         ({"memory": {"max_tiles": 0}}, False),
         ({"sources": ["a/b"]}, False),
+        ({"sources": "hf:a/b"}, True),
+        ({"sources": "a/b"}, False),
+        ({"memory": {"gpu_budget_gib": "8GB"}}, True),
+        ({"memory": {"gpu_budget_gib": "8 gib"}}, True),
+        ({"memory": {"gpu_budget_gib": "8G"}}, False),
+        ({"memory": {"session_tokens": "4k"}}, True),
+        ({"memory": {"session_tokens": "4kb"}}, False),
+        ({"keep_alive_s": "10m"}, True),
+        ({"keep_alive_s": "10 minutes"}, False),
+        ({"chat": {"stop": "end"}}, True),
+        ({"chat": {"stop": ""}}, False),
         ({"name": "A"}, False),
         ({"colour": "red"}, False),
     ],
@@ -93,7 +105,29 @@ def test_every_key_of_the_schema_is_shown(file: Path) -> None:
 def test_the_editors_schema_and_the_launcher_agree(
     tmp_path: Path, change: dict[str, Any], agreed: bool
 ) -> None:
-    data = {"name": "a", "title": "A", "kind": "text", "sources": ["hf:a/b"], **change}
+    check_agreement(
+        tmp_path, {"name": "a", "title": "A", "kind": "text", "sources": ["hf:a/b"], **change}, agreed
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "agreed"),
+    [
+        ({"name": "a", "extends": "tiny-chat"}, True),
+        ({"name": "a", "extends": "tiny-chat", "kind": "picture"}, False),
+        ({"name": "a", "extends": ""}, False),
+        ({"extends": "tiny-chat"}, False),
+        ({"name": "a"}, False),
+    ],
+    ids=str,
+)
+def test_they_agree_on_what_an_extending_preset_may_leave_out(
+    tmp_path: Path, data: dict[str, Any], agreed: bool
+) -> None:
+    check_agreement(tmp_path, data, agreed)
+
+
+def check_agreement(tmp_path: Path, data: dict[str, Any], agreed: bool) -> None:
     file = tmp_path / "a.yaml"
     file.write_text(json.dumps(data), encoding="utf-8")
     assert jsonschema.Draft202012Validator(json_schema()).is_valid(data) is agreed

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Launch
-from tests.downloads.hub import PlayedHub, played_hub
+from tests.downloads.hub import PlayedHub, asking, played_hub
 
 MODEL = "org/tiny.1b"
 HUBS = ("hf", "modelscope")
@@ -24,10 +24,8 @@ def hub() -> Iterator[PlayedHub]:
 
 @pytest.fixture
 def environment(environment: dict[str, str], hub: PlayedHub, tmp_path: Path) -> dict[str, str]:
-    """Both hubs are the played one, and no proxy stands between."""
-    proxies = {name for name in environment if name.lower().endswith("_proxy")}
-    kept = {name: value for name, value in environment.items() if name not in proxies}
-    return {**kept, "HF_ENDPOINT": hub.endpoint, "MODELSCOPE_DOMAIN": hub.endpoint, "TMPDIR": str(tmp_path)}
+    """Both hubs are the played one."""
+    return {**asking(hub, environment), "TMPDIR": str(tmp_path)}
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,106 @@
+"""``launcher add``: from a model's name to a preset that every other command knows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from launcher.presets import read_presets
+from tests.cli.add.conftest import MODEL
+from tests.cli.conftest import ROOT, Launch
+from tests.downloads.hub import PlayedHub, checkpoint_files
+
+
+@pytest.mark.parametrize("kind", ["hf", "modelscope"])
+def test_a_model_of_a_hub_becomes_a_preset_and_is_then_pulled(
+    launch: Launch, hub: PlayedHub, own: Path, kind: str
+) -> None:
+    done = launch("add", f"{kind}:{MODEL}")
+    assert done.returncode == 0, done.stderr
+    assert {name for name, _ in hub.fetched} == {"config.json"}
+    assert done.stdout.splitlines() == [
+        "Tiny.1B: InternLM2ForCausalLM, takes text, 0.3 MB of weights",
+        "Here: transformers on cpu",
+        f"Wrote {own / 'tiny.1b.yaml'}",
+    ]
+    assert done.stderr.splitlines()[-1].endswith("launcher pull tiny.1b")
+    (preset,) = read_presets([own]).presets
+    assert (preset.name, preset.title.en, preset.kind) == ("tiny.1b", "Tiny.1B", "text")
+    assert preset.sources == ("${LAUNCHER_MODELS}/Tiny.1B", f"{kind}:{MODEL}")
+    assert launch("pull", "tiny.1b").returncode == 0
+    (found,) = [each for each in json.loads(launch("presets", "--json").stdout) if each["name"] == "tiny.1b"]
+    assert found["state"] == "ready"
+
+
+def test_a_folder_becomes_a_preset_that_can_be_asked(launch: Launch, own: Path) -> None:
+    folder = ROOT / "launcher" / "demo" / "checkpoints" / "shapes-internvl2"
+    done = launch("add", str(folder), "--name", "mine")
+    assert done.returncode == 0, done.stderr
+    assert "takes pictures" in done.stdout
+    assert done.stderr.splitlines()[-1].endswith("launcher ask mine '…'")
+    (preset,) = read_presets([own]).presets
+    assert (preset.kind, preset.sources) == ("vision", (str(folder),))
+
+
+def test_no_file_is_written_over_and_no_name_is_taken_twice(launch: Launch, own: Path) -> None:
+    arguments = ("add", f"hf:{MODEL}", "--name", "mine")
+    assert launch(*arguments).returncode == 0
+    (own / "mine.yaml").write_text("# my own words\n", encoding="utf-8")
+    done = launch(*arguments)
+    assert done.returncode == 2
+    assert f"{own / 'mine.yaml'} is there already\n" in done.stderr
+    assert "--name mine-2" in done.stderr
+    assert (own / "mine.yaml").read_text(encoding="utf-8") == "# my own words\n"
+    assert launch(*arguments, "--force").returncode == 0
+    assert read_presets([own]).presets[0].name == "mine"
+    taken = launch("add", f"hf:{MODEL}", "--name", "tiny-chat")
+    assert taken.returncode == 2
+    assert "There is a preset tiny-chat already" in taken.stderr
+    assert not (own / "tiny-chat.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("source", "code", "words"),
+    [
+        ("org/Tiny.1B", 7, "org/Tiny.1B is neither a model on a hub nor a folder with a config.json"),
+        ("hf:org/none", 3, "knows no model org/none"),
+        ("hf:org", 7, "Write hf:ORG/NAME, modelscope:ORG/NAME, or a folder's path."),
+    ],
+)
+def test_what_is_no_model_writes_nothing(
+    launch: Launch, own: Path, source: str, code: int, words: str
+) -> None:
+    done = launch("add", source)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert words in done.stderr
+    assert not own.exists()
+
+
+def test_a_name_that_cannot_be_is_told(launch: Launch) -> None:
+    done = launch("add", f"hf:{MODEL}", "--name", "A B")
+    assert done.returncode == 2
+    assert "'A B' is no name of lower-case letters" in done.stderr
+
+
+def test_an_architecture_that_no_machine_runs_writes_nothing(
+    launch: Launch, hub: PlayedHub, own: Path
+) -> None:
+    hub.models[MODEL]["config.json"] = b'{"architectures": ["Strange9ForCausalLM"], "model_type": "strange"}'
+    done = launch("add", f"hf:{MODEL}")
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "Strange9ForCausalLM" in done.stderr
+    assert not own.exists()
+
+
+def test_what_this_machine_alone_cannot_is_written_and_said(
+    launch: Launch, hub: PlayedHub, own: Path
+) -> None:
+    config = json.loads(checkpoint_files()["config.json"])
+    quantised = {**config, "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+    hub.models[MODEL]["config.json"] = json.dumps(quantised).encode()
+    done = launch("add", f"hf:{MODEL}")
+    assert done.returncode == 0, done.stderr
+    assert "It cannot run here as it is: tiny.1b needs an NVIDIA GPU" in done.stdout
+    assert (own / "tiny.1b.yaml").exists()
