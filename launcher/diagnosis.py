@@ -228,8 +228,8 @@ def _driver(facts: Facts) -> Iterator[Finding]:
 
 def _gpus(facts: Facts) -> Iterator[Finding]:
     gpus = facts.devices.gpus if isinstance(facts.devices, Devices) else ()
-    for number, gpu in enumerate(gpus):
-        yield _gpu(f"gpu {number}", gpu, facts.process_names)
+    for gpu in gpus:
+        yield _gpu(f"gpu {gpu.number}", gpu, facts.process_names)
 
 
 def _gpu(subject: str, gpu: Gpu, names: Mapping[int, str]) -> Finding:

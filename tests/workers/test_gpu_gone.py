@@ -74,6 +74,7 @@ def test_a_driver_that_lost_its_gpu_tells_nothing(monkeypatch: pytest.MonkeyPatc
                 return fails
             plain = {
                 "nvmlDeviceGetCount": 1,
+                "nvmlDeviceGetMigMode": (0, 0),
                 "nvmlDeviceGetUUID": "GPU-a",
                 "nvmlSystemGetCudaDriverVersion_v2": 12080,
                 "nvmlDeviceGetMemoryInfo": pynvml.c_nvmlMemory_t(),
