@@ -313,7 +313,7 @@ def _models(facts: Facts) -> Iterator[Finding]:
     for each in facts.readiness:
         subject = f"model {each.preset.name}"
         if each.state is ReadyState.READY:
-            yield Finding(subject, Level.OK, f"ready with {each.engine} on {each.device}")
+            yield Finding(subject, Level.OK, f"ready with {each.engine} on {each.place}")
         elif each.reason:
             level, code = (Level.WARNING, 0) if works else (Level.FAULT, each.reason.exit_code)
             text = each.reason.message.removeprefix(f"{each.preset.name} ")

@@ -54,7 +54,7 @@ def readiness_table(found: Sequence[Readiness]) -> None:
 
 
 def _runs_on(each: Readiness) -> str:
-    return f"{each.engine}, {each.device}" if each.state is ReadyState.READY else "-"
+    return f"{each.engine}, {each.place}" if each.state is ReadyState.READY else "-"
 
 
 def _remark(each: Readiness) -> str:
@@ -70,6 +70,7 @@ def readiness_data(each: Readiness) -> dict[str, Any]:
         "state": each.state.name.lower(),
         "engine": each.engine or None,
         "device": each.device or None,
+        "gpus": [place.gpu.uuid for place in each.places if place.gpu],
         "folder": str(each.folder) if each.folder else None,
         "note": each.note or None,
         "reason": each.reason.message if each.reason else None,

@@ -29,6 +29,16 @@ Source = Annotated[
         },
     ),
 ]
+GpuName = Annotated[
+    str,
+    Field(
+        pattern=r"^(GPU-|MIG-)[0-9A-Za-z-]+$|^[0-9]+(:[0-9]+)?$",
+        json_schema_extra={
+            "patternErrorMessage": "a number as nvidia-smi counts, or a uuid (it begins with GPU- or MIG-)"
+        },
+    ),
+]
+"""Of a card; "0:2" is MIG device 2 of GPU 0."""
 
 
 class _Section(BaseModel):
@@ -153,6 +163,11 @@ class Preset(_Section):
     )
     engine: EngineName = Field(
         default="auto", description="What runs the model; auto: the fastest that can on this machine."
+    )
+    gpu: Annotated[int, Field(ge=0, le=1023)] | GpuName | Auto = Field(
+        default="auto",
+        description="The card that it runs on: its number as nvidia-smi counts, or its uuid (nvidia-smi -L"
+        " lists both); auto: whichever has room.",
     )
     memory: MemorySettings = Field(
         default=MemorySettings(), description="How much of the GPU the model may take."
