@@ -228,8 +228,8 @@ def _driver(facts: Facts) -> Iterator[Finding]:
 
 def _gpus(facts: Facts) -> Iterator[Finding]:
     gpus = facts.devices.gpus if isinstance(facts.devices, Devices) else ()
-    for number, gpu in enumerate(gpus):
-        yield _gpu(f"gpu {number}", gpu, facts.process_names)
+    for gpu in gpus:
+        yield _gpu(f"gpu {gpu.number}", gpu, facts.process_names)
 
 
 def _gpu(subject: str, gpu: Gpu, names: Mapping[int, str]) -> Finding:
@@ -313,7 +313,7 @@ def _models(facts: Facts) -> Iterator[Finding]:
     for each in facts.readiness:
         subject = f"model {each.preset.name}"
         if each.state is ReadyState.READY:
-            yield Finding(subject, Level.OK, f"ready with {each.engine} on {each.device}")
+            yield Finding(subject, Level.OK, f"ready with {each.engine} on {each.place}")
         elif each.reason:
             level, code = (Level.WARNING, 0) if works else (Level.FAULT, each.reason.exit_code)
             text = each.reason.message.removeprefix(f"{each.preset.name} ")

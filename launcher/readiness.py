@@ -21,7 +21,7 @@ from launcher.checkpoints import (
     read_facts,
 )
 from launcher.commands_here import pip_install
-from launcher.devices import Devices, Gpu
+from launcher.devices import Devices, Gpu, named
 from launcher.engine_costs import KEPT_CONVERSATION_BYTES, KEPT_PICTURE_BYTES
 from launcher.errors import (
     CheckpointError,
@@ -37,6 +37,9 @@ from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.preset_fits import check_chat
 from launcher.presets import Preset
 from launcher.user_folders import expanded
+
+FIRST_GPU = "cuda:0"
+"""What torch calls the only card that a model's process is shown."""
 
 _GPU_ENGINES = ("turbomind", "pytorch")
 _CPU_FACTOR = 2
@@ -76,7 +79,8 @@ class Readiness:
     READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, with another the
     ``size_bytes`` that it takes of its device (None for a small model, which always has its place), and maybe
     a ``note``, a sentence to be shown. Any other state has the ``reason``, and the ``command`` that helps,
-    exactly as it is to be typed, "" for none.
+    exactly as it is to be typed, "" for none. On a machine with several cards this is the one with most
+    room, ``gpu``, and ``elsewhere`` has the same for the others that it may run on.
     """
 
     preset: Preset
@@ -89,6 +93,19 @@ class Readiness:
     reason: LauncherError | None = None
     command: str = ""
     size_bytes: int | None = None
+    gpu: Gpu | None = None
+    elsewhere: tuple[Readiness, ...] = ()
+
+    @property
+    def places(self) -> tuple[Readiness, ...]:
+        """Where it may run, each with its plan, the roomiest card first; none where it cannot run."""
+        return (self, *self.elsewhere) if self.state is ReadyState.READY else ()
+
+    @property
+    def place(self) -> str:
+        """Where it may run, for people: "cpu", "GPU 1", "GPU 0 or 1"."""
+        numbers = [place.gpu.number for place in self.places if place.gpu is not None]
+        return f"GPU {' or '.join(sorted(numbers))}" if numbers else self.device
 
 
 def installed_engines() -> InstalledEngines:
@@ -136,7 +153,59 @@ def assess_facts(
     preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
     """Where a preset stands with this checkpoint, which need not be here yet: its config and the sizes of its
-    weight files are enough."""
+    weight files are enough. Every card that it may run on is assessed by itself; where it cannot run on any,
+    the roomiest one's reason is told."""
+    try:
+        gpus = gpus_for(preset, devices)
+    except DeviceError as error:
+        return _refused(preset, ReadyState.UNSUPPORTED, error)
+    if not gpus:
+        return _assess_alone(preset, folder, facts, devices, installed)
+    found = [
+        (gpu, _assess_alone(preset, folder, facts, replace(devices, gpus=(gpu,)), installed)) for gpu in gpus
+    ]
+    on_cards = [
+        replace(each, gpu=gpu)
+        for gpu, each in found
+        if each.state is ReadyState.READY and each.device != "cpu"
+    ]
+    if on_cards:
+        return replace(on_cards[0], elsewhere=tuple(on_cards[1:]))
+    ready = (each for _, each in found if each.state is ReadyState.READY)
+    return next(ready, found[0][1])
+
+
+def gpus_for(preset: Preset, devices: Devices) -> list[Gpu]:
+    """The cards that the preset may run on, the one with most room first.
+
+    Raises:
+        DeviceError: it names a card that there is none of.
+    """
+    if preset.gpu == "auto":
+        return sorted(devices.gpus, key=lambda gpu: -gpu.free_bytes)
+    gpu = named(devices.gpus, str(preset.gpu))
+    if gpu is not None:
+        return [gpu]
+    if not devices.gpus:
+        raise DeviceError(
+            "{name} is for GPU {wanted}, and this machine has no NVIDIA GPU that can be used",
+            "Leave `gpu` out of the preset to run it wherever it can. nvidia-smi lists GPUs.",
+            name=preset.name,
+            wanted=preset.gpu,
+        )
+    raise DeviceError(
+        "{name} is for GPU {wanted}, and there is none such, or CUDA_VISIBLE_DEVICES hides it",
+        "Write one of these for `gpu` in the preset: {gpus}; or leave it out for any of them.",
+        name=preset.name,
+        wanted=preset.gpu,
+        gpus=", ".join(f"{one.number} ({one.name}, {one.uuid})" for one in devices.gpus),
+    )
+
+
+def _assess_alone(
+    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> Readiness:
+    """Where it stands on a machine with one card at most."""
     try:
         return _assess_present(preset, folder, facts, devices, installed)
     except UnsupportedModel as error:
@@ -237,11 +306,6 @@ def _assess_present(
     return _with_transformers(preset, folder, facts, devices, installed)
 
 
-def _roomiest(devices: Devices) -> tuple[int, Gpu]:
-    """The GPU with the most free memory, and CUDA's number for it."""
-    return max(enumerate(devices.gpus), key=lambda each: (each[1].free_bytes, -each[0]))
-
-
 def _on_gpu(
     preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
@@ -252,16 +316,14 @@ def _on_gpu(
             name=preset.name,
             command=pip_install("lmdeploy>=0.18,<0.19"),
         )
-    number, gpu = _roomiest(devices)
+    (gpu,) = devices.gpus
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     family = families.of(facts.config, folder / CONFIG)
     engine = family.engine(preset.engine, facts.architecture)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
-    return Readiness(
-        preset, ReadyState.READY, engine=engine, device=f"cuda:{number}", folder=folder, plan=plan
-    )
+    return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 
 
 def _with_transformers(
@@ -277,7 +339,7 @@ def _with_transformers(
     weight_bytes = facts.loaded_bytes or 0
     large = weight_bytes > _SLOW_BYTES
     if devices.gpus and installed.torch_cuda:
-        number, gpu = _roomiest(devices)
+        (gpu,) = devices.gpus
         needed_bytes = weight_bytes + _SPARE_BYTES
         if needed_bytes < gpu.free_bytes:
             compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)  # or the card has none
@@ -285,7 +347,7 @@ def _with_transformers(
                 preset,
                 ReadyState.READY,
                 engine="transformers",
-                device=f"cuda:{number}",
+                device=FIRST_GPU,
                 folder=folder,
                 size_bytes=needed_bytes if large else None,
             )

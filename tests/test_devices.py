@@ -12,8 +12,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from launcher import devices
-from launcher.devices import GpuProcess, read_devices, read_gpus, read_ram
+from launcher.devices import Gpu, GpuProcess, named, ram, read_devices, read_gpus, read_ram
 from launcher.errors import DeviceError
 
 GIB = 2**30
@@ -36,6 +35,7 @@ class Nvml:
             "nvmlSystemGetDriverVersion": "570.1",
             "nvmlSystemGetCudaDriverVersion_v2": 12080,
             "nvmlDeviceGetCount": 2,
+            "nvmlDeviceGetMigMode": (0, 0),
             "nvmlDeviceGetMemoryInfo": SimpleNamespace(total=8 * GIB, free=7 * GIB),
             "nvmlDeviceGetCudaComputeCapability": (8, 6),
             "nvmlDeviceGetComputeRunningProcesses": [
@@ -137,6 +137,68 @@ def test_what_cuda_may_not_see_is_left_out(
     assert [gpu.name for gpu in read_gpus(Nvml())] == names
 
 
+class CutNvml(Nvml):
+    """The same machine, where card 0 is cut into MIG devices 0 and 2."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "nvmlDeviceGetMigMode":
+            return lambda handle: (int(handle == 0), 0)
+        if name == "nvmlDeviceGetMaxMigDeviceCount":
+            return lambda handle: 7
+        if name == "nvmlDeviceGetMigDeviceHandleByIndex":
+            return self._part
+        if name == "nvmlDeviceGetUUID":
+            return lambda handle: f"MIG-{handle[1]}000" if isinstance(handle, tuple) else "GPU-b000"
+        if name == "nvmlDeviceGetCudaComputeCapability":
+            return lambda handle: (9, handle)  # told of a whole GPU alone
+        return super().__getattr__(name)
+
+    def _part(self, whole: int, index: int) -> tuple[int, int]:
+        if index not in (0, 2):
+            raise pynvml.NVMLError(pynvml.NVML_ERROR_NOT_FOUND)
+        return whole, index
+
+
+def test_a_gpu_that_is_cut_is_its_parts() -> None:
+    found = read_gpus(CutNvml())
+    assert [(gpu.number, gpu.uuid) for gpu in found] == [
+        ("0:0", "MIG-0000"),
+        ("0:2", "MIG-2000"),
+        ("1", "GPU-b000"),
+    ]
+    assert [gpu.compute_capability for gpu in found] == [(9, 0), (9, 0), (9, 1)]
+
+
+@pytest.mark.parametrize(
+    ("visible_devices", "numbers"),
+    [("MIG-2000", ["0:2"]), ("1,MIG-2", ["1", "0:2"]), ("0,1", ["0:0", "1"]), ("MIG-", []), ("2", [])],
+)
+def test_parts_of_a_gpu_are_named_too(
+    visible_devices: str, numbers: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible_devices)
+    assert [gpu.number for gpu in read_gpus(CutNvml())] == numbers
+
+
+def test_a_card_of_an_older_driver_that_knows_no_parts() -> None:
+    found = read_gpus(Nvml(nvmlDeviceGetMigMode=pynvml.NVML_ERROR_NOT_SUPPORTED))
+    assert [gpu.number for gpu in found] == ["0", "1"]
+
+
+def card(number: str, uuid: str) -> Gpu:
+    return Gpu("Card", uuid, 8 * GIB, 7 * GIB, (8, 6), "570.1", (12, 8), number=number)
+
+
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [("1", "1"), ("0:2", "0:2"), ("GPU-b0", "1"), ("GPU-", None), ("2", None), ("0", None), ("", None)],
+)
+def test_a_card_is_found_by_its_number_or_uuid(name: str, number: str | None) -> None:
+    cards = (card("0:2", "MIG-a000"), card("1", "GPU-b000"), card("3", "GPU-c000"))
+    found = named(cards, name)
+    assert (found and found.number) == number
+
+
 def test_memory_of_this_machine() -> None:
     found = read_devices()
     assert 0 < found.ram_free_bytes <= found.ram_total_bytes
@@ -174,8 +236,8 @@ class Groups:
 def groups(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[str], Groups]:
-    monkeypatch.setattr(devices, "_CGROUP", tmp_path / "cgroup")
-    monkeypatch.setattr(devices, "_OWN_GROUPS", tmp_path / "own")
+    monkeypatch.setattr(ram, "_CGROUP", tmp_path / "cgroup")
+    monkeypatch.setattr(ram, "_OWN_GROUPS", tmp_path / "own")
     return lambda own: Groups(tmp_path, request.param, own)
 
 

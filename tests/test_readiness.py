@@ -29,6 +29,16 @@ NO_GPU = Devices((), 16 * GIB, 12 * GIB)
 WITH_GPU = Devices((CARD,), 16 * GIB, 12 * GIB)
 ALL = InstalledEngines(lmdeploy=True, transformers=True, torch_cuda=True)
 
+
+def machine_with(*free_gib: int) -> Devices:
+    """As many cards, numbered from 0."""
+    cards = [
+        replace(CARD, uuid=f"GPU-{number}", number=str(number), free_bytes=free * GIB)
+        for number, free in enumerate(free_gib)
+    ]
+    return Devices(tuple(cards), 16 * GIB, 12 * GIB)
+
+
 LANGUAGE = {
     "architectures": ["InternLM2ForCausalLM"],
     "model_type": "internlm2",
@@ -183,11 +193,40 @@ class TestOnAGpu:
             == "transformers"
         )
 
-    def test_the_roomiest_card_is_taken(self, folder: Path) -> None:
-        cards = tuple(replace(CARD, free_bytes=free * GIB) for free in (2, 7, 7))
-        assert (
-            assess(shipped("internlm2-chat-1_8b"), Devices(cards, 16 * GIB, 12 * GIB), ALL).device == "cuda:1"
-        )
+    def test_every_card_has_a_plan_and_the_roomiest_comes_first(self, folder: Path) -> None:
+        cards = machine_with(2, 7, 6)
+        found = assess(shipped("internlm2-chat-1_8b"), cards, ALL)
+        assert [place.gpu.number for place in found.places if place.gpu] == ["1", "2"], "one has no room"
+        assert [place.device for place in found.places] == ["cuda:0", "cuda:0"], "each process sees one"
+        for place in found.places:
+            assert place.plan is not None
+            assert place.gpu is not None
+            assert place.plan.total_bytes <= place.gpu.free_bytes
+        assert found.place == "GPU 1 or 2"
+
+    @pytest.mark.parametrize("gpu", [2, "2", "GPU-2"])
+    def test_a_preset_may_name_its_card(self, folder: Path, gpu: int | str) -> None:
+        found = assess(shipped("internlm2-chat-1_8b", gpu=gpu), machine_with(7, 7, 6), ALL)
+        assert found.place == "GPU 2"
+        assert not found.elsewhere
+
+    @pytest.mark.parametrize("gpu", [3, "GPU-", "MIG-1"])
+    def test_a_card_that_is_not_there_is_refused_with_those_that_are(
+        self, folder: Path, gpu: int | str
+    ) -> None:
+        found = assess(shipped("internlm2-chat-1_8b", gpu=gpu), machine_with(7, 6), ALL)
+        text = refused(found, ReadyState.UNSUPPORTED)
+        assert f"is for GPU {gpu}, and there is none such" in text
+        assert "0 (Card, GPU-0), 1 (Card, GPU-1)" in text
+
+    def test_a_card_that_is_named_where_there_is_none_is_refused(self, folder: Path) -> None:
+        found = assess(shipped("internlm2-chat-1_8b", gpu=0), NO_GPU, ALL)
+        assert "this machine has no NVIDIA GPU" in refused(found, ReadyState.UNSUPPORTED)
+
+    def test_a_card_that_is_too_small_does_not_send_the_model_to_the_cpu(self, folder: Path) -> None:
+        without = replace(ALL, lmdeploy=False)
+        found = assess(shipped("internlm2-chat-1_8b"), machine_with(1, 7), without)
+        assert (found.engine, found.place, found.elsewhere) == ("transformers", "GPU 1", ())
 
     def test_without_lmdeploy_auto_falls_to_transformers(self, folder: Path) -> None:
         without = replace(ALL, lmdeploy=False)

@@ -156,7 +156,7 @@ def _device(wanted: Serve) -> tuple[dict[str, int], Measure]:
     limit_bytes = wanted.limit_bytes
     if not wanted.is_measured:
         return {"cuda:0": limit_bytes or 0}, lambda _device, _pids: None
-    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(read_devices().gpus)}
+    free_bytes = {gpu.uuid: gpu.free_bytes for gpu in read_devices().gpus}
     if limit_bytes is None:
         return free_bytes, seen_on
     return {name: min(free, limit_bytes) for name, free in free_bytes.items()}, limited(seen_on, limit_bytes)

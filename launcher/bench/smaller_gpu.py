@@ -14,7 +14,7 @@ def limited(measure: Measure, limit_bytes: int) -> Measure:
 
     def measured(device: str, pids: Mapping[str, int]) -> Seen | None:
         seen = measure(device, pids)
-        if seen is None or not device.startswith("cuda"):
+        if seen is None or device == "cpu":
             return seen
         if not seen.held_bytes:
             return None

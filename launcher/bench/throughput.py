@@ -14,6 +14,7 @@ from launcher.bench.client_child import AllHeard
 from launcher.bench.figures import Measured, Round
 from launcher.bench.workload import Conversation, Workload
 from launcher.engines.base import EngineSpec
+from launcher.errors import LauncherError
 from launcher.messages import ChatRequest, Message, system_turn
 from launcher.readiness import Readiness
 from launcher.workers.runnable import runnable_models
@@ -86,10 +87,10 @@ def spec_of(model: Readiness) -> EngineSpec:
     Raises:
         LauncherError: why it cannot run here.
     """
-    spec = runnable_models([model])[0].spec
-    if isinstance(spec, EngineSpec):
-        return spec
-    raise spec
+    on = runnable_models([model])[0].on
+    if isinstance(on, LauncherError):
+        raise on
+    return next(iter(on.values()))
 
 
 def _measured(

@@ -86,7 +86,7 @@ class Measured:
     @property
     def title(self) -> str:
         """What stands above its figures."""
-        name, engine, device = self.model.preset.name, self.model.engine, self.model.device
+        name, engine, device = self.model.preset.name, self.model.engine, self.model.place
         return f"{name}, {self.rate:g} tokens/s" if self.rate else f"{name}, {engine}, {device}"
 
 

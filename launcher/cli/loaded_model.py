@@ -38,6 +38,6 @@ def loaded(readiness: Readiness) -> Iterator[Manager]:
         render.note(readiness.note)
     with Manager(runnable_models([readiness])) as manager:
         if sys.stderr.isatty():
-            render.note(f"Loading {name} ({readiness.engine}, {readiness.device}) …")
+            render.note(f"Loading {name} ({readiness.engine}, {readiness.place}) …")
         manager.ensure_ready(name)
         yield manager

@@ -3,7 +3,8 @@ downloaded."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
 import typer
@@ -13,16 +14,31 @@ from launcher.checkpoints import CONFIG, Located, locate, read_facts
 from launcher.cli import plan_view, render
 from launcher.cli.completion import preset_names
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.devices import read_devices
-from launcher.errors import CheckpointError, LauncherError
+from launcher.devices import Devices, Gpu, read_devices
+from launcher.errors import CheckpointError, DeviceError, LauncherError
 from launcher.families import Family, ModelSizes
 from launcher.gpu_support import compute_dtype
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
+from launcher.readiness import gpus_for
 
 TUTORIAL_CARD_GIB = 8.0
 """Planned for where there is no GPU to plan for."""
 _NEWEST = (9, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A card to plan for, or several that are alike: ``gpus``, none where this machine has none."""
+
+    card: Card
+    capability: tuple[int, int]
+    gpus: tuple[Gpu, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How it is told from the other cards of this machine: "GPU 0, 1"."""
+        return f"GPU {', '.join(gpu.number for gpu in self.gpus)}" if self.gpus else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +48,7 @@ class Planned:
     preset: Preset
     plan: MemoryPlan | None
     problem: LauncherError | None = None
+    place: Place = Place(Card(0, 0), _NEWEST)
 
 
 def plan(
@@ -48,25 +65,31 @@ def plan(
             "--gpu-gib",
             min=0.5,
             max=1024,
-            help="Plan for a card with this much free; without, for this machine's, else 8.",
+            help="Plan for a card with this much free; without, for each of this machine's, else 8.",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
     presets: PresetPaths = None,
 ) -> None:
-    """Show what models would take on the GPU, and what the plan changes to make them fit."""
+    """Show what models would take on each GPU, and what the plan changes to make them fit."""
     catalog = read_catalog(presets)
     chosen = (
         [catalog.find(name) for name in names]
         if names
         else [each for each in catalog.presets if _for_gpu(each)]
     )
-    card, capability = _card(gpu_gib)
-    planned = [planned_for(preset, card, capability) for preset in chosen]
+    devices = read_devices()
+    planned = [each for preset in chosen for each in _everywhere(preset, devices, gpu_gib)]
     if as_json:
         render.data([_data(each) for each in planned])
     else:
-        plan_view.show(card, [(each.preset.name, each.plan) for each in planned if each.plan])
+        plan_view.show(
+            [
+                (each.preset.name, each.plan, each.place.card, each.place.label)
+                for each in planned
+                if each.plan
+            ]
+        )
     _report(planned, as_json=as_json)
 
 
@@ -74,14 +97,24 @@ def _for_gpu(preset: Preset) -> bool:
     return preset.engine in ("auto", "turbomind", "pytorch")
 
 
-def _card(gpu_gib: float | None) -> tuple[Card, tuple[int, int]]:
-    """The card to plan for, and its compute capability."""
-    gpus = read_devices().gpus if gpu_gib is None else ()
-    if gpus:
-        roomiest = max(gpus, key=lambda gpu: gpu.free_bytes)
-        return Card(roomiest.total_bytes, roomiest.free_bytes), roomiest.compute_capability
+def _everywhere(preset: Preset, devices: Devices, gpu_gib: float | None) -> list[Planned]:
+    """A plan for each card that the preset may run on; for one of ``gpu_gib``, or a usual one, where there is
+    none to plan for."""
+    try:
+        gpus = gpus_for(preset, devices) if devices.gpus and gpu_gib is None else []
+    except DeviceError as problem:
+        return [Planned(preset, None, problem)]
     size_bytes = int((gpu_gib or TUTORIAL_CARD_GIB) * GIB)
-    return Card(size_bytes, size_bytes), _NEWEST
+    places = _alike(gpus) or [Place(Card(size_bytes, size_bytes), _NEWEST)]
+    return [replace(planned_for(preset, place.card, place.capability), place=place) for place in places]
+
+
+def _alike(gpus: Sequence[Gpu]) -> list[Place]:
+    """The cards, those that are alike together."""
+    alike: dict[tuple[Card, tuple[int, int]], list[Gpu]] = {}
+    for gpu in gpus:
+        alike.setdefault((Card(gpu.total_bytes, gpu.free_bytes), gpu.compute_capability), []).append(gpu)
+    return [Place(card, capability, tuple(found)) for (card, capability), found in alike.items()]
 
 
 def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
@@ -115,24 +148,34 @@ def _sizes(preset: Preset) -> tuple[Family, ModelSizes]:
 
 
 def _report(planned: list[Planned], *, as_json: bool) -> None:
-    """What cannot be planned, on standard error; the first of them decides the exit code."""
+    """What cannot be planned, on standard error; the first preset that fits no card decides the exit code."""
     problems = [each for each in planned if each.problem is not None]
     if not as_json:
         for each in problems:
-            render.note(f"\n{each.preset.name}: {each.problem}")
-    if problems and problems[0].problem is not None:
-        raise typer.Exit(problems[0].problem.exit_code)
+            where = f" on {each.place.label}" if each.place.label else ""
+            render.note(f"\n{each.preset.name}{where}: {each.problem}")
+    fit = {each.preset.name for each in planned if each.plan is not None}
+    for each in problems:
+        if each.preset.name not in fit and each.problem is not None:
+            raise typer.Exit(each.problem.exit_code)
 
 
 def _data(each: Planned) -> dict[str, Any]:
-    """A plan for programs; sizes in bytes."""
+    """A plan for programs; sizes in bytes. ``gpus``: the numbers of the cards that it is for."""
+    gpus = [gpu.number for gpu in each.place.gpus]
     if each.plan is None:
         problem = each.problem
-        return {"name": each.preset.name, "plan": None, "reason": str(problem.message) if problem else None,
-                "hint": problem.hint if problem else None}  # fmt: skip
+        return {
+            "name": each.preset.name,
+            "gpus": gpus,
+            "plan": None,
+            "reason": str(problem.message) if problem else None,
+            "hint": problem.hint if problem else None,
+        }
     plan = each.plan
     return {
         "name": each.preset.name,
+        "gpus": gpus,
         "plan": {
             "engine": plan.engine,
             "dtype": plan.dtype,

@@ -23,21 +23,22 @@ _LABELS: dict[PartName, str] = {
 }
 
 
-def show(card: Card, plans: Sequence[tuple[str, MemoryPlan]]) -> None:
-    """Prints the plans for one card."""
+def show(plans: Sequence[tuple[str, MemoryPlan, Card, str]]) -> None:
+    """Prints plans: a preset's name, its plan, the card and what that is called, "" on a machine without."""
     console = Console(soft_wrap=True, highlight=False, markup=False)
-    for number, (name, plan) in enumerate(plans):
-        console.print(("\n" if number else "") + _title(name, plan, card))
+    for number, (name, plan, card, label) in enumerate(plans):
+        console.print(("\n" if number else "") + _title(name, plan, card, label))
         console.print(_table(plan, card))
         console.print(fitted(_consequences(plan), sys.stdout))
         for change in plan.changes:
             console.print(fitted(f"changed: {change}", sys.stdout))
 
 
-def _title(name: str, plan: MemoryPlan, card: Card) -> str:
+def _title(name: str, plan: MemoryPlan, card: Card, label: str) -> str:
     engine = {"turbomind": "TurboMind", "pytorch": "the PyTorch engine"}[plan.engine]
     free, budget = card.free_bytes / GIB, plan.budget_bytes / GIB
-    return f"{name} on {engine}, {plan.dtype}: {free:.4g} GiB free on the card, budget {budget:.4g} GiB"
+    where = label or "the card"
+    return f"{name} on {engine}, {plan.dtype}: {free:.4g} GiB free on {where}, budget {budget:.4g} GiB"
 
 
 def _table(plan: MemoryPlan, card: Card) -> Table:

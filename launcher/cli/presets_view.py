@@ -84,6 +84,7 @@ def standing_data(standing: Standing) -> dict[str, Any]:
         "state": each.state.name.lower(),
         "engine": each.engine or None,
         "device": each.device or None,
+        "gpus": [place.gpu.uuid for place in each.places if place.gpu],
         "folder": str(each.folder) if each.folder else None,
         "disk_bytes": standing.disk_bytes,
         "memory_bytes": standing.memory_bytes,

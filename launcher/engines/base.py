@@ -47,7 +47,8 @@ class EngineSpec:
 
     ``plan`` is None on the CPU, and for engines that need none; ``size_bytes`` says there what the model
     takes of its device, None where that is too little to count. ``makes_room`` says that other models may
-    want its place, so that it is worth keeping what makes sleeping and waking fast.
+    want its place, so that it is worth keeping what makes sleeping and waking fast. ``card`` is the uuid of
+    the GPU that is to be the process's only one, its "cuda:0"; "" leaves it what the launcher sees.
     """
 
     engine: str
@@ -57,6 +58,7 @@ class EngineSpec:
     plan: MemoryPlan | None = None
     makes_room: bool = False
     size_bytes: int | None = None
+    card: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,7 +94,6 @@ class LmdeployEngine:
         Raises:
             MissingPart: LMDeploy is not installed, or not whole.
         """
-        _choose_gpu(self._spec.device)
         await _in_thread(self._import)
 
     def _import(self) -> None:
@@ -353,13 +352,6 @@ def _whole_lmdeploy() -> Iterator[None]:
             command=pip_install("lmdeploy==0.18.0"),
             reason=str(error),
         ) from error
-
-
-def _choose_gpu(device: str) -> None:
-    """Makes the spec's GPU the only one that CUDA shows here; both engines then use number 0."""
-    index = int(device.partition(":")[2] or 0)
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    os.environ["CUDA_VISIBLE_DEVICES"] = visible.split(",")[index] if visible else str(index)
 
 
 def _blank_picture(size_px: tuple[int, int], folder: Path) -> Path:

@@ -56,6 +56,16 @@ def _as_list(value: Any) -> Any:
 Texts = Annotated[tuple[Text, ...], BeforeValidator(_as_list, json_schema_input_type=Text | tuple[Text, ...])]
 _SomeSources = Annotated[tuple[Source, ...], Field(min_length=1)]
 Sources = Annotated[_SomeSources, BeforeValidator(_as_list, json_schema_input_type=Source | _SomeSources)]
+GpuName = Annotated[
+    str,
+    Field(
+        pattern=r"^(GPU-|MIG-)[0-9A-Za-z-]+$|^[0-9]+(:[0-9]+)?$",
+        json_schema_extra={
+            "patternErrorMessage": "a number as nvidia-smi counts, or a uuid (it begins with GPU- or MIG-)"
+        },
+    ),
+]
+"""Of a card; "0:2" is MIG device 2 of GPU 0."""
 
 
 class _Section(BaseModel):
@@ -203,6 +213,11 @@ class Preset(_Section):
         description="The 16 bits that weights are held and computed in on a GPU; auto: the checkpoint's own,"
         " or float16 on a card without bfloat16 (before 2020). A CPU computes in 32 bits, whatever stands"
         " here.",
+    )
+    gpu: Annotated[int, Field(ge=0, le=1023)] | GpuName | Auto = Field(
+        default="auto",
+        description="The card that it runs on: its number as nvidia-smi counts, or its uuid (nvidia-smi -L"
+        " lists both); auto: whichever has room.",
     )
     memory: MemorySettings = Field(
         default=MemorySettings(), description="How much of the GPU the model may take."

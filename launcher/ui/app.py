@@ -143,7 +143,7 @@ def _facts(model: Readiness, language: Language) -> str:
     """What a model runs on."""
     parts = [
         model.preset.name,
-        say("{engine} on {device}", language, {"engine": model.engine, "device": model.device}),
+        say("{engine} on {device}", language, {"engine": model.engine, "device": model.place}),
     ]
     parts += [say(model.note, language)] if model.note else []
     return f'<p class="facts">{html.escape(" · ".join(parts))}</p>'

@@ -224,6 +224,18 @@ READINESS = {
     ),
     "On a machine with a GPU, type: {command}": "请在有 GPU 的机器上运行：{command}",
     "{name} needs an NVIDIA GPU, and this machine has none": "{name} 需要 NVIDIA GPU，这台机器没有",
+    "{name} is for GPU {wanted}, and this machine has no NVIDIA GPU that can be used": (
+        "{name} 指定在 GPU {wanted} 上运行，而这台机器没有可用的 NVIDIA GPU"
+    ),
+    "Leave `gpu` out of the preset to run it wherever it can. nvidia-smi lists GPUs.": (
+        "从预设中去掉 `gpu`，模型便可在任何能运行的地方运行。nvidia-smi 会列出 GPU。"
+    ),
+    "{name} is for GPU {wanted}, and there is none such, or CUDA_VISIBLE_DEVICES hides it": (
+        "{name} 指定在 GPU {wanted} 上运行，但没有这块显卡，或者它被 CUDA_VISIBLE_DEVICES 隐藏了"
+    ),
+    "Write one of these for `gpu` in the preset: {gpus}; or leave it out for any of them.": (
+        "请在预设的 `gpu` 中填写其中之一：{gpus}；不填则任选一块。"
+    ),
     "Start the launcher on a machine with a GPU; nvidia-smi lists it there.": (
         "请在有 GPU 的机器上启动（那里 nvidia-smi 能列出 GPU）。"
     ),

@@ -95,7 +95,7 @@ def _sentence(status: ModelStatus, language: Language) -> str:
 
 def _held(use: DeviceUse, language: Language) -> str:
     values = {
-        "number": int(use.device.partition(":")[2] or 0),
+        "number": use.number,
         "held": sum(use.held_bytes.values()) / _GIB,
         "budget": use.budget_bytes / _GIB,
     }

@@ -38,9 +38,11 @@ class StopSpare:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Load the model, or wake it where it sleeps; spawn its process where there is none."""
+    """Load the model on the device, or wake it where it sleeps there; spawn its process where there is
+    none."""
 
     name: str
+    device: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +83,14 @@ class Refuse:
     error: LauncherError
 
 
-Action = Prepare | PrepareSpare | UseSpare | StopSpare | Start | Sleep | Stop | Send | Withdraw | Refuse
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Measure what the device holds: who waits may be placed there. Answered with `Scheduler.measured`,
+    whether or not it can be told."""
+
+    device: str
+
+
+Action = (
+    Prepare | PrepareSpare | UseSpare | StopSpare | Start | Sleep | Stop | Send | Withdraw | Refuse | Look
+)

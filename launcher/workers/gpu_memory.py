@@ -18,20 +18,19 @@ _OWN_RAM = ("RssAnon", "RssShmem", "VmSwap")
 
 
 def seen_on(device: str, pids: Mapping[str, int]) -> Seen | None:
-    """What is free of the device, and what each of the processes holds; None where nothing tells of such a
-    device.
+    """What is free of the device ("cpu", or a card's uuid), and what each of the processes holds; None where
+    nothing tells of such a device.
 
     A process that NVML does not list, or under another id (in some containers), is left out.
     """
-    kind, _, number = device.partition(":")
-    if kind == "cpu":
+    if device == "cpu":
         held_of_ram = {name: _ram_of(pid) for name, pid in pids.items()}
         return Seen(spare_ram(), {name: held for name, held in held_of_ram.items() if held is not None})
-    if kind != "cuda":
-        return None
     try:
-        gpu = read_gpus()[int(number or 0)]
-    except (DeviceError, IndexError):
+        gpu = next((gpu for gpu in read_gpus() if gpu.uuid == device), None)
+    except DeviceError:
+        return None
+    if gpu is None:
         return None
     used = {process.pid: process.used_bytes for process in gpu.processes}
     held = {name: used_bytes for name, pid in pids.items() if (used_bytes := used.get(pid)) is not None}

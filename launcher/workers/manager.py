@@ -8,29 +8,28 @@ supervisors. Every method may be called from any thread; none blocks but `ensure
 
 from __future__ import annotations
 
-import asyncio
-import copy
 import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Condition, Lock, RLock, Thread
+from threading import Lock, RLock, Thread
 from types import TracebackType
-from typing import TYPE_CHECKING
 
 from launcher.commands_here import command
-from launcher.errors import EngineError, LauncherError, RequestError
+from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk
-from launcher.request_checks import MOST_SESSION_TOKENS, checked
-from launcher.workers.actions import Action, Refuse, Send, Withdraw
+from launcher.request_checks import checked
+from launcher.workers.actions import Action, Look, Refuse, Send, Withdraw
 from launcher.workers.answers import Answer, unread_error
+from launcher.workers.changes import Changes
 from launcher.workers.gauge import Gauge, Measure
 from launcher.workers.gpu_memory import spare_ram
 from launcher.workers.limits import SPARE_S, Limits
 from launcher.workers.logs import default_log_folder, log_path, remove_old_logs
-from launcher.workers.model_record import NOBODY, ModelNeeds
+from launcher.workers.model_record import NOBODY
+from launcher.workers.offered import RunnableModel, needs, session_tokens
+from launcher.workers.offered import budgets as budgets_of
 from launcher.workers.processes import Processes
 from launcher.workers.protocol import (
     Ask,
@@ -44,22 +43,10 @@ from launcher.workers.protocol import (
     StandingBy,
     Words,
 )
-from launcher.workers.scheduler import CPU, Scheduler
+from launcher.workers.ready_waits import ReadyWaits
+from launcher.workers.scheduler import Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
 from launcher.workers.supervisor import Ended, Supervisor
-
-if TYPE_CHECKING:
-    from launcher.engines.base import EngineSpec
-
-_GIB = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class RunnableModel:
-    """A preset on this machine: how its engine is built, or why it cannot run here."""
-
-    name: str
-    spec: EngineSpec | LauncherError
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +66,12 @@ class Manager:
             not named, what may be taken of RAM on the CPU, and elsewhere the largest GPU budget among its
             presets.
         measure: reads what a device holds, given its name and each model's process id; None where that cannot
-            be told. It is asked whenever a model has come, slept or gone.
+            be told. It is asked whenever a model has come, slept or gone, and before one is placed on one of
+            several devices.
         standby: whether processes stand by for models that share a device.
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.
+        gpu_numbers: the devices that are GPUs -> their numbers as nvidia-smi counts, to be shown.
     """
 
     def __init__(
@@ -94,27 +83,27 @@ class Manager:
         standby: bool = False,
         limits: Limits | None = None,
         log_folder: Path | None = None,
+        gpu_numbers: Mapping[str, str] | None = None,
     ) -> None:
-        self._specs = {
-            model.name: model.spec for model in models if not isinstance(model.spec, LauncherError)
-        }
         self._names = [model.name for model in models]
-        self._session_tokens = {name: _session_tokens(spec) for name, spec in self._specs.items()}
+        self._longest_session = {model.name: session_tokens(model) for model in models}
+        self._session_tokens = dict(self._longest_session)
+        self._gpu_numbers = dict(gpu_numbers or {})
         self._log_folder = log_folder or default_log_folder()
         self._gauge = None if measure is None else Gauge(measure)
         self._measuring = Lock()
         remove_old_logs(self._log_folder)
-        budgets = {**_budgets(self._specs.values()), **(gpu_budget_bytes or {})}
-        self._scheduler = Scheduler(map(_needs, models), budgets, standby=standby)
+        budgets = {**budgets_of(models), **(gpu_budget_bytes or {})}
+        looks = self._gauge is not None
+        self._scheduler = Scheduler(map(needs, models), budgets, standby=standby, looks=looks)
         self._scheduler.has_ram(spare_ram())
-        self._processes = Processes(self._specs, limits, self._log_folder, self._heard)
+        specs = {model.name: model.specs for model in models}
+        self._processes = Processes(specs, limits, self._log_folder, self._heard)
         self._open: dict[int, _Open] = {}
-        self._ready_waits: dict[str, list[Future[None]]] = {name: [] for name in self._names}
+        self._ready_waits = ReadyWaits()
         self._ids = itertools.count(1)
         self._lock = RLock()
-        self._changed = Condition(self._lock)
-        self._version = 0
-        self._change_waits: set[Future[None]] = set()
+        self._changes = Changes(self._lock)
         self._closed = False
         self._timer = Thread(target=self._keep_time, name="launcher's scheduler", daemon=True)
         self._timer.start()
@@ -127,28 +116,17 @@ class Manager:
     def wait_for_change(self, version: int, timeout_s: float) -> int:
         """Blocks until something changed since ``version`` (0 at first) or time is up; returns the version to
         wait for next."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._version != version, timeout_s)
-            return self._version
+        return self._changes.wait(version, timeout_s)
 
     async def changed(self, version: int, timeout_s: float) -> int:
         """`wait_for_change` for event loops: however many wait, they hold no thread."""
-        change: Future[None] = Future()
-        with self._lock:
-            if self._version != version:
-                return self._version
-            self._change_waits.add(change)
-        try:
-            await asyncio.wait([asyncio.wrap_future(change)], timeout=timeout_s)
-        finally:
-            with self._lock:
-                self._change_waits.discard(change)
-        return self._version
+        return await self._changes.wait_on_loop(version, timeout_s)
 
     def device_uses(self) -> tuple[DeviceUse, ...]:
         """What is held of every device on which models have a memory plan."""
         with self._lock:
-            return self._scheduler.device_uses()
+            uses = self._scheduler.device_uses()
+        return tuple(replace(use, number=self._gpu_numbers.get(use.device, "")) for use in uses)
 
     def log_path(self, name: str) -> Path:
         """Where the model's process prints to."""
@@ -181,10 +159,9 @@ class Manager:
         Raises:
             LauncherError: why it cannot be loaded.
         """
-        ready: Future[None] = Future()
         self._check(name)
         with self._lock:
-            self._ready_waits[name].append(ready)
+            ready = self._ready_waits.add(name)
             self._do(self._scheduler.wake(name, time.monotonic()))
         ready.result()
 
@@ -199,7 +176,7 @@ class Manager:
             RequestError: no model of that name is offered, or `request_checks` lets the request not pass.
         """
         self._check(name)
-        request = checked(request, self._session_tokens.get(name, MOST_SESSION_TOKENS))
+        request = checked(request, self._session_tokens[name])
         answer_id = next(self._ids)
         answer = Answer(on_cancel=lambda: self._cancelled(name, answer_id))
         with self._lock:
@@ -261,15 +238,16 @@ class Manager:
             self._take(name, message, by)
             return
         with self._measuring:  # so that nothing measured is older than what the scheduler knows already
+            device = self._device_of(name)
             if isinstance(message, Ready):
                 self._take(name, message, by)
             else:
-                self._take(name, message, by, self._look(name, gone=isinstance(message, Ended)))
+                gone = name if isinstance(message, Ended) else ""
+                self._take(name, message, by, self._look(device, gone=gone))
         if isinstance(message, Ready) and self._gauge is None:
-            self._measure(name)
+            self._measure(device)
         elif isinstance(message, Ready):
-            # In a thread of its own, as this one reads the first words of those who waited.
-            Thread(target=self._measure, args=(name,), name=f"measuring {name}", daemon=True).start()
+            self._measure_aside(device)  # this thread reads the first words of those who waited
 
     def _heard_of_spare(self, name: str, message: FromWorker | Ended, by: Supervisor) -> None:
         """What the supervisor of a spare process reports; it holds nothing of a device."""
@@ -286,22 +264,29 @@ class Manager:
                 if is_spare:
                     self._do(self._scheduler.spare_ended(name, now_s))
 
-    def _measure(self, name: str) -> None:
-        """Has the scheduler know what the model's device holds, and decide what that allows."""
+    def _measure_aside(self, device: str) -> None:
+        Thread(target=self._measure, args=(device,), name=f"measuring {device}", daemon=True).start()
+
+    def _measure(self, device: str) -> None:
+        """Has the scheduler know what the device holds, and decide what that allows."""
         with self._measuring:
-            seen = None if self._closed else self._look(name, gone=False)
+            seen = None if self._closed else self._look(device)
             with self._lock:
-                device = self._specs[name].device
                 self._do(self._scheduler.measured(device, seen, time.monotonic()))
 
-    def _look(self, name: str, *, gone: bool) -> Seen | None:
-        """What the model's device holds now; without the manager's lock, as the driver may take its time."""
-        if self._gauge is None:
+    def _device_of(self, name: str) -> str:
+        """What the model's process is on."""
+        with self._lock:
+            return next(one.device for one in self.statuses() if one.name == name)
+
+    def _look(self, device: str, *, gone: str = "") -> Seen | None:
+        """What the device holds now, a model whose process is gone left out; without the manager's lock, as
+        the driver may take its time."""
+        if self._gauge is None or not device:
             return None
         pids = self._processes.pids()
-        if gone:
-            pids.pop(name, None)
-        return self._gauge.read(self._specs[name].device, pids)
+        pids.pop(gone, None)
+        return self._gauge.read(device, pids)
 
     def _take(self, name: str, message: FromWorker | Ended, by: Supervisor, seen: Seen | None = None) -> None:
         with self._lock:
@@ -314,9 +299,9 @@ class Manager:
                 case Progressed(stage, fraction):
                     self._do(scheduler.progressed(name, stage, fraction))
                 case Ready(facts):
-                    self._session_tokens[name] = min(self._session_tokens[name], facts.session_tokens)
+                    self._session_tokens[name] = min(self._longest_session[name], facts.session_tokens)
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
-                        self._resolve_ready_waits(name, None)
+                        self._ready_waits.loaded(name)
                     self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps))
                 case Slept():
                     self._do(scheduler.slept(name, now_s, seen))
@@ -356,73 +341,20 @@ class Manager:
                     self._processes.send(name, Cancel(answer_id))
                 case Refuse(answer_id, error):
                     self._end_answer(answer_id, error)
+                case Look(device):
+                    self._measure_aside(device)
                 case _:
                     self._processes.carry_out(action)
         for status in self._scheduler.statuses(time.monotonic()):
-            self._tell_ready_waits(status)
-        self._version += 1
-        self._changed.notify_all()
-        for change in self._change_waits:
-            change.set_result(None)
-        self._change_waits.clear()
-
-    def _tell_ready_waits(self, status: ModelStatus) -> None:
-        if status.state is ModelState.READY:
-            self._resolve_ready_waits(status.name, None)
-        elif status.error is not None:
-            self._resolve_ready_waits(status.name, status.error)
-        elif status.state is ModelState.ASLEEP:
-            stopped = EngineError(
-                "{model} was stopped before it was loaded.", hint="Try again.", model=status.name
-            )
-            self._resolve_ready_waits(status.name, stopped)
-
-    def _resolve_ready_waits(self, name: str, error: LauncherError | None) -> None:
-        for wait in self._ready_waits[name]:
-            if error is None:
-                wait.set_result(None)
-            else:
-                wait.set_exception(copy.copy(error))
-        self._ready_waits[name].clear()
+            self._ready_waits.tell(status)
+        self._changes.tell()
 
     def _keep_time(self) -> None:
         """In a thread of its own: decisions that only the passing of time allows."""
-        with self._changed:
+        with self._lock:
             while not self._closed:
                 now_s = time.monotonic()
                 if actions := self._scheduler.settle(now_s):
                     self._do(actions)
                 due_s = self._scheduler.next_due_s(now_s)
-                self._changed.wait(None if due_s is None else due_s - now_s)
-
-
-def _needs(model: RunnableModel) -> ModelNeeds:
-    if isinstance(model.spec, LauncherError):
-        return ModelNeeds(model.name, unavailable=model.spec)
-    plan, keep_alive_s = model.spec.plan, model.spec.preset.keep_alive_s
-    return ModelNeeds(
-        model.name,
-        model.spec.device,
-        loading_bytes=model.spec.size_bytes if plan is None else plan.peak_bytes,
-        ready_bytes=None if plan is None else plan.total_bytes,
-        asleep_bytes=0 if plan is None else plan.asleep_bytes,
-        stands_by=plan is not None,
-        keep_alive_s=None if keep_alive_s == "never" else keep_alive_s,
-    )
-
-
-def _session_tokens(spec: EngineSpec) -> int:
-    """As far as it is known before the model is loaded."""
-    if spec.plan is not None:
-        return spec.plan.session_tokens
-    wanted = spec.preset.memory.session_tokens
-    return MOST_SESSION_TOKENS if wanted == "auto" else wanted
-
-
-def _budgets(specs: Iterable[EngineSpec]) -> dict[str, int]:
-    budgets = {CPU: spare_ram()}
-    for spec in specs:
-        if spec.device == CPU:
-            continue
-        budgets[spec.device] = max(budgets.get(spec.device, 0), int(spec.preset.memory.gpu_budget_gib * _GIB))
-    return budgets
+                self._changes.pause(None if due_s is None else due_s - now_s)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from launcher.errors import LauncherError
@@ -12,14 +13,27 @@ from launcher.workers.states import ModelState, ProcessState
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a model takes of one device, by its plan for that.
+
+    Attributes:
+        loading_bytes: the most that it ever holds there; None where nothing is planned.
+        ready_bytes: what it holds at work; ``loading_bytes`` if None.
+        asleep_bytes: what it holds asleep, until that is measured.
+    """
+
+    loading_bytes: int | None = None
+    ready_bytes: int | None = None
+    asleep_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ModelNeeds:
     """What the scheduler knows of a model beforehand.
 
     Attributes:
-        device: models on the same device share its budget.
-        loading_bytes: the most that it ever holds there, by its memory plan; None where nothing is planned.
-        ready_bytes: what it holds at work; ``loading_bytes`` if None.
-        asleep_bytes: what it holds asleep, until that is measured.
+        claims: the devices that it may be loaded on, any one of them -> what it takes there; all are planned
+            or none is. Models with a planned size share a device's budget.
         stands_by: a process may stand by for it; it then takes RAM though nobody wants the model.
         keep_alive_s: how long it stays loaded while nobody uses it; None is until another model needs its
             place.
@@ -27,18 +41,15 @@ class ModelNeeds:
     """
 
     name: str
-    device: str = ""
-    loading_bytes: int | None = None
-    ready_bytes: int | None = None
-    asleep_bytes: int = 0
+    claims: Mapping[str, Claim] = field(default_factory=dict)
     stands_by: bool = False
     keep_alive_s: float | None = None
     unavailable: LauncherError | None = None
 
     @property
     def planned(self) -> bool:
-        """Whether it shares a budget with others."""
-        return self.loading_bytes is not None
+        """Whether it shares budgets with others."""
+        return any(claim.loading_bytes is not None for claim in self.claims.values())
 
 
 NOBODY = ""
@@ -53,14 +64,18 @@ class ModelRecord:
     """One model's state and all who wait for it.
 
     Attributes:
+        device: the one that its process is loaded on, sleeps on, or is about to be loaded on; "" for none.
+        heading: while it waits, the device on which others make room for it.
         wishes: page -> when it asked to have the model loaded, without a question; none once it has loaded.
+        modest: of those pages, the ones that want it only where nobody has to leave for it.
         waiting: answer id -> when it was asked.
         unloading: a person wants its memory back; questions that waited by then are answered first.
         yielding: how it leaves once its answers are finished; it begins no more of them.
         leaving: how it leaves, while STOPPING.
         sleeps: its engine can give the device back and keep the process; known once it has loaded.
         measured_bytes: what its process was seen to hold since it entered this state.
-        last_try: memory ran out while it loaded: it is tried once more, with nothing idle beside it.
+        short_of: the device on which memory ran out while it loaded: it is tried once more, on another one
+            that has room, or there with nothing idle beside it.
         waking: while LOADING, it had been asleep, so that is a matter of a moment.
         spare: what it has of a second process, which takes the place of one that ends: none, or one that
             starts or stands by.
@@ -76,7 +91,10 @@ class ModelRecord:
     stage: str = ""
     fraction: float = 0.0
     error: LauncherError | None = None
+    device: str = ""
+    heading: str = ""
     wishes: dict[str, float] = field(default_factory=dict)
+    modest: set[str] = field(default_factory=set)
     waiting: dict[int, float] = field(default_factory=dict)
     running: set[int] = field(default_factory=set)
     unloading: bool = False
@@ -84,7 +102,7 @@ class ModelRecord:
     leaving: Leaving | None = None
     sleeps: bool = False
     measured_bytes: int | None = None
-    last_try: bool = False
+    short_of: str = ""
     waking: bool = False
     no_standby: bool = False
     spare: ProcessState = ProcessState.NONE
@@ -97,6 +115,10 @@ class ModelRecord:
     def wanted_since_s(self) -> float | None:
         """When the oldest question that waits was asked; without one, when the oldest wish was made."""
         return min(self.waiting.values() or self.wishes.values(), default=None)
+
+    def waited_s(self, now_s: float) -> float:
+        """For how long it has been wanted."""
+        return 0.0 if self.wanted_since_s is None else now_s - self.wanted_since_s
 
     @property
     def has_far_to_go(self) -> bool:
@@ -134,13 +156,23 @@ class ModelRecord:
         return self._planned_bytes if self.measured_bytes is None else self.measured_bytes
 
     @property
+    def claim(self) -> Claim:
+        """What it takes of the device that it is on."""
+        return self.needs.claims.get(self.device, Claim())
+
+    @property
+    def is_modest(self) -> bool:
+        """Nobody has to leave for it: no question waits, and no page wishes for more."""
+        return not self.waiting and self.wishes.keys() <= self.modest
+
+    @property
     def _planned_bytes(self) -> int:
+        claim = self.claim
         if self.process is ProcessState.SLEEPING:
-            return self.needs.asleep_bytes
-        loading_bytes = self.needs.loading_bytes or 0
-        if self.state is ModelState.LOADING or self.needs.ready_bytes is None:
-            return loading_bytes
-        return self.needs.ready_bytes
+            return claim.asleep_bytes
+        if self.state is ModelState.LOADING or claim.ready_bytes is None:
+            return claim.loading_bytes or 0
+        return claim.ready_bytes
 
     def resident(self, *, cut_short: bool = False) -> Resident:
         """Its place on the device, for deciding who must leave: what it may come to hold, not only what it
@@ -152,7 +184,7 @@ class ModelRecord:
             else max(self.held_bytes, self._planned_bytes),
             idle=self.idle or self.asleep or cut_short,
             used_s=self.used_s,
-            asleep_bytes=self.needs.asleep_bytes if self.sleeps and not cut_short else None,
+            asleep_bytes=self.claim.asleep_bytes if self.sleeps and not cut_short else None,
             asleep=self.process is ProcessState.SLEEPING,
             leaving=Leaving.END if self.unloading else self.leaving,
         )
@@ -161,12 +193,15 @@ class ModelRecord:
         """A state of its life begins."""
         self.state, self.entered_s, self.stage, self.fraction = state, now_s, "", 0.0
 
-    def begins_to_load(self, now_s: float) -> None:
+    def begins_to_load(self, device: str, now_s: float) -> None:
         """It takes its place on the device."""
         self.waking = self.process is ProcessState.SLEEPING
         self.enter(ModelState.LOADING, now_s)
         self.has_process(ProcessState.ENGAGED)
+        self.device, self.heading = device, ""
 
     def has_process(self, process: ProcessState) -> None:
         """A state of its process begins; what it holds has to be measured anew."""
         self.process, self.measured_bytes, self.leaving = process, None, None
+        if process not in (ProcessState.ENGAGED, ProcessState.SLEEPING):
+            self.device = ""

@@ -27,6 +27,10 @@ _BOOT = "import sys; sys.path[:] = {path!r}; from {module} import main; main({fd
 
 WORKER = "launcher.workers.worker"
 
+_UNTOUCHED = {"PYTORCH_NVML_BASED_CUDA_CHECK": "1"}
+"""Has ``torch.cuda.is_available`` ask NVML. Else it asks CUDA, which reads CUDA_VISIBLE_DEVICES there and
+then, and a process that stands by could no longer be given its card."""
+
 _LOG_DRAIN_S = 1.0
 """For the last printed lines to arrive once the process is gone."""
 
@@ -60,7 +64,7 @@ class ChildProcess:
                 stderr=subprocess.STDOUT,
                 pass_fds=(child_end.fileno(),),
                 start_new_session=True,
-                env={**os.environ, MARK: self._mark, LOG_VARIABLE: str(log.path)},
+                env={**os.environ, **_UNTOUCHED, MARK: self._mark, LOG_VARIABLE: str(log.path)},
             )
         except OSError:
             self.pipe.close()

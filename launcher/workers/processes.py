@@ -28,14 +28,18 @@ class Processes:
     """Supervisors by model.
 
     Args:
-        specs: how each model's engine is built.
+        specs: each model's devices -> how its engine is built there.
         limits: the bounds of every worker's supervision; None for those that suit its device.
         log_folder: where models' logs go.
         report: told all that the processes say.
     """
 
     def __init__(
-        self, specs: Mapping[str, EngineSpec], limits: Limits | None, log_folder: Path, report: Report
+        self,
+        specs: Mapping[str, Mapping[str, EngineSpec]],
+        limits: Limits | None,
+        log_folder: Path,
+        report: Report,
     ) -> None:
         self._specs = specs
         self._limits = limits
@@ -59,10 +63,10 @@ class Processes:
             case StopSpare():
                 self._spares_leaving.add(spare := self._spares.pop(name))
                 spare.stop()
-            case Start():
+            case Start(_, device):
                 if name not in self._of:
-                    self._of[name] = self._spawn(name)
-                self._of[name].load()
+                    self._of[name] = self._spawn(name, device)
+                self._of[name].load(self._specs[name][device])
             case Sleep():
                 self._of[name].sleep()
             case Stop():
@@ -99,8 +103,11 @@ class Processes:
         """Ends what processes have left behind; all of them are gone by then."""
         self._leftovers.close()
 
-    def _spawn(self, name: str) -> Supervisor:
-        spec = self._specs[name]
+    def _spawn(self, name: str, device: str | None = None) -> Supervisor:
+        """A process that prepares for the device; by default for the first, though it may be told of another
+        when it is to load."""
+        specs = self._specs[name]
+        spec = specs[device or next(iter(specs))]
         process = Supervisor(
             spec,
             self._limits or limits_for(spec.device),

@@ -29,7 +29,10 @@ class Prepare(_Message, frozen=True):
 
 
 class Load(_Message, frozen=True):
-    """Load the model, or wake it."""
+    """Load the model, or wake it. ``spec`` is the one of the device to be loaded on, which may be another
+    than was prepared for; a sleeper wakes where it is."""
+
+    spec: EngineSpec
 
 
 class Sleep(_Message, frozen=True):

@@ -13,7 +13,8 @@ from launcher.errors import LauncherError
 from launcher.readiness import Readiness, ReadyState
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
-from launcher.workers.manager import Manager, RunnableModel
+from launcher.workers.manager import Manager
+from launcher.workers.offered import RunnableModel
 
 AManager = TypeVar("AManager", bound=Manager)
 
@@ -23,7 +24,7 @@ def manager_of(
 ) -> Manager:
     """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
     later."""
-    free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
+    free_bytes = {gpu.uuid: gpu.free_bytes for gpu in devices.gpus}
     return page_manager(Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder)
 
 
@@ -44,6 +45,12 @@ def page_manager(
         measure=measure,
         standby=standby,
         log_folder=log_folder,
+        gpu_numbers={
+            place.gpu.uuid: place.gpu.number
+            for one in models
+            for place in one.places
+            if place.gpu is not None
+        },
     )
 
 
@@ -58,30 +65,49 @@ def runnable_models(
             make room.
     """
     models = tuple(readiness)
-    return tuple(
-        RunnableModel(one.preset.name, _spec(one, _is_crowded(one.device, models, free_bytes or {})))
-        for one in models
-    )
+    return tuple(RunnableModel(one.preset.name, _on(one, models, free_bytes or {})) for one in models)
+
+
+def _on(
+    one: Readiness, models: Iterable[Readiness], free_bytes: Mapping[str, int]
+) -> Mapping[str, EngineSpec] | LauncherError:
+    """Each device that the preset may run on -> how its engine is built there."""
+    if one.reason is not None:
+        return one.reason
+    found = {}
+    for place in one.places:
+        device = _device(place)
+        found[device] = _spec(place, _is_crowded(device, models, free_bytes))
+    return found
+
+
+def _device(place: Readiness) -> str:
+    """What the manager calls it: a card by its uuid."""
+    return place.device if place.gpu is None else place.gpu.uuid
 
 
 def _is_crowded(device: str, models: Iterable[Readiness], free_bytes: Mapping[str, int]) -> bool:
+    """Whether not all models fit there together that may be loaded there. Where there are several cards, they
+    may have spread; who leaves nevertheless had better be able to sleep."""
     planned_bytes = [
-        model.plan.peak_bytes for model in models if model.device == device and model.plan is not None
+        place.plan.peak_bytes
+        for model in models
+        for place in model.places
+        if _device(place) == device and place.plan is not None
     ]
     return len(planned_bytes) > 1 and sum(planned_bytes) > free_bytes.get(device, 0)
 
 
-def _spec(readiness: Readiness, makes_room: bool) -> EngineSpec | LauncherError:
-    if readiness.reason is not None:
-        return readiness.reason
-    assert readiness.state is ReadyState.READY
-    assert readiness.folder is not None
+def _spec(place: Readiness, makes_room: bool) -> EngineSpec:
+    assert place.state is ReadyState.READY
+    assert place.folder is not None
     return EngineSpec(
-        readiness.engine,
-        readiness.preset,
-        readiness.folder,
-        readiness.device,
-        readiness.plan,
+        place.engine,
+        place.preset,
+        place.folder,
+        place.device,
+        place.plan,
         makes_room,
-        readiness.size_bytes,
+        place.size_bytes,
+        "" if place.gpu is None else place.gpu.uuid,
     )

@@ -12,14 +12,16 @@ state of all models is here, so that what is decided for one model is decided kn
 Wanted: by a question, or by a page's wish, as when a tab is selected. A page has one wish, its newest, and
 none once it is closed. A question goes before every wish.
 
-Room: models without a planned size always have it. Of those that share a device, the one whose question has
-waited longest is served first: idle models leave for it at once, busy ones finish the answers they have begun
-and, once it has waited PATIENCE_S, begin no more. For a wish only idle models leave. A load that nobody has
-asked a question of is cut short for a question that does not fit beside it, and one that nobody even wishes
-for any more is cut short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where
-its engine can and that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process
-ends (``residency``). A model that finds less memory than planned is tried once more, alone: after all that is
-idle on its device has ended, and while nothing else loads there.
+Room: models without a planned size always have it. Of the others, the one whose question has waited longest
+is placed first, on the device with room, else on the one whose leavers cost least (``placement``): idle
+models leave for it at once, busy ones finish the answers they have begun and, once it has waited PATIENCE_S,
+begin no more. Before it is placed on one of several devices those are looked at, as other programs take and
+give back memory unannounced. For a wish only idle models leave. A load that nobody has asked a question of is
+cut short for a question that does not fit beside it, and one that nobody even wishes for any more is cut
+short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where its engine can and
+that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process ends
+(``residency``). A model that finds less memory than planned is tried once more: on another device with room,
+else alone, after all that is idle on its device has ended, and while nothing else loads there.
 
 While nothing loads, processes are made to stand by for models that have none, and spare ones for loaded
 models (``standby``). A spare process takes the place of its model's process wherever that has ended.
@@ -30,32 +32,31 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Mapping
 
-from launcher.errors import EngineError, LauncherError, OutOfMemory
+from launcher.errors import EngineError, LauncherError
+from launcher.workers import overview
 from launcher.workers.actions import (
     Action,
+    Look,
     Prepare,
     PrepareSpare,
     Refuse,
-    Send,
-    Sleep,
     Start,
-    Stop,
-    StopSpare,
     UseSpare,
     Withdraw,
 )
+from launcher.workers.failing import after_failure
+from launcher.workers.ledger import Ledger
 from launcher.workers.model_record import NOBODY, ModelNeeds, ModelRecord
+from launcher.workers.placement import comes_free, holders
 from launcher.workers.residency import Leaving
-from launcher.workers.restarts import Death, pause_before_restart_s
-from launcher.workers.room import PATIENCE_S, SETTLED_S, comes_free, holders, idle_beside, make_room
+from launcher.workers.restarts import Death
+from launcher.workers.room import Placing
 from launcher.workers.standby import next_to_prepare
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, ProcessState, Seen
+from launcher.workers.steps import begin_answers, end_spare, leave, way_out
 
 MAX_OPEN_ANSWERS = 512
 """For each model; beyond, a question is refused rather than queued for minutes."""
-
-CPU = "cpu"
-"""The device whose memory is the machine's RAM."""
 
 _ON_DEVICE = (ModelState.LOADING, ModelState.READY, ModelState.STOPPING)
 
@@ -68,13 +69,20 @@ class Scheduler:
         budgets: what models with a planned size may hold of each device, in bytes; replaced by what is
             measured.
         standby: whether processes stand by for models with a planned size.
+        looks: whether devices can be looked at before a model is placed on one of several.
     """
 
     def __init__(
-        self, models: Iterable[ModelNeeds], budgets: Mapping[str, int], *, standby: bool = False
+        self,
+        models: Iterable[ModelNeeds],
+        budgets: Mapping[str, int],
+        *,
+        standby: bool = False,
+        looks: bool = False,
     ) -> None:
         self._models = {needs.name: ModelRecord(needs) for needs in models}
-        self._budgets = dict(budgets)
+        self._all = tuple(self._models.values())
+        self._ledger = Ledger(budgets, looks=looks)
         self._standby = standby
         self._spare_ram_bytes: int | None = None
         self._closed = False
@@ -84,21 +92,7 @@ class Scheduler:
 
     def statuses(self, now_s: float) -> tuple[ModelStatus, ...]:
         """Every model's state, in the order given."""
-        return tuple(
-            ModelStatus(
-                name=name,
-                state=model.state,
-                process=model.process,
-                stage=model.stage,
-                fraction=model.fraction,
-                since_s=max(0.0, now_s - model.entered_s),
-                error=model.error,
-                waiting=len(model.waiting),
-                running=len(model.running),
-                waits_for=self._waits_for(model, now_s),
-            )
-            for name, model in self._models.items()
-        )
+        return overview.statuses(self._all, now_s)
 
     def state_of(self, name: str) -> ModelState:
         """Where one model stands."""
@@ -106,27 +100,12 @@ class Scheduler:
 
     def device_uses(self) -> tuple[DeviceUse, ...]:
         """What is held of every GPU on which models have a plan, and of RAM where models have to share it."""
-        planned = [model.needs.device for model in self._models.values() if model.needs.planned]
-        devices = [device for device in dict.fromkeys(planned) if device != CPU or planned.count(device) > 1]
-        return tuple(
-            DeviceUse(
-                device,
-                {one.needs.name: one.held_bytes for one in holders(self._on(device))},
-                self._budgets[device],
-            )
-            for device in devices
-        )
+        return overview.device_uses(self._all, self._ledger)
 
     def next_due_s(self, now_s: float) -> float | None:
         """When `settle` is worth calling though nothing has happened: a pause, a patience or a model's stay
-        ends then."""
-        due_s = []
-        for model in self._models.values():
-            if model.state is ModelState.WAITING and (since_s := model.wanted_since_s) is not None:
-                due_s += [model.restart_at_s, since_s + (PATIENCE_S if model.waiting else SETTLED_S)]
-            if model.leaves_at_s is not None:
-                due_s.append(model.leaves_at_s)
-        return min((at_s for at_s in due_s if at_s > now_s), default=None)
+        ends then, or a device has to be looked at again."""
+        return overview.next_due_s(self._all, self._ledger, now_s)
 
     def wake(
         self, name: str, now_s: float, *, page: str = NOBODY, only_if_free: bool = False
@@ -144,12 +123,13 @@ class Scheduler:
             return []
         model = self._models[name]
         self._withdraw_wishes(page)
-        if model.state is ModelState.UNAVAILABLE or (only_if_free and not self._comes_free(model)):
+        if model.state is ModelState.UNAVAILABLE or (only_if_free and not self._comes_free(model, now_s)):
             return self.settle(now_s)
         self._is_wanted(model, now_s)
         model.unloading = False
         if model.state is not ModelState.READY:
             model.wishes[page] = now_s
+            (model.modest.add if only_if_free else model.modest.discard)(page)
         return self.settle(now_s)
 
     def leave(self, page: str, now_s: float) -> list[Action]:
@@ -228,16 +208,18 @@ class Scheduler:
         model.enter(ModelState.READY, now_s)
         model.wishes.clear()
         model.sleeps = sleeps
-        model.last_try = model.no_standby = model.no_spare = False
+        model.no_standby = model.no_spare = False
+        model.short_of = ""
         model.used_s = now_s
         model.deaths = deque(
             (death for death in model.deaths if not death.while_loading), model.deaths.maxlen
         )
-        return _begin_answers(model)
+        return begin_answers(model)
 
     def measured(self, device: str, seen: Seen | None, now_s: float) -> list[Action]:
-        """What a device holds now, where that can be told."""
-        self._take(device, seen)
+        """What a device holds now; None where that cannot be told."""
+        self._ledger.looked(device)
+        self._take(device, seen, now_s)
         return self.settle(now_s)
 
     def slept(self, name: str, now_s: float, seen: Seen | None = None) -> list[Action]:
@@ -247,7 +229,7 @@ class Scheduler:
             model.has_process(ProcessState.SLEEPING)
             model.yielding = None
             model.enter(ModelState.ASLEEP, now_s)
-        self._take(model.needs.device, seen)
+        self._take(model.device, seen, now_s)
         return self.settle(now_s)
 
     def finished(self, name: str, answer_id: int, now_s: float) -> list[Action]:
@@ -271,7 +253,7 @@ class Scheduler:
         model = self._models[name]
         refused = error or EngineError("{model} was stopped.", hint="Ask again.", model=name)
         actions: list[Action] = [Refuse(answer_id, refused) for answer_id in sorted(model.running)]
-        on_device = model.state in _ON_DEVICE
+        on_device, device = model.state in _ON_DEVICE, model.device
         model.running.clear()
         model.has_process(model.spare)
         if model.spare is not ProcessState.NONE:
@@ -280,11 +262,10 @@ class Scheduler:
         model.unloading, model.yielding = False, None
         if on_device:
             model.enter(ModelState.ASLEEP, now_s)
-        self._take(model.needs.device, seen)
+        self._take(device, seen, now_s)
         if error is not None and on_device:
-            actions += self._after_failure(
-                model, error, Death(now_s, while_loading) if retry else None, now_s
-            )
+            death = Death(now_s, while_loading) if retry else None
+            actions += after_failure(model, error, death, device=device, models=self._all, now_s=now_s)
         elif error is not None:
             model.no_standby = True
         return actions + self.settle(now_s)
@@ -300,9 +281,9 @@ class Scheduler:
             model.waiting.clear()
             model.running.clear()
             model.wishes.clear()
-            actions += _end_spare(model)
+            actions += end_spare(model)
             if model.process is not ProcessState.NONE and model.leaving is not Leaving.END:
-                actions.append(_leave(model, Leaving.END, now_s))
+                actions.append(leave(model, Leaving.END, now_s))
         return actions
 
     def settle(self, now_s: float) -> list[Action]:
@@ -316,15 +297,16 @@ class Scheduler:
             if model.leaves_at_s is not None and now_s >= model.leaves_at_s:
                 model.yielding, model.no_standby = Leaving.END, True
             if model.no_standby:
-                actions += _end_spare(model)
-        for device in {model.needs.device: None for model in self._models.values()}:
-            budget_bytes = self._budgets.get(device, 0)
-            actions += [Start(model.needs.name) for model in make_room(self._on(device), budget_bytes, now_s)]
+                actions += end_spare(model)
+        placing = Placing(self._all, self._ledger, now_s)
+        self._mark_wanted(now_s)  # a wish that nobody is to leave for may have come to nothing
+        actions += [Look(device) for device in self._ledger.to_look_at(placing.to_look)]
+        actions += [Start(model.needs.name, model.device) for model in placing.to_load]
         for model in self._models.values():
-            if (way := _way_out(model)) is not None:
-                actions.append(_leave(model, way, now_s))
+            if (way := way_out(model)) is not None:
+                actions.append(leave(model, way, now_s))
             elif model.state is ModelState.READY and not model.unloading and model.yielding is None:
-                actions += _begin_answers(model)
+                actions += begin_answers(model)
         return actions + self._stand_by()
 
     def _is_wanted(self, model: ModelRecord, now_s: float) -> None:
@@ -342,23 +324,12 @@ class Scheduler:
             for model in self._models.values():
                 model.wishes.pop(page, None)
 
-    def _comes_free(self, model: ModelRecord) -> bool:
-        device = model.needs.device
-        return model.state is not ModelState.FAILED and comes_free(
-            model, self._on(device), self._budgets.get(device, 0)
-        )
+    def _comes_free(self, model: ModelRecord, now_s: float) -> bool:
+        return model.state is not ModelState.FAILED and comes_free(model, self._all, self._ledger, now_s)
 
-    def _take(self, device: str, seen: Seen | None) -> None:
-        """Takes what was measured for what is held; where that tells of all, also for what all may hold
-        together. What a model on its way holds is another thing by now than when it was measured."""
-        if seen is None:
-            return
-        holding = holders(self._on(device))
-        at_rest = [m for m in holding if m.state not in (ModelState.LOADING, ModelState.STOPPING)]
-        for model in at_rest:
-            model.measured_bytes = seen.held_bytes.get(model.needs.name)
-        if len(at_rest) == len(holding) and all(model.measured_bytes is not None for model in holding):
-            self._budgets[device] = seen.free_bytes + sum(model.held_bytes for model in holding)
+    def _take(self, device: str, seen: Seen | None, now_s: float) -> None:
+        if device:
+            self._ledger.take(device, seen, holders(self._all, device), now_s)
 
     def _mark_wanted(self, now_s: float) -> None:
         for model in self._models.values():
@@ -366,7 +337,7 @@ class Scheduler:
             if wanted and model.state is ModelState.ASLEEP:
                 model.enter(ModelState.WAITING, now_s)
             elif not wanted and model.state is ModelState.WAITING:
-                model.last_try = False
+                model.short_of = model.heading = ""
                 model.enter(ModelState.ASLEEP, now_s)
 
     def _stand_by(self) -> list[Action]:
@@ -380,74 +351,6 @@ class Scheduler:
             return [PrepareSpare(model.needs.name)]
         model.has_process(ProcessState.STARTING)
         return [Prepare(model.needs.name)]
-
-    def _waits_for(self, model: ModelRecord, now_s: float) -> tuple[str, ...]:
-        if model.state is not ModelState.WAITING or not model.needs.planned or model.restart_at_s > now_s:
-            return ()
-        return tuple(one.needs.name for one in holders(self._on(model.needs.device)) if one.running)
-
-    def _on(self, device: str) -> list[ModelRecord]:
-        return [model for model in self._models.values() if model.needs.device == device]
-
-    def _after_failure(
-        self, model: ModelRecord, error: LauncherError, death: Death | None, now_s: float
-    ) -> list[Action]:
-        """Restarts where that may help; else the model has FAILED and all who wait for it are told."""
-        wanted = model.wanted_since_s is not None
-        if (
-            isinstance(error, OutOfMemory)
-            and wanted
-            and not model.last_try
-            and idle_beside(model, self._on(model.needs.device))
-        ):
-            model.last_try = True
-            return []
-        pause_s = None
-        if death is not None:
-            model.deaths.append(death)
-            pause_s = pause_before_restart_s(model.deaths)
-        if pause_s is not None:
-            model.restart_at_s = now_s + pause_s
-            model.wishes[NOBODY] = now_s
-            return []
-        model.wishes.clear()
-        model.last_try = False
-        model.error = error
-        model.enter(ModelState.FAILED, now_s)
-        actions: list[Action] = [Refuse(answer_id, error) for answer_id in model.waiting]
-        model.waiting.clear()
-        return actions
-
-
-def _way_out(model: ModelRecord) -> Leaving | None:
-    """How it leaves now, if it has to and nobody would lose an answer by it."""
-    if model.running or model.process is ProcessState.NONE or model.state is ModelState.STOPPING:
-        return None
-    answers_first = model.waiting and model.state is not ModelState.READY
-    return Leaving.END if model.unloading and not answers_first else model.yielding
-
-
-def _leave(model: ModelRecord, way: Leaving, now_s: float) -> Action:
-    """The model begins to leave; it sleeps where it is asked to, is loaded and can."""
-    if way is Leaving.SLEEP and not (model.sleeps and model.state is ModelState.READY):
-        way = Leaving.END
-    model.leaving = way
-    model.enter(ModelState.STOPPING, now_s)
-    return Sleep(model.needs.name) if way is Leaving.SLEEP else Stop(model.needs.name)
-
-
-def _end_spare(model: ModelRecord) -> list[Action]:
-    if model.spare is ProcessState.NONE:
-        return []
-    model.spare = ProcessState.NONE
-    return [StopSpare(model.needs.name)]
-
-
-def _begin_answers(model: ModelRecord) -> list[Action]:
-    actions: list[Action] = [Send(model.needs.name, answer_id) for answer_id in model.waiting]
-    model.running.update(model.waiting)
-    model.waiting.clear()
-    return actions
 
 
 def _closing() -> EngineError:

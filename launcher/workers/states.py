@@ -52,6 +52,7 @@ class ModelStatus:
         running: answers the engine is working on.
         waits_for: while WAITING, the models whose answers are finished first.
         process: what it has of a process; asleep, that decides how fast it wakes.
+        device: what that process is loaded on, sleeps on or is being loaded on; "" for nothing.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ModelStatus:
     running: int = 0
     waits_for: tuple[str, ...] = ()
     process: ProcessState = ProcessState.NONE
+    device: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,13 @@ class DeviceUse:
     Attributes:
         held_bytes: model -> what it holds, sleepers included.
         budget_bytes: what all may hold together.
+        number: of a GPU, as nvidia-smi counts.
     """
 
     device: str
     held_bytes: Mapping[str, int]
     budget_bytes: int
+    number: str = ""
 
 
 @dataclass(frozen=True, slots=True)

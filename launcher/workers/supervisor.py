@@ -114,13 +114,13 @@ class Supervisor:
         self.send(Prepare(self._spec))
         self._thread.start()
 
-    def load(self) -> None:
-        """Has the process load the model, or wake it, as soon as it stands by."""
+    def load(self, spec: EngineSpec) -> None:
+        """Has the process load the model by this spec, or wake it, as soon as it stands by."""
         with self._lock:
             self._wanted = True
             if self._phase is _Phase.STANDING_BY:
                 self._phase = _Phase.LOADING
-        self.send(Load())
+        self.send(Load(spec))
 
     def sleep(self) -> None:
         """Has the process give the device back; it ends if that takes too long."""

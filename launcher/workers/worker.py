@@ -18,8 +18,10 @@ import sys
 import threading
 import traceback
 from collections.abc import Awaitable
+from dataclasses import replace
 from typing import TypeVar
 
+from launcher.devices import VISIBLE_DEVICES
 from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
 from launcher.errors import EngineBroken, EngineError, LauncherError
@@ -160,7 +162,8 @@ class Worker:
                 self._send(Progressed("libraries", 0.0))
                 await self._or_fail(self._prepare(spec))
                 self._send(StandingBy())
-            case Load():
+            case Load(spec):
+                await self._or_fail(self._take_place(spec))
                 facts = await self._or_fail(self._loaded_engine().load(self._progressed))
                 self._session_tokens = facts.session_tokens
                 self._send(Ready(facts))
@@ -175,6 +178,16 @@ class Worker:
 
     def _progressed(self, stage: str, fraction: float) -> None:
         self._send(Progressed(stage, min(1.0, max(0.0, fraction))))
+
+    async def _take_place(self, spec: EngineSpec) -> None:
+        """From here on the spec's card is the only one that CUDA shows this process; it reads the variable
+        when it is first used. Where another device was prepared for, with another plan, the engine is built
+        anew, of what is imported already."""
+        if spec.card:
+            os.environ[VISIBLE_DEVICES] = spec.card
+        if self._spec is None or replace(self._spec, card=spec.card) != spec:
+            await self._prepare(spec)
+        self._spec = spec
 
     async def _prepare(self, spec: EngineSpec) -> None:
         self._engine = load_engine_class(spec.engine)(spec)

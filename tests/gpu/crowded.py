@@ -21,4 +21,5 @@ def crowded_manager(**keys: Any) -> Manager:
     found = [assess(preset, devices, installed) for preset in presets]
     plans = [readiness.plan for readiness in found if readiness.plan is not None]
     budget = max(plan.peak_bytes for plan in plans) + 2 * max(plan.asleep_bytes for plan in plans)
-    return Manager(runnable_models(found), gpu_budget_bytes={"cuda:0": budget}, **keys)
+    budgets = {gpu.uuid: budget for gpu in devices.gpus}
+    return Manager(runnable_models(found), gpu_budget_bytes=budgets, **keys)

@@ -133,9 +133,10 @@ def through_the_manager(readiness: Readiness, arguments: argparse.Namespace, fol
 
 async def engine_alone(readiness: Readiness, arguments: argparse.Namespace) -> None:
     (model,) = runnable_models([readiness])
-    if isinstance(model.spec, LauncherError):
-        raise model.spec
-    engine: Engine = load_engine_class(model.spec.engine)(model.spec)
+    if isinstance(model.on, LauncherError):
+        raise model.on
+    spec = next(iter(model.on.values()))
+    engine: Engine = load_engine_class(spec.engine)(spec)
     await engine.prepare()
     await engine.load(lambda _stage, _fraction: None)
     await crowds("engine", engine.stream, arguments)

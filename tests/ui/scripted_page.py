@@ -77,7 +77,11 @@ def served(
     budgets = {"cuda:0": budget_bytes}
     with (
         Manager(
-            runnable_models(models), gpu_budget_bytes=budgets, standby=True, log_folder=folder / "logs"
+            runnable_models(models),
+            gpu_budget_bytes=budgets,
+            standby=True,
+            log_folder=folder / "logs",
+            gpu_numbers={"cuda:0": "0"},
         ) as manager,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):

@@ -126,7 +126,7 @@ def test_a_status_line_tells_what_the_gpu_holds(language: str, line: str) -> Non
     from launcher.ui.status_line import render
 
     gib = 1 << 30
-    use = DeviceUse("cuda:1", {"a": 2 * gib, "<b>": gib}, 8 * gib)
+    use = DeviceUse("GPU-b", {"a": 2 * gib, "<b>": gib}, 8 * gib, "1")
     assert line in render(ModelStatus("a", ModelState.READY), language, [use])  # type: ignore[arg-type]
 
 

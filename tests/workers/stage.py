@@ -16,7 +16,8 @@ from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import Preset
 from launcher.workers.answers import Answer
 from launcher.workers.limits import Limits
-from launcher.workers.manager import Manager, RunnableModel
+from launcher.workers.manager import Manager
+from launcher.workers.offered import RunnableModel
 from launcher.workers.states import ModelState, ModelStatus
 
 PATIENT = Limits()
@@ -126,7 +127,7 @@ class Stage:
         )
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
         spec = EngineSpec("scripted", preset, self.folder, device, plan, size_bytes=ram_bytes)
-        return RunnableModel(name, spec)
+        return RunnableModel(name, {device: spec})
 
     def loaded(self, mark: str = "loads") -> list[str]:
         """The names that loading scripts have left with ``/loaded``, in order."""
@@ -139,7 +140,12 @@ class Stage:
         budget = None if budget_bytes is None else {"cuda:0": budget_bytes, "cpu": budget_bytes}
         models = models or (self.model(),)
         manager = Manager(
-            models, limits=limits, log_folder=self.folder / "logs", gpu_budget_bytes=budget, **keys
+            models,
+            limits=limits,
+            log_folder=self.folder / "logs",
+            gpu_budget_bytes=budget,
+            gpu_numbers={"cuda:0": "0"},
+            **keys,
         )
         self.managers.append(manager)
         return manager

@@ -74,6 +74,7 @@ def test_a_driver_that_lost_its_gpu_tells_nothing(monkeypatch: pytest.MonkeyPatc
                 return fails
             plain = {
                 "nvmlDeviceGetCount": 1,
+                "nvmlDeviceGetMigMode": (0, 0),
                 "nvmlDeviceGetUUID": "GPU-a",
                 "nvmlSystemGetCudaDriverVersion_v2": 12080,
                 "nvmlDeviceGetMemoryInfo": pynvml.c_nvmlMemory_t(),
@@ -86,7 +87,7 @@ def test_a_driver_that_lost_its_gpu_tells_nothing(monkeypatch: pytest.MonkeyPatc
 
     real = devices.read_gpus
     monkeypatch.setattr("launcher.workers.gpu_memory.read_gpus", lambda: real(Nvml()))
-    assert seen_on("cuda:0", {"one": 1}) is None
+    assert seen_on("GPU-a", {"one": 1}) is None
 
 
 def test_the_clock_of_the_machine_decides_nothing(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

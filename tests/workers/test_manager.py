@@ -17,7 +17,8 @@ from launcher.engines.scripted import ALLOWED_BY, FOR_MEASUREMENTS
 from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError, WorkerDied
 from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
-from launcher.workers.manager import Manager, RunnableModel
+from launcher.workers.manager import Manager
+from launcher.workers.offered import RunnableModel
 from launcher.workers.states import ModelState, ProcessState, Seen
 from tests.workers.stage import (
     BRISK,

@@ -125,4 +125,4 @@ def test_ram_is_told_of_like_a_gpu(stage: Stage) -> None:
     assert seen.held_bytes.keys() == {"one"}
     assert 1 << 20 < seen.held_bytes["one"] < 1 << 30
     assert 0 < seen.free_bytes <= spare_ram() * 2
-    assert manager._scheduler._budgets["cpu"] > 1 << 30
+    assert manager._scheduler._ledger.budget("cpu") > 1 << 30

@@ -3,6 +3,8 @@ in the end."""
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -11,6 +13,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from launcher.errors import DeviceError, EngineError, LauncherError, OutOfMemory, WorkerDied
 from launcher.workers.actions import (
     Action,
+    Look,
     Prepare,
     PrepareSpare,
     Refuse,
@@ -22,8 +25,8 @@ from launcher.workers.actions import (
     UseSpare,
     Withdraw,
 )
-from launcher.workers.model_record import NEARLY_LOADED, ModelNeeds
-from launcher.workers.room import PATIENCE_S
+from launcher.workers.model_record import NEARLY_LOADED, Claim, ModelNeeds
+from launcher.workers.placement import PATIENCE_S
 from launcher.workers.scheduler import MAX_OPEN_ANSWERS, Scheduler
 from launcher.workers.standby import MAX_STANDING_BY, STANDBY_BYTES
 from launcher.workers.states import ModelState, ProcessState, Seen
@@ -33,20 +36,19 @@ BUDGETS = {"cuda:0": BUDGET_BYTES, "cpu": BUDGET_BYTES}
 PAGES = ("page 1", "page 2", "page 3")
 KEEP_ALIVE_S = 20.0
 MODELS = (
-    ModelNeeds("large", "cuda:0", 7, ready_bytes=6, asleep_bytes=1, stands_by=True),
-    ModelNeeds("medium", "cuda:0", 5, stands_by=True),
-    ModelNeeds("small", "cuda:0", 3, asleep_bytes=1, stands_by=True, keep_alive_s=KEEP_ALIVE_S),
-    ModelNeeds("free", "cpu", None, keep_alive_s=KEEP_ALIVE_S),
-    ModelNeeds("slow", "cpu", 6),
-    ModelNeeds("slower", "cpu", 5, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("large", {"cuda:0": Claim(7, ready_bytes=6, asleep_bytes=1)}, stands_by=True),
+    ModelNeeds("medium", {"cuda:0": Claim(5)}, stands_by=True),
+    ModelNeeds("small", {"cuda:0": Claim(3, asleep_bytes=1)}, stands_by=True, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("free", {"cpu": Claim()}, keep_alive_s=KEEP_ALIVE_S),
+    ModelNeeds("slow", {"cpu": Claim(6)}),
+    ModelNeeds("slower", {"cpu": Claim(5)}, keep_alive_s=KEEP_ALIVE_S),
     ModelNeeds("missing", unavailable=DeviceError("no GPU")),
 )
 KEPT_ALIVE = {model.name for model in MODELS if model.keep_alive_s is not None}
 SLEEPERS = {"large", "small", "free"}
-LOADING = {model.name: model.loading_bytes for model in MODELS if model.loading_bytes is not None}
+LOADING = {"large": 7, "medium": 5, "small": 3, "slow": 6, "slower": 5}
 READY = {**LOADING, "large": 6}
 ASLEEP = {"large": 1, "small": 1}
-DEVICE = {model.name: model.device for model in MODELS}
 STAND_BY = {model.name for model in MODELS if model.stands_by}
 names = st.sampled_from([model.name for model in MODELS])
 pages = st.sampled_from(PAGES)
@@ -55,9 +57,18 @@ pages = st.sampled_from(PAGES)
 class World(RuleBasedStateMachine):
     """Processes and answers as the scheduler's actions make them; everything that can happen to them does."""
 
+    models = MODELS
+    claims: ClassVar = {model.name: tuple(model.claims) for model in models}
+    budgets: ClassVar = BUDGETS
+    looks = False
+
     @initialize()
     def begin(self) -> None:
-        self.scheduler = Scheduler(MODELS, BUDGETS, standby=True)
+        self.scheduler = Scheduler(self.models, self.budgets, standby=True, looks=self.looks)
+        self.at: dict[str, str] = {}  # model -> the device that its process is on
+        self.taken = dict.fromkeys(self.budgets, 0)  # by other programs
+        self.looking: set[str] = set()
+        self.seen_s: dict[str, float] = {}
         self.now_s = 0.0
         self.wishes: dict[str, str] = {}  # page -> model
         self.restarting: set[str] = set()  # for nobody, since they died
@@ -134,13 +145,19 @@ class World(RuleBasedStateMachine):
                 case StopSpare(name):
                     assert name in self.spares | self.spares_starting
                     self.lose_spare(name)
-                case Start(name):
+                case Start(name, device):
                     assert name not in self.loading | self.loaded | self.falling | self.stopping
                     asked = name in self.asked.values()
                     assert asked or name in self.wishes.values() or name in self.restarting, "for nobody"
-                    assert asked or name not in LOADING or not self.has_to_wait(DEVICE[name])
+                    assert asked or name not in LOADING or not self.has_to_wait(device)
+                    assert name not in self.asleep or self.at[name] == device, "it sleeps elsewhere"
                     self.leave_all_groups(name)
                     self.loading.add(name)
+                    self.at[name] = device
+                    self.has_a_place(name, device)
+                case Look(device):
+                    assert self.looks
+                    self.looking.add(device)
                 case Sleep(name):
                     assert name in self.loaded
                     assert name in SLEEPERS
@@ -179,7 +196,8 @@ class World(RuleBasedStateMachine):
                     assert answer_id not in self.over
                     self.over[answer_id] = error
         # Nobody wants it any more: whoever wants it next has two tries again.
-        self.on_last_try -= {name for name in self.on_last_try if self.state(name) is ModelState.ASLEEP}
+        nobodys = (ModelState.ASLEEP, ModelState.FAILED)
+        self.on_last_try -= {name for name in self.on_last_try if self.state(name) in nobodys}
 
     def nothing_is_disturbed(self) -> None:
         assert not self.loading
@@ -191,20 +209,41 @@ class World(RuleBasedStateMachine):
         self.spares_starting.discard(name)
 
     def has_to_wait(self, device: str) -> bool:
-        """Whether a question waits for a model on the device to load."""
+        """Whether a question waits for a model to load on the device."""
         return any(
-            DEVICE[name] == device
+            device in self.claims[name]
+            and self.scheduler._models[name].heading in ("", device)
             and self.state(name) is ModelState.WAITING
             and name in LOADING
             and self.scheduler._models[name].restart_at_s <= self.now_s
             for name in self.asked.values()
         )
 
+    def has_a_place(self, name: str, device: str) -> None:
+        """A load that begins fits into what was last told of its device, or is alone there where no device
+        has more; and of several, none was chosen by what is long out of date."""
+        if name not in LOADING:
+            return
+        told = {one: self.scheduler._ledger.budget(one) for one in self.claims[name]}
+        if told[device] < LOADING[name]:
+            assert all(budget < LOADING[name] for budget in told.values()), "another device has more"
+        others = self.held_on(device) - self.held(name)
+        assert not others or others + self.held(name) <= told[device]
+        if self.looks and len(told) > 1:
+            since_s = self.scheduler._models[name].wanted_since_s
+            assert since_s is not None
+            assert all(self.seen_s[one] >= since_s for one in told)
+
+    def held_on(self, device: str) -> int:
+        return sum(self.held(name) for name in self.processes if self.at.get(name) == device)
+
     def end_process(self, name: str, error: LauncherError | None, *, retry: bool) -> None:
         while_loading = name in self.loading
         if retry and name in self.loading | self.loaded:
             self.restarting.add(name)
         self.leave_all_groups(name)
+        if device := self.at.pop(name, ""):
+            self.seen_s[device] = self.now_s
         self.do(self.scheduler.ended(name, error, retry=retry, while_loading=while_loading, now_s=self.now_s))
         assert name not in self.sent.values(), "a question was left with a dead process"
 
@@ -232,9 +271,7 @@ class World(RuleBasedStateMachine):
     def open_page(self, name: str, page: str) -> None:
         """Like a wish, but nobody leaves for it."""
         others = {
-            one.needs.name: one.state
-            for one in self.scheduler._models.values()
-            if one.needs.device == DEVICE[name] and one.needs.name != name
+            one.needs.name: one.state for one in self.scheduler._models.values() if one.needs.name != name
         }
         before = self.state(name)
         self.wishes[page] = name
@@ -300,7 +337,7 @@ class World(RuleBasedStateMachine):
         self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS))
         assert name not in self.asked.values(), "a question waits for what is decided next"
         if measured:
-            self.do(self.scheduler.measured(DEVICE[name], self.seen(name), self.now_s))
+            self.tell(self.at[name], self.seen(name))
 
     def now_loaded(self, name: str) -> None:
         self.loaded.add(name)
@@ -308,13 +345,20 @@ class World(RuleBasedStateMachine):
         self.restarting.discard(name)
         self.wishes = {page: wish for page, wish in self.wishes.items() if wish != name}
 
+    def tell(self, device: str, seen: Seen | None) -> None:
+        self.seen_s[device] = self.now_s
+        self.do(self.scheduler.measured(device, seen, self.now_s))
+
     def seen(self, name: str) -> Seen | None:
-        """What is measured is what processes hold, and nobody else holds anything."""
-        if name not in LOADING:
-            return None
-        device = DEVICE[name]
-        held = {name: self.held(name) for name in self.processes & LOADING.keys() if DEVICE[name] == device}
-        return Seen(BUDGET_BYTES - sum(held.values()), held)
+        return self.seen_of(self.at[name]) if name in LOADING else None
+
+    def seen_of(self, device: str) -> Seen:
+        """What is measured is what processes hold, and what other programs do."""
+        held = {
+            name: self.held(name) for name in self.processes & LOADING.keys() if self.at.get(name) == device
+        }
+        free = self.budgets[device] - self.taken[device] - sum(held.values())
+        return Seen(max(0, free), held)
 
     @precondition(lambda self: self.preparing)
     @rule()
@@ -346,6 +390,7 @@ class World(RuleBasedStateMachine):
         self.falling.remove(name)
         self.standing.add(name)
         self.asleep.add(name)
+        self.seen_s[self.at[name]] = self.now_s
         self.do(self.scheduler.slept(name, self.now_s, self.seen(name) if measured else None))
 
     @precondition(lambda self: self.loading)
@@ -374,6 +419,10 @@ class World(RuleBasedStateMachine):
         asked_to = name in self.stopping | self.falling
         self.end_process(name, None if asked_to else WorkerDied("died"), retry=not asked_to)
 
+    def looked(self, device: str, *, told: bool) -> None:
+        self.looking.remove(device)
+        self.tell(device, self.seen_of(device) if told else None)
+
     @rule(passed_s=st.sampled_from([0.1, PATIENCE_S, 60.0]))
     def wait(self, passed_s: float) -> None:
         self.now_s += passed_s
@@ -381,8 +430,8 @@ class World(RuleBasedStateMachine):
 
     @invariant()
     def planned_models_share_the_budget(self) -> None:
-        for device in BUDGETS:
-            assert sum(self.held(name) for name in self.processes if DEVICE[name] == device) <= BUDGET_BYTES
+        for device, budget in self.budgets.items():
+            assert self.held_on(device) <= budget
 
     @invariant()
     def nobody_idle_outstays_its_time(self) -> None:
@@ -408,6 +457,12 @@ class World(RuleBasedStateMachine):
                 assert (status.process is ProcessState.SLEEPING) == (status.name in self.asleep)
             assert (status.error is not None) == (status.state in (ModelState.FAILED, ModelState.UNAVAILABLE))
             assert status.since_s >= 0
+
+    @invariant()
+    def everybody_is_where_it_may_be(self) -> None:
+        for status in self.scheduler.statuses(self.now_s):
+            assert status.device == self.at.get(status.name, "")
+            assert status.device in ("", *self.claims[status.name])
 
     @invariant()
     def a_spare_is_for_a_model_that_has_a_process_and_may_have_another(self) -> None:
@@ -437,6 +492,8 @@ class World(RuleBasedStateMachine):
                 self.standing.add(name)
                 self.asleep.add(name)
                 self.do(self.scheduler.slept(name, self.now_s))
+            for device in sorted(self.looking):
+                self.looked(device, told=True)
             for answer_id, name in sorted(self.sent.items()):
                 del self.sent[answer_id]
                 self.over[answer_id] = "finished"
@@ -452,8 +509,49 @@ World.TestCase.settings = settings(max_examples=200, stateful_step_count=40, dea
 TestWorld = World.TestCase
 
 
+class SeveralCards(World):
+    """Three cards, of which other programs take and give back what they like, without a word; ``small`` has
+    to be on the third, as its preset says."""
+
+    models = (
+        ModelNeeds(
+            "large",
+            {card: Claim(7, ready_bytes=6, asleep_bytes=1) for card in ("GPU-a", "GPU-b")},
+            stands_by=True,
+        ),
+        ModelNeeds("medium", {card: Claim(5) for card in ("GPU-a", "GPU-b", "GPU-c")}, stands_by=True),
+        ModelNeeds("small", {"GPU-c": Claim(3, asleep_bytes=1)}, stands_by=True, keep_alive_s=KEEP_ALIVE_S),
+        ModelNeeds("free", {"GPU-a": Claim(), "GPU-b": Claim()}, keep_alive_s=KEEP_ALIVE_S),
+        ModelNeeds("slow", {card: Claim(6) for card in ("GPU-c", "GPU-b")}),
+        ModelNeeds("slower", {card: Claim(5) for card in ("GPU-b", "GPU-a")}, keep_alive_s=KEEP_ALIVE_S),
+        ModelNeeds("missing", unavailable=DeviceError("no GPU")),
+    )
+    claims: ClassVar = {model.name: tuple(model.claims) for model in models}
+    budgets: ClassVar = {"GPU-a": 8, "GPU-b": 12, "GPU-c": 6}
+    looks = True
+
+    @rule(device=st.sampled_from(["GPU-a", "GPU-b", "GPU-c"]), taken=st.sampled_from([0, 2, 6, 12]))
+    def others_come_and_go(self, device: str, taken: int) -> None:
+        self.taken[device] = taken
+
+    @precondition(lambda self: self.looking)
+    @rule(data=st.data(), told=st.booleans())
+    def look(self, data: st.DataObject, told: bool) -> None:
+        self.looked(data.draw(st.sampled_from(sorted(self.looking))), told=told)
+
+
+SeveralCards.TestCase.settings = settings(max_examples=150, stateful_step_count=50, deadline=None)
+TestSeveralCards = SeveralCards.TestCase
+
+
+def start(name: str) -> Start:
+    """Of a model that has one device."""
+    (device,) = World.claims.get(name, ("cuda:0",))
+    return Start(name, device)
+
+
 def started(scheduler: Scheduler, name: str, now_s: float = 0.0) -> None:
-    assert scheduler.wake(name, now_s) == [Start(name)]
+    assert scheduler.wake(name, now_s) == [start(name)]
     assert scheduler.ready(name, now_s) == []
 
 
@@ -469,10 +567,10 @@ def test_a_busy_model_takes_questions_until_patience_ends_then_gives_way() -> No
     assert scheduler.ask("large", 4, due_s) == []
     assert scheduler.finished("large", 1, due_s) == []
     assert scheduler.finished("large", 3, due_s) == [Stop("large")]
-    assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=due_s) == [Start("medium")]
+    assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=due_s) == [start("medium")]
     assert scheduler.ready("medium", due_s) == [Send("medium", 2)]
     assert scheduler.finished("medium", 2, due_s) == [Stop("medium")]
-    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=due_s) == [Start("large")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=due_s) == [start("large")]
 
 
 def test_who_gives_up_waiting_no_longer_pushes_a_model_out() -> None:
@@ -491,13 +589,13 @@ def test_a_small_model_does_not_overtake_a_large_one_that_waits_longer() -> None
     assert scheduler.ask("large", 2, 0.0) == []
     assert scheduler.ask("small", 3, 0.0) == []
     assert scheduler.finished("medium", 1, 1.0) == [Stop("medium")]
-    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0) == [Start("large")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0) == [start("large")]
 
 
 def test_models_without_a_plan_wait_for_nobody() -> None:
     scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "large")
-    assert scheduler.wake("free", 0.0) == [Start("free")]
+    assert scheduler.wake("free", 0.0) == [start("free")]
 
 
 def test_a_crowd_beyond_the_limit_is_refused() -> None:
@@ -527,12 +625,12 @@ def test_a_death_restarts_at_once_then_after_a_pause(name: str) -> None:
     scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, name)
     died = WorkerDied("died")
-    assert scheduler.ended(name, died, retry=True, while_loading=False, now_s=1.0) == [Start(name)]
+    assert scheduler.ended(name, died, retry=True, while_loading=False, now_s=1.0) == [start(name)]
     assert scheduler.ready(name, 1.0) == []
     assert scheduler.ended(name, died, retry=True, while_loading=False, now_s=2.0) == []
     due_s = scheduler.next_due_s(2.0)
     assert due_s is not None
-    assert scheduler.settle(due_s) == [Start(name)]
+    assert scheduler.settle(due_s) == [start(name)]
 
 
 def ended_full(scheduler: Scheduler, name: str, now_s: float = 1.0) -> list[Action]:
@@ -547,11 +645,11 @@ def test_a_load_that_finds_no_memory_is_tried_once_more_alone() -> None:
     scheduler = Scheduler(MODELS, BUDGETS)
     started(scheduler, "medium")
     started(scheduler, "free")
-    assert scheduler.ask("small", 1, 1.0) == [Start("small")]
+    assert scheduler.ask("small", 1, 1.0) == [start("small")]
     assert ended_full(scheduler, "small") == [Stop("medium")]
     assert states(scheduler)["small"] is ModelState.WAITING
     assert scheduler.wake("medium", 2.0) == []
-    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0) == [Start("small")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0) == [start("small")]
     (refusal,) = ended_full(scheduler, "small")[:1]
     assert isinstance(refusal, Refuse)
     assert isinstance(refusal.error, OutOfMemory)
@@ -565,7 +663,7 @@ def test_where_nothing_can_leave_no_memory_is_final(answering: bool) -> None:
     if answering:
         started(scheduler, "medium")
         scheduler.ask("medium", 1, 0.0)
-    assert scheduler.wake("small", 1.0) == [Start("small")]
+    assert scheduler.wake("small", 1.0) == [start("small")]
     assert ended_full(scheduler, "small") == []
     assert states(scheduler)["small"] is ModelState.FAILED
 
@@ -586,7 +684,7 @@ def test_a_model_leaves_once_it_has_been_idle_for_its_time() -> None:
 
 def awake(scheduler: Scheduler, name: str, now_s: float = 0.0) -> None:
     """Loads a model that can sleep."""
-    assert scheduler.wake(name, now_s) == [Start(name)]
+    assert scheduler.wake(name, now_s) == [start(name)]
     assert scheduler.ready(name, now_s, sleeps=True) == []
 
 
@@ -594,7 +692,7 @@ def fell_asleep(scheduler: Scheduler, name: str, other: str, now_s: float = 0.0)
     """Loads a model and has it sleep for another, which loads."""
     awake(scheduler, name, now_s)
     assert scheduler.wake(other, now_s) == [Sleep(name)]
-    assert scheduler.slept(name, now_s) == [Start(other)]
+    assert scheduler.slept(name, now_s) == [start(other)]
     assert scheduler.ready(other, now_s, sleeps=True) == []
 
 
@@ -608,16 +706,17 @@ def test_a_model_that_can_sleeps_for_another_and_wakes_in_its_turn() -> None:
     assert process(scheduler, "large") is ProcessState.SLEEPING
     assert scheduler.device_uses()[0].held_bytes == {"large": 1, "medium": 5}
     assert scheduler.ask("large", 1, 1.0) == [Sleep("medium")]
-    assert scheduler.slept("medium", 1.0) == [Start("large")]
+    assert scheduler.slept("medium", 1.0) == [start("large")]
     assert scheduler.ready("large", 2.0, sleeps=True) == [Send("large", 1)]
 
 
 def test_a_sleeper_ends_where_even_all_asleep_leave_too_little() -> None:
-    tight = (ModelNeeds("a", "cuda:0", 7, asleep_bytes=2), ModelNeeds("b", "cuda:0", 7, asleep_bytes=2))
+    tight = [ModelNeeds(name, {"cuda:0": Claim(7, asleep_bytes=2)}) for name in "ab"]
     scheduler = Scheduler(tight, {"cuda:0": BUDGET_BYTES})
     awake(scheduler, "a")
     assert scheduler.wake("b", 1.0) == [Stop("a")]
-    assert scheduler.ended("a", None, retry=False, while_loading=False, now_s=1.0) == [Start("b")]
+    ended = scheduler.ended("a", None, retry=False, while_loading=False, now_s=1.0)
+    assert ended == [Start("b", "cuda:0")]
 
 
 def test_what_is_measured_counts_for_more_than_what_is_planned() -> None:
@@ -640,7 +739,7 @@ def test_a_large_card_keeps_all_that_fits() -> None:
 
 def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
     scheduler = Scheduler(MODELS, BUDGETS, standby=True)
-    assert scheduler.wake("medium", 0.0) == [Start("medium")]
+    assert scheduler.wake("medium", 0.0) == [start("medium")]
     assert scheduler.ready("medium", 0.0) == []
     assert scheduler.measured("cuda:0", None, 0.0) == [Prepare("large")]
     assert scheduler.settle(1.0) == []
@@ -650,7 +749,7 @@ def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
     )
     assert scheduler.spare_ended("medium", 2.0) == []
     assert scheduler.wake("large", 3.0) == [Stop("medium")]
-    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=3.0) == [Start("large")]
+    assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=3.0) == [start("large")]
     assert scheduler.ready("large", 4.0) == []
     assert scheduler.measured("cuda:0", None, 4.0) == [Prepare("medium")]
 
@@ -660,7 +759,7 @@ def with_spare(name: str = "large") -> Scheduler:
     scheduler = Scheduler([needs for needs in MODELS if needs.name == name], BUDGETS, standby=True)
     assert scheduler.settle(0.0) == [Prepare(name)]
     assert scheduler.standing_by(name, 0.0) == []
-    assert scheduler.wake(name, 0.0) == [Start(name)]
+    assert scheduler.wake(name, 0.0) == [start(name)]
     assert scheduler.ready(name, 0.0, sleeps=True) == []
     assert scheduler.settle(0.0) == [PrepareSpare(name)]
     assert scheduler.spare_stands_by(name, 1.0) == []
@@ -674,7 +773,7 @@ def test_the_spare_of_a_model_that_died_loads_it_again() -> None:
     assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=2.0) == [
         Refuse(1, died),
         UseSpare("large"),
-        Start("large"),
+        start("large"),
     ]
     assert scheduler.ready("large", 3.0) == []
     assert scheduler.settle(3.0) == [PrepareSpare("large")]
@@ -685,14 +784,14 @@ def test_a_spare_that_is_still_starting_takes_over_too() -> None:
     assert scheduler.spare_ended("large", 1.0) == [], "none is tried again at once"
     assert scheduler.wake("large", 1.0) == []
     died = WorkerDied("died")
-    assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=2.0) == [Start("large")]
+    assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=2.0) == [start("large")]
     assert scheduler.ready("large", 3.0) == []
     assert scheduler.settle(3.0) == [PrepareSpare("large")]
     assert scheduler.ended("large", died, retry=True, while_loading=False, now_s=4.0) == [UseSpare("large")]
     assert process(scheduler, "large") is ProcessState.STARTING
     due_s = scheduler.next_due_s(4.0)
     assert due_s is not None
-    assert scheduler.settle(due_s) == [Start("large")]
+    assert scheduler.settle(due_s) == [start("large")]
 
 
 def test_a_spare_goes_where_a_person_or_its_time_gives_the_memory_back() -> None:
@@ -703,7 +802,7 @@ def test_a_spare_goes_where_a_person_or_its_time_gives_the_memory_back() -> None
 
 def test_who_ends_for_another_has_its_spare_stand_by() -> None:
     scheduler = Scheduler(MODELS, BUDGETS, standby=True)
-    assert scheduler.wake("medium", 0.0) == [Start("medium")]
+    assert scheduler.wake("medium", 0.0) == [start("medium")]
     assert scheduler.ready("medium", 0.0) == []
     assert scheduler.settle(0.0) == [Prepare("large")]
     assert scheduler.standing_by("large", 0.0) == [Prepare("small")]
@@ -711,7 +810,7 @@ def test_who_ends_for_another_has_its_spare_stand_by() -> None:
     assert scheduler.spare_stands_by("medium", 0.0) == []
     assert scheduler.wake("large", 1.0) == [Stop("medium")]
     ended = scheduler.ended("medium", None, retry=False, while_loading=False, now_s=1.0)
-    assert ended == [UseSpare("medium"), Start("large")]
+    assert ended == [UseSpare("medium"), start("large")]
     assert process(scheduler, "medium") is ProcessState.STANDING_BY
 
 
@@ -723,7 +822,7 @@ def test_none_stands_by_again_for_a_model_whose_process_died_at_it() -> None:
     assert states(scheduler)["large"] is ModelState.ASLEEP
     assert scheduler.standing_by("medium", 1.0) == [Prepare("small")]
     assert scheduler.standing_by("small", 1.0) == []
-    assert scheduler.wake("large", 2.0) == [Start("large")]
+    assert scheduler.wake("large", 2.0) == [start("large")]
 
 
 def test_a_sleeper_that_dies_is_no_failure() -> None:
@@ -752,7 +851,7 @@ def test_the_unload_button_ends_one_that_falls_asleep() -> None:
 
 def test_no_more_stand_by_than_a_machine_has_room_for() -> None:
     scheduler = Scheduler(
-        [ModelNeeds(str(n), "cuda:0", 1, stands_by=True) for n in range(9)],
+        [ModelNeeds(str(n), {"cuda:0": Claim(1)}, stands_by=True) for n in range(9)],
         {"cuda:0": BUDGET_BYTES},
         standby=True,
     )
@@ -777,10 +876,10 @@ def test_a_load_without_memory_is_tried_again_once_sleepers_have_ended_too() -> 
     scheduler = Scheduler(MODELS, BUDGETS)
     fell_asleep(scheduler, "small", "large")
     assert scheduler.wake("medium", 1.0) == [Sleep("large")]
-    assert scheduler.slept("large", 1.0) == [Start("medium")]
+    assert scheduler.slept("large", 1.0) == [start("medium")]
     assert ended_full(scheduler, "medium") == [Stop("large"), Stop("small")]
     assert scheduler.ended("large", None, retry=False, while_loading=False, now_s=2.0) == []
-    assert scheduler.ended("small", None, retry=False, while_loading=False, now_s=2.0) == [Start("medium")]
+    assert scheduler.ended("small", None, retry=False, while_loading=False, now_s=2.0) == [start("medium")]
 
 
 def test_closing_ends_those_who_sleep_or_stand_by() -> None:
@@ -790,3 +889,132 @@ def test_closing_ends_those_who_sleep_or_stand_by() -> None:
     assert fell_asleep_models.close(1.0) == [Stop("large"), Stop("medium")]
     assert scheduler.settle(0.0) == [Prepare("large")]
     assert scheduler.close(1.0) == [Stop("large")]
+
+
+def several(*names: str, budget: int = 8, looks: bool = False, bytes_: int = 6) -> Scheduler:
+    """Models of one size, of which each of two cards holds one awake."""
+    claims = {card: Claim(bytes_, asleep_bytes=1) for card in ("GPU-a", "GPU-b")}
+    budgets = dict.fromkeys(claims, budget)
+    return Scheduler([ModelNeeds(name, claims) for name in names], budgets, looks=looks)
+
+
+def on(scheduler: Scheduler) -> dict[str, str]:
+    return {status.name: status.device for status in scheduler.statuses(0.0)}
+
+
+def loaded(scheduler: Scheduler, name: str, device: str, now_s: float = 0.0) -> None:
+    assert scheduler.wake(name, now_s) == [Start(name, device)]
+    assert scheduler.ready(name, now_s, sleeps=True) == []
+
+
+def test_two_cards_hold_two_awake_models() -> None:
+    scheduler = several("one", "two")
+    loaded(scheduler, "one", "GPU-a")
+    loaded(scheduler, "two", "GPU-b")
+    assert on(scheduler) == {"one": "GPU-a", "two": "GPU-b"}
+    assert [(use.device, dict(use.held_bytes)) for use in scheduler.device_uses()] == [
+        ("GPU-a", {"one": 6}),
+        ("GPU-b", {"two": 6}),
+    ]
+
+
+def test_the_card_of_the_least_recently_used_makes_room() -> None:
+    scheduler = several("one", "two", "three")
+    loaded(scheduler, "one", "GPU-a", 10.0)
+    loaded(scheduler, "two", "GPU-b", 0.0)
+    assert scheduler.wake("three", 100.0) == [Sleep("two")]
+
+
+def test_whoever_is_being_asked_is_left_in_peace_where_another_card_has_an_idle_one() -> None:
+    scheduler = several("one", "two", "three")
+    loaded(scheduler, "one", "GPU-a", 0.0)
+    loaded(scheduler, "two", "GPU-b", 10.0)
+    assert scheduler.ask("one", 1, 10.0) == [Send("one", 1)]
+    assert scheduler.ask("three", 2, 1000.0) == [Sleep("two")]
+    assert scheduler.ask("one", 3, 1000.0) == [Send("one", 3)]
+    assert scheduler.slept("two", 1001.0) == [Start("three", "GPU-b")]
+
+
+def test_a_sleeper_wakes_on_its_own_card() -> None:
+    scheduler = several("one", "two", "three", budget=9)
+    loaded(scheduler, "one", "GPU-a", 0.0)
+    loaded(scheduler, "two", "GPU-b", 500.0)
+    assert scheduler.wake("three", 1000.0) == [Sleep("one")]
+    assert scheduler.slept("one", 1000.0) == [Start("three", "GPU-a")]
+    assert scheduler.ready("three", 1000.0, sleeps=True) == []
+    assert scheduler.unload("two", 1000.0) == [Stop("two")]
+    assert scheduler.ended("two", None, retry=False, while_loading=False, now_s=1000.0) == []
+    assert scheduler.wake("one", 2000.0) == [Sleep("three")], "2 s there, and 10 s on the free card"
+
+
+def test_models_that_people_go_back_and_forth_between_end_up_on_two_cards() -> None:
+    scheduler = several("one", "two", "three", budget=9)
+    loaded(scheduler, "one", "GPU-a", 0.0)
+    loaded(scheduler, "two", "GPU-b", 500.0)
+    assert scheduler.wake("three", 1000.0) == [Sleep("one")]
+    assert scheduler.slept("one", 1000.0) == [Start("three", "GPU-a")]
+    assert scheduler.ready("three", 1000.0, sleeps=True) == []
+    assert scheduler.wake("one", 1010.0) == [Stop("one"), Sleep("two")], "three is wanted again soon"
+    ended = scheduler.ended("one", None, retry=False, while_loading=False, now_s=1010.0)
+    assert ended == []
+    assert scheduler.slept("two", 1011.0) == [Start("one", "GPU-b")]
+
+
+def test_several_cards_are_looked_at_before_one_is_chosen() -> None:
+    scheduler = several("one", looks=True)
+    assert scheduler.ask("one", 1, 0.0) == [Look("GPU-a"), Look("GPU-b")]
+    assert scheduler.measured("GPU-b", Seen(8, {}), 0.1) == []
+    assert scheduler.measured("GPU-a", Seen(2, {}), 0.1) == [Start("one", "GPU-b")], "others have taken a"
+
+
+def test_a_card_that_cannot_be_looked_at_holds_nobody_up() -> None:
+    scheduler = several("one", looks=True)
+    assert scheduler.ask("one", 1, 0.0) == [Look("GPU-a"), Look("GPU-b")]
+    assert scheduler.measured("GPU-a", None, 5.0) == []
+    assert scheduler.measured("GPU-b", None, 10.0) == [Start("one", "GPU-a")]
+
+
+def test_a_card_that_comes_free_is_noticed_while_somebody_waits() -> None:
+    scheduler = several("one", "two", looks=True)
+    scheduler.ask("one", 1, 0.0)
+    scheduler.measured("GPU-b", Seen(1, {}), 0.0)
+    assert scheduler.measured("GPU-a", Seen(8, {}), 0.0) == [Start("one", "GPU-a")]
+    assert scheduler.ready("one", 1.0) == [Send("one", 1)]
+    assert scheduler.ask("two", 2, 1.0) == [Look("GPU-a"), Look("GPU-b")]
+    assert scheduler.measured("GPU-a", None, 1.0) == []
+    assert scheduler.measured("GPU-b", Seen(1, {}), 1.0) == []
+    due_s = scheduler.next_due_s(6.0)
+    assert due_s is not None
+    assert scheduler.settle(due_s) == [Look("GPU-a"), Look("GPU-b")]
+    assert scheduler.measured("GPU-b", Seen(8, {}), due_s) == [Start("two", "GPU-b")]
+
+
+def test_where_others_have_taken_every_card_a_model_is_tried_rather_than_kept_waiting() -> None:
+    scheduler = several("one", looks=True)
+    scheduler.ask("one", 1, 0.0)
+    scheduler.measured("GPU-a", Seen(2, {}), 0.0)
+    assert scheduler.measured("GPU-b", Seen(3, {}), 0.0) == [Start("one", "GPU-b")], "the one with most"
+
+
+def test_a_load_that_finds_no_memory_goes_to_another_card() -> None:
+    scheduler = several("one", "two")
+    assert scheduler.ask("one", 1, 0.0) == [Start("one", "GPU-a")]
+    assert ended_full(scheduler, "one") == [Start("one", "GPU-b")]
+    assert isinstance(ended_full(scheduler, "one")[0], Refuse), "twice is enough"
+
+
+def test_opening_a_page_sends_nobody_away_once_cards_are_looked_at() -> None:
+    scheduler = several("one", "two", "three", looks=True)
+    for name, device in (("one", "GPU-a"), ("two", "GPU-b")):
+        scheduler.wake(name, 0.0)
+        scheduler.measured("GPU-a", None, 0.0)
+        assert scheduler.measured("GPU-b", None, 0.0) in ([Start(name, device)], [])
+        scheduler.ready(name, 0.0, sleeps=True)
+    scheduler.unload("two", 100.0)
+    scheduler.ended("two", None, retry=False, while_loading=False, now_s=100.0)
+    looks = scheduler.wake("three", 200.0, page="page", only_if_free=True)
+    assert looks == [Look("GPU-a"), Look("GPU-b")]
+    assert scheduler.measured("GPU-a", None, 200.0) == []
+    assert scheduler.measured("GPU-b", Seen(1, {}), 200.0) == [], "somebody has come"
+    assert states(scheduler)["three"] is ModelState.ASLEEP
+    assert states(scheduler)["one"] is ModelState.READY

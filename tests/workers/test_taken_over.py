@@ -10,7 +10,7 @@ import pytest
 from launcher.errors import LauncherError, WorkerDied
 from launcher.messages import Chunk
 from launcher.workers import process
-from launcher.workers.protocol import Heartbeat, Load
+from launcher.workers.protocol import Heartbeat, Sleep
 from launcher.workers.wire import to_bytes
 from tests.workers.stage import BRISK, Stage, children, question
 from tests.workers.taken_over import BOOT, framed
@@ -50,7 +50,7 @@ def failing(kind: str, sentence: str) -> bytes:
         b"\x91" * 10_000 + b"\x01",  # a list in a list, and so on
         to_bytes(Heartbeat())[:-1],
         to_bytes(Heartbeat()) + b"\x00",
-        to_bytes(Load()),  # the launcher's to say
+        to_bytes(Sleep()),  # the launcher's to say
         SAID,
         msgspec.msgpack.encode(["Progressed", "weights", float("nan")]),
         msgspec.msgpack.encode(["Ready", {"engine": "scripted"}]),

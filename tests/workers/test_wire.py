@@ -41,7 +41,10 @@ PRESETS = [Preset.model_validate(preset.model_dump()) for preset in read_presets
 """Without where they were found, which no worker needs to know."""
 
 ODD = os.fsdecode(b"/odd/\xff \xe7\x8c\xab.png")
-SPECS = [EngineSpec("turbomind", preset, Path(ODD), "cuda:0", a_plan(1 << 40), True, 7) for preset in PRESETS]
+SPECS = [
+    EngineSpec("turbomind", preset, Path(ODD), "cuda:0", a_plan(1 << 40), True, 7, "GPU-a")
+    for preset in PRESETS
+]
 REQUEST = ChatRequest(
     (Message("system", "be brief"), Message("user", "猫\u202e?", (Path(ODD), Path("b.png")))),
     GenerationOptions(seed=2**63 - 1, temperature=0.1, top_p=1.0),
@@ -49,7 +52,7 @@ REQUEST = ChatRequest(
 
 
 @pytest.mark.parametrize(
-    "message", [*map(Prepare, SPECS), Load(), Sleep(), Ask(1, REQUEST), Cancel(1), Shutdown()]
+    "message", [*map(Prepare, SPECS), *map(Load, SPECS), Sleep(), Ask(1, REQUEST), Cancel(1), Shutdown()]
 )
 def test_the_launchers_messages_arrive_as_they_were(message: ToWorker) -> None:
     assert to_worker(to_bytes(message)) == message
@@ -160,4 +163,4 @@ def test_a_text_that_is_none_does_not_cross() -> None:
 
 def test_the_launcher_is_told_nothing_that_it_says_itself() -> None:
     with pytest.raises(UnreadableMessage, match="Invalid value 'Load'"):
-        from_worker(to_bytes(Load()))
+        from_worker(to_bytes(Load(SPECS[0])))

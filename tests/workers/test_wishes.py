@@ -6,7 +6,8 @@ from __future__ import annotations
 import pytest
 
 from launcher.errors import EngineError
-from launcher.workers.manager import Manager, RunnableModel
+from launcher.workers.manager import Manager
+from launcher.workers.offered import RunnableModel
 from launcher.workers.states import ModelState, ProcessState
 from tests.workers.stage import Stage, children, gone, question, read, status, wait_for_state, wait_until
 

@@ -1,0 +1,82 @@
+"""What a launcher offers, as the manager is told of it: each model with an engine's spec for every device
+that it may be loaded on; and what the scheduler has to know of that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from launcher.errors import LauncherError
+from launcher.request_checks import MOST_SESSION_TOKENS
+from launcher.workers.gpu_memory import spare_ram
+from launcher.workers.model_record import Claim, ModelNeeds
+from launcher.workers.overview import CPU
+
+if TYPE_CHECKING:
+    from launcher.engines.base import EngineSpec
+
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True, slots=True)
+class RunnableModel:
+    """A preset on this machine.
+
+    Attributes:
+        name: the model's.
+        on: the devices that it may be loaded on, the preferred first -> how its engine is built there; or why
+            it cannot run here. A card is called by its uuid.
+    """
+
+    name: str
+    on: Mapping[str, EngineSpec] | LauncherError
+
+    @property
+    def specs(self) -> Mapping[str, EngineSpec]:
+        """``on``; none where it cannot run here."""
+        return {} if isinstance(self.on, LauncherError) else self.on
+
+
+def needs(model: RunnableModel) -> ModelNeeds:
+    """What the scheduler knows of it."""
+    if isinstance(model.on, LauncherError):
+        return ModelNeeds(model.name, unavailable=model.on)
+    specs = list(model.on.values())
+    keep_alive_s = specs[0].preset.keep_alive_s
+    return ModelNeeds(
+        model.name,
+        {device: _claim(spec) for device, spec in model.on.items()},
+        stands_by=specs[0].plan is not None,
+        keep_alive_s=None if keep_alive_s == "never" else keep_alive_s,
+    )
+
+
+def _claim(spec: EngineSpec) -> Claim:
+    if spec.plan is None:
+        return Claim(spec.size_bytes)
+    return Claim(spec.plan.peak_bytes, spec.plan.total_bytes, spec.plan.asleep_bytes)
+
+
+def session_tokens(model: RunnableModel) -> int:
+    """The longest conversation, as far as it is known before the model is loaded; on several devices, the
+    longest of any."""
+    return max(map(_session_tokens, model.specs.values()), default=MOST_SESSION_TOKENS)
+
+
+def _session_tokens(spec: EngineSpec) -> int:
+    if spec.plan is not None:
+        return spec.plan.session_tokens
+    wanted = spec.preset.memory.session_tokens
+    return MOST_SESSION_TOKENS if wanted == "auto" else wanted
+
+
+def budgets(models: Iterable[RunnableModel]) -> dict[str, int]:
+    """What may be taken of RAM, and of every other device the largest GPU budget among its presets."""
+    found = {CPU: spare_ram()}
+    for model in models:
+        for device, spec in model.specs.items():
+            if device != CPU:
+                wanted_bytes = int(spec.preset.memory.gpu_budget_gib * _GIB)
+                found[device] = max(found.get(device, 0), wanted_bytes)
+    return found
