@@ -55,7 +55,7 @@ def add(
     file = users_folder() / f"{called}.yaml"
     assessed = _assessed(model, called)
     if not force:
-        _check_free(called, file, source)
+        _check_free(assessed.preset, file, source)
     render.line(_what_it_is(model, assessed))
     render.line(_what_it_takes(assessed))
     _write(file, _text(model, assessed.preset, source), force=force)
@@ -138,9 +138,10 @@ def _sources(model: _Model) -> list[str]:
     return ["${LAUNCHER_MODELS}/" + model.title, model.source]
 
 
-def _check_free(name: str, file: Path, source: str) -> None:
-    """Raises PresetError where a preset of this name is there already, or its file."""
-    again = command("add", source, "--name", f"{name}-2")
+def _check_free(preset: Preset, file: Path, source: str) -> None:
+    """Raises PresetError where a preset of this name, or of one that counts as the same, is there already, or
+    its file."""
+    again = command("add", source, "--name", f"{preset.name}-2")
     if file.exists():
         raise PresetError(
             "{file} is there already",
@@ -148,14 +149,16 @@ def _check_free(name: str, file: Path, source: str) -> None:
             file=file,
             again=again,
         )
-    if name in [preset.name for preset in read_presets().presets]:
-        raise PresetError(
-            "There is a preset {name} already",
-            "To ask it, type: {ask}\nTo put this one in its place, add --force; to have both, type: {again}",
-            name=name,
-            ask=command("ask", name, "…"),
-            again=again,
-        )
+    for other in read_presets().presets:
+        if other.api_name == preset.api_name:
+            raise PresetError(
+                "There is a preset {name} already",
+                "To ask it, type: {ask}\nTo put this one in its place, add --force; to have both, type:"
+                " {again}",
+                name=other.name,
+                ask=command("ask", other.name, "…"),
+                again=again,
+            )
 
 
 def _what_it_is(model: _Model, assessed: Readiness) -> str:

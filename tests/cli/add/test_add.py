@@ -55,10 +55,10 @@ def test_no_file_is_written_over_and_no_name_is_taken_twice(launch: Launch, own:
     assert (own / "mine.yaml").read_text(encoding="utf-8") == "# my own words\n"
     assert launch(*arguments, "--force").returncode == 0
     assert read_presets([own]).presets[0].name == "mine"
-    taken = launch("add", f"hf:{MODEL}", "--name", "tiny-chat")
+    taken = launch("add", f"hf:{MODEL}", "--name", "tiny.chat")  # the same address on the page
     assert taken.returncode == 2
     assert "There is a preset tiny-chat already" in taken.stderr
-    assert not (own / "tiny-chat.yaml").exists()
+    assert not (own / "tiny.chat.yaml").exists()
 
 
 @pytest.mark.parametrize(
