@@ -165,7 +165,7 @@ class Request:
         included.
         """
         started, first_token_s, said, read_tokens = time.perf_counter(), 0.0, False, 0
-        stream = TextStream(self._maker.tokenizer, self._maker.stops)
+        stream = TextStream(self._maker.tokenizer, (*self._maker.stops, *self._request.stop))
         last: GenOut | None = None
         async for last in self.pieces():
             text = ""
@@ -182,7 +182,7 @@ class Request:
                 break
         rest = stream.finish()
         finish = self._finish(last, stopped=stream.stopped)
-        check_said(finish, said=said or bool(rest.strip()))
+        check_said(finish, said=said or stream.stopped or bool(rest.strip()))
         usage = Usage(
             prompt_tokens=self._prepared.prompt_tokens,
             picture_tokens=self._prepared.picture_tokens,

@@ -21,7 +21,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from launcher.commands_here import command
-from launcher.errors import EngineError, LauncherError, RequestError
+from launcher.errors import EngineError, LauncherError, UnknownModel
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import MOST_SESSION_TOKENS, checked
 from launcher.workers.actions import Action, Refuse, Send, Withdraw
@@ -31,6 +31,7 @@ from launcher.workers.gpu_memory import spare_ram
 from launcher.workers.limits import SPARE_S, Limits
 from launcher.workers.logs import default_log_folder, log_path, remove_old_logs
 from launcher.workers.model_record import NOBODY, ModelNeeds
+from launcher.workers.observers import SILENT, Observer
 from launcher.workers.processes import Processes
 from launcher.workers.protocol import (
     Ask,
@@ -83,6 +84,7 @@ class Manager:
         standby: whether processes stand by for models that share a device.
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.
+        observer: is told what happens to models.
     """
 
     def __init__(
@@ -94,7 +96,9 @@ class Manager:
         standby: bool = False,
         limits: Limits | None = None,
         log_folder: Path | None = None,
+        observer: Observer = SILENT,
     ) -> None:
+        self._observer = observer
         self._specs = {
             model.name: model.spec for model in models if not isinstance(model.spec, LauncherError)
         }
@@ -236,7 +240,7 @@ class Manager:
 
     def _check(self, name: str) -> None:
         if name not in self._names:
-            raise RequestError(
+            raise UnknownModel(
                 "There is no model named {name}.",
                 hint="These are offered: {names}. `{command}` says more of each.",
                 name=name,
@@ -314,6 +318,7 @@ class Manager:
                 case Progressed(stage, fraction):
                     self._do(scheduler.progressed(name, stage, fraction))
                 case Ready(facts):
+                    self._observer.loaded(name)
                     self._session_tokens[name] = min(self._session_tokens[name], facts.session_tokens)
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
                         self._resolve_ready_waits(name, None)
@@ -321,12 +326,15 @@ class Manager:
                 case Slept():
                     self._do(scheduler.slept(name, now_s, seen))
                 case Said(answer_id, chunk):
+                    self._observer.answered(name, chunk)
                     self._end_answer(answer_id, chunk)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Failed(answer_id, error):
                     self._end_answer(answer_id, error)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Ended(error, retry, while_loading):
+                    if error is not None:
+                        self._observer.died(name)
                     self._processes.remove(name, by)
                     self._do(
                         scheduler.ended(

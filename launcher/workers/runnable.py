@@ -14,17 +14,25 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager, RunnableModel
+from launcher.workers.observers import SILENT, Observer
 
 AManager = TypeVar("AManager", bound=Manager)
 
 
 def manager_of(
-    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
+    models: Sequence[Readiness],
+    devices: Devices,
+    *,
+    standby: bool = True,
+    log_folder: Path | None = None,
+    observer: Observer = SILENT,
 ) -> Manager:
     """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
     later."""
     free_bytes = {f"cuda:{number}": gpu.free_bytes for number, gpu in enumerate(devices.gpus)}
-    return page_manager(Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder)
+    return page_manager(
+        Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder, observer=observer
+    )
 
 
 def page_manager(
@@ -35,6 +43,7 @@ def page_manager(
     *,
     standby: bool = True,
     log_folder: Path | None = None,
+    observer: Observer = SILENT,
 ) -> AManager:
     """A manager of this kind, whose models may hold together what is free of each device, as it is measured
     later on."""
@@ -44,6 +53,7 @@ def page_manager(
         measure=measure,
         standby=standby,
         log_folder=log_folder,
+        observer=observer,
     )
 
 

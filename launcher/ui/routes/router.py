@@ -18,8 +18,8 @@ from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.routes.refusals import RefusingRoute
 from launcher.ui.routes.requests import FromPage, PageId, Question, ShownTab, StopButton, UnloadButton
-from launcher.ui.routes.streams import EventStream, LineStream
 from launcher.ui.settings import to_settings
+from launcher.ui.streams import EventStream, LineStream
 from launcher.ui.texts import Language, language_of
 
 
