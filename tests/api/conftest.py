@@ -9,6 +9,7 @@ import pytest
 from openai import OpenAI
 
 from launcher.engines.scripted import ALLOWED_BY
+from tests.cli.conftest import environment  # noqa: F401 - a fixture
 from tests.ui.scripted_page import Served, scripted, served
 
 

@@ -1,4 +1,4 @@
-"""The built-in models over the endpoint, served without a page as `launcher serve --no-page` does: their known
+"""The built-in models over the endpoint, as `launcher serve --no-page` serves it, without Gradio: their known
 answers, and the same text as `launcher ask`."""
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from openai import OpenAI
 
 from launcher.demo.known_answers import Case, held_out_cases
 from launcher.demo.pictures import encode
-from tests.cli.conftest import environment as environment  # a fixture
 
 MODEL = "shapes-internvl2"
 CASES = list(islice(held_out_cases(3, reword=False), 12))
@@ -85,3 +84,9 @@ def test_known_answers_stop_texts_and_figures(
     asking = [sys.executable, "-m", "launcher", "ask", MODEL, CASES[0].question.text, "--image", str(picture)]
     told = subprocess.run(asking, env=environment, capture_output=True, text=True, check=False)
     assert told.stdout.strip() == said[0], told.stderr
+
+
+def test_serving_alone_needs_no_gradio() -> None:
+    program = "import sys, launcher.api.serving, launcher.api.routes; print('gradio' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
