@@ -16,6 +16,15 @@ from launcher.errors import RequestError
 VARIABLE = "LAUNCHER_AUTH"
 """The environment variable that holds ``USER:PASSWORD``."""
 
+KEY_VARIABLE = "LAUNCHER_API_KEY"
+"""The environment variable that holds the endpoint's key."""
+
+OPEN = (
+    "Anyone who can reach this address can use this page: no password is asked for. "
+    "What you ask is sent unencrypted."
+)
+"""What an open page says of itself."""
+
 
 _HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/?#@\[\]\\]+)(?::(\d{1,5}))?", re.IGNORECASE)
 
@@ -36,6 +45,7 @@ class Door:
         host: the name or address that the page was told to listen on.
         allow_hosts: more names under which it may be asked for.
         credentials: the name and password; None where none are asked for.
+        api_key: what programs have to know that ask the endpoint; None where it answers this machine alone.
         is_left_open: the user has said that nobody is to be asked, wherever they come from.
     """
 
@@ -43,6 +53,7 @@ class Door:
     allow_hosts: Sequence[str] = ()
     credentials: Credentials | None = None
     is_left_open: bool = False
+    api_key: str | None = field(default=None, repr=False)
 
     def is_open(self, sockets: Sequence[socket.socket]) -> bool:
         """Whether anyone on another machine can come in, without a password."""
@@ -76,6 +87,7 @@ def door_of(
     auth: str,
     *,
     left_open: bool,
+    api_key: str = "",
     environment: MutableMapping[str, str] = os.environ,
 ) -> Door:
     """The door that the options and the environment describe.
@@ -85,12 +97,15 @@ def door_of(
         allow_hosts: ``--allow-host``.
         auth: ``--auth``, ``USER:FILE``; "" where it is not given.
         left_open: ``--insecure-no-auth``.
-        environment: where VARIABLE is looked for, and taken out: no process that is started later sees it.
+        api_key: ``--api-key``, a file's name; "" where it is not given.
+        environment: where VARIABLE and KEY_VARIABLE are looked for, and taken out: no process that is started
+            later sees them.
 
     Raises:
         RequestError: they contradict each other, or there is no password.
     """
     in_environment = environment.pop(VARIABLE, "")
+    key = environment.pop(KEY_VARIABLE, "") or None
     if (auth or in_environment) and left_open:
         raise RequestError(
             "A password is given, and --insecure-no-auth says that none is asked for",
@@ -106,7 +121,11 @@ def door_of(
                 command=command("serve", "--allow-host", "example.org"),
             )
     credentials = _from_file(auth) if auth else _from_variable(in_environment) if in_environment else None
-    return Door(host, tuple(name.strip("[]") for name in allow_hosts), credentials, left_open)
+    if api_key:
+        key = _line_in(api_key)
+    elif key is not None:
+        key = _one_line(key, KEY_VARIABLE)
+    return Door(host, tuple(name.strip("[]") for name in allow_hosts), credentials, left_open, key)
 
 
 def is_loopback(listening: socket.socket) -> bool:
@@ -133,16 +152,21 @@ def _from_file(auth: str) -> Credentials:
             value=auth,
             command=command("serve", "--auth", "me:FILE"),
         )
+    return Credentials(user, _line_in(name))
+
+
+def _line_in(name: str) -> str:
+    """The one line of a file that holds a secret."""
     try:
-        password = Path(name).expanduser().read_text("utf-8")
+        text = Path(name).expanduser().read_text("utf-8")
     except (OSError, ValueError, RuntimeError) as error:
         raise RequestError(
-            "The password cannot be read from {file}: {reason}",
+            "The password or key cannot be read from {file}: {reason}",
             "Write it into that file, as its only line.",
             file=name,
             reason=getattr(error, "strerror", None) or "it is not text",
         ) from error
-    return _checked(user, password.removesuffix("\n").removesuffix("\r"), name)
+    return _one_line(text.removesuffix("\n").removesuffix("\r"), name)
 
 
 def _from_variable(value: str) -> Credentials:
@@ -153,14 +177,14 @@ def _from_variable(value: str) -> Credentials:
             "Type: export {variable}=me:…",
             variable=VARIABLE,
         )
-    return _checked(user, password, VARIABLE)
+    return Credentials(user, _one_line(password, VARIABLE))
 
 
-def _checked(user: str, password: str, where: str) -> Credentials:
-    if not password or "\n" in password:
+def _one_line(secret: str, where: str) -> str:
+    if not secret or "\n" in secret:
         raise RequestError(
-            "The password in {where} is empty or has more than one line",
+            "The password or key in {where} is empty or has more than one line",
             "Write one line of at least one character.",
             where=where,
         )
-    return Credentials(user, password)
+    return secret

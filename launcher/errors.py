@@ -14,6 +14,7 @@ template and its values.
     ├── MemoryPlanError             5   the preset cannot fit the budget, whatever is lowered
     ├── PictureError                6   an uploaded file is no picture, or outside the limits
     ├── RequestError                7   this question cannot be answered as asked (too long, empty, wrong)
+    │   └── UnknownModel            7   no model of that name is offered
     ├── EngineError                 8   the engine failed while loading or answering
     │   ├── EngineBroken            8   not the question failed but the engine; its process ends
     │   └── WorkerDied              8   its process ended or stopped responding
@@ -106,6 +107,10 @@ class RequestError(LauncherError):
     """This question cannot be answered as asked: too long, empty, or a picture for a text model."""
 
     exit_code = 7
+
+
+class UnknownModel(RequestError):
+    """No model of that name is offered."""
 
 
 class EngineError(LauncherError):

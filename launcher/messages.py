@@ -62,10 +62,11 @@ class GenerationOptions:
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A conversation whose last message is the user's question. A system message, where there is one, comes
-    first."""
+    first. ``stop`` are texts that end the answer, beside the preset's; none of them is said."""
 
     messages: tuple[Message, ...]
     options: GenerationOptions = field(default_factory=GenerationOptions)
+    stop: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter  # typer's own names for what it hands over
 
 SUMMARIES = {
-    "serve": "Serve the page: a tab for each preset.",
+    "serve": "Serve the page: a tab for each preset; beside it the endpoint /v1 for programs.",
     "presets": "List the presets and whether they can run here.",
     "plan": "Show what models would take on the GPU, and what the plan changes to make them fit.",
     "ask": "Ask one question, or a file of them, and print the answer.",

@@ -83,13 +83,18 @@ def check_free(address: Address) -> None:
     _close(listen(address))
 
 
-def announcement(address: Address, sockets: Sequence[socket.socket]) -> str:
-    """The page's address, and how to reach it from another machine; in both languages."""
+def announcement(address: Address, sockets: Sequence[socket.socket], *, has_page: bool = True) -> str:
+    """The page's address, or the endpoint's where there is no page, and how to reach it from another machine;
+    in both languages."""
     target, port = _reachable(sockets[0].getsockname())
     page = f"http://{in_url(_LOOPBACK.get(address.bare_host, address.bare_host))}:{port}"
+    where = (
+        f"The page is at {page} (Ctrl-C stops it)\n页面地址：{page}（按 Ctrl-C 停止）\n"
+        if has_page
+        else f"The endpoint is at {page}/v1 (Ctrl-C stops it)\n接口地址：{page}/v1（按 Ctrl-C 停止）\n"
+    )
     return (
-        f"\nThe page is at {page} (Ctrl-C stops it)\n"
-        f"页面地址：{page}（按 Ctrl-C 停止）\n\n"
+        f"\n{where}\n"
         "If this is a remote machine, type on your own, with its user, host and ssh port:\n"
         "如果这是远程机器，请在自己的电脑上运行（换成它的用户名、主机和 ssh 端口）：\n"
         f"  ssh -CNg -L {port}:{in_url(target)}:{port} user@host -p port\n"

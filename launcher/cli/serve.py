@@ -1,4 +1,5 @@
-"""``launcher serve``: the page, from its sockets to the end of every process it started.
+"""``launcher serve``: the page and the endpoint, or that alone, from the sockets to the end of every process
+it started.
 
 Ctrl-C, SIGTERM, SIGQUIT and the end of its terminal end it with exit code 0; a second one changes nothing,
 since every wait on the way out is bounded. Started with ``nohup``, it outlives its terminal.
@@ -9,6 +10,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,15 +31,18 @@ from launcher.cli.listening import (
 )
 from launcher.cli.run_folder import run_folder
 from launcher.devices import Devices, read_devices
-from launcher.door import door_of
+from launcher.door import OPEN, Door, door_of
 from launcher.errors import PresetError
 from launcher.presets import read_presets
 from launcher.readiness import Readiness, ReadyState, assess, installed_engines
 from launcher.workers.manager import Manager
+from launcher.workers.observers import SILENT, Observer
 from launcher.workers.runnable import manager_of
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from launcher.ui.serving import Beside
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _ROOT_PATH = re.compile(r"(https?://[^/\s?#]+)?(/[^\s?#]*)?")
@@ -81,30 +86,81 @@ def serve(
         list[str] | None,
         typer.Option(help="Name under which the page may be opened, too; may be given more than once."),
     ] = None,
+    api_key: Annotated[
+        str,
+        typer.Option(
+            metavar="FILE",
+            help="File that holds the key of the endpoint /v1, for programs on other machines. "
+            "LAUNCHER_API_KEY=KEY in the environment does the same.",
+        ),
+    ] = "",
+    no_page: Annotated[
+        bool, typer.Option("--no-page", help="Serve the endpoint /v1 alone, without the page.")
+    ] = False,
+    metrics: Annotated[
+        bool, typer.Option("--metrics", help="Tell Prometheus figures under /metrics.")
+    ] = False,
 ) -> None:
-    """Serve the page: a tab for each preset."""
+    """Serve the page: a tab for each preset; beside it the endpoint /v1 for programs."""
     address, root_path = Address(host, port), right_root_path(root_path)
-    door = door_of(address.bare_host, allow_host or [], auth, left_open=insecure_no_auth)
+    door = door_of(address.bare_host, allow_host or [], auth, left_open=insecure_no_auth, api_key=api_key)
     with ExitStack() as stack:
         told_to_stop = stack.enter_context(_until_told_to_stop())
         sockets = [stack.enter_context(each) for each in listen(address)]
-        door.check(sockets)
+        if not no_page:  # the endpoint answers nobody else without a key
+            door.check(sockets)
         devices = read_devices()
         models, errors = _models(presets or [], devices)
-        manager = stack.enter_context(manager_of(models, devices))
-        os.environ["GRADIO_TEMP_DIR"] = str(stack.enter_context(run_folder()))
+        observer = _metrics() if metrics else None
+        manager = stack.enter_context(manager_of(models, devices, observer=observer or SILENT))
+        folder = stack.enter_context(run_folder())
         _preload(manager, models, preload or [])
 
-        from launcher.ui.app import OPEN, build_page  # takes seconds, while the first model loads
-        from launcher.ui.serving import serving
+        from launcher.api.serving import endpoint_beside, serving_alone
 
-        page = build_page(models, manager, errors, is_open=door.is_open(sockets))
-        if door.is_open(sockets):
-            typer.echo(OPEN, err=True)
-        said = announcement(address, sockets)
-        stack.enter_context(serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door))
-        render.announce(said)
+        ready = [model.preset for model in models if model.state is ReadyState.READY]
+        endpoint = endpoint_beside(ready, manager, door, folder, metrics=observer, at_once=no_page)
+        if no_page:
+            alone = serving_alone(endpoint, sockets, server_name=SERVER_NAME, root_path=root_path, door=door)
+            stack.enter_context(alone)
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = str(folder)
+            stack.enter_context(
+                _page_beside(
+                    endpoint, models, manager, errors, sockets=sockets, root_path=root_path, door=door
+                )
+            )
+        render.announce(announcement(address, sockets, has_page=not no_page))
         told_to_stop.get()
+
+
+@contextmanager
+def _page_beside(
+    endpoint: Beside,
+    models: Sequence[Readiness],
+    manager: Manager,
+    errors: Sequence[PresetError],
+    *,
+    sockets: Sequence[socket.socket],
+    root_path: str,
+    door: Door,
+) -> Iterator[None]:
+    """The page is served, with the endpoint beside it."""
+    from launcher.ui.app import build_page  # takes seconds, while the first model loads
+    from launcher.ui.serving import serving
+
+    is_open = door.is_open(sockets)
+    page = build_page(models, manager, errors, is_open=is_open)
+    if is_open:
+        typer.echo(OPEN, err=True)
+    with serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door, endpoint=endpoint):
+        yield
+
+
+def _metrics() -> Observer:
+    from launcher.api.metrics import Metrics
+
+    return Metrics()
 
 
 def right_root_path(given: str) -> str:

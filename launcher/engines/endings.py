@@ -58,7 +58,7 @@ def check_said(finish: FinishReason, *, said: bool) -> None:
 
     Args:
         finish: how it ended. One that was cut off or stopped may have said nothing yet.
-        said: whether its text has anything but blanks.
+        said: whether its text has anything but blanks, or it said a stop text.
 
     Raises:
         EngineError: it ended without a word.

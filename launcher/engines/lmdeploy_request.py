@@ -138,9 +138,9 @@ class RequestMaker:
         sizes = [item["image_data"]["data"].size for item in content if item["type"] == "image_data"]
         return sum(budget.tokens(width, height) for width, height in sizes)
 
-    def text_stream(self) -> TextStream:
-        """The text of one answer."""
-        return TextStream(self._decoder(self.tokenizer), self.stops)
+    def text_stream(self, stop: tuple[str, ...]) -> TextStream:
+        """The text of one answer, which the preset's texts end, or these."""
+        return TextStream(self._decoder(self.tokenizer), (*self.stops, *stop))
 
 
 class Request:
@@ -177,7 +177,7 @@ class Request:
         included.
         """
         started, first_token_s, said, read_tokens = time.perf_counter(), 0.0, False, 0
-        stream = self._maker.text_stream()
+        stream = self._maker.text_stream(self._request.stop)
         last: GenOut | None = None
         async for last in self.pieces():
             text = ""
@@ -194,7 +194,7 @@ class Request:
                 break
         rest = stream.finish()
         finish = self._finish(last, stopped=stream.stopped)
-        check_said(finish, said=said or bool(rest.strip()))
+        check_said(finish, said=said or stream.stopped or bool(rest.strip()))
         usage = Usage(
             prompt_tokens=self._prepared.prompt_tokens,
             picture_tokens=self._prepared.picture_tokens,

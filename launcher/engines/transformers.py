@@ -94,7 +94,7 @@ class TransformersEngine:
             ready = self._loaded()
             prompt = await asyncio.to_thread(ready.prompts.make, request)
             generation = ready.generation(prompt, request.options)
-            chunks = self._chunks(generation, prompt, request.options, begun_s)
+            chunks = self._chunks(generation, prompt, request, begun_s)
             try:
                 async with aclosing(chunks):
                     async for chunk in chunks:
@@ -103,12 +103,12 @@ class TransformersEngine:
                 self._keep(generation)
 
     async def _chunks(
-        self, generation: Generation, prompt: Prompt, options: GenerationOptions, begun_s: float
+        self, generation: Generation, prompt: Prompt, request: ChatRequest, begun_s: float
     ) -> AsyncGenerator[Chunk, None]:
         ready = self._loaded()
-        text = TextStream(ready.decoder(), ready.stops)
+        text = TextStream(ready.decoder(), (*ready.stops, *request.stop))
         new_tokens, first_token_s, said = 0, 0.0, False
-        finish = out_of_tokens(prompt.answer_room, options.max_new_tokens)
+        finish = out_of_tokens(prompt.answer_room, request.options.max_new_tokens)
         for _ in range(prompt.answer_room):
             token_id = await self._on_model(generation.next_token)
             first_token_s = first_token_s or time.monotonic() - begun_s
@@ -123,7 +123,7 @@ class TransformersEngine:
                 finish = "stop"
                 break
         rest = text.finish()
-        check_said(finish, said=said or bool(rest.strip()))
+        check_said(finish, said=said or text.stopped or bool(rest.strip()))
         usage = Usage(
             len(prompt.ids), prompt.picture_tokens, new_tokens, first_token_s, time.monotonic() - begun_s
         )

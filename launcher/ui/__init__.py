@@ -1,8 +1,6 @@
 """The Gradio page: a tab for each preset, in English and Chinese. It asks the manager for everything and
 schedules nothing.
 
-Importing this package imports Gradio, by way of ``launcher.ui.gradio_import``, which saves half of the time
-that takes.
+What builds the page has Gradio from ``launcher.ui.gradio_import``, which saves half of the time that its
+import takes; the guard and the server are without it, so that the endpoint can be served alone.
 """
-
-from launcher.ui import gradio_import as gradio_import

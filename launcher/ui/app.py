@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gradio as gr
-
+from launcher.door import OPEN
 from launcher.errors import PresetError
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
 from launcher.ui.compare_tab import build_compare_tab
+from launcher.ui.gradio_import import gr
 from launcher.ui.guard.file_data import UploadedFiles
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.page_script import COMPARE, call, connect
@@ -24,11 +24,6 @@ from launcher.workers.manager import Manager
 
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
-
-OPEN = (
-    "Anyone who can reach this address can use this page: no password is asked for. "
-    "What you ask is sent unencrypted."
-)
 
 
 @dataclass(frozen=True)

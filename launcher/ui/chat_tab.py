@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
-
 from launcher.errors import LauncherError, RequestError
 from launcher.presets import Preset
 from launcher.ui.conversation import Typed
+from launcher.ui.gradio_import import gr
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.page_script import call, connect
 from launcher.ui.program_question import question_input

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from launcher.ui.chinese_api import API
 from launcher.ui.chinese_errors import ERRORS
 from launcher.ui.chinese_guard import GUARD
 
@@ -136,5 +137,6 @@ ZH = {
         "详细信息见运行本页面的终端。问题仍然保留，可以再问一次。"
     ),
     **ERRORS,
+    **API,
     **GUARD,
 }

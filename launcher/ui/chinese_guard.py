@@ -21,11 +21,9 @@ GUARD = {
     ),
     "--auth is USER:FILE, and {value} is not": "--auth 的形式是 USER:FILE，而 {value} 不是",
     "FILE holds the password. Type: {command}": "FILE 是存放密码的文件。请运行：{command}",
-    "The password cannot be read from {file}: {reason}": "无法从 {file} 读取密码：{reason}",
     "Write it into that file, as its only line.": "请把密码写入该文件，只写一行。",
     "{variable} is USER:PASSWORD, and has no user": "{variable} 的形式是 USER:PASSWORD，但缺少用户名",
     "Type: export {variable}=me:…": "请运行：export {variable}=me:…",
-    "The password in {where} is empty or has more than one line": "{where} 中的密码为空或多于一行",
     "Write one line of at least one character.": "请写一行，至少一个字符。",
     # hosts, origins, login, routes
     "{host} is not a name of this page": "{host} 不是本页面的主机名",

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import gradio as gr
-
 from launcher.presets import Preset
 from launcher.ui.chat_tab import QUIET, Translate, chatbot_for, question_box
+from launcher.ui.gradio_import import gr
 from launcher.ui.page_script import COMPARE, call, connect
 
 _CHOSEN_FIRST = 2

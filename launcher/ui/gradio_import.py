@@ -73,4 +73,8 @@ def _without_stubs() -> Iterator[None]:
 settle_variables()
 if "gradio" not in sys.modules:
     with _without_proxies(), _without_stubs():
-        import gradio  # noqa: F401
+        import gradio as gr
+else:
+    import gradio as gr
+
+__all__ = ["KEPT_VARIABLES", "OUR_VARIABLES", "gr", "settle_variables"]

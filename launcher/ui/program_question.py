@@ -6,13 +6,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from gradio.components.multimodal_textbox import MultimodalData
 from pydantic import ValidationError
 
 from launcher.errors import RequestError
 from launcher.settings import shown
 from launcher.ui.conversation import Typed
+from launcher.ui.gradio_import import gr
 
 
 def question_input() -> gr.MultimodalTextbox:

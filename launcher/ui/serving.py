@@ -8,33 +8,29 @@ proxies.
 from __future__ import annotations
 
 import asyncio
-import logging
 import socket
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from threading import Thread
 from typing import cast
 
-import gradio as gr
-import uvicorn
 from fastapi import FastAPI
-from gradio.routes import App as GradioApp
 from starlette.middleware import Middleware
 from starlette.routing import Mount
 
 from launcher.door import LOCAL_DOOR, Door
 from launcher.ui.app import Page
 from launcher.ui.copied_text import COPIED_TEXT
-from launcher.ui.guard.hosts import AllowedHosts, allowed_hosts
+from launcher.ui.gradio_import import gr
+from launcher.ui.guard.hosts import allowed_hosts
 from launcher.ui.guard.lean_sessions import LeanSessions
-from launcher.ui.guard.patience import PatientProtocol
+from launcher.ui.guard.outside import outside
 from launcher.ui.guard.whole import guarded
 from launcher.ui.headers import App
 from launcher.ui.locales import CHINESE_LOCALES
 from launcher.ui.named_errors import NamedErrors
 from launcher.ui.page_script import HeadScripts, page_script
 from launcher.ui.routes import page_routes, program_routes
+from launcher.ui.server import Server, answering
 from launcher.ui.theme import PAGE_CSS, page_theme
 from launcher.ui.uploads import MAX_UPLOAD_BYTES, Uploads
 
@@ -46,8 +42,8 @@ _QUEUE_LOOKS_S = 0.01
 """How often Gradio's queue looks whether anything waits; by itself a thousand times a second, which takes a
 thirtieth of a core for nothing. Only Gradio's own clients wait there."""
 
-_LAST_WORDS_S = 1
-"""How long connections that are still open may go on once the server ends."""
+Beside = Callable[[App], App]
+"""Puts something else beside the page, given that: the endpoint, whose paths are its own."""
 
 
 @contextmanager
@@ -58,6 +54,7 @@ def serving(
     server_name: str = "launcher",
     root_path: str = "",
     door: Door = LOCAL_DOOR,
+    endpoint: Beside | None = None,
 ) -> Iterator[None]:
     """A page that answers on the sockets; afterwards its server has ended within seconds, whoever is still
     connected, and the sockets are closed.
@@ -69,70 +66,47 @@ def serving(
         root_path: the path under which a proxy shows the page and which it takes off, as ``/x``, or the whole
             address that browsers see, as ``https://host/x``; "" for none.
         door: who is let in, and under which names the page may be asked for.
+        endpoint: what stands beside the page, for programs.
     """
-    for each in sockets:
-        # Connections inherit it. asyncio sets it only on sockets that were made with IPPROTO_TCP named, and
-        # without it the body of each answer waits until the client has acknowledged its head: 40 ms.
-        each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     hosts = allowed_hosts(sockets, host=door.host, root_path=root_path, more=door.allow_hosts)
-    server = _Server(page, server_name, root_path, hosts, door)
-    thread = Thread(target=server.run_until_told, args=(list(sockets),), name="page", daemon=True)
-    thread.start()
-    try:
-        server.answers.result()
+
+    def around(page_app: App) -> App:
+        whole = page_app if endpoint is None else endpoint(page_app)
+        return outside(whole, hosts=hosts, root_path=root_path)
+
+    with answering(_PageServer(page, server_name, root_path, door, around), sockets):
         yield
-    finally:
-        logging.getLogger("uvicorn.error").setLevel(
-            logging.CRITICAL
-        )  # it reports each connection that it cuts as an error
-        server.end_streams()
-        server.should_exit = True
-        thread.join()
 
 
-class _Server(uvicorn.Server):
-    """Says when it answers, or why it does not come to that. The page's app is made in the server's own loop:
-    outside of one, Gradio makes another, which nobody closes."""
+class _PageServer(Server):
+    """The page's app is made in the server's own loop: outside of one, Gradio makes another, which nobody
+    closes."""
 
-    def __init__(self, page: Page, server_name: str, root_path: str, hosts: AllowedHosts, door: Door) -> None:
-        self._page, self._root_path, self._hosts, self._door = page, root_path, hosts, door
+    def __init__(
+        self, page: Page, server_name: str, root_path: str, door: Door, around: Callable[[App], App]
+    ) -> None:
+        self._page, self._root_path, self._door, self._around = page, root_path, door, around
         self._app: FastAPI | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.answers: Future[None] = Future()
-        super().__init__(
-            uvicorn.Config(
-                self._make_app,
-                factory=True,
-                log_level="warning",
-                lifespan="on",
-                http=PatientProtocol,
-                ws="none",
-                # A request's address is that of its connection: a header would let anyone pass for others.
-                proxy_headers=False,
-                timeout_graceful_shutdown=_LAST_WORDS_S,
-                server_header=False,
-                headers=[("Server", server_name)],
-            )
-        )
+        super().__init__(self._make_app, server_name)
 
     def _make_app(self) -> App:
         self._app = _app(self._page, self._root_path)
         gradio_app = _mounted(self._app)
         sessions = LeanSessions(self._page.blocks)
         gradio_app.state_holder = sessions
-        return guarded(
+        page = guarded(
             cast(App, self._app),
-            hosts=self._hosts,
-            root_path=self._root_path,
             credentials=self._door.credentials,
             uploads=gradio_app.uploaded_file_dir,
             queue=self._page.blocks._queue,
             sessions=sessions,
             left=self._page.leave,
         )
+        return self._around(page)
 
     def end_streams(self) -> None:
-        """Ends what would otherwise be cut: each open page's stream, and events that wait in the queue."""
+        """Each open page's stream, and events that wait in the queue."""
         if self._loop:
             self._loop.call_soon_threadsafe(self._page.pages.close)
         self._page.blocks.is_running = False
@@ -140,17 +114,10 @@ class _Server(uvicorn.Server):
         if self._app:
             _mounted(self._app).stop_event.set()
 
-    def run_until_told(self, sockets: list[socket.socket]) -> None:
-        try:
-            self.run(sockets)
-        except BaseException as error:  # noqa: BLE001 - told to who waits for the page
-            if not self.answers.done():
-                self.answers.set_exception(RuntimeError(f"the page's server ended: {error!r}"))
-
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
+        """Begins to answer."""
         self._loop = asyncio.get_running_loop()
-        self.answers.set_result(None)
+        await super().startup(sockets)
 
 
 def _app(page: Page, root_path: str) -> FastAPI:
@@ -191,7 +158,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     return app
 
 
-def _mounted(app: FastAPI) -> GradioApp:
+def _mounted(app: FastAPI) -> gr.routes.App:
     """Gradio's part of the app."""
     [mount] = [route for route in app.routes if isinstance(route, Mount)]
-    return cast(GradioApp, mount.app)
+    return cast(gr.routes.App, mount.app)

@@ -11,13 +11,13 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-import gradio as gr
 from gradio.components import Component
 
 from launcher.errors import RequestError
 from launcher.presets import Preset
 from launcher.settings import NO_SEED, OPTION_NAMES, read_options, shown
 from launcher.ui.conversation import Settings
+from launcher.ui.gradio_import import gr
 
 Translate = Callable[[str], Any]
 Part = TypeVar("Part", bound=Component)

@@ -3,7 +3,7 @@ setting for."""
 
 from __future__ import annotations
 
-import gradio as gr
+from launcher.ui.gradio_import import gr
 
 _SANS = [
     "system-ui",

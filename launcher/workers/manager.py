@@ -17,7 +17,7 @@ from threading import Lock, RLock, Thread
 from types import TracebackType
 
 from launcher.commands_here import command
-from launcher.errors import LauncherError, RequestError
+from launcher.errors import LauncherError, UnknownModel
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import checked
 from launcher.workers.actions import Action, Look, Refuse, Send, Withdraw
@@ -28,6 +28,7 @@ from launcher.workers.gpu_memory import spare_ram
 from launcher.workers.limits import SPARE_S, Limits
 from launcher.workers.logs import default_log_folder, log_path, remove_old_logs
 from launcher.workers.model_record import NOBODY
+from launcher.workers.observers import SILENT, Observer
 from launcher.workers.offered import RunnableModel, needs, session_tokens
 from launcher.workers.offered import budgets as budgets_of
 from launcher.workers.processes import Processes
@@ -72,6 +73,7 @@ class Manager:
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.
         gpu_numbers: the devices that are GPUs -> their numbers as nvidia-smi counts, to be shown.
+        observer: is told what happens to models.
     """
 
     def __init__(
@@ -84,7 +86,9 @@ class Manager:
         limits: Limits | None = None,
         log_folder: Path | None = None,
         gpu_numbers: Mapping[str, str] | None = None,
+        observer: Observer = SILENT,
     ) -> None:
+        self._observer = observer
         self._names = [model.name for model in models]
         self._longest_session = {model.name: session_tokens(model) for model in models}
         self._session_tokens = dict(self._longest_session)
@@ -213,7 +217,7 @@ class Manager:
 
     def _check(self, name: str) -> None:
         if name not in self._names:
-            raise RequestError(
+            raise UnknownModel(
                 "There is no model named {name}.",
                 hint="These are offered: {names}. `{command}` says more of each.",
                 name=name,
@@ -299,6 +303,7 @@ class Manager:
                 case Progressed(stage, fraction):
                     self._do(scheduler.progressed(name, stage, fraction))
                 case Ready(facts):
+                    self._observer.loaded(name)
                     self._session_tokens[name] = min(self._longest_session[name], facts.session_tokens)
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
                         self._ready_waits.loaded(name)
@@ -306,12 +311,15 @@ class Manager:
                 case Slept():
                     self._do(scheduler.slept(name, now_s, seen))
                 case Said(answer_id, chunk):
+                    self._observer.answered(name, chunk)
                     self._end_answer(answer_id, chunk)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Failed(answer_id, error):
                     self._end_answer(answer_id, error)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Ended(error, retry, while_loading):
+                    if error is not None:
+                        self._observer.died(name)
                     self._processes.remove(name, by)
                     self._do(
                         scheduler.ended(

@@ -14,18 +14,26 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
+from launcher.workers.observers import SILENT, Observer
 from launcher.workers.offered import RunnableModel
 
 AManager = TypeVar("AManager", bound=Manager)
 
 
 def manager_of(
-    models: Sequence[Readiness], devices: Devices, *, standby: bool = True, log_folder: Path | None = None
+    models: Sequence[Readiness],
+    devices: Devices,
+    *,
+    standby: bool = True,
+    log_folder: Path | None = None,
+    observer: Observer = SILENT,
 ) -> Manager:
     """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
     later."""
     free_bytes = {gpu.uuid: gpu.free_bytes for gpu in devices.gpus}
-    return page_manager(Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder)
+    return page_manager(
+        Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder, observer=observer
+    )
 
 
 def page_manager(
@@ -36,6 +44,7 @@ def page_manager(
     *,
     standby: bool = True,
     log_folder: Path | None = None,
+    observer: Observer = SILENT,
 ) -> AManager:
     """A manager of this kind, whose models may hold together what is free of each device, as it is measured
     later on."""
@@ -51,6 +60,7 @@ def page_manager(
             for place in one.places
             if place.gpu is not None
         },
+        observer=observer,
     )
 
 

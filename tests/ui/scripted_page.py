@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.api.serving import endpoint_beside
 from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
 from launcher.presets import Preset
@@ -89,7 +90,9 @@ def served(
             1
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
-        with serving(page, [listener], root_path=root_path, door=door):
+        presets = [model.preset for model in models if model.state is ReadyState.READY]
+        endpoint = endpoint_beside(presets, manager, door, folder)
+        with serving(page, [listener], root_path=root_path, door=door, endpoint=endpoint):
             yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
 

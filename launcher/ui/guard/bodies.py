@@ -36,18 +36,27 @@ class _Refused(Exception):
 
 
 class Bodies:
-    """Ends requests whose bodies are too large or too slow."""
+    """Ends requests whose bodies are too large or too slow.
 
-    def __init__(self, app: App, clock_s: Callable[[], float] = time.monotonic) -> None:
+    Args:
+        app: what is guarded.
+        clock_s: the time.
+        most_bytes: of any body but an upload's.
+    """
+
+    def __init__(
+        self, app: App, clock_s: Callable[[], float] = time.monotonic, most_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self._app = app
         self._clock_s = clock_s
+        self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        limit = MAX_UPLOAD_BYTES if scope["path"] == UPLOAD else MAX_BODY_BYTES
+        limit = MAX_UPLOAD_BYTES if scope["path"] == UPLOAD else self._most_bytes
         body = _Body(receive, limit, self._clock_s)
         is_answered = False
 

@@ -1,5 +1,6 @@
 """How the guard says no: a status and a sentence in the reader's language, as plain text; where Gradio's own
-scripts and clients send events, as JSON, of which they show the ``detail`` or the ``error``."""
+scripts and clients send events, as JSON, of which they show the ``detail`` or the ``error``; at the endpoint,
+in OpenAI's form."""
 
 from __future__ import annotations
 
@@ -18,6 +19,7 @@ _POLICY_VIOLATION = 1008
 """The code that closes a WebSocket which is not wanted (RFC 6455, 7.4.1)."""
 
 _GRADIO = "/gradio_api/"
+_ENDPOINT = "/v1/"
 _HAS_UNREAD_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
 
 
@@ -50,7 +52,34 @@ class Refusal:
         # Nobody is going to read the rest of such a request.
         closing = {"Connection": "close"} if self.status in _HAS_UNREAD_BODY else {}
         headers = {**self.headers, **closing}
+        if _ENDPOINT in f"{scope['path']}/":
+            return JSONResponse(openai_form(text, self.status), self.status, headers)
         is_event = _GRADIO in scope["path"] and asked.get("content-type", "").startswith("application/json")
         if is_event:
             return JSONResponse({"error": text, "detail": text}, self.status, headers)
         return PlainTextResponse(text, self.status, headers)
+
+
+_KINDS = {
+    HTTPStatus.UNAUTHORIZED: "authentication_error",
+    HTTPStatus.FORBIDDEN: "permission_error",
+    HTTPStatus.NOT_FOUND: "not_found_error",
+    HTTPStatus.TOO_MANY_REQUESTS: "rate_limit_error",
+}
+"""OpenAI's names of what is wrong, by the status."""
+
+
+def openai_form(
+    text: str, status: int, field: str | None = None, code: str | None = None
+) -> dict[str, object]:
+    """An error as OpenAI's clients read it.
+
+    Args:
+        text: the sentence.
+        status: of the answer, or what it would be.
+        field: which field of the request is at fault.
+        code: what programs tell errors apart by.
+    """
+    other = "server_error" if status >= HTTPStatus.INTERNAL_SERVER_ERROR else "invalid_request_error"
+    kind = _KINDS.get(HTTPStatus(status), other)
+    return {"error": {"message": text, "type": kind, "param": field, "code": code}}

@@ -5,6 +5,7 @@ what the installed Gradio mounts."""
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from starlette.routing import compile_path
@@ -55,6 +56,15 @@ OPEN = {
     "GET /gradio_api/file={path_or_url:path}": "an uploaded picture, or an example's",
 }
 """Method and path -> what it is for."""
+
+ENDPOINT = {
+    "GET /v1/models": "the models, for programs that speak OpenAI's API",
+    "GET /v1/models/{model}": "one of them",
+    "POST /v1/chat/completions": "a program's question in OpenAI's form; its answer may stream",
+    "GET /health": "whether the launcher answers, and nothing else",
+    "GET /metrics": "figures for Prometheus; closed unless the launcher was told to tell them",
+}
+"""The same of the endpoint, which has an entrance of its own."""
 
 CLOSED = {
     "/openapi.json": "FastAPI's description of the routes",
@@ -112,10 +122,11 @@ CLOSED = {
 class Routes:
     """Lets requests through to the open routes; anything else is not found, WebSockets included."""
 
-    def __init__(self, app: App) -> None:
+    def __init__(self, app: App, routes: Iterable[str] = OPEN, *, is_page: bool = True) -> None:
         self._app = app
+        self._is_page = is_page
         self._open: dict[str, list[re.Pattern[str]]] = {}
-        for route in OPEN:
+        for route in routes:
             method, _, path = route.partition(" ")
             self._open.setdefault(method, []).append(compile_path(path)[0])
 
@@ -124,9 +135,11 @@ class Routes:
         if is_request(scope) and not self._is_open(scope):
             error = RequestError(
                 "There is nothing here under {path}",
-                "The page is at the address that its start prints; {address} lists what programs may call.",
+                "The page is at the address that its start prints; {address} lists what programs may call."
+                if self._is_page
+                else "GET {address} lists the models; POST /v1/chat/completions asks one.",
                 path=shown(scope["path"]),
-                address="/gradio_api/info",
+                address="/gradio_api/info" if self._is_page else "/v1/models",
             )
             await Refusal(HTTPStatus.NOT_FOUND, error)(scope, receive, send)
             return

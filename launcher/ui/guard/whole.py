@@ -1,4 +1,4 @@
-"""The whole of the guard around the app, in its order."""
+"""The guard around the page, in its order, behind what ``outside`` puts around all that is served."""
 
 from __future__ import annotations
 
@@ -8,40 +8,32 @@ from gradio.queueing import Queue
 
 from launcher.door import Credentials
 from launcher.ui.guard.bodies import Bodies
-from launcher.ui.guard.crowds import Crowds
 from launcher.ui.guard.ended_sessions import EndedSessions
 from launcher.ui.guard.file_data import FileData, UploadedFiles
-from launcher.ui.guard.hosts import AllowedHosts, HostCheck
 from launcher.ui.guard.lean_sessions import LeanSessions
 from launcher.ui.guard.login import Login
-from launcher.ui.guard.origins import OriginCheck
 from launcher.ui.guard.rates import address_of
 from launcher.ui.guard.routes import Routes
 from launcher.ui.guard.served_files import ServedFiles
 from launcher.ui.guard.upload_rates import UploadRates
 from launcher.ui.guard.upload_tracks import UploadTracks
 from launcher.ui.guard.waiting_events import UnderWay, WaitingEvents
-from launcher.ui.headers import App, SafeHeaders
-from launcher.ui.root_path import WithRootPath
+from launcher.ui.headers import App
 
 
 def guarded(
     app: App,
     *,
-    hosts: AllowedHosts,
-    root_path: str,
     credentials: Credentials | None,
     uploads: str,
     queue: Queue,
     sessions: LeanSessions,
     left: Callable[[str], None],
 ) -> App:
-    """The app behind all of the guard, the first to be asked last.
+    """The app behind the page's guard, the first to be asked last.
 
     Args:
         app: Gradio's routes and ours.
-        hosts: the page's names.
-        root_path: the path below which a proxy shows the page, or its whole address there.
         credentials: what those who come in must know; None lets everyone in.
         uploads: Gradio's folder of uploads.
         queue: Gradio's queue of events.
@@ -62,10 +54,4 @@ def guarded(
     app = UploadRates(app)
     app = Bodies(app)
     app = Routes(app)
-    app = WithRootPath(app, root_path)
-    if credentials is not None:
-        app = Login(app, credentials)
-    app = OriginCheck(app, root_path)
-    app = HostCheck(app, hosts)
-    app = Crowds(app)
-    return SafeHeaders(app)
+    return app if credentials is None else Login(app, credentials)

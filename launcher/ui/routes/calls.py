@@ -21,8 +21,8 @@ from launcher.settings import shown
 from launcher.ui.conversation import Settings, Typed
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.program_question import read_question
-from launcher.ui.routes.streams import Stream, in_json
 from launcher.ui.settings import SETTING_NAMES, to_settings
+from launcher.ui.streams import Stream, in_json
 from launcher.ui.texts import Language, say_error_in_lines
 
 PARAMETERS = ("message", *SETTING_NAMES)

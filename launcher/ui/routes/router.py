@@ -27,9 +27,9 @@ from launcher.ui.routes.requests import (
     StopButton,
     UnloadButton,
 )
-from launcher.ui.routes.streams import EventStream, LineStream
 from launcher.ui.settings import to_settings
 from launcher.ui.shown_text import ShownTurn, turn_as_shown
+from launcher.ui.streams import EventStream, LineStream
 from launcher.ui.texts import Language, language_of
 from launcher.workers.states import ModelState
 

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from launcher.ui.routes.streams import with_heartbeats
+from launcher.ui.streams import with_heartbeats
 from tests.test_settings import ANY_JSON
 from tests.ui.asked import OPTIONS, asked, talking
 from tests.ui.scripted_page import Served
