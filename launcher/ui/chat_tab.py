@@ -82,6 +82,7 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False)
         settings = settings_inputs(preset, translate)
+    gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
     news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended"]))
     example = gr.MultimodalTextbox(visible=False)
     _wire_page(_Parts(chatbot, box, cost, settings, example, news), preset, pictures)

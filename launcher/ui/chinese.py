@@ -33,6 +33,23 @@ ZH = {
     "{count} preset files are left out": "有 {count} 个预设文件未载入",
     "One preset file is left out": "有 1 个预设文件未载入",
     "{engine} on {device}": "{engine}，运行于 {device}",
+    # the shelf of kept conversations
+    "Conversations kept in this browser ({count})": "保存在此浏览器中的对话（{count}）",
+    "New conversation": "新对话",
+    "Import": "导入",
+    "Rename": "重命名",
+    "JSON": "JSON",
+    "Markdown": "Markdown",
+    "Delete": "删除",
+    "Delete for good?": "确定删除？",
+    "Nothing of it is kept on the server. Whoever uses this browser can read it.": (
+        "服务器上不保存任何内容；能使用此浏览器的人都能看到这些对话。"
+    ),
+    "Left out, as this browser had no room for more pictures: {count}.": (
+        "浏览器空间有限，有 {count} 张图片没有保留。"
+    ),
+    "{name} is not a conversation that was exported here as JSON.": "{name} 不是从这里导出的 JSON 对话文件。",
+    "The browser could not keep or show the conversation: {reason}": "浏览器无法保存或显示这段对话：{reason}",
     # the status line
     "Asleep. It wakes with the first question.": "休眠中，提第一个问题时自动唤醒。",
     "Asleep; its process stands by to load it.": "休眠中，进程已就位，随时可以加载。",

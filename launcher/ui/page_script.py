@@ -13,7 +13,7 @@ from launcher.ui.settings import SETTING_NAMES
 from launcher.ui.texts import Language, say
 
 _HEAD = b"<head>"
-_PARTS = ("server.js", "turns.js", "files.js", "launcher.js")
+_PARTS = ("server.js", "turns.js", "files.js", "kept.js", "archive.js", "shelf.js", "launcher.js")
 """One scope, in this order."""
 
 _LANGUAGES: tuple[Language, ...] = ("en", "zh")
@@ -29,12 +29,31 @@ LOST = (
     "The question is still here; ask again once the launcher runs.",
 )
 
+SHELF = {
+    "heading": "Conversations kept in this browser ({count})",
+    "new": "New conversation",
+    "import": "Import",
+    "rename": "Rename",
+    "json": "JSON",
+    "markdown": "Markdown",
+    "delete": "Delete",
+    "sure": "Delete for good?",
+    "note": "Nothing of it is kept on the server. Whoever uses this browser can read it.",
+    "gone": "Left out, as this browser had no room for more pictures: {count}.",
+    "foreign": "{name} is not a conversation that was exported here as JSON.",
+    "failed": "The browser could not keep or show the conversation: {reason}",
+}
+"""Key in ``page/shelf.js`` -> English text."""
+
 
 def page_script() -> str:
     """The script with the texts, names and limits that it needs."""
     settings = {
         "settingNames": SETTING_NAMES,
         "lost": {language: "\n".join(say(part, language) for part in LOST) for language in _LANGUAGES},
+        "shelf": {
+            language: {key: say(text, language) for key, text in SHELF.items()} for language in _LANGUAGES
+        },
         "limitBytes": DEFAULT_LIMITS.max_bytes,
         "tooLarge": {
             language: "\n".join(say(part, language) for part in TOO_LARGE) for language in _LANGUAGES

@@ -10,7 +10,9 @@ from __future__ import annotations
 import base64
 import html
 import re
+from typing import TypedDict
 
+from launcher.messages import well_formed
 from launcher.ui.answer_html import blocks_as_html, growing_as_html, settled_length
 
 _TYPED, _TYPED_END = '<div style="white-space: pre-wrap">', "</div>"
@@ -54,6 +56,20 @@ class GrowingAnswer:
 
     def _open(self) -> str:
         return self._text[self._settled_length :]
+
+
+class ShownTurn(TypedDict):
+    """A question and its answer, each for a bubble."""
+
+    question: str
+    answer: str
+
+
+def turn_as_shown(question: str, answer: str) -> ShownTurn:
+    """A turn that has ended."""
+    whole = GrowingAnswer()
+    whole.add(well_formed(answer))
+    return {"question": typed_as_shown(well_formed(question)), "answer": whole.finished()}
 
 
 def html_lines(text: str) -> str:

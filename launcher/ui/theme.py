@@ -66,6 +66,21 @@ PAGE_CSS = """
   background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
 .block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
+.shelf { font-size: 0.9rem; }
+.shelf summary { cursor: pointer; color: var(--body-text-color-subdued); }
+.shelf ul { list-style: none; margin: 4px 0; padding: 0; }
+.shelf li { display: flex; flex-wrap: wrap; align-items: baseline; gap: 2px 12px; padding: 3px 0;
+  border-bottom: 1px solid var(--border-color-primary); }
+.shelf li > :first-child { flex: 1 1 220px; min-width: 0; text-align: left; overflow-wrap: anywhere; }
+.shelf p { display: flex; gap: 12px; margin: 6px 0; }
+.shelf time { color: var(--body-text-color-subdued); font-size: 0.86rem; }
+.shelf button { all: unset; color: var(--link-text-color); cursor: pointer; }
+.shelf button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.shelf button:hover { text-decoration: underline; }
+.shelf button.title { color: var(--body-text-color); }
+.shelf button.title[aria-current] { font-weight: 600; }
+.shelf input { background: var(--input-background-fill); border: 1px solid var(--border-color-primary);
+  border-radius: 4px; padding: 1px 6px; }
 .standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
 .standing .unload { display: none; margin-left: auto; padding: 0 10px; }

@@ -30,6 +30,7 @@ OPEN = {
     "GET /gradio_api/app_id": "whether the page was started anew meanwhile",
     "GET /gradio_api/app_id/": "the same",
     "POST /launcher/ask": "a question of the page; its answer streams",
+    "POST /launcher/shown": "a conversation that the browser has kept, as HTML",
     "POST /launcher/stop": "the page's stop button",
     "POST /launcher/show": "a tab is selected",
     "POST /launcher/unload": "the page's Unload button",

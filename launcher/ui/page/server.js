@@ -4,7 +4,11 @@ const language = /^zh(-|$)/i.test(navigator.language ?? "") ? "zh" : "en";
 const asHtml = (text) => new Option(text).innerHTML.replaceAll("\n", "<br>");
 
 // Which page this is, for the server: nobody else can guess it.
-const page = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+const drawn = () => {
+  const bytes = [...crypto.getRandomValues(new Uint8Array(16))];
+  return bytes.map((byte) => byte.toString(16).padStart(2, "0")).join("");
+};
+const page = drawn();
 
 const address = (route) => `${window.gradio_config.root}/launcher/${route}`;
 const send = (route, values = {}, options = {}) =>
@@ -46,7 +50,8 @@ const answerOf = async (question, tell, calledOff) => {
 const news = {};
 const connect = (name, events) => {
   news[name] = events;
-  if (!name) stand();
+  if (name) draw(name);
+  else stand();
 };
 
 // The models' status lines, followed while the page is seen: no line is shown that nobody follows, and a page

@@ -6,9 +6,10 @@
 // it in one go, so that no key press comes between.
 
 // A tab by its preset's name. `turns` are its answered questions, {question, answer, bubbles}; `now` is the
-// question that is being answered; `next` is a text that waits in the box for the answer's end.
+// question that is being answered; `next` is a text that waits in the box for the answer's end; `kept` says
+// which of the kept conversations it is.
 const tabs = {};
-const tabOf = (name) => (tabs[name] ??= { turns: [], now: null, next: "" });
+const tabOf = (name) => (tabs[name] ??= { turns: [], now: null, next: "", kept: null });
 let count = 0;
 
 const NOTHING = []; // every output of an event stays as it is
@@ -149,6 +150,7 @@ const ended = (name, typed, ...values) => {
   }
   const bubbles = [now.question_bubble, bubble("assistant", [text(end.shown)])];
   tab.turns.push({ question, answer: end.answer, bubbles });
+  keep(name);
   if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
   return [conversation(tab), resting(), end.cost];
 };
@@ -164,6 +166,7 @@ const undo = (name, typed) => {
   if (tab.now || !tab.turns.length) return NOTHING;
   const { question } = tab.turns.pop();
   tell(name, "");
+  keep(name);
   return [conversation(tab), update(takenBack(name, question, typed)), ""];
 };
 
@@ -173,6 +176,7 @@ const clear = (name) => {
   const tab = tabOf(name), now = tab.now;
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
+  if (tab.kept) drop(name, tab.kept);
   tell(name, "");
   const stays = now?.question.text.trim() && clickedAt[name] === now.question.text;
   return [resting(stays ? { value: now.question } : {}), ""];

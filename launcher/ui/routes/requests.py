@@ -56,6 +56,19 @@ class Question(FromPage):
     settings: dict[str, Any] = {}
 
 
+class KeptTurn(_FromPage):
+    """A turn that the browser has kept, as it was typed and as the model answered."""
+
+    question: str
+    answer: str
+
+
+class KeptTurns(FromPage):
+    """A kept conversation is to be shown again."""
+
+    turns: tuple[KeptTurn, ...] = Field(strict=False)
+
+
 class StopButton(FromPage):
     """The answer of this turn is to end."""
 

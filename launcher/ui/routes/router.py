@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -17,9 +18,18 @@ from launcher.ui.handlers import ChatHandlers, Turn
 from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.routes.refusals import RefusingRoute
-from launcher.ui.routes.requests import FromPage, PageId, Question, ShownTab, StopButton, UnloadButton
+from launcher.ui.routes.requests import (
+    FromPage,
+    KeptTurns,
+    PageId,
+    Question,
+    ShownTab,
+    StopButton,
+    UnloadButton,
+)
 from launcher.ui.routes.streams import EventStream, LineStream
 from launcher.ui.settings import to_settings
+from launcher.ui.shown_text import ShownTurn, turn_as_shown
 from launcher.ui.texts import Language, language_of
 
 
@@ -45,6 +55,13 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute
         history = [each.exchange() for each in asked.history]
         settings = to_settings(asked.settings, chat.preset)
         return LineStream(chat.ask(turn, asked.question.typed(), history, settings, _language(request)))
+
+    @router.post("/shown", response_model=None)
+    async def shown_again(asked: KeptTurns) -> list[ShownTurn]:
+        """A kept conversation as HTML. The browser's own copy of that could come from anywhere."""
+        return await asyncio.to_thread(
+            lambda: [turn_as_shown(each.question, each.answer) for each in asked.turns]
+        )
 
     @router.post("/stop", status_code=HTTPStatus.NO_CONTENT)
     async def stop(asked: StopButton) -> None:

@@ -1,0 +1,51 @@
+// Conversations kept in this browser, and nowhere else: in IndexedDB, which other sites cannot read.
+//
+// A conversation is {id, tab, title, changed, turns}, a turn {question, pictures, answer}, a picture {name,
+// type, size, blob}; `blob` is null where the browser had no room for it any more.
+
+const MOST_PICTURE_BYTES = 64 * 1024 * 1024; // of all conversations together
+const TITLE_LENGTH = 60;
+
+const done = (request) =>
+  new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+
+let database = null;
+const conversations = async (mode) => {
+  database ??= await (() => {
+    const opening = indexedDB.open("launcher", 1);
+    opening.onupgradeneeded = () => opening.result.createObjectStore("conversations", { keyPath: "id" });
+    return done(opening);
+  })();
+  return database.transaction("conversations", mode).objectStore("conversations");
+};
+
+const keptAll = async () =>
+  (await done((await conversations("readonly")).getAll())).sort((one, other) => other.changed - one.changed);
+const keptOne = async (id) => done((await conversations("readonly")).get(id));
+const forget = async (id) => done((await conversations("readwrite")).delete(id));
+const store = async (conversation) => done((await conversations("readwrite")).put(conversation));
+
+const picturesOf = (conversation) => conversation.turns.flatMap((turn) => turn.pictures);
+const bytesOf = (conversation) =>
+  picturesOf(conversation).reduce((sum, { blob }) => sum + (blob?.size ?? 0), 0);
+
+// Keeps a conversation as it is now. The pictures of the oldest ones go where there are too many.
+const write = async (conversation) => {
+  await store(conversation);
+  let bytes = 0;
+  for (const each of await keptAll()) {
+    bytes += bytesOf(each);
+    if (bytes <= MOST_PICTURE_BYTES || !bytesOf(each)) continue;
+    bytes -= bytesOf(each);
+    picturesOf(each).forEach((picture) => (picture.blob = null));
+    await store(each);
+  }
+};
+
+const titleOf = (turns) => {
+  const line = turns[0].question.trim().split("\n")[0];
+  return line.length > TITLE_LENGTH ? `${line.slice(0, TITLE_LENGTH - 1)}…` : line;
+};

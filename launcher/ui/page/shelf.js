@@ -1,0 +1,201 @@
+// The shelf below a tab: the conversations with its model that this browser keeps, to go on with, rename,
+// export, import and delete.
+
+const say = (key, values = {}) =>
+  settings.shelf[language][key].replace(/\{(\w+)\}/g, (_, name) => values[name]);
+
+// One thing after another: what is kept is what was there last. What a piece of work returns is said below
+// the shelf until the next one.
+const remarks = {};
+let last = Promise.resolve();
+const inOrder = (name, work) => {
+  last = last.then(work).then(
+    (remark) => (remarks[name] = remark ?? ""),
+    (error) => {
+      console.info(`launcher: ${error}`);
+      remarks[name] = say("failed", { reason: error.message || error.name });
+    },
+  );
+  return (last = last.then(() => draw(name)));
+};
+
+// ---- from the tab to the shelf ----
+
+// Pictures' bytes by their path, as the server deletes them with the page.
+const bytes = new Map();
+const bytesAt = async ({ path, url }) => {
+  if (!bytes.has(path)) bytes.set(path, await (await ownFetch(url)).blob());
+  return bytes.get(path);
+};
+const asPicture = async (file) => {
+  const blob = await bytesAt(file);
+  return { name: file.orig_name ?? "", type: blob.type, size: blob.size, blob };
+};
+const asTurn = async ({ question, answer }) => {
+  const pictures = [];
+  for (const file of question.files) pictures.push(await asPicture(file));
+  return { question: question.text, pictures, answer };
+};
+
+// Keeps what a tab's conversation is now; none where it has no turn left.
+const keep = (name) => {
+  const tab = tabOf(name), now = [...tab.turns], id = (tab.kept ??= drawn());
+  return inOrder(name, async () => {
+    if (!now.length) return void (await forget(id));
+    const turns = [];
+    for (const turn of now) turns.push(await asTurn(turn));
+    const known = await keptOne(id);
+    await write({ id, tab: name, title: known?.title ?? titleOf(turns), changed: Date.now(), turns });
+  });
+};
+const drop = (name, id) => {
+  if (tabOf(name).kept === id) tabOf(name).kept = null;
+  return inOrder(name, async () => void (await forget(id)));
+};
+
+// ---- from the shelf to the tab ----
+
+const MOST_AT_ONCE = 20; // files in one upload, as the server takes them
+const uploaded = async (pictures) => {
+  const files = [];
+  for (let from = 0; from < pictures.length; from += MOST_AT_ONCE) {
+    const form = new FormData(), some = pictures.slice(from, from + MOST_AT_ONCE);
+    for (const { name, blob } of some) form.append("files", blob, name || "picture");
+    const root = window.gradio_config.root;
+    const response = await ownFetch(`${root}/gradio_api/upload`, { method: "POST", body: form });
+    if (!response.ok) throw new Error(await response.text());
+    const paths = await response.json();
+    some.forEach(({ name, type, size, blob }, at) => {
+      bytes.set(paths[at], blob);
+      const url = `${root}/gradio_api/file=${paths[at]}`;
+      const file = { path: paths[at], url, orig_name: name, mime_type: type, size };
+      files.push({ ...file, meta: { _type: "gradio.FileData" } });
+    });
+  }
+  return files;
+};
+
+// What is kept as a tab has it: its pictures uploaded again, its texts made HTML by the server.
+const revived = async ({ turns }) => {
+  const there = picturesOf({ turns }).filter(({ blob }) => blob);
+  const files = await uploaded(there);
+  const fileOf = new Map(there.map((picture, at) => [picture, files[at]]));
+  const texts = turns.map(({ question, answer }) => ({ question, answer }));
+  const response = await send("shown", { turns: texts });
+  if (!response.ok) throw new Error(await response.text());
+  const shown = await response.json();
+  return turns.map((turn, at) => {
+    const question = {
+      text: turn.question,
+      files: turn.pictures.map((picture) => fileOf.get(picture)).filter(Boolean),
+    };
+    const bubbles = [asked(question, shown[at].question), bubble("assistant", [text(shown[at].answer)])];
+    return { question, answer: turn.answer, bubbles };
+  });
+};
+
+const open = (name, id) =>
+  inOrder(name, async () => {
+    const conversation = await keptOne(id), tab = tabOf(name);
+    if (!conversation || tab.now) return;
+    const turns = await revived(conversation);
+    if (tab.now) return;
+    Object.assign(tab, { turns, kept: id, next: "" });
+    tell(name, "");
+    news[name].grown();
+    const gone = picturesOf(conversation).filter(({ blob }) => !blob).length;
+    return gone ? say("gone", { count: gone }) : "";
+  });
+const begin = (name) => {
+  const tab = tabOf(name);
+  if (tab.now) return;
+  Object.assign(tab, { turns: [], kept: null, next: "" });
+  tell(name, "");
+  news[name].grown();
+  draw(name);
+};
+
+const importFrom = (name, file) =>
+  inOrder(name, async () => {
+    const found = file.size <= MOST_IMPORTED_BYTES ? fromJson(await file.text()) : null;
+    if (!found) return say("foreign", { name: shortened(file.name) });
+    await write({ ...found, id: drawn(), tab: name, changed: Date.now() });
+  });
+const rename = (name, conversation, title) =>
+  inOrder(name, async () => {
+    const known = await keptOne(conversation.id);
+    if (known && title.trim()) await store({ ...known, title: title.trim() });
+  });
+const exportAs = {
+  json: async (each) => save(`${fileName(each)}.json`, new Blob([await asJson(each)])),
+  markdown: async (each) => save(`${fileName(each)}.zip`, await zipped(asMarkdown(each))),
+};
+
+// ---- how it looks ----
+
+const element = (tag, values = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), values);
+  made.append(...children);
+  return made;
+};
+const button = (label, onclick, className = "") =>
+  element("button", { type: "button", textContent: label, onclick, className });
+
+const renaming = (name, conversation) => {
+  const box = element("input", { value: conversation.title, ariaLabel: say("rename") });
+  box.onkeydown = ({ key }) => {
+    if (key === "Escape") draw(name);
+    if (key === "Enter") rename(name, conversation, box.value);
+  };
+  return box;
+};
+// Asks once more: nothing brings a conversation back.
+const deleting = (name, conversation) => {
+  const made = button(say("delete"), () => {
+    if (made.textContent === say("sure")) drop(name, conversation.id);
+    made.textContent = say("sure");
+  });
+  made.onblur = () => (made.textContent = say("delete"));
+  return made;
+};
+
+const lineFor = (name, conversation) => {
+  const title = button(conversation.title, () => open(name, conversation.id), "title");
+  if (tabOf(name).kept === conversation.id) title.ariaCurrent = "true";
+  const change = button(say("rename"), () => {
+    const box = renaming(name, conversation);
+    title.replaceWith(box);
+    box.select();
+  });
+  const exports = Object.keys(exportAs).map((kind) =>
+    button(say(kind), () => inOrder(name, () => exportAs[kind](conversation))),
+  );
+  const when = element("time", { textContent: new Date(conversation.changed).toLocaleString() });
+  return element("li", {}, title, when, change, ...exports, deleting(name, conversation));
+};
+
+const shelfOf = (name, mine, isOpen) => {
+  const file = element("input", { type: "file", accept: ".json", hidden: true });
+  file.onchange = () => importFrom(name, file.files[0]);
+  const anew = button(say("new"), () => begin(name)), fetched = button(say("import"), () => file.click());
+  return element(
+    "details",
+    { open: isOpen },
+    element("summary", { textContent: say("heading", { count: mine.length }) }),
+    element("p", {}, anew, fetched, file),
+    element("ul", {}, ...mine.map((each) => lineFor(name, each))),
+    element("p", { textContent: say("note"), className: "facts" }),
+  );
+};
+const draw = async (name) => {
+  const place = document.getElementById(`shelf-${name}`);
+  if (!place) return;
+  const remark = element("div", { role: "alert", textContent: remarks[name] ?? "" });
+  const isOpen = place.querySelector("details")?.open ?? false;
+  try {
+    const mine = (await keptAll()).filter(({ tab }) => tab === name);
+    place.replaceChildren(shelfOf(name, mine, isOpen), remark);
+  } catch {
+    place.replaceChildren(remark); // what failed is said with what could not be kept
+  }
+};

@@ -1,0 +1,237 @@
+"""Conversations that the browser keeps: after a reload they are gone on with, and they leave as files."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.conftest import Open, draw
+from tests.browser.person import answers, ask, box, idle, questions, ready, upload
+from tests.ui.scripted_page import Served
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def browser(page: Served, opened: Open) -> Page:
+    return ready(opened(page.url))
+
+
+def shelf(page: Page) -> Locator:
+    return page.locator(".shelf:visible")
+
+
+def kept(page: Page) -> Locator:
+    return shelf(page).locator("li")
+
+
+def remark(page: Page) -> Locator:
+    return shelf(page).get_by_role("alert")
+
+
+def look(page: Page, count: int) -> None:
+    """Opens the shelf once it holds so many conversations."""
+    expect(shelf(page).locator("summary")).to_contain_text(re.compile(rf"[(（]{count}[)）]"))
+    if shelf(page).locator("details:not([open])").count():
+        shelf(page).locator("summary").click()
+
+
+def press(page: Page, name: str, at: int = 0) -> None:
+    kept(page).nth(at).get_by_role("button", name=name, exact=True).click()
+
+
+def asked(page: Page, text: str) -> None:
+    before = answers(page).count()
+    ask(page, text)
+    expect(answers(page)).to_have_count(before + 1)
+    idle(page)
+
+
+def exported(page: Page, kind: str) -> Path:
+    with page.expect_download() as download:
+        press(page, kind)
+    return download.value.path()
+
+
+def test_a_conversation_outlives_a_reload_and_is_gone_on_with(browser: Page, tmp_path: Path) -> None:
+    upload(browser, draw(tmp_path / "seen.png"))
+    asked(browser, "what is on it?")
+    look(browser, 1)
+    browser.reload()
+    ready(browser)
+    expect(questions(browser)).to_have_count(0)
+    look(browser, 1)
+    press(browser, "what is on it?")
+    expect(questions(browser).last).to_contain_text("what is on it?")
+    expect(questions(browser).locator("img")).to_have_js_property("complete", value=True)
+    asked(browser, "/asked")
+    told = answers(browser).last.inner_text()
+    assert "what is on it?" in told
+    assert ".png" in told
+    look(browser, 1)  # the same conversation, longer
+    expect(questions(browser)).to_have_count(3)  # the picture has a bubble of its own
+
+
+def test_what_is_cleared_is_forgotten_and_what_is_begun_anew_is_kept(browser: Page) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    shelf(browser).get_by_role("button", name="New conversation").click()
+    expect(questions(browser)).to_have_count(0)
+    asked(browser, "second")
+    look(browser, 2)
+    browser.get_by_role("button", name="Clear").locator("visible=true").click()
+    look(browser, 1)
+    expect(kept(browser)).to_contain_text("first")
+
+
+def test_undo_of_the_only_question_keeps_nothing(browser: Page) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    browser.get_by_role("button", name="Undo").locator("visible=true").click()
+    look(browser, 0)
+    expect(box(browser)).to_have_value("first")
+
+
+def test_a_conversation_is_renamed_and_deleted(browser: Page) -> None:
+    asked(browser, "<b>first</b>")
+    look(browser, 1)
+    expect(kept(browser).locator(".title")).to_have_text("<b>first</b>")
+    press(browser, "Rename")
+    kept(browser).get_by_role("textbox").fill("  a better name ")
+    kept(browser).get_by_role("textbox").press("Enter")
+    expect(kept(browser).locator(".title")).to_have_text("a better name")
+    asked(browser, "second")
+    expect(kept(browser).locator(".title")).to_have_text("a better name")
+    press(browser, "Delete")
+    look(browser, 1)
+    press(browser, "Delete for good?")
+    look(browser, 0)
+    expect(questions(browser)).to_have_count(2)  # what is seen stays seen
+
+
+def test_json_leaves_and_comes_back_with_its_picture(browser: Page, tmp_path: Path) -> None:
+    upload(browser, draw(tmp_path / "seen.png"))
+    asked(browser, "what is *on* it?")
+    look(browser, 1)
+    file = exported(browser, "JSON")
+    told = json.loads(file.read_text("utf-8"))
+    assert [turn["question"] for turn in told["turns"]] == ["what is *on* it?"]
+    press(browser, "Delete")
+    press(browser, "Delete for good?")
+    look(browser, 0)
+    shelf(browser).locator("input[type=file]").set_input_files(
+        {"name": "kept.json", "mimeType": "application/json", "buffer": file.read_bytes()}
+    )
+    look(browser, 1)
+    press(browser, "what is *on* it?")
+    expect(questions(browser).last).to_contain_text("what is *on* it?")
+    expect(questions(browser).locator("img")).to_have_count(1)
+
+
+def test_markdown_leaves_in_a_zip_with_its_picture(browser: Page, tmp_path: Path) -> None:
+    picture = draw(tmp_path / "seen.png")
+    upload(browser, picture)
+    asked(browser, "一 *two*")
+    look(browser, 1)
+    with zipfile.ZipFile(exported(browser, "Markdown")) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["conversation.md", "pictures/1-1.png"]
+        text = archive.read("conversation.md").decode()
+        with Image.open(io.BytesIO(archive.read("pictures/1-1.png"))) as found, Image.open(picture) as given:
+            assert found.convert("RGB").tobytes() == given.convert("RGB").tobytes()
+    assert "![](pictures/1-1.png)" in text
+    assert "> 一 \\*two\\*" in text
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"[]",
+        b'{"format": "other"}',
+        b'{"format": "launcher-conversation", "version": 1, "title": "x", "turns": []}',
+        b'{"format": "launcher-conversation", "version": 1, "title": "x", "turns": [{"question": 1}]}',
+        b'{"format": "launcher-conversation", "version": 1, "title": "x", "turns": [{"question": "q",'
+        b' "answer": "a", "pictures": [{"name": "p", "type": "text/html", "data": "PGI+"}]}]}',
+    ],
+)
+def test_a_file_that_is_none_of_ours_is_refused(browser: Page, content: bytes) -> None:
+    shelf(browser).locator("input[type=file]").set_input_files(
+        {"name": "kept.json", "mimeType": "application/json", "buffer": content}
+    )
+    expect(remark(browser)).to_contain_text("kept.json is not a conversation")
+    look(browser, 0)
+
+
+def test_what_a_file_says_is_text(browser: Page) -> None:
+    """A conversation that someone else made cannot be HTML, nor load anything."""
+    turn = {
+        "question": "<img src=/x onerror=alert(1)>",
+        "answer": "<script>1</script> **bold**",
+        "pictures": [],
+    }
+    content = {"format": "launcher-conversation", "version": 1, "title": "<i>t</i>", "turns": [turn]}
+    shelf(browser).locator("input[type=file]").set_input_files(
+        {"name": "kept.json", "mimeType": "application/json", "buffer": json.dumps(content).encode()}
+    )
+    look(browser, 1)
+    press(browser, "<i>t</i>")
+    expect(questions(browser)).to_contain_text("<img src=/x onerror=alert(1)>")
+    expect(answers(browser)).to_contain_text("<script>1</script> bold")
+    expect(answers(browser).locator("strong")).to_have_text("bold")
+
+
+def test_a_browser_that_keeps_nothing_says_so_and_answers(page: Served, opened: Open) -> None:
+    browser = opened(page.url)
+    browser.add_init_script("IDBFactory.prototype.open = () => { throw new Error('no storage here') }")
+    browser.reload()
+    ready(browser)
+    asked(browser, "first")
+    expect(remark(browser)).to_contain_text("no storage here")
+    expect(answers(browser)).to_contain_text(re.compile("first"))
+
+
+def test_the_oldest_pictures_go_first_and_it_is_said(browser: Page, tmp_path: Path) -> None:
+    for number in range(2):
+        upload(browser, draw(tmp_path / f"{number}.png"))
+        asked(browser, f"question {number}")
+        look(browser, number + 1)
+        shelf(browser).get_by_role("button", name="New conversation").click()
+        expect(questions(browser)).to_have_count(0)
+    browser.evaluate(
+        """async () => {
+            const opening = indexedDB.open("launcher", 1);
+            await new Promise((done) => (opening.onsuccess = done));
+            const change = opening.result.transaction("conversations", "readwrite");
+            const store = change.objectStore("conversations");
+            const found = store.getAll();
+            await new Promise((done) => (found.onsuccess = done));
+            const oldest = found.result.sort((one, other) => one.changed - other.changed)[0];
+            oldest.turns[0].pictures[0].blob = new Blob([new Uint8Array(65 * 1024 * 1024)]);
+            const put = store.put(oldest);
+            await new Promise((done) => (put.onsuccess = done));
+            opening.result.close();
+        }"""
+    )
+    asked(browser, "question 2")
+    look(browser, 3)
+    press(browser, "question 0", at=2)
+    expect(remark(browser)).to_contain_text("no room for more pictures: 1.")
+    expect(questions(browser).locator("img")).to_have_count(0)
+    press(browser, "question 1", at=1)
+    expect(questions(browser).locator("img")).to_have_count(1)
+
+
+def test_a_chinese_reader_on_a_telephone(page: Served, opened: Open) -> None:
+    browser = ready(opened(page.url, locale="zh-CN", width=390, height=844))
+    asked(browser, "第一个问题，" + "很长" * 40)
+    look(browser, 1)
+    expect(shelf(browser).locator("summary")).to_have_text("保存在此浏览器中的对话（1）")
+    assert browser.evaluate("document.documentElement.scrollWidth") <= 390
