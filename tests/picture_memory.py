@@ -98,7 +98,8 @@ def heic(mode: str) -> Callable[[int, int], bytes]:
 
         held, samples = io.BytesIO(), {"RGB": 3, "RGBA": 4, "RGB;16": 6}[mode]
         file = pillow_heif.from_bytes(mode, (width, height), bytes(width * height * samples))
-        file.save(held, quality=50)
+        # As many pixels, written in a quarter of the time.
+        file.save(held, quality=50, enc_params={"preset": "ultrafast"})
         return held.getvalue()
 
     return make

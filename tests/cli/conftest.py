@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.cli.fork_server import ROOT, ForkServer
 
 Launch = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -36,12 +36,21 @@ def environment(tmp_path: Path) -> dict[str, str]:
     }
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    server = ForkServer()
+    yield server
+    server.close()
+
+
 @pytest.fixture
-def launch(tmp_path: Path, environment: dict[str, str]) -> Launch:
+def launch(tmp_path: Path, environment: dict[str, str], fork_server: ForkServer) -> Launch:
     """Runs one command to its end, in ``tmp_path``; ``typed`` is its standard input."""
 
     def run(*arguments: str, typed: str | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
+        if not any(name.startswith("PYTHON") for name in changes):
+            return fork_server.run(arguments, tmp_path, environment | changes, typed)
+        return subprocess.run(  # what the interpreter itself reads needs a new one
             [sys.executable, "-m", "launcher", *arguments],
             cwd=tmp_path,
             env=environment | changes,
