@@ -41,11 +41,11 @@ class Bodies:
     Args:
         app: what is guarded.
         clock_s: the time.
-        most_bytes: of any body but an upload's.
+        most_bytes: of any body but an upload's; MAX_BODY_BYTES where it is not given.
     """
 
     def __init__(
-        self, app: App, clock_s: Callable[[], float] = time.monotonic, most_bytes: int = MAX_BODY_BYTES
+        self, app: App, clock_s: Callable[[], float] = time.monotonic, most_bytes: int | None = None
     ) -> None:
         self._app = app
         self._clock_s = clock_s
@@ -56,7 +56,7 @@ class Bodies:
         if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
             await self._app(scope, receive, send)
             return
-        limit = MAX_UPLOAD_BYTES if scope["path"] == UPLOAD else self._most_bytes
+        limit = MAX_UPLOAD_BYTES if scope["path"] == UPLOAD else self._most_bytes or MAX_BODY_BYTES
         body = _Body(receive, limit, self._clock_s)
         is_answered = False
 
