@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -62,6 +63,14 @@ def launch(tmp_path: Path, environment: dict[str, str], fork_server: ForkServer)
         )
 
     return run
+
+
+@pytest.fixture(autouse=True)
+def _hang_ups_end_commands() -> Iterator[None]:
+    """Under nohup all that pytest starts would ignore them."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @pytest.fixture
