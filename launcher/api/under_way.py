@@ -8,7 +8,7 @@ from http import HTTPStatus
 
 from launcher.errors import RequestError
 from launcher.ui.guard.bodies import MAX_BODY_BYTES, said_length
-from launcher.ui.guard.rates import address_of, stands_for_many
+from launcher.ui.guard.rates import address_of, counted, stands_for_many
 from launcher.ui.guard.refusals import Refusal
 from launcher.ui.guard.waiting_events import FROM_ONE_ADDRESS, IN_ALL
 from launcher.ui.headers import App, Message, Receive, Scope, Send
@@ -35,7 +35,6 @@ class UnderWay:
         if error := self._too_many(address, is_large=is_large):
             await Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, _TRY_AGAIN)(scope, receive, send)
             return
-        self._open[address] += 1
         self._large += is_large
 
         async def receive_and_count() -> Message:
@@ -47,12 +46,10 @@ class UnderWay:
             return message
 
         try:
-            await self._app(scope, receive_and_count, send)
+            with counted(self._open, address):
+                await self._app(scope, receive_and_count, send)
         finally:
             self._large -= is_large
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]
 
     def _too_many(self, address: str, *, is_large: bool) -> RequestError | None:
         from_there = self._open[address]
