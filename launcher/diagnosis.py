@@ -49,7 +49,7 @@ PACKAGES = {
     "starlette": ">=1",
     "tokenizers": ">=0.22",
     "torch": ">=2.6",
-    "transformers": ">=5.10,<6",
+    "transformers": ">=5.17,<6",
     "typer": ">=0.29",
     "uvicorn": ">=0.34",
 }
