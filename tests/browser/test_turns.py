@@ -122,6 +122,42 @@ def test_what_is_typed_before_the_page_sees_the_enter_on_nothing_stays(browser: 
     expect(questions(browser)).to_have_text(re.compile(r"^\s*second\s*$"))
 
 
+WRITTEN_ANEW = """(textarea, text) => {
+    textarea.setRangeText(text, 0, textarea.value.length, "end");
+    textarea.dispatchEvent(new Event("input", { bubbles: true }));
+}"""
+
+
+def test_a_second_question_before_the_page_sees_the_first_enter_waits_for_its_answer(browser: Page) -> None:
+    box(browser).fill("first")
+    box(browser).evaluate(
+        f"(textarea) => {{ const keys = {KEYS_IN_ONE_GO}, written = {WRITTEN_ANEW};"
+        " keys(textarea, ['Enter']); written(textarea, 'second'); keys(textarea, ['Enter', '!']); }"
+    )
+    expect(answers(browser)).to_have_count(1)
+    idle(browser)
+    expect(questions(browser)).to_have_text(re.compile(r"^\s*first\s*$"))
+    expect(box(browser)).to_have_value("second!")  # changed since its Enter, so it waits for another
+
+
+def test_two_questions_before_the_page_sees_the_first_enter_are_both_asked(browser: Page) -> None:
+    box(browser).fill("first")
+    box(browser).evaluate(KEYS_IN_ONE_GO, ["Enter", *"second", "Enter"])
+    expect(answers(browser)).to_have_count(2)
+    idle(browser)
+    assert [each.strip() for each in questions(browser).all_inner_texts()] == ["first", "second"]
+    expect(box(browser)).to_have_value("")
+
+
+def test_enter_twice_before_the_page_sees_it_asks_once(browser: Page) -> None:
+    box(browser).fill("once")
+    box(browser).evaluate(KEYS_IN_ONE_GO, ["Enter", "Enter"])
+    ask(browser, "again")
+    expect(answers(browser)).to_have_count(2)
+    idle(browser)
+    assert [each.strip() for each in questions(browser).all_inner_texts()] == ["once", "again"]
+
+
 def test_enter_twice_asks_once(browser: Page) -> None:
     written(browser, "once")
     box(browser).press("Enter")

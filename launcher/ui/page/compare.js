@@ -36,7 +36,6 @@ const compare = (names, typed, ...choice) => {
   if (isComparing() || isEmpty(question)) return NOTHING;
   tell(COMPARE, chosen.length ? "" : asHtml(say("none")));
   if (!chosen.length) return NOTHING;
-  sentFrom[COMPARE] = value.text;
   compared = { question, isAnswered: false, waiting: chosen };
   askColumns(compared);
   return [asking({ value })];
@@ -55,11 +54,17 @@ const columnEnded = (column) => {
   return [conversation(tab), now.end.cost ?? ""];
 };
 // A question that nobody has answered goes back to the box.
-const rested = (typed) => [resting(compared.isAnswered ? {} : takenBack(COMPARE, compared.question, typed))];
+const rested = (typed) => [resting(compared.isAnswered ? {} : takenBack(compared.question, typed))];
 
+// Who waits is stopped before who speaks, lest it gets the room that becomes free.
+const stopColumns = async () => {
+  const speaks = (column) => tabOf(column).now.shown;
+  await Promise.all(columns().filter((column) => isBusy(column) && !speaks(column)).map(stopNow));
+  columns().filter(isBusy).forEach(stopNow);
+};
 const stopComparing = () => {
   compared.waiting.length = 0;
-  columns().filter(isBusy).forEach(stop);
+  stopColumns();
   return NOTHING;
 };
 const clearColumn = (column) => {

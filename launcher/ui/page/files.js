@@ -10,8 +10,7 @@ const tooLarge = ({ name, size }) => {
   return asHtml(settings.tooLarge[language].replace(/\{(\w+)\}/g, (_, key) => values[key]));
 };
 
-const boxOf = (target) => target.closest?.('[id^="box-"]');
-const tellAt = (box, html) => tell(box.id.slice("box-".length), html);
+const tellAt = (box, html) => tell(nameOf(box), html);
 const put = (input, files) => {
   const carrier = new DataTransfer();
   files.forEach((file) => carrier.items.add(file));

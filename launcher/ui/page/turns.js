@@ -32,32 +32,45 @@ const merged = (first, second) => ({
 
 // ---- the box ----
 
-// What stood in the box: when it was last sent, by Enter or a click, and at the last click on anything.
-const sentFrom = {}, clickedAt = {};
-const look = (into) => {
-  for (const text of document.querySelectorAll('[id^="box-"] textarea')) {
-    into[text.closest('[id^="box-"]').id.slice("box-".length)] = text.value;
-  }
-};
-document.addEventListener("click", () => [sentFrom, clickedAt].forEach(look), true);
-document.addEventListener("keypress", (event) => event.key === "Enter" && look(sentFrom), true); // as Gradio does
-
-// What was typed into a text; "" where something else happened to it.
-const typedInto = (before, after) => {
+const boxOf = (element) => element.closest?.('[id^="box-"]');
+const nameOf = (box) => box.id.slice("box-".length);
+// What is in a text beside another one that it was before: what was typed into that, or all where it was
+// replaced.
+const since = (before, after) => {
   let same = 0;
   while (same < before.length && before[same] === after[same]) same += 1;
   const behind = before.slice(same), end = after.length - behind.length;
-  return end > same && after.endsWith(behind) ? after.slice(same, end) : "";
+  return end >= same && after.endsWith(behind) ? after.slice(same, end) : after;
 };
+
+// What was sent from a box, by Enter or a click, and Gradio has not called us for yet, {text, asked, at}: what
+// stood in the box, and what of it is asked: not what was sent just before. Gradio calls once for each, soon.
+const sends = {};
+const LONGEST_MS = 20_000; // until a call; what is older never gets one
+const sent = ({ target, timeStamp }) => {
+  const box = boxOf(target), name = nameOf(box), { value } = box.querySelector("textarea");
+  const before = (sends[name] ?? []).filter(({ at }) => timeStamp - at < LONGEST_MS), last = before.at(-1);
+  sends[name] = [...before, { text: value, asked: last ? since(last.text, value) : value, at: timeStamp }];
+};
+const isSending = ({ key, shiftKey, target }) => key === "Enter" && !shiftKey && target.matches("textarea");
+document.addEventListener("keypress", (event) => isSending(event) && boxOf(event.target) && sent(event), true);
+
+// What stood in each box at the last click on anything.
+const clickedAt = {};
+const clicked = (event) => {
+  for (const text of document.querySelectorAll('[id^="box-"] textarea')) {
+    clickedAt[nameOf(boxOf(text))] = text.value;
+  }
+  if (event.target.closest?.("button.submit-button")) sent(event);
+};
+document.addEventListener("click", clicked, true);
+
 // What a person asks, and what the box holds from then on.
 const takenFrom = (name, typed) => {
-  const found = copied(typed), later = typedInto(sentFrom[name], found.text);
-  return [later ? { ...found, text: sentFrom[name] } : found, { text: later, files: [] }];
+  const found = copied(typed), send = sends[name]?.shift() ?? { text: found.text, asked: found.text };
+  return [{ ...found, text: send.asked }, { text: since(send.text, found.text), files: [] }];
 };
-const takenBack = (name, question, typed) => {
-  sentFrom[name] = merged(question, { text: sentFrom[name], files: [] }).text;
-  return { value: merged(question, copied(typed)) };
-};
+const takenBack = (question, typed) => ({ value: merged(question, copied(typed)) });
 
 const tell = (name, html) => {
   const place = document.getElementById(`trouble-${name}`);
@@ -82,7 +95,7 @@ const conversation = ({ turns, now }) => [
 
 // ---- a turn, from its question to its end ----
 
-const sent = (question) => ({ text: question.text, pictures: question.files.map((file) => file.path) });
+const told = (question) => ({ text: question.text, pictures: question.files.map((file) => file.path) });
 const byName = (values) => Object.fromEntries(settings.settingNames.map((name, at) => [name, values[at]]));
 
 const answerNow = async (name, values) => {
@@ -90,8 +103,8 @@ const answerNow = async (name, values) => {
   const question = {
     tab: modelOf(name),
     turn: now.number,
-    question: sent(now.question),
-    history: tab.turns.map((turn) => ({ question: sent(turn.question), answer: turn.answer })),
+    question: told(now.question),
+    history: tab.turns.map((turn) => ({ question: told(turn.question), answer: turn.answer })),
     settings: byName(values),
   };
   const grow = (updates) => {
@@ -124,9 +137,11 @@ const begun = (name, question, values, box) => {
 // meanwhile waits for another Enter.
 const ask = (name, typed, ...values) => {
   const tab = tabOf(name), [question, value] = takenFrom(name, typed);
-  if (tab.now) tab.next = question.text;
-  if (tab.now || isEmpty(question)) return NOTHING;
-  sentFrom[name] = value.text;
+  if (isEmpty(question)) return NOTHING;
+  if (tab.now) {
+    tab.next = question.text;
+    return NOTHING;
+  }
   return begun(name, question, values, { value });
 };
 
@@ -157,7 +172,7 @@ const ended = (name, typed, ...values) => {
   tab.now = null;
   if (!("answer" in end)) {
     tell(name, end.trouble);
-    return [conversation(tab), resting(takenBack(name, question, typed)), ""];
+    return [conversation(tab), resting(takenBack(question, typed)), ""];
   }
   tab.turns.push(turnOf(now));
   keep(name);
@@ -165,9 +180,12 @@ const ended = (name, typed, ...values) => {
   return [conversation(tab), resting(), end.cost];
 };
 
-const stop = (name) => {
+const stopNow = async (name) => {
   const { now } = tabOf(name);
-  if (now) send("stop", { tab: modelOf(name), turn: now.number }).catch(() => now.calledOff.abort());
+  if (now) await send("stop", { tab: modelOf(name), turn: now.number }).catch(() => now.calledOff.abort());
+};
+const stop = (name) => {
+  stopNow(name);
   return NOTHING;
 };
 
@@ -177,7 +195,7 @@ const undo = (name, typed) => {
   const { question } = tab.turns.pop();
   tell(name, "");
   keep(name);
-  return [conversation(tab), update(takenBack(name, question, typed)), ""];
+  return [conversation(tab), update(takenBack(question, typed)), ""];
 };
 
 // Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken, but was still
