@@ -34,6 +34,7 @@ def chat(talker: Served, opened: Open) -> Page:
 def advanced(page: Page) -> Page:
     page.get_by_role("button", name="Advanced").click()
     expect(system_box(page)).to_be_visible()
+    expect(number_box(page, "Seed")).to_have_value("-1")  # the last of them is there, too
     return page
 
 
@@ -44,6 +45,12 @@ def system_box(page: Page) -> Locator:
 def number_box(page: Page, label: str) -> Locator:
     """A slider's box, or the seed's."""
     return page.get_by_label(f"number input for {label}") if label != "Seed" else page.get_by_label("Seed")
+
+
+def write_number(page: Page, label: str, text: str) -> None:
+    """Writes into a number box and leaves it."""
+    number_box(page, label).fill(text)
+    number_box(page, label).press("Tab")
 
 
 def given_to_engine(page: Page, first_line: str = "") -> dict[str, Any]:
@@ -81,13 +88,12 @@ def test_options_that_were_changed_and_number_boxes_that_were_emptied(chat: Page
         "Seed": ("seed", 12345),
     }
     for label, (_, value) in changed.items():
-        number_box(chat, label).fill(str(value))
-        number_box(chat, label).press("Tab")
+        write_number(chat, label, str(value))
+        expect(number_box(chat, label)).to_have_value(str(value))
     assert given_to_engine(chat)["options"] == dict(changed.values())
     chat.get_by_role("button", name="Clear").click()
     for label in changed:
-        number_box(chat, label).fill("")
-        number_box(chat, label).press("Tab")
+        write_number(chat, label, "")
     assert given_to_engine(chat)["options"] == OPTIONS
     for label, (name, _) in changed.items():
         if label != "Seed":
@@ -158,8 +164,8 @@ def test_after_retry_undo_stop_and_clear(talker: Served, chat: Page) -> None:
 
 
 def test_a_seed_that_is_none_is_told_and_the_question_kept(chat: Page) -> None:
-    number_box(chat, "Seed").fill(str(2**64))
-    number_box(chat, "Seed").press("Tab")
+    write_number(chat, "Seed", str(2**64))
+    expect(number_box(chat, "Seed")).to_have_value(str(2**64))
     ask(chat, "kept")
     expect(chat.locator(".trouble:visible")).to_contain_text("seed cannot be 18446744073709552000")
     expect(box(chat)).to_have_value("kept")
