@@ -90,7 +90,7 @@ def _build_comparison(models: Sequence[Readiness], texts: gr.I18n) -> dict[str, 
     ready = {number: model.preset for number, model in enumerate(models) if model.state is ReadyState.READY}
     if len(ready) < 2:
         return {}
-    with gr.Tab(texts("compare"), id=COMPARE):
+    with gr.Tab(texts("compare"), id=COMPARE, elem_id=COMPARE):
         return build_compare_tab(list(ready.values()), [texts(f"title_{number}") for number in ready], texts)
 
 

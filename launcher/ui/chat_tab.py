@@ -82,7 +82,7 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
         gr.HTML(facts, padding=False)
         settings = settings_inputs(preset, translate)
     gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
-    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended"]))
+    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended", "amended"]))
     example = gr.MultimodalTextbox(visible=False)
     _wire_page(_Parts(chatbot, box, cost, settings, example, news), preset, pictures)
     _wire_program(handlers, settings)
@@ -170,6 +170,7 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
     in_browser(chatbot.clear, "clear", [], [box, cost])
     in_browser(news.grown, "grown", [], [chatbot])
     in_browser(news.ended, "ended", [box, *settings], standing)
+    in_browser(news.amended, "amend", [box], standing)
     chosen = chatbot.example_select(example, None, parts.example, queue=False, **QUIET)
     in_browser(chosen.success, "askExample", [parts.example, *settings], standing)
 

@@ -51,6 +51,8 @@ ZH = {
         "浏览器空间有限，有 {count} 张图片没有保留。"
     ),
     "{name} is not a conversation that was exported here as JSON.": "{name} 不是从这里导出的 JSON 对话文件。",
+    "Change this question and go on from there": "修改这个问题，从这里继续",
+    "Ask other models this": "用这个问题问其他模型",
     "No model is chosen. Choose two or more above.": "没有选择模型。请在上面选择两个或更多。",
     "The browser could not keep or show the conversation: {reason}": "浏览器无法保存或显示这段对话：{reason}",
     # the status line

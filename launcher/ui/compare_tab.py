@@ -45,7 +45,7 @@ def build_compare_tab(
     gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
     kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
     box = question_box(COMPARE, kind, translate)
-    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["rested"]))
+    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["rested", "carried"]))
 
     def in_browser(event: Any, function: str, values: Sequence[Any], inputs: Any, outputs: Any) -> None:
         event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
@@ -55,6 +55,7 @@ def build_compare_tab(
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
     in_browser(box.stop, "stopComparing", [], [], [])
     in_browser(news.rested, "rested", [], [box], [box])
+    in_browser(news.carried, "carriedOver", [], [box], [box])
     for column in columns:
         key = column.name + COMPARE
         in_browser(column.news.grown, "grown", [key], [], [column.chatbot])

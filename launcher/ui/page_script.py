@@ -21,6 +21,7 @@ _PARTS = (
     "archive.js",
     "shelf.js",
     "compare.js",
+    "earlier.js",
     "launcher.js",
 )
 """One scope, in this order."""
@@ -53,10 +54,12 @@ TEXTS = {
     "note": "Nothing of it is kept on the server. Whoever uses this browser can read it.",
     "gone": "Left out, as this browser had no room for more pictures: {count}.",
     "foreign": "{name} is not a conversation that was exported here as JSON.",
+    "amend": "Change this question and go on from there",
+    "carry": "Ask other models this",
     "none": "No model is chosen. Choose two or more above.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
-"""Key in ``page/shelf.js`` and ``page/compare.js`` -> English text."""
+"""Key in ``page/shelf.js``, ``page/compare.js`` and ``page/earlier.js`` -> English text."""
 
 
 def page_script() -> str:

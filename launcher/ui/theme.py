@@ -66,6 +66,12 @@ PAGE_CSS = """
   background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
 .block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
+.talk button.earlier { all: unset; cursor: pointer; margin-left: 6px; padding: 0 3px; opacity: 0.45; }
+.talk button.earlier:hover { opacity: 1; }
+.talk button.earlier:focus-visible { opacity: 1; outline: 2px solid var(--color-accent); }
+.talk button.amend::before { content: "✎"; content: "✎" / ""; }  /* a sign alone: its name is the title */
+.talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
+.columns button.earlier { display: none; }
 .unchosen { display: none !important; }
 .choice { gap: 2px 18px !important; }
 .choice > * { flex: 0 1 auto !important; width: auto !important; }

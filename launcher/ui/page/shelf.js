@@ -89,7 +89,7 @@ const revived = async ({ turns }) => {
       text: turn.question,
       files: turn.pictures.map((picture) => fileOf.get(picture)).filter(Boolean),
     };
-    const bubbles = [asked(question, shown[at].question), bubble("assistant", [text(shown[at].answer)])];
+    const bubbles = [asked(question, shown[at].question, at), bubble("assistant", [text(shown[at].answer)])];
     return { question, answer: turn.answer, bubbles };
   });
 };

@@ -86,7 +86,8 @@ const picture = (file) => ({
   alt_text: null,
   file: { ...file, mime_type: file.mime_type?.startsWith("image/") ? file.mime_type : "image/png" },
 });
-const asked = (question, html) => bubble("user", [...question.files.map(picture), text(html)]);
+const asked = (question, html, at) =>
+  bubble("user", [...question.files.map(picture), text(html + buttonsOf(at))]);
 const conversation = ({ turns, now }) => [
   ...turns.flatMap((turn) => turn.bubbles),
   ...(now?.question_bubble ? [now.question_bubble] : []),
@@ -109,7 +110,7 @@ const answerNow = async (name, values) => {
   };
   const grow = (updates) => {
     for (const each of updates) {
-      if ("question" in each) now.question_bubble = asked(now.question, each.question);
+      if ("question" in each) now.question_bubble = asked(now.question, each.question, tab.turns.length);
       else now.shown = now.shown.slice(0, each.keep) + each.add;
     }
     now.isHeard();
