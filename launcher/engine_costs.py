@@ -86,7 +86,8 @@ class EngineCosts:
         copies of the vocabulary for each user;
     ``load_copies``: copies of the embedding table that are held besides the weights while they load, and then
         given back;
-    ``asleep_bytes``: what the process still holds once it sleeps, mostly its context.
+    ``asleep_bytes``: what the process still holds once it sleeps, mostly its context;
+    ``copies_tied_head``: it builds a head of its own from a tied embedding table.
     """
 
     cache: TurbomindCache | PytorchCache
@@ -97,6 +98,7 @@ class EngineCosts:
     logit_factor: float
     load_copies: float
     asleep_bytes: int
+    copies_tied_head: bool
 
 
 # Measured at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals within 1 % on
@@ -112,6 +114,7 @@ COSTS: dict[EngineKind, EngineCosts] = {
         logit_factor=4.0,
         load_copies=3.3,
         asleep_bytes=760 * MIB,
+        copies_tied_head=True,
     ),
     "pytorch": EngineCosts(
         PytorchCache(),
@@ -122,5 +125,6 @@ COSTS: dict[EngineKind, EngineCosts] = {
         logit_factor=6.0,
         load_copies=0.0,
         asleep_bytes=840 * MIB,
+        copies_tied_head=False,
     ),
 }

@@ -41,7 +41,7 @@ def _plan(problem: Problem, setting: Setting) -> MemoryPlan:
     cache_tokens, session_tokens = problem.cache_tokens(setting), problem.session_tokens(setting)
     pictures = setting.pictures
     parts: tuple[tuple[PartName, int], ...] = (
-        ("language_model", sizes.language_bytes),
+        ("language_model", problem.language_bytes),
         ("vision_tower", sizes.vision_bytes),
         ("projector", sizes.projector_bytes),
         ("cuda_context", problem.costs.context_bytes),

@@ -66,15 +66,21 @@ class Problem:
         return min(self.budget_bytes, self.card.free_bytes)
 
     @property
+    def language_bytes(self) -> int:
+        """The language model, as the engine keeps it."""
+        language = self.sizes.language
+        head_bytes = language.table_bytes if language.tied and self.costs.copies_tied_head else 0
+        return self.sizes.language_bytes + head_bytes
+
+    @property
     def weight_bytes(self) -> int:
         """All weights, as the engine keeps them."""
-        return self.sizes.weight_bytes
+        return self.language_bytes + self.sizes.vision_bytes + self.sizes.projector_bytes
 
     @property
     def loading_bytes(self) -> int:
         """Context, weights, and the copies that are made of the embedding table on the way."""
-        language = self.sizes.language
-        table_bytes = language.vocab * language.hidden * ELEMENT_BYTES
+        table_bytes = self.sizes.language.table_bytes
         return self.costs.context_bytes + self.weight_bytes + int(self.costs.load_copies * table_bytes)
 
     @property

@@ -66,6 +66,21 @@ CHECKPOINTS = {
     "{file} has {size} bytes; no tokenizer has more than {limit}": (
         "{file} 有 {size} 字节；任何分词器都不超过 {limit} 字节"
     ),
+    "{file} has {size} bytes; no chat template has more than {limit}": (
+        "{file} 有 {size} 字节；任何对话模板都不超过 {limit} 字节"
+    ),
+    "{folder}: the tokenizer's chat template cannot be used: {reason}": (
+        "{folder}：分词器自带的对话模板无法使用：{reason}"
+    ),
+    "Take the model's chat or instruct version, or download its tokenizer again.": (
+        "请改用该模型的对话（chat 或 instruct）版本，或重新下载其分词器。"
+    ),
+    "The model's chat template refuses this conversation: {reason}": (
+        "该模型的对话模板不接受这段对话：{reason}"
+    ),
+    "Clear the conversation and the system prompt, and ask again.": (
+        "请清空对话和系统提示词，然后重新提问。"
+    ),
     "{file} holds lists or objects in one another, more than {limit} deep": (
         "{file} 中的列表或对象嵌套超过 {limit} 层"
     ),
@@ -134,6 +149,9 @@ FAMILIES = {
     "Write `kind: text` in the preset, or name a model for pictures in its sources.": (
         "请在预设中写 `kind: text`，或在 sources 中给出支持图片的模型。"
     ),
+    "{architecture} in {folder} has no chat template: it is a base model, which goes on with a text"
+    " and does not talk": ("{folder} 中的 {architecture} 没有对话模板：它是基座模型，只会续写文本，不会对话"),
+    "Take the model's chat or instruct version.": "请改用该模型的对话（chat 或 instruct）版本。",
     "{name}: chat.template is {wanted}, but {architecture} in {folder} was trained on {own}": (
         "{name}：预设写的是 chat.template: {wanted}，但 {folder} 中的 {architecture} 是按 {own} 训练的"
     ),

@@ -146,13 +146,13 @@ class Stand:
             model_path=str(folder),
             backend="turbomind",
             backend_config=turbomind_config(self.plan, 0.1),
-            chat_template_config=chat_template_config(family.template(published)),
+            chat_template_config=chat_template_config("<|im_end|>"),
         )
         if architecture == "InternVLChatModel":
             self.async_engine.prompt_processor = self._picture_processor(folder, config)
         self.internal_thread = _EventLoopThread(daemon=True)
         self.async_engine.start_loop(self.internal_thread.loop, use_async_api=False)
-        self.requests = RequestMaker(self, self.plan, family, published, stops)  # type: ignore[arg-type]
+        self.requests = RequestMaker(self, self.plan, folder, stops)  # type: ignore[arg-type]
 
     def _picture_processor(self, folder: Path, config: Any) -> MultimodalProcessor:
         model = VisionModel(str(folder), hf_config=config, backend="turbomind")

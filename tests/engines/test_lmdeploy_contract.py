@@ -206,7 +206,7 @@ def test_lmdeploy_reads_our_configs_and_tokenizer_without_remote_code(
 
 
 def test_the_chat_template_adds_nothing_of_its_own() -> None:
-    template = chat_template_config(TEMPLATES["internvl2"]).chat_template()
+    template = chat_template_config(TEMPLATES["internvl2"].turn_end).chat_template()
     assert template.messages2prompt([{"role": "user", "content": "as it is"}]) == "as it is"
     assert template.stop_words == ["<|im_end|>"]
 

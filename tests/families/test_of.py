@@ -119,7 +119,7 @@ def test_auto_takes_the_fastest_that_serves_and_others_are_refused(family: Famil
 
 
 def test_presets_may_name_every_prompt_form_and_no_other() -> None:
-    assert set(get_args(TemplateName)) == set(families.TEMPLATES)
+    assert set(get_args(TemplateName)) == {*families.TEMPLATES, families.TOKENIZER_S_OWN}
 
 
 def test_families_import_nothing_heavy() -> None:
