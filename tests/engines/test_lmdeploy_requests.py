@@ -17,6 +17,7 @@ from launcher.errors import EngineError, LauncherError, PictureError, RequestErr
 from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
 from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
+from tests.models.tiny_generic import write_generic
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
@@ -40,6 +41,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "text": write_internlm2(root / "text", max_position_embeddings=4096),
         "vision": write_internvl2(root / "vision", llm_config=words),
+        **{
+            name: write_generic(root / name, name, max_position_embeddings=4096)
+            for name in ("Qwen3ForCausalLM", "LlamaForCausalLM")
+        },
     }
 
 
@@ -73,7 +78,7 @@ async def said(stand: Stand, messages: tuple[Message, ...], **options: object) -
 
 
 def end_token(stand: Stand) -> int:
-    return int(stand.tokenizer.convert_tokens_to_ids("<|im_end|>"))
+    return int(stand.tokenizer.convert_tokens_to_ids(stand.requests.form.turn_end))
 
 
 async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
@@ -133,6 +138,30 @@ async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, sys
     ids = here.script.asked[0]["input_ids"]
     assert ids == here.tokenizer.encode(build_prompt(talk, TEMPLATES["internlm2"]))
     assert ids.count(here.tokenizer.bos_token_id) == 1
+
+
+@pytest.mark.parametrize("name", ["Qwen3ForCausalLM", "LlamaForCausalLM"])
+async def test_so_is_one_by_the_tokenizer_s_own_template(stand: Maker, name: str) -> None:
+    """To the ids that transformers makes of the conversation, with one BOS or none."""
+    here = stand(name)
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
+    talk = (
+        Message("system", "Be kind."),
+        Message("user", "Hello"),
+        Message("assistant", "你好世界"),
+        Message("user", "again  and\nagain"),
+    )
+    chunks = await answer(here, talk)
+    assert "".join(chunk.text for chunk in chunks) == "star"
+    asked = here.script.asked[0]
+    turns = [{"role": each.role, "content": each.text} for each in talk]
+    ids = here.tokenizer.apply_chat_template(
+        turns, add_generation_prompt=True, enable_thinking=False, return_dict=True
+    )["input_ids"]
+    assert asked["input_ids"] == ids
+    assert here.requests.count_prompt(ChatRequest(talk, GenerationOptions()), 0) == len(ids)
+    ends = ["<|end_of_text|>", "<|eot_id|>"] if name.startswith("Llama") else ["<|endoftext|>", "<|im_end|>"]
+    assert asked["gen_config"].stop_token_ids == here.tokenizer.convert_tokens_to_ids(ends)
 
 
 async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: Maker, tmp_path: Path) -> None:
