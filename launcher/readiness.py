@@ -32,6 +32,7 @@ from launcher.errors import (
     PresetError,
     UnsupportedModel,
 )
+from launcher.families import Family, ModelSizes
 from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.preset_fits import check_chat
@@ -294,21 +295,20 @@ def _assess_present(
     preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
     family = families.of(facts.config, folder / CONFIG)
-    # no engine runs a config without sizes
-    family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
+    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
     check_chat(preset, facts, family)
     needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
     if needs_gpu and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
     wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy
     if needs_gpu or (wants_lmdeploy and devices.gpus):
-        return _on_gpu(preset, folder, facts, devices, installed)
+        _check_lmdeploy(preset, installed)
+        (gpu,) = devices.gpus
+        return _on_gpu(preset, folder, facts, family=family, sizes=sizes, gpu=gpu)
     return _with_transformers(preset, folder, facts, devices, installed)
 
 
-def _on_gpu(
-    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
-) -> Readiness:
+def _check_lmdeploy(preset: Preset, installed: InstalledEngines) -> None:
     if not installed.lmdeploy:
         raise MissingPart(
             "{name} needs LMDeploy, which is not installed",
@@ -316,12 +316,14 @@ def _on_gpu(
             name=preset.name,
             command=pip_install("lmdeploy>=0.18,<0.19"),
         )
-    (gpu,) = devices.gpus
+
+
+def _on_gpu(
+    preset: Preset, folder: Path, facts: CheckpointFacts, *, family: Family, sizes: ModelSizes, gpu: Gpu
+) -> Readiness:
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
-    family = families.of(facts.config, folder / CONFIG)
     engine = family.engine(preset.engine, facts.architecture)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
-    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 
