@@ -35,12 +35,18 @@ def test_they_are_ready_on_the_cpu_and_on_a_card(architecture: str, tmp_path: Pa
     folder = write_generic(tmp_path / "model", architecture)
     found = assess(preset(folder), NO_GPU, ALL)
     assert (found.state, found.engine, found.device) == (ReadyState.READY, "transformers", "cpu")
+    larger = write_generic(tmp_path / "larger", architecture, head_dim=64, max_position_embeddings=4096)
     for engine in ("turbomind", "pytorch"):
-        larger = preset(folder, engine=engine)
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        (folder / "config.json").write_text(json.dumps({**config, "max_position_embeddings": 4096}))
-        found = assess(larger, WITH_GPU, ALL)
+        found = assess(preset(larger, engine=engine), WITH_GPU, ALL)
         assert (found.state, found.engine) == (ReadyState.READY, engine), found.reason
+
+
+def test_heads_without_kernels_are_said_before_anything_loads(tmp_path: Path) -> None:
+    folder = write_generic(tmp_path / "model", "LlamaForCausalLM", head_dim=80, max_position_embeddings=4096)
+    found = assess(preset(folder), WITH_GPU, ALL)
+    assert (found.state, found.engine) == (ReadyState.READY, "pytorch")
+    found = assess(preset(folder, engine="turbomind"), WITH_GPU, ALL)
+    assert "turbomind has no kernels for LlamaForCausalLM with 80 numbers" in str(found.reason)
 
 
 def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded() -> None:

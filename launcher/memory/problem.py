@@ -175,18 +175,24 @@ class Problem:
 
     @property
     def wanted_bits(self) -> int:
-        """Bits of the cache where they are not lowered."""
-        return 16 if self.memory.kv_bits == "auto" else self.memory.kv_bits
+        """Bits of the cache where they are not lowered: 16 where the engine has no fewer for this model."""
+        wanted = self.memory.kv_bits
+        return 16 if wanted == "auto" or not self.takes_bits(wanted) else wanted
+
+    def takes_bits(self, kv_bits: int) -> bool:
+        """Whether the engine can keep this model's cache in so many bits."""
+        return self.costs.takes_bits(kv_bits, self.sizes.language.head_dim)
 
     def settings(self) -> Iterator[Setting]:
-        """The preset's own setting, then KV at 8 bits, then smaller and smaller pictures.
+        """The preset's own setting, then KV at 8 bits where the engine has them, then smaller and smaller
+        pictures.
 
         Fewer bits hold more tokens but lift no session limit: where that is what is short, only the pictures
         are lowered.
         """
         bits, pictures = self.wanted_bits, self.full_pictures
         yield Setting(bits, pictures)
-        if bits > 8 and self.session_limit >= self.needed_tokens(pictures):
+        if bits > 8 and self.takes_bits(8) and self.session_limit >= self.needed_tokens(pictures):
             bits = 8
             yield Setting(bits, pictures)
         while pictures is not None and (pictures := pictures.lowered()) is not None:

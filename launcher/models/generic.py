@@ -48,4 +48,4 @@ def renew_rotary(model: nn.Module, device: str) -> None:
     """Computes the rotary frequencies of a model built on the meta device: no parameter holds them."""
     language = model.get_submodule("model")
     rotary = language.get_submodule("rotary_emb")
-    language.rotary_emb = type(rotary)(model.config).to(device)  # type: ignore[call-arg, arg-type]
+    language.rotary_emb = type(rotary)(model.config).to(device)

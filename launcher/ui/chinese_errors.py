@@ -166,6 +166,9 @@ MACHINE = {
         "请运行 nvidia-smi，应能列出 GPU。更新驱动后需要重启机器。"
     ),
     "The engine {engine} does not serve {architecture}.": "引擎 {engine} 不支持 {architecture}。",
+    "{engine} has no kernels for {architecture} with {head} numbers in each head.": (
+        "{engine} 没有适用于每个注意力头 {head} 维的 {architecture} 的内核。"
+    ),
     "Set engine: to one of {served}.": "请把预设中的 engine: 设为 {served} 之一。",
     "dtype is bfloat16, and a card of compute capability {found} computes in float16 alone.": (
         "dtype 是 bfloat16，而计算能力为 {found} 的显卡只能用 float16 计算。"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
-from launcher.engine_costs import EngineKind
+from launcher.engine_costs import COSTS, EngineKind
 from launcher.errors import DeviceError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.prompts import ChatTemplate, PromptForm
@@ -123,21 +123,26 @@ class Family:
             return form
         return self.templates[name]
 
-    def engine(self, wanted: str, architecture: str) -> EngineKind:
+    def engine(self, wanted: str, sizes: ModelSizes) -> EngineKind:
         """The LMDeploy engine for a preset's ``engine``: auto or one by its name.
 
         Raises:
-            DeviceError: no LMDeploy engine, or not the wanted one, serves the family.
+            DeviceError: no LMDeploy engine, or not the wanted one, serves a model of such sizes.
         """
-        for engine in self.engines:
+        head_dim = sizes.language.head_dim
+        served = [engine for engine in self.engines if COSTS[engine].serves(head_dim)]
+        for engine in served:
             if wanted in ("auto", engine):
                 return engine
         raise DeviceError(
-            "The engine {engine} does not serve {architecture}.",
+            "{engine} has no kernels for {architecture} with {head} numbers in each head."
+            if wanted in self.engines
+            else "The engine {engine} does not serve {architecture}.",
             hint="Set engine: to one of {served}.",
             engine=wanted,
-            architecture=architecture,
-            served=", ".join((*self.engines, "transformers")),
+            architecture=sizes.architecture,
+            head=head_dim,
+            served=", ".join((*served, "transformers")),
         )
 
     def _refuse_other_models(self, tensors: Mapping[str, int], file: object) -> None:
