@@ -55,6 +55,8 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     )
 
 
+# Sizes as the card of KerasHub's conversion lists them (keras/qwen3_1.7b_en); positions as in the smaller
+# model of the series, Qwen3-0.6B, whose config InternVL3.5-1B holds.
 _QWEN3_1_7B: dict[str, Any] = {
     "architectures": ["Qwen3ForCausalLM"],
     "model_type": "qwen3",
