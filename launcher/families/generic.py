@@ -3,55 +3,20 @@ the chat template that the tokenizer carries, text is made by the tokenizer's ow
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any
 
 from launcher.families.common import reading
+from launcher.families.common.blocks import BLOCK_EXTRA, language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
-from launcher.families.common.sizes import LanguageSizes, ModelSizes
-
-
-def _attention_biases(sizes: LanguageSizes) -> int:
-    return (sizes.heads + 2 * sizes.kv_heads) * sizes.head_dim
-
-
-def _llama(config: ConfigPart, sizes: LanguageSizes) -> int:
-    attention = _attention_biases(sizes) + sizes.hidden if config.values.get("attention_bias") else 0
-    return attention + (2 * sizes.intermediate + sizes.hidden if config.values.get("mlp_bias") else 0)
-
-
-def _qwen2(_: ConfigPart, sizes: LanguageSizes) -> int:
-    return _attention_biases(sizes)
-
-
-def _qwen3(config: ConfigPart, sizes: LanguageSizes) -> int:
-    biases = _attention_biases(sizes) + sizes.hidden if config.values.get("attention_bias") else 0
-    return 2 * sizes.head_dim + biases
-
-
-_BLOCK_EXTRA: Mapping[str, Callable[[ConfigPart, LanguageSizes], int]] = {
-    "LlamaForCausalLM": _llama,
-    "Qwen2ForCausalLM": _qwen2,
-    "Qwen3ForCausalLM": _qwen3,
-}
-"""The architectures, and how many elements each block has beside five matrices and two norms: biases, norms
-of queries and keys."""
-_HEAD_DIMS = {"Qwen3ForCausalLM": 128}
-"""Where a config does not say it, and it is not hidden / heads (transformers' own default)."""
+from launcher.families.common.sizes import ModelSizes
 
 
 def _sizes(config: ConfigPart) -> ModelSizes:
     name = config.values["architectures"][0]
-    language = reading.language_sizes(config)
-    if name in _HEAD_DIMS:
-        language = replace(language, head_dim=config.whole("head_dim", reading.MAX_HEADS, _HEAD_DIMS[name]))
+    language, language_bytes = language_part(config, name)
     return ModelSizes(
-        architecture=name,
-        dtype=reading.dtype(config),
-        language=language,
-        language_bytes=reading.language_bytes(language, _BLOCK_EXTRA[name](config, language)),
+        architecture=name, dtype=reading.dtype(config), language=language, language_bytes=language_bytes
     )
 
 
@@ -74,7 +39,7 @@ _QWEN3_1_7B: dict[str, Any] = {
 
 FAMILY = Family(
     title="Text models with a chat template of their own: Qwen2, Qwen2.5, Qwen3, Llama",
-    architectures=tuple(map(Architecture, _BLOCK_EXTRA)),
+    architectures=tuple(map(Architecture, BLOCK_EXTRA)),
     engines=("turbomind", "pytorch"),
     reads_pictures=False,
     read_sizes=_sizes,

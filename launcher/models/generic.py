@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from torch import nn
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
-from launcher.models.internlm2 import refuse_quantised
+from launcher.models.internlm2 import refuse_quantised, renew_rotary
 from launcher.models.loading import LoadedModel, LoadRequest
 from launcher.models.weights import CheckpointTensors, TensorMap, fill
 
@@ -32,7 +31,7 @@ def load_text_model(request: LoadRequest) -> LoadedModel:
     maps = [TensorMap(name, (name,)) for name, _ in model.named_parameters()]
     spare = frozenset(_not_needed(tensors, config))
     fill(model, maps, tensors, request.dtype, request.device, not_needed=spare)
-    renew_rotary(model, request.device)
+    renew_rotary(model.model, request.device)
     model.tie_weights()
     return LoadedModel(model.eval(), config.max_position_embeddings)
 
@@ -42,10 +41,3 @@ def _not_needed(tensors: CheckpointTensors, config: PreTrainedConfig) -> Iterato
     for name in tensors.names():
         if name.endswith(_FREQUENCIES) or (name == _HEAD and config.tie_word_embeddings):
             yield name
-
-
-def renew_rotary(model: nn.Module, device: str) -> None:
-    """Computes the rotary frequencies of a model built on the meta device: no parameter holds them."""
-    language = model.get_submodule("model")
-    rotary = language.get_submodule("rotary_emb")
-    language.rotary_emb = type(rotary)(model.config).to(device)

@@ -371,11 +371,11 @@ MODELS = {
     "tokenizer.model and tokenizer_config.json are not of the same model; download both again.": (
         "tokenizer.model 与 tokenizer_config.json 不属于同一个模型，请重新下载二者。"
     ),
-    "This InternVL checkpoint has a language model of type {model_type}; only {supported} is known": (
+    "This InternVL checkpoint has a language model of type {model_type}; only {supported} are known": (
         "这个 InternVL 模型的语言模型类型是 {model_type}，这里只认识 {supported}"
     ),
-    "Use InternVL2-2B, 8B or 26B, whose language models are InternLM2.": (
-        "请使用语言模型为 InternLM2 的 InternVL2-2B、8B 或 26B。"
+    "Use an InternVL model whose language model is InternLM2, Qwen2, Qwen2.5 or Qwen3.": (
+        "请使用语言模型为 InternLM2、Qwen2、Qwen2.5 或 Qwen3 的 InternVL 模型。"
     ),
     "config.json: {key} is {value}; only {only} is known": "config.json：{key} 是 {value}，这里只认识 {only}",
     "Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.": (

@@ -17,7 +17,7 @@ from launcher.errors import EngineError, LauncherError, PictureError, RequestErr
 from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
 from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
-from tests.models.tiny_generic import write_generic
+from tests.models.tiny_generic import write_generic, write_internvl_qwen
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
@@ -44,6 +44,10 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         **{
             name: write_generic(root / name, name, max_position_embeddings=4096)
             for name in ("Qwen3ForCausalLM", "LlamaForCausalLM")
+        },
+        **{
+            kind: write_internvl_qwen(root / kind, kind, max_position_embeddings=4096)
+            for kind in ("qwen2", "qwen3")
         },
     }
 
@@ -188,6 +192,31 @@ async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: M
     assert [len(each["pixel_values"]) for each in asked["multimodal"]] == tiles
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.picture_tokens == 4 * sum(tiles)
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3"])
+async def test_so_it_has_with_a_qwen_inside(stand: Maker, kind: str, tmp_path: Path) -> None:
+    """In its own form, not in the chat template that its tokenizer carries too; and the answer's text comes
+    from its own tokenizer."""
+    wide = tmp_path / "wide.png"
+    Image.new("RGB", (900, 600), "red").save(wide)
+    here = stand(kind)
+    words = here.tokenizer.encode("狐狸 star", add_special_tokens=False)
+    here.script.tokens = [*words, end_token(here)]
+    talk = (Message("system", "system"), Message("user", "What <|endoftext|> is it?", (wide,)))
+    chunks = await answer(here, talk)
+    assert "".join(chunk.text for chunk in chunks) == "狐狸 star"
+    asked = here.script.asked[0]
+    before = here.tokenizer.encode("<|im_start|>system\nsystem<|im_end|>\n<|im_start|>user\n<img>")
+    after = here.tokenizer.encode(
+        "</img>\nWhat <\u200b|endoftext|> is it?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    place = here.tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
+    assert asked["input_ids"] == [*before, *[place] * 28, *after]
+    assert [len(each["pixel_values"]) for each in asked["multimodal"]] == [7]
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.picture_tokens) == (len(asked["input_ids"]), 28)
+    assert chunks[-1].finish == "stop"
 
 
 async def test_a_picture_is_cut_into_no_more_tiles_than_planned(stand: Maker, tmp_path: Path) -> None:

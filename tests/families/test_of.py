@@ -51,8 +51,8 @@ def test_the_built_in_models_have_a_family(name: str) -> None:
     ("config", "words", "instead"),
     [
         (with_language(architectures=["InternLM2VEForCausalLM"]), "Mono-InternVL", "internvl2-2b"),
-        (with_language(architectures=["Qwen2ForCausalLM"]), "InternVLChatModel with Qwen2ForCausalLM", ""),
-        ({**PICTURES, "llm_config": {"model_type": "qwen2"}}, "has no family for it", "internvl2-2b"),
+        (with_language(architectures=["Phi3ForCausalLM"]), "InternVLChatModel with Phi3ForCausalLM", ""),
+        ({**PICTURES, "llm_config": {"model_type": "phi3"}}, "has no family for it", "internvl2-2b"),
         ({**XCOMPOSER, "img_size": 336}, "InternLM-XComposer2-4KHD or InternLM-XComposer2.5", "vl-1_8b"),
         ({**XCOMPOSER, "img_size": 560}, "InternLM-XComposer2.5", "vl-1_8b"),
         ({**XCOMPOSER, "_name_or_path": "internlm/internlm-xcomposer2-4khd-7b"}, "4KHD", "vl-1_8b"),

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import save_file
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
 
-from tests.models.tiny import TEXT, randomised
+from launcher.models import internvl2
+from tests.models.tiny import PICTURES, TEXT, picture_fields, randomised
 
 CHATML = (
     "{% for message in messages %}"
@@ -102,4 +104,53 @@ def write_generic(folder: Path, architecture: str, seed: int = 0, **changes: Any
     (folder / "generation_config.json").write_text(
         json.dumps({"eos_token_id": tokenizer.convert_tokens_to_ids(list(ends))}), encoding="utf-8"
     )
+    return folder
+
+
+INTERNVL_SPECIAL = (*QWEN_SPECIAL, *PICTURES)
+LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
+
+
+def write_internvl_qwen(folder: Path, kind: str, seed: int = 0, **changes: Any) -> Path:
+    """A tiny InternVL with a Qwen inside, spelt as published. ``kind``: "qwen2" or "qwen3". Its tokenizer is
+    vocab.json and merges.txt, and a chat template that is not the form it was trained on."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pieces = json.loads(_trained())["model"]
+    first = len(pieces["vocab"])
+    language = {
+        **SIZES,
+        "architectures": [LANGUAGES[kind]],
+        "attn_implementation": "flash_attention_2",
+        "model_type": kind,
+        "rope_theta": 1000000.0,
+        "rope_scaling": {"factor": 2.0, "rope_type": "dynamic", "type": "dynamic"},
+        "torch_dtype": "bfloat16",
+        "vocab_size": first + len(INTERNVL_SPECIAL),
+        **({"head_dim": 16} if kind == "qwen3" else {}),
+        **changes,
+    }
+    fields = picture_fields(llm_config=language, template="internvl2_5")
+    model = randomised(internvl2.build_model(internvl2.InternVLChatConfig(**fields)), seed)
+    save_file(internvl2.published_tensors(model), folder / "model.safetensors")
+    flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+    added = {str(first + n): {"content": name, **flags} for n, name in enumerate(INTERNVL_SPECIAL)}
+    files = {
+        "config.json": fields,
+        "vocab.json": pieces["vocab"],
+        "added_tokens.json": {each["content"]: int(n) for n, each in added.items()},
+        "tokenizer_config.json": {
+            "add_bos_token": False,
+            "added_tokens_decoder": added,
+            "bos_token": None,
+            "chat_template": CHATML,
+            "eos_token": "<|im_end|>",
+            "pad_token": "<|endoftext|>",
+            "tokenizer_class": "Qwen2Tokenizer",
+            "unk_token": None,
+        },
+    }
+    for name, content in files.items():
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    merges = [" ".join(pair) if isinstance(pair, list) else pair for pair in pieces["merges"]]
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n", encoding="utf-8")
     return folder

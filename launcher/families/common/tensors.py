@@ -21,7 +21,7 @@ def with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int], names:
     that the files hold nevertheless is left out."""
     parts: dict[TensorPart, int] = {"language": 0, "vision": 0, "projector": 0}
     for name, size in tensor_bytes.items():
-        if name == _HEAD and sizes.language.tied:
+        if name.endswith(_HEAD) and sizes.language.tied:
             continue
         parts[_part_of(name, names)] += size
     return replace(
