@@ -86,7 +86,10 @@ class EngineCosts:
         copies of the vocabulary for each user;
     ``load_copies``: copies of the embedding table that are held besides the weights while they load, and then
         given back;
-    ``asleep_bytes``: what the process still holds once it sleeps, mostly its context.
+    ``asleep_bytes``: what the process still holds once it sleeps, mostly its context;
+    ``copies_tied_head``: it builds a head of its own from a tied embedding table;
+    ``heads``: numbers in each head of the models that it has kernels for; ``quantised_heads``: of those whose
+        cache it keeps in fewer than 16 bits; empty where that is all models.
     """
 
     cache: TurbomindCache | PytorchCache
@@ -97,6 +100,17 @@ class EngineCosts:
     logit_factor: float
     load_copies: float
     asleep_bytes: int
+    copies_tied_head: bool
+    heads: frozenset[int] = frozenset()
+    quantised_heads: frozenset[int] = frozenset()
+
+    def serves(self, head_dim: int) -> bool:
+        """Whether it has kernels for a model with such heads."""
+        return not self.heads or head_dim in self.heads
+
+    def takes_bits(self, kv_bits: int, head_dim: int) -> bool:
+        """Whether the cache of a model with such heads may have so few bits."""
+        return kv_bits == 16 or not self.quantised_heads or head_dim in self.quantised_heads
 
 
 # Measured at full size on an H200 (docs/measurements.md, tests/gpu/measure.py): totals within 1 % on
@@ -112,6 +126,12 @@ COSTS: dict[EngineKind, EngineCosts] = {
         logit_factor=4.0,
         load_copies=3.3,
         asleep_bytes=760 * MIB,
+        copies_tied_head=True,
+        # Every card has these (tests/engines/test_turbomind_kernels.py asks the library), Ampere 192 as well.
+        heads=frozenset({64, 128, 256}),
+        # LMDeploy's own word (docs/en/supported_models, note 2). Its 0.18 has kernels for 64 and 256 as well;
+        # until someone has compared their answers on a card, they stay unused.
+        quantised_heads=frozenset({128}),
     ),
     "pytorch": EngineCosts(
         PytorchCache(),
@@ -122,5 +142,6 @@ COSTS: dict[EngineKind, EngineCosts] = {
         logit_factor=6.0,
         load_copies=0.0,
         asleep_bytes=840 * MIB,
+        copies_tied_head=False,
     ),
 }

@@ -7,8 +7,8 @@ refused before.
 from __future__ import annotations
 
 from launcher.checkpoints import CheckpointFacts
-from launcher.errors import PresetError
-from launcher.families import Family
+from launcher.errors import PresetError, UnsupportedModel
+from launcher.families import TOKENIZER_S_OWN, Family
 from launcher.presets import Preset
 
 
@@ -17,6 +17,7 @@ def check_chat(preset: Preset, facts: CheckpointFacts, family: Family) -> None:
 
     Raises:
         PresetError: they cannot.
+        UnsupportedModel: the checkpoint has no prompt form of its own, so none can be right.
     """
     own = family.template_name(facts.config)
     if preset.kind == "vision" and not family.reads_pictures:
@@ -24,6 +25,14 @@ def check_chat(preset: Preset, facts: CheckpointFacts, family: Family) -> None:
             "{name}: kind is vision, but {architecture} in {folder} reads text alone",
             "Write `kind: text` in the preset, or name a model for pictures in its sources.",
             name=preset.name,
+            architecture=facts.architecture,
+            folder=facts.folder,
+        )
+    if own == TOKENIZER_S_OWN and facts.chat_template is False:
+        raise UnsupportedModel(
+            "{architecture} in {folder} has no chat template: it is a base model, which goes on with a text"
+            " and does not talk",
+            "Take the model's chat or instruct version.",
             architecture=facts.architecture,
             folder=facts.folder,
         )

@@ -322,7 +322,7 @@ def _on_gpu(
     preset: Preset, folder: Path, facts: CheckpointFacts, *, family: Family, sizes: ModelSizes, gpu: Gpu
 ) -> Readiness:
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
-    engine = family.engine(preset.engine, facts.architecture)
+    engine = family.engine(preset.engine, sizes)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)

@@ -114,6 +114,7 @@ def check_refusal(
         return
     weights = sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes
     table = sizes.language.vocab * sizes.language.hidden * 2
+    weights += table if sizes.language.tied and engine == "turbomind" else 0
     loading = weights + COSTS[engine].context_bytes + COSTS[engine].load_copies * table
     room = min(memory.gpu_budget_gib * GIB, on.free_bytes)
     assert figures["weights"] * GIB == pytest.approx(weights)
@@ -283,6 +284,37 @@ def test_a_card_of_8_gib_takes_a_full_picture_at_8_bits() -> None:
     assert (made.kv_bits, made.max_tiles, made.picture_tokens) == (8, 12, 13 * 256)
     assert made.cache_ratio == pytest.approx(0.1)
     assert [change.template.split(" {")[0] for change in made.changes] == ["KV cache bits"]
+
+
+def with_heads_of(head_dim: int) -> ModelSizes:
+    """InternVL2-2B with as many numbers to a token, in other heads."""
+    sizes = SIZES["internvl2-2b"]
+    language, factor = sizes.language, sizes.language.head_dim // head_dim
+    heads = {"heads": language.heads * factor, "kv_heads": language.kv_heads * factor, "head_dim": head_dim}
+    return replace(sizes, language=replace(language, **heads))
+
+
+@pytest.mark.parametrize("wanted", [8, 4])
+def test_turbomind_keeps_16_bits_for_heads_that_lmdeploy_does_not_promise(wanted: int) -> None:
+    memory, on = MemorySettings(kv_bits=wanted, kv_cache_ratio=0.3), card(8)  # type: ignore[arg-type]
+    made = plan_memory(memory, with_heads_of(64), "turbomind", on)
+    assert made.kv_bits == 16
+    said = [str(change) for change in made.changes if "bits" in str(change)]
+    assert len(said) == 1
+    assert f"KV cache bits {wanted} -> 16: turbomind keeps fewer than 16 only for" in said[0]
+    assert "128 numbers, and this one's have 64. With engine: pytorch it can have" in said[0]
+    assert plan_memory(memory, with_heads_of(64), "pytorch", on).kv_bits == wanted
+    assert plan_memory(memory, with_heads_of(128), "turbomind", on).kv_bits == wanted
+
+
+def test_there_pictures_are_lowered_where_bits_would_be() -> None:
+    """On 8 GiB this model has 8 bits and whole pictures; with other heads 16, and smaller ones."""
+    made = plan_memory(MemorySettings(), with_heads_of(64), "turbomind", card(8))
+    assert (made.kv_bits, plan().kv_bits) == (16, 8)
+    assert made.max_tiles < plan().max_tiles
+    with pytest.raises(MemoryPlanError) as refused:
+        plan_memory(MemorySettings(kv_cache_ratio=0.01), with_heads_of(64), "turbomind", card(8))
+    assert "kv_bits" not in refused.value.hint
 
 
 def test_the_tutorials_own_session_is_shortened_with_a_reason() -> None:

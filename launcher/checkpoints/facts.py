@@ -19,6 +19,7 @@ from launcher.checkpoints.small_files import (
     TOKENIZERS,
     check_small_files,
     content,
+    has_chat_template,
     json_object,
 )
 from launcher.errors import CheckpointError
@@ -85,7 +86,8 @@ class CheckpointFacts:
 
     ``folder`` is None and there are no files when only a config was read; ``tensors`` is empty, too, for
     ``.bin`` weights, whose tensors cannot be listed safely. ``dtype`` is what config.json says ("bfloat16"),
-    "" when it says nothing. ``config`` is config.json as it stands, not to be changed.
+    "" when it says nothing. ``config`` is config.json as it stands, not to be changed. ``chat_template``:
+    whether the tokenizer carries one, None when only a config was read.
     """
 
     folder: Path | None
@@ -96,6 +98,7 @@ class CheckpointFacts:
     quantization: Quantization | None = None
     tensors: tuple[TensorFacts, ...] = ()
     weight_files: tuple[WeightFile, ...] = ()
+    chat_template: bool | None = None
 
     @property
     def weight_bytes(self) -> int | None:
@@ -149,7 +152,13 @@ def read_facts(folder: Path) -> CheckpointFacts:
         raise CheckpointError(
             "{folder} cannot be read: {reason}", ACCESS, folder=folder, reason=error
         ) from error
-    return replace(facts, folder=folder, tensors=tensors, weight_files=weight_files)
+    return replace(
+        facts,
+        folder=folder,
+        tensors=tensors,
+        weight_files=weight_files,
+        chat_template=has_chat_template(folder),
+    )
 
 
 def facts_from_config(path: Path) -> CheckpointFacts:

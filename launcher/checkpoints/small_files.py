@@ -14,6 +14,8 @@ MAX_JSON_BYTES = 4 * 2**20
 """A published config has a few kB, a tokenizer_config.json with a thousand added tokens 200 kB."""
 MAX_TOKENIZER_BYTES = 64 * 2**20
 """The largest published vocabularies have 17 MB."""
+MAX_TEMPLATE_BYTES = 2**20
+"""The longest published chat templates have 20 kB."""
 MAX_DEPTH = 32
 """Lists and objects in one another; published files have at most 5."""
 
@@ -24,6 +26,8 @@ JSON_FILES = (
     "generation_config.json",
 )
 TOKENIZERS = ("tokenizer.model", "tokenizer.json", "vocab.json")
+
+_TEMPLATE = "chat_template.jinja"
 
 ACCESS = "May this user read it? Look with: ls -l"
 AGAIN = "Download the model again; files that are whole are not fetched twice."
@@ -43,6 +47,24 @@ def check_small_files(folder: Path) -> None:
                 size=size,
                 limit=MAX_TOKENIZER_BYTES,
             )
+
+    if is_file(folder / _TEMPLATE) and (size := (folder / _TEMPLATE).stat().st_size) > MAX_TEMPLATE_BYTES:
+        raise CheckpointError(
+            "{file} has {size} bytes; no chat template has more than {limit}",
+            AGAIN,
+            file=folder / _TEMPLATE,
+            size=size,
+            limit=MAX_TEMPLATE_BYTES,
+        )
+
+
+def has_chat_template(folder: Path) -> bool:
+    """Whether its tokenizer carries a chat template, in one of the places that transformers looks in. For a
+    folder that ``check_small_files`` has let through."""
+    file = folder / "tokenizer_config.json"
+    if is_file(folder / _TEMPLATE) or not is_file(file):
+        return is_file(folder / _TEMPLATE)
+    return bool(json_object(content(file, MAX_JSON_BYTES), file, MAX_JSON_BYTES).get("chat_template"))
 
 
 def content(path: Path, limit_bytes: int) -> bytes:

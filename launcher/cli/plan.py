@@ -122,7 +122,7 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
     published."""
     try:
         family, sizes = _sizes(preset)
-        engine = family.engine(preset.engine, sizes.architecture)
+        engine = family.engine(preset.engine, sizes)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
         return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
     except LauncherError as problem:

@@ -83,6 +83,7 @@ class LmdeployEngine:
         self._requests: Callable[[ChatRequest], Request] | None = None
         self._sleeper: Sleeper | None = None
         self._keeping: asyncio.Future[None] | None = None
+        self._tokenizer: Any = None
         self._answers = 0
         self._idle = Event()
         self._idle.set()
@@ -114,7 +115,7 @@ class LmdeployEngine:
             for module in (*_IMPORTED_WITH_EITHER, *_IMPORTED_LATE[self._spec.engine]):
                 import_module(module)
         self._plug_in()
-        AutoTokenizer.from_pretrained(self._spec.folder, trust_remote_code=False)
+        self._tokenizer = AutoTokenizer.from_pretrained(self._spec.folder, trust_remote_code=False)
 
     async def load(self, progress: Progress) -> EngineFacts:
         """Builds the pipeline and asks it once with the largest picture, so that what later requests need is
@@ -172,6 +173,7 @@ class LmdeployEngine:
 
         facts, turbomind = self._facts(), self._plan.engine == "turbomind"
         family = families.of(facts.config, self._spec.folder / CONFIG)
+        form = family.prompt_form(facts.config, self._tokenizer)
         free_bytes = self._free_bytes()
         config = (
             settings.turbomind_config(self._plan, self._cache_ratio(free_bytes))
@@ -182,12 +184,12 @@ class LmdeployEngine:
             pipe = _lmdeploy_pipeline()(
                 str(self._spec.folder),
                 backend_config=config,
-                chat_template_config=settings.chat_template_config(family.template(facts.config)),
+                chat_template_config=settings.chat_template_config(form.turn_end),
                 log_level="WARNING",
                 trust_remote_code=False,
             )
         self._pipe = pipe
-        self._requests = RequestMaker(pipe, self._plan, family, facts.config, self._spec.preset.chat.stop)
+        self._requests = RequestMaker(pipe, self._plan, self._spec.folder, self._spec.preset.chat.stop)
         if not self._spec.makes_room:
             return  # nobody will ask it to sleep
         self._sleeper = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from lmdeploy.serve.core.exceptions import ErrorCode
 from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
+from launcher import families
+from launcher.checkpoints import CONFIG, facts_from_config
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
 from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
 from launcher.engines.lmdeploy_pictures import TiledPicture, TiledPictures
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
+from launcher.engines.own_tokens import first_ids, stop_ids
 from launcher.engines.text_stream import TextStream
 from launcher.errors import RequestError
-from launcher.families import Family, build_prompt, code, split_at_pictures
+from launcher.families import build_prompt, split_at_pictures
 from launcher.memory import MemoryPlan
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
@@ -75,25 +78,24 @@ class RequestMaker:
         self,
         pipe: Pipeline,
         plan: MemoryPlan,
-        family: Family,
-        config: Mapping[str, Any],
+        folder: Path,
         stops: Sequence[str],
     ) -> None:
         self.pipe = pipe
         self.plan = plan
-        self.template = template = family.template(config)
         self.stops = stops
         self.tokenizer = pipe.async_engine.tokenizer.model.model  # transformers' own
-        self.stop_token_ids = [
-            self.tokenizer.convert_tokens_to_ids(template.turn_end),
-            self.tokenizer.eos_token_id,
-        ]
+        config = facts_from_config(folder).config
+        family = families.of(config, folder / CONFIG)
+        self.form = family.prompt_form(config, self.tokenizer)
+        self.stop_token_ids = sorted(stop_ids(folder, self.tokenizer, self.form.turn_end))
+        self._first_ids = first_ids(self.tokenizer)
         # LMDeploy turns a bad status into an error without it, and makes text of every token, as we do; the
         # instances' own attributes come before their classes'.
         pipe.async_engine._request_error_from_status = StatusError
         pipe.async_engine.tokenizer.detokenize_incrementally = _without_text
         self._hand_over: HandOver | None = None
-        self._decoder = code(family.decoder)
+        self._decoder = families.code(family.decoder)
         pictures = family.sizes(config).pictures
         self._budget = pictures.limited(plan.picture.limit) if pictures and plan.picture else None
         encoder = pipe.async_engine.prompt_processor.vl_encoder
@@ -116,10 +118,10 @@ class RequestMaker:
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
         """Tokens of the whole prompt, as LMDeploy counts them. Lets go of the interpreter while it counts."""
-        prompt = build_prompt(request.messages, self.template)
-        pieces = split_at_pictures(prompt, self.template)
+        prompt = build_prompt(request.messages, self.form)
+        pieces = split_at_pictures(prompt, self.form)
         encodings = self.tokenizer.backend_tokenizer.encode_batch(pieces, add_special_tokens=False)
-        return 1 + picture_tokens + sum(len(encoding.ids) for encoding in encodings)
+        return len(self._first_ids) + picture_tokens + sum(len(encoding.ids) for encoding in encodings)
 
     def refuse_too_long(self, request: ChatRequest, picture_tokens: int) -> None:
         """Raises RequestError where a very long text does not fit the session. LMDeploy finds out by itself,
@@ -247,7 +249,7 @@ class Request:
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
         messages = await asyncio.to_thread(
-            messages_for, self._request.messages, maker.template, maker.open_picture
+            messages_for, self._request.messages, maker.form, maker.open_picture
         )
         picture_tokens = maker.picture_tokens(messages)
         await asyncio.to_thread(maker.refuse_too_long, self._request, picture_tokens)

@@ -12,7 +12,7 @@ from typing import Any
 
 from lmdeploy import ChatTemplateConfig, GenerationConfig, PytorchEngineConfig, TurbomindEngineConfig
 
-from launcher.families import ChatTemplate, build_prompt
+from launcher.families import PromptForm, build_prompt
 from launcher.memory import BLOCK_TOKENS, MemoryPlan
 from launcher.messages import GenerationOptions, Message
 
@@ -59,10 +59,10 @@ def pytorch_config(plan: MemoryPlan) -> PytorchEngineConfig:
     )
 
 
-def chat_template_config(template: ChatTemplate) -> ChatTemplateConfig:
+def chat_template_config(turn_end: str) -> ChatTemplateConfig:
     """Prompts come written out (``messages_for``), so LMDeploy's template adds nothing but the token that
     ends a turn."""
-    return ChatTemplateConfig(model_name="base", meta_instruction="", stop_words=[template.turn_end])
+    return ChatTemplateConfig(model_name="base", meta_instruction="", stop_words=[turn_end])
 
 
 def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int]) -> GenerationConfig:
@@ -83,7 +83,7 @@ def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int])
 
 
 def messages_for(
-    conversation: Sequence[Message], template: ChatTemplate, open_picture: Callable[[Path], object]
+    conversation: Sequence[Message], form: PromptForm, open_picture: Callable[[Path], object]
 ) -> list[dict[str, Any]]:
     """One message whose content is the whole prompt, its pictures in their places; for
     ``do_preprocess=False``.
@@ -92,18 +92,18 @@ def messages_for(
 
     Args:
         conversation: what is written down.
-        template: how.
+        form: how.
         open_picture: a picture's file -> what the pipeline takes for a picture.
 
     Raises:
         RequestError: there are pictures, and the model reads text only.
         PictureError: a picture cannot be read.
     """
-    prompt = build_prompt(conversation, template)
+    prompt = build_prompt(conversation, form)
     pictures = [path for message in conversation for path in message.pictures]
     if not pictures:
         return [{"role": "user", "content": prompt}]
-    pieces = prompt.split(template.picture)
+    pieces = prompt.split(form.picture)
     content: list[dict[str, Any]] = [{"type": "text", "text": pieces[0]}]
     for path, piece in zip(pictures, pieces[1:], strict=True):
         picture = {"type": "image_data", "image_data": {"data": open_picture(path)}}

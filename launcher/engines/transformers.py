@@ -23,7 +23,6 @@ import torch
 from transformers import (
     AutoConfig,
     AutoTokenizer,
-    GenerationConfig,
     PreTrainedConfig,
     PreTrainedTokenizerBase,
 )
@@ -35,6 +34,7 @@ from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.engines.conversations import Conversations
 from launcher.engines.endings import check_said, out_of_tokens
 from launcher.engines.kept import Kept
+from launcher.engines.own_tokens import first_ids, stop_ids
 from launcher.engines.text_stream import TextStream
 from launcher.engines.transformers_generation import Generation
 from launcher.engines.transformers_prompt import Prompt, PromptMaker, Seen
@@ -203,9 +203,9 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     dtype = compute_type(spec.device, _published_config(spec.folder).dtype, spec.preset.dtype)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)
-    template = family.template(config)
+    form = family.prompt_form(config, tokenizer)
     loaded: LoadedModel = families.code(family.loader)(
-        LoadRequest(spec.folder, tokenizer, template, dtype, spec.device, pictures)
+        LoadRequest(spec.folder, tokenizer, form, dtype, spec.device, pictures)
     )
     session_tokens = (
         loaded.max_tokens
@@ -216,17 +216,17 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     ready = _Ready(
         loaded,
         tokenizer,
-        PromptMaker(template, tokenizer, session_tokens, loaded.pictures, seen),
+        PromptMaker(form, tokenizer, session_tokens, loaded.pictures, seen),
         session_tokens,
-        _stop_ids(spec.folder, tokenizer, template.turn_end),
+        stop_ids(spec.folder, tokenizer, form.turn_end),
         spec.preset.chat.stop,
         partial(families.code(family.decoder), tokenizer),
         Conversations(),
         seen,
     )
     report("warm-up", 0.9)
-    bos = [tokenizer.bos_token_id]
-    ready.generation(Prompt(bos, list(bos)), GenerationOptions()).next_token()
+    ids = first_ids(tokenizer) or sorted(ready.stop_ids)[:1]
+    ready.generation(Prompt(ids, list(ids)), GenerationOptions()).next_token()
     report("ready", 1.0)
     return ready
 
@@ -258,12 +258,3 @@ def compute_type(device: str, published: torch.dtype | None, wanted: DtypeName) 
         and torch.cuda.is_bf16_supported(including_emulation=False)
     )
     return torch.bfloat16 if own_bfloat16 else torch.float16
-
-
-def _stop_ids(folder: Path, tokenizer: PreTrainedTokenizerBase, turn_end: str) -> frozenset[int]:
-    """The tokens that end an answer: the turn's end, EOS, and those that generation_config.json names."""
-    named: int | list[int] | None = None
-    if (folder / "generation_config.json").is_file():
-        named = GenerationConfig.from_pretrained(folder).eos_token_id
-    named_ids = [named] if isinstance(named, int) else named or []
-    return frozenset([tokenizer.convert_tokens_to_ids(turn_end), tokenizer.eos_token_id, *named_ids])

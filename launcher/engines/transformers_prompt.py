@@ -12,8 +12,9 @@ from transformers import PreTrainedTokenizerBase
 from launcher.engines.conversations import Mark
 from launcher.engines.endings import answer_room
 from launcher.engines.kept import Kept
+from launcher.engines.own_tokens import first_ids
 from launcher.errors import RequestError
-from launcher.families import ChatTemplate, build_prompt, split_at_pictures
+from launcher.families import PromptForm, build_prompt, split_at_pictures
 from launcher.images import content_key, load_picture
 from launcher.messages import ChatRequest
 from launcher.models.loading import PictureReader
@@ -59,14 +60,15 @@ class PromptMaker:
 
     def __init__(
         self,
-        template: ChatTemplate,
+        form: PromptForm,
         tokenizer: PreTrainedTokenizerBase,
         session_tokens: int,
         reader: PictureReader | None,
         seen: Kept[Seen],
     ) -> None:
-        self._template = template
+        self._form = form
         self._tokenizer = tokenizer
+        self._first_ids = first_ids(tokenizer)
         self._session_tokens = session_tokens
         self._reader = reader
         self._seen = seen
@@ -80,10 +82,9 @@ class PromptMaker:
             PictureError: a picture cannot be read.
         """
         _check_asked(request)
-        pieces = split_at_pictures(build_prompt(request.messages, self._template), self._template)
+        pieces = split_at_pictures(build_prompt(request.messages, self._form), self._form)
         texts = [self._encode(piece) for piece in pieces]
-        assert self._tokenizer.bos_token_id is not None
-        ids: list[int] = [self._tokenizer.bos_token_id, *texts[0]]
+        ids = [*self._first_ids, *texts[0]]
         marks: list[Mark] = list(ids)
         pictures = list[PromptPicture]()
         paths = [path for message in request.messages for path in message.pictures]

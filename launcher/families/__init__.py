@@ -16,9 +16,9 @@ from typing import Any
 
 from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
-from launcher.families.common.family import Architecture, Decoder, Family, code
+from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Decoder, Family, code
 from launcher.families.common.pictures import PictureBudget
-from launcher.families.common.prompts import ChatTemplate, build_prompt, split_at_pictures
+from launcher.families.common.prompts import ChatTemplate, PromptForm, build_prompt, split_at_pictures
 from launcher.families.common.refused import refusal
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
 
@@ -27,6 +27,7 @@ __all__ = [
     "FAMILIES",
     "KNOWN_CONFIGS",
     "TEMPLATES",
+    "TOKENIZER_S_OWN",
     "Architecture",
     "ChatTemplate",
     "Decoder",
@@ -34,6 +35,7 @@ __all__ = [
     "LanguageSizes",
     "ModelSizes",
     "PictureBudget",
+    "PromptForm",
     "TowerSizes",
     "build_prompt",
     "code",
@@ -59,7 +61,7 @@ FAMILIES: tuple[Family, ...] = tuple(_families())
 TEMPLATES: dict[str, ChatTemplate] = {
     name: template for family in FAMILIES for name, template in family.templates.items()
 }
-"""Every prompt form by the name that presets use."""
+"""Every prompt form that is written here, by the name that presets use."""
 KNOWN_CONFIGS: dict[str, Mapping[str, Any]] = {
     name: config for family in FAMILIES for name, config in family.published.items()
 }

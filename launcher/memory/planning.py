@@ -41,7 +41,7 @@ def _plan(problem: Problem, setting: Setting) -> MemoryPlan:
     cache_tokens, session_tokens = problem.cache_tokens(setting), problem.session_tokens(setting)
     pictures = setting.pictures
     parts: tuple[tuple[PartName, int], ...] = (
-        ("language_model", sizes.language_bytes),
+        ("language_model", problem.language_bytes),
         ("vision_tower", sizes.vision_bytes),
         ("projector", sizes.projector_bytes),
         ("cuda_context", problem.costs.context_bytes),
@@ -78,7 +78,17 @@ def _changes(problem: Problem, setting: Setting, session_tokens: int) -> Iterato
             chosen=cache_bytes / problem.free_after_weights(),
             budget=problem.room_bytes / GIB,
         )
-    if memory.kv_bits not in ("auto", setting.kv_bits):
+    if memory.kv_bits != "auto" and not problem.takes_bits(memory.kv_bits):
+        yield _change(
+            "KV cache bits {wanted} -> {chosen}: {engine} keeps fewer than 16 only for models whose heads"
+            " have {known} numbers, and this one's have {head}. With engine: pytorch it can have {wanted}.",
+            wanted=memory.kv_bits,
+            chosen=setting.kv_bits,
+            engine=problem.engine,
+            known=", ".join(map(str, sorted(problem.costs.quantised_heads))),
+            head=problem.sizes.language.head_dim,
+        )
+    elif memory.kv_bits not in ("auto", setting.kv_bits):
         first = Setting(problem.wanted_bits, full)
         yield _change(
             "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a"

@@ -66,15 +66,21 @@ class Problem:
         return min(self.budget_bytes, self.card.free_bytes)
 
     @property
+    def language_bytes(self) -> int:
+        """The language model, as the engine keeps it."""
+        language = self.sizes.language
+        head_bytes = language.table_bytes if language.tied and self.costs.copies_tied_head else 0
+        return self.sizes.language_bytes + head_bytes
+
+    @property
     def weight_bytes(self) -> int:
         """All weights, as the engine keeps them."""
-        return self.sizes.weight_bytes
+        return self.language_bytes + self.sizes.vision_bytes + self.sizes.projector_bytes
 
     @property
     def loading_bytes(self) -> int:
         """Context, weights, and the copies that are made of the embedding table on the way."""
-        language = self.sizes.language
-        table_bytes = language.vocab * language.hidden * ELEMENT_BYTES
+        table_bytes = self.sizes.language.table_bytes
         return self.costs.context_bytes + self.weight_bytes + int(self.costs.load_copies * table_bytes)
 
     @property
@@ -169,18 +175,24 @@ class Problem:
 
     @property
     def wanted_bits(self) -> int:
-        """Bits of the cache where they are not lowered."""
-        return 16 if self.memory.kv_bits == "auto" else self.memory.kv_bits
+        """Bits of the cache where they are not lowered: 16 where the engine has no fewer for this model."""
+        wanted = self.memory.kv_bits
+        return 16 if wanted == "auto" or not self.takes_bits(wanted) else wanted
+
+    def takes_bits(self, kv_bits: int) -> bool:
+        """Whether the engine can keep this model's cache in so many bits."""
+        return self.costs.takes_bits(kv_bits, self.sizes.language.head_dim)
 
     def settings(self) -> Iterator[Setting]:
-        """The preset's own setting, then KV at 8 bits, then smaller and smaller pictures.
+        """The preset's own setting, then KV at 8 bits where the engine has them, then smaller and smaller
+        pictures.
 
         Fewer bits hold more tokens but lift no session limit: where that is what is short, only the pictures
         are lowered.
         """
         bits, pictures = self.wanted_bits, self.full_pictures
         yield Setting(bits, pictures)
-        if bits > 8 and self.session_limit >= self.needed_tokens(pictures):
+        if bits > 8 and self.takes_bits(8) and self.session_limit >= self.needed_tokens(pictures):
             bits = 8
             yield Setting(bits, pictures)
         while pictures is not None and (pictures := pictures.lowered()) is not None:

@@ -16,7 +16,6 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedConfig
-from transformers.models.llama.modeling_llama import LlamaRotaryEmbedding
 
 from launcher.errors import CheckpointError
 from launcher.models.weights import CheckpointTensors, TensorMap, fill, published
@@ -176,7 +175,8 @@ def refuse_quantised(folder: Path, config: PreTrainedConfig) -> None:
         )
 
 
-def renew_rotary(llama: nn.Module, device: str) -> None:
-    """Computes the rotary frequencies of a model built on the meta device: no checkpoint holds these
-    buffers."""
-    llama.rotary_emb = LlamaRotaryEmbedding(llama.config).to(device)
+def renew_rotary(language: nn.Module, device: str) -> None:
+    """Computes the rotary frequencies of a language model built on the meta device: no parameter holds
+    them."""
+    rotary = language.get_submodule("rotary_emb")
+    language.rotary_emb = type(rotary)(language.config).to(device)

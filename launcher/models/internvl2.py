@@ -1,7 +1,7 @@
-"""InternVL2 as transformers' InternVLForConditionalGeneration: its config and its tensor names, both ways.
+"""InternVL as transformers' InternVLForConditionalGeneration: its config and its tensor names, both ways.
 
 An InternVLChatModel checkpoint is an InternViT tower (``vision_model``), a pixel shuffle (``ps_version`` v2),
-a projector (``mlp1``) and an InternLM2 language model (``language_model``); see arXiv 2404.16821 and
+a projector (``mlp1``) and a language model (``internvl_language``); see arXiv 2404.16821 and
 ``pytorch/models/internvl.py`` in LMDeploy. The tower's packed ``attn.qkv`` becomes three projections. Owns no
 picture preprocessing: that is ``tiles``.
 """
@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 from transformers import (
+    AutoConfig,
     InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLVisionConfig,
@@ -22,13 +23,8 @@ from transformers import (
 )
 
 from launcher.errors import CheckpointError
-from launcher.models.internlm2 import (
-    InternLM2Config,
-    language_maps,
-    llama_config,
-    refuse_quantised,
-    renew_rotary,
-)
+from launcher.models.internlm2 import refuse_quantised, renew_rotary
+from launcher.models.internvl_language import language_config, language_tensors, spare_tensors, text_config
 from launcher.models.weights import CheckpointTensors, TensorMap, fill, published
 
 
@@ -61,17 +57,17 @@ class InternVLChatConfig(PreTrainedConfig):
     ``max_dynamic_patch`` bounds one picture's tiles, without the thumbnail.
 
     Raises:
-        CheckpointError: the language model is not an InternLM2.
+        CheckpointError: the language model is of a kind that is not known.
     """
 
     model_type = "internvl_chat"
     sub_configs: ClassVar[dict[str, type[PreTrainedConfig]]] = {
         "vision_config": InternVisionConfig,
-        "llm_config": InternLM2Config,
+        "llm_config": AutoConfig,
     }
 
     vision_config: Any = None  # a dict or None when given, an InternVisionConfig afterwards
-    llm_config: Any = None  # a dict or None when given, an InternLM2Config afterwards
+    llm_config: Any = None  # a dict or None when given, a config of the language model's kind afterwards
     downsample_ratio: float = 0.5
     ps_version: str = "v2"
     select_layer: int = -1
@@ -86,7 +82,7 @@ class InternVLChatConfig(PreTrainedConfig):
         if not isinstance(self.vision_config, PreTrainedConfig):
             self.vision_config = InternVisionConfig(**(self.vision_config or {}))
         if not isinstance(self.llm_config, PreTrainedConfig):
-            self.llm_config = InternLM2Config(**_internlm2_only(self.llm_config or {}))
+            self.llm_config = language_config(self.llm_config or {})
         if self.force_image_size is None:
             self.force_image_size = self.vision_config.image_size
         super().__post_init__(**kwargs)
@@ -97,18 +93,6 @@ class InternVLChatConfig(PreTrainedConfig):
         return int(
             (self.vision_config.image_size // self.vision_config.patch_size) ** 2 * self.downsample_ratio**2
         )
-
-
-def _internlm2_only(llm_config: dict[str, Any]) -> dict[str, Any]:
-    model_type = llm_config.get("model_type", InternLM2Config.model_type)
-    if model_type != InternLM2Config.model_type:
-        raise CheckpointError(
-            "This InternVL checkpoint has a language model of type {model_type}; only {supported} is known",
-            hint="Use InternVL2-2B, 8B or 26B, whose language models are InternLM2.",
-            model_type=model_type,
-            supported=InternLM2Config.model_type,
-        )
-    return llm_config
 
 
 def internvl_config(config: InternVLChatConfig) -> InternVLConfig:
@@ -148,7 +132,7 @@ def internvl_config(config: InternVLChatConfig) -> InternVLConfig:
             initializer_range=vision.initializer_range,
             use_mean_pooling=True,  # transformers' name for "no norm after the last layer"
         ),
-        text_config=llama_config(config.llm_config),
+        text_config=text_config(config.llm_config),
         image_seq_length=config.tokens_per_tile,
         downsample_ratio=config.downsample_ratio,
         projector_hidden_act="gelu",
@@ -193,8 +177,9 @@ def join_qkv(parts: Sequence[Tensor]) -> Tensor:
     return torch.cat(list(parts), dim=0)
 
 
-def tensor_maps(config: InternVLConfig) -> list[TensorMap]:
+def tensor_maps(model: InternVLForConditionalGeneration) -> list[TensorMap]:
     """Every tensor of an InternVLChatModel checkpoint and where transformers' model keeps it."""
+    config = model.config
     tower, projector = "model.vision_tower.embeddings.", "model.multi_modal_projector."
     maps = [
         TensorMap("vision_model.embeddings.class_embedding", (f"{tower}cls_token",)),
@@ -216,7 +201,7 @@ def tensor_maps(config: InternVLConfig) -> list[TensorMap]:
             f"vision_model.encoder.layers.{n}.",
             f"model.vision_tower.encoder.layer.{n}.",
         )
-    return maps + language_maps(config.text_config, "language_model.", "model.language_model.")
+    return maps + language_tensors(model, config.text_config)
 
 
 def _vision_layer_maps(config: InternVLVisionConfig, source: str, target: str) -> list[TensorMap]:
@@ -243,7 +228,7 @@ def _vision_layer_maps(config: InternVLVisionConfig, source: str, target: str) -
 def published_tensors(model: InternVLForConditionalGeneration) -> dict[str, Tensor]:
     """The model's weights as an InternVLChatModel checkpoint names and packs them: the exact inverse of
     ``load_model``."""
-    return published(model, tensor_maps(model.config))
+    return published(model, tensor_maps(model))
 
 
 def load_model(folder: Path, dtype: torch.dtype, device: str) -> InternVLForConditionalGeneration:
@@ -257,7 +242,8 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> InternVLForCond
     refuse_quantised(folder, config)
     with torch.device("meta"):
         model = build_model(config)
-    fill(model, tensor_maps(model.config), CheckpointTensors(folder), dtype, device)
+    spare = spare_tensors(model.config.text_config)
+    fill(model, tensor_maps(model), CheckpointTensors(folder), dtype, device, not_needed=spare)
     renew_rotary(model.model.language_model, device)
     model.tie_weights()
     return model.eval()

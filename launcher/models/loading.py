@@ -13,7 +13,7 @@ from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
 from launcher.errors import CheckpointError
-from launcher.families import ChatTemplate, PictureBudget
+from launcher.families import PictureBudget, PromptForm
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,24 +49,24 @@ class LoadRequest:
 
     folder: Path
     tokenizer: PreTrainedTokenizerBase
-    template: ChatTemplate
+    form: PromptForm
     dtype: torch.dtype
     device: str
     pictures: PictureBudget | None
 
 
 def picture_token_id(request: LoadRequest) -> int:
-    """The id of the template's picture token.
+    """The id of the form's picture token.
 
     Raises:
         CheckpointError: the tokenizer does not have it as one token.
     """
-    token_id = request.tokenizer.convert_tokens_to_ids(request.template.picture_token)
+    token_id = request.tokenizer.convert_tokens_to_ids(request.form.picture_token)
     if not isinstance(token_id, int) or token_id == request.tokenizer.unk_token_id:
         raise CheckpointError(
             "{folder}: the tokenizer has no token {token}",
             hint="Download tokenizer.model and tokenizer_config.json again.",
             folder=request.folder,
-            token=request.template.picture_token,
+            token=request.form.picture_token,
         )
     return token_id

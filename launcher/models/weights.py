@@ -9,7 +9,7 @@ model file gives.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from pickle import UnpicklingError
@@ -129,9 +129,16 @@ class CheckpointTensors:
 
 
 def fill(
-    model: nn.Module, maps: Iterable[TensorMap], tensors: CheckpointTensors, dtype: torch.dtype, device: str
+    model: nn.Module,
+    maps: Iterable[TensorMap],
+    tensors: CheckpointTensors,
+    dtype: torch.dtype,
+    device: str,
+    *,
+    not_needed: Set[str] = frozenset(),
 ) -> None:
-    """Puts a checkpoint's tensors into a model built on the meta device, as ``dtype`` on ``device``.
+    """Puts a checkpoint's tensors into a model built on the meta device, as ``dtype`` on ``device``; those
+    that are ``not_needed`` may be there.
 
     Raises:
         CheckpointError: a tensor is missing, left over, of the wrong shape, or would leave a parameter
@@ -147,7 +154,7 @@ def fill(
     _refuse(
         tensors.folder,
         "holds {count} tensors that its config.json has no place for: {names}",
-        tensors.names() - wanted,
+        tensors.names() - wanted - not_needed,
     )
     parameters = dict(model.named_parameters())
     filled: dict[str, Tensor] = {}

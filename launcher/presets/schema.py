@@ -26,7 +26,7 @@ from launcher.presets.units import GIB, SECONDS, TOKENS
 
 Auto = Literal["auto"]
 Never = Literal["never"]
-TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2"]
+TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2", "tokenizer"]
 DtypeName = Literal["auto", "bfloat16", "float16"]
 EngineName = Literal["auto", "turbomind", "pytorch", "transformers", "scripted"]
 Text = Annotated[str, Field(min_length=1)]
@@ -121,7 +121,9 @@ class ChatSettings(_Section):
     """How a conversation is written down for the model."""
 
     template: TemplateName | Auto = Field(
-        default="auto", description="Form of the prompt; auto: the checkpoint's own."
+        default="auto",
+        description="Form of the prompt; tokenizer: the chat template that the checkpoint's tokenizer"
+        " carries; auto: the checkpoint's own.",
     )
     system_prompt: str = Field(
         default="",

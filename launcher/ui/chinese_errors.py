@@ -66,6 +66,21 @@ CHECKPOINTS = {
     "{file} has {size} bytes; no tokenizer has more than {limit}": (
         "{file} 有 {size} 字节；任何分词器都不超过 {limit} 字节"
     ),
+    "{file} has {size} bytes; no chat template has more than {limit}": (
+        "{file} 有 {size} 字节；任何对话模板都不超过 {limit} 字节"
+    ),
+    "{folder}: the tokenizer's chat template cannot be used: {reason}": (
+        "{folder}：分词器自带的对话模板无法使用：{reason}"
+    ),
+    "Take the model's chat or instruct version, or download its tokenizer again.": (
+        "请改用该模型的对话（chat 或 instruct）版本，或重新下载其分词器。"
+    ),
+    "The model's chat template refuses this conversation: {reason}": (
+        "该模型的对话模板不接受这段对话：{reason}"
+    ),
+    "Clear the conversation and the system prompt, and ask again.": (
+        "请清空对话和系统提示词，然后重新提问。"
+    ),
     "{file} holds lists or objects in one another, more than {limit} deep": (
         "{file} 中的列表或对象嵌套超过 {limit} 层"
     ),
@@ -134,6 +149,9 @@ FAMILIES = {
     "Write `kind: text` in the preset, or name a model for pictures in its sources.": (
         "请在预设中写 `kind: text`，或在 sources 中给出支持图片的模型。"
     ),
+    "{architecture} in {folder} has no chat template: it is a base model, which goes on with a text"
+    " and does not talk": ("{folder} 中的 {architecture} 没有对话模板：它是基座模型，只会续写文本，不会对话"),
+    "Take the model's chat or instruct version.": "请改用该模型的对话（chat 或 instruct）版本。",
     "{name}: chat.template is {wanted}, but {architecture} in {folder} was trained on {own}": (
         "{name}：预设写的是 chat.template: {wanted}，但 {folder} 中的 {architecture} 是按 {own} 训练的"
     ),
@@ -148,6 +166,9 @@ MACHINE = {
         "请运行 nvidia-smi，应能列出 GPU。更新驱动后需要重启机器。"
     ),
     "The engine {engine} does not serve {architecture}.": "引擎 {engine} 不支持 {architecture}。",
+    "{engine} has no kernels for {architecture} with {head} numbers in each head.": (
+        "{engine} 没有适用于每个注意力头 {head} 维的 {architecture} 的内核。"
+    ),
     "Set engine: to one of {served}.": "请把预设中的 engine: 设为 {served} 之一。",
     "dtype is bfloat16, and a card of compute capability {found} computes in float16 alone.": (
         "dtype 是 bfloat16，而计算能力为 {found} 的显卡只能用 float16 计算。"
@@ -350,11 +371,11 @@ MODELS = {
     "tokenizer.model and tokenizer_config.json are not of the same model; download both again.": (
         "tokenizer.model 与 tokenizer_config.json 不属于同一个模型，请重新下载二者。"
     ),
-    "This InternVL checkpoint has a language model of type {model_type}; only {supported} is known": (
+    "This InternVL checkpoint has a language model of type {model_type}; only {supported} are known": (
         "这个 InternVL 模型的语言模型类型是 {model_type}，这里只认识 {supported}"
     ),
-    "Use InternVL2-2B, 8B or 26B, whose language models are InternLM2.": (
-        "请使用语言模型为 InternLM2 的 InternVL2-2B、8B 或 26B。"
+    "Use an InternVL model whose language model is InternLM2, Qwen2, Qwen2.5 or Qwen3.": (
+        "请使用语言模型为 InternLM2、Qwen2、Qwen2.5 或 Qwen3 的 InternVL 模型。"
     ),
     "config.json: {key} is {value}; only {only} is known": "config.json：{key} 是 {value}，这里只认识 {only}",
     "Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.": (

@@ -23,6 +23,7 @@ from lmdeploy.serve.core import AsyncEngine
 from lmdeploy.serve.processors import MultimodalProcessor
 from lmdeploy.vl.engine import ImageEncoder
 from lmdeploy.vl.model.internvl import InternVLVisionModel
+from transformers import AutoTokenizer
 
 from launcher import families, models
 from launcher.checkpoints import facts_from_config
@@ -140,19 +141,20 @@ class Stand:
         self.plan: MemoryPlan = plan_memory(
             MemorySettings(**memory), family.sizes(published), "turbomind", Card(8 * GIB, 8 * GIB)
         )
+        form = family.prompt_form(published, AutoTokenizer.from_pretrained(folder))
         self.script = script
         self.async_engine = StandEngine(
             script,
             model_path=str(folder),
             backend="turbomind",
             backend_config=turbomind_config(self.plan, 0.1),
-            chat_template_config=chat_template_config(family.template(published)),
+            chat_template_config=chat_template_config(form.turn_end),
         )
         if architecture == "InternVLChatModel":
             self.async_engine.prompt_processor = self._picture_processor(folder, config)
         self.internal_thread = _EventLoopThread(daemon=True)
         self.async_engine.start_loop(self.internal_thread.loop, use_async_api=False)
-        self.requests = RequestMaker(self, self.plan, family, published, stops)  # type: ignore[arg-type]
+        self.requests = RequestMaker(self, self.plan, folder, stops)  # type: ignore[arg-type]
 
     def _picture_processor(self, folder: Path, config: Any) -> MultimodalProcessor:
         model = VisionModel(str(folder), hf_config=config, backend="turbomind")

@@ -23,6 +23,7 @@ from launcher.models import register
 from launcher.presets import BilingualText, MemorySettings, Preset
 from launcher.presets.foreign_keys import HERE, NOWHERE
 from tests.models.tiny import write_internlm2, write_internvl2
+from tests.models.tiny_generic import write_internvl_qwen
 from tests.published import KNOWN_CONFIGS
 
 if find_spec("lmdeploy") is None:
@@ -31,8 +32,9 @@ if find_spec("lmdeploy") is None:
 from lmdeploy import GenerationConfig, PytorchEngineConfig, TurbomindEngineConfig
 from lmdeploy.archs import check_vl_llm, get_model_arch
 from lmdeploy.messages import QuantPolicy, Response
+from lmdeploy.pytorch.models.module_map import MODULE_MAP
 from lmdeploy.tokenizer import Tokenizer
-from lmdeploy.turbomind.supported_models import is_supported
+from lmdeploy.turbomind.supported_models import SUPPORTED_ARCHS, is_supported
 from lmdeploy.vl.model.internvl import InternVLVisionModel
 
 from launcher.engines.lmdeploy import LmdeployEngine
@@ -205,8 +207,25 @@ def test_lmdeploy_reads_our_configs_and_tokenizer_without_remote_code(
     assert len(tokenizer.indexes_containing_token("<|im_end|>")) == 1
 
 
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3"])
+def test_so_it_does_with_a_qwen_inside(kind: str, tmp_path: Path) -> None:
+    register()
+    folder = str(write_internvl_qwen(tmp_path / "model", kind))
+    architecture, config = get_model_arch(folder, trust_remote_code=False)
+    assert (architecture, is_supported(folder)) == ("InternVLChatModel", True)
+    assert check_vl_llm("turbomind", config.to_dict())
+    assert config.llm_config.architectures[0] in {*SUPPORTED_ARCHS} & {*MODULE_MAP}
+    assert config.llm_config.rope_parameters["rope_theta"] == 1_000_000
+    assert config.llm_config.rope_parameters["rope_type"] == "dynamic"
+    tokenizer = Tokenizer(folder)
+    assert tokenizer.bos_token_id is None
+    assert len(tokenizer.indexes_containing_token("<|im_end|>")) == 1
+    vision = InternVLVisionModel(folder, hf_config=config, backend="turbomind")
+    assert vision.image_token_id == tokenizer.model.model.convert_tokens_to_ids("<IMG_CONTEXT>")
+
+
 def test_the_chat_template_adds_nothing_of_its_own() -> None:
-    template = chat_template_config(TEMPLATES["internvl2"]).chat_template()
+    template = chat_template_config(TEMPLATES["internvl2"].turn_end).chat_template()
     assert template.messages2prompt([{"role": "user", "content": "as it is"}]) == "as it is"
     assert template.stop_words == ["<|im_end|>"]
 

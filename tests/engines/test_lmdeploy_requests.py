@@ -17,6 +17,7 @@ from launcher.errors import EngineError, LauncherError, PictureError, RequestErr
 from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
 from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
+from tests.models.tiny_generic import write_generic, write_internvl_qwen
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
@@ -40,6 +41,14 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {
         "text": write_internlm2(root / "text", max_position_embeddings=4096),
         "vision": write_internvl2(root / "vision", llm_config=words),
+        **{
+            name: write_generic(root / name, name, max_position_embeddings=4096)
+            for name in ("Qwen3ForCausalLM", "LlamaForCausalLM")
+        },
+        **{
+            kind: write_internvl_qwen(root / kind, kind, max_position_embeddings=4096)
+            for kind in ("qwen2", "qwen3")
+        },
     }
 
 
@@ -73,7 +82,7 @@ async def said(stand: Stand, messages: tuple[Message, ...], **options: object) -
 
 
 def end_token(stand: Stand) -> int:
-    return int(stand.tokenizer.convert_tokens_to_ids("<|im_end|>"))
+    return int(stand.tokenizer.convert_tokens_to_ids(stand.requests.form.turn_end))
 
 
 async def test_streams_text_and_ends_with_what_it_cost(stand: Maker) -> None:
@@ -135,6 +144,30 @@ async def test_a_text_prompt_is_the_one_that_every_engine_uses(stand: Maker, sys
     assert ids.count(here.tokenizer.bos_token_id) == 1
 
 
+@pytest.mark.parametrize("name", ["Qwen3ForCausalLM", "LlamaForCausalLM"])
+async def test_so_is_one_by_the_tokenizer_s_own_template(stand: Maker, name: str) -> None:
+    """To the ids that transformers makes of the conversation, with one BOS or none."""
+    here = stand(name)
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
+    talk = (
+        Message("system", "Be kind."),
+        Message("user", "Hello"),
+        Message("assistant", "你好世界"),
+        Message("user", "again  and\nagain"),
+    )
+    chunks = await answer(here, talk)
+    assert "".join(chunk.text for chunk in chunks) == "star"
+    asked = here.script.asked[0]
+    turns = [{"role": each.role, "content": each.text} for each in talk]
+    ids = here.tokenizer.apply_chat_template(
+        turns, add_generation_prompt=True, enable_thinking=False, return_dict=True
+    )["input_ids"]
+    assert asked["input_ids"] == ids
+    assert here.requests.count_prompt(ChatRequest(talk, GenerationOptions()), 0) == len(ids)
+    ends = ["<|end_of_text|>", "<|eot_id|>"] if name.startswith("Llama") else ["<|endoftext|>", "<|im_end|>"]
+    assert asked["gen_config"].stop_token_ids == here.tokenizer.convert_tokens_to_ids(ends)
+
+
 async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: Maker, tmp_path: Path) -> None:
     wide, tall = tmp_path / "wide.png", tmp_path / "tall.png"
     Image.new("RGB", (900, 600), "red").save(wide)
@@ -159,6 +192,31 @@ async def test_a_picture_prompt_has_a_token_for_each_place_in_each_tile(stand: M
     assert [len(each["pixel_values"]) for each in asked["multimodal"]] == tiles
     assert chunks[-1].usage is not None
     assert chunks[-1].usage.picture_tokens == 4 * sum(tiles)
+
+
+@pytest.mark.parametrize("kind", ["qwen2", "qwen3"])
+async def test_so_it_has_with_a_qwen_inside(stand: Maker, kind: str, tmp_path: Path) -> None:
+    """In its own form, not in the chat template that its tokenizer carries too; and the answer's text comes
+    from its own tokenizer."""
+    wide = tmp_path / "wide.png"
+    Image.new("RGB", (900, 600), "red").save(wide)
+    here = stand(kind)
+    words = here.tokenizer.encode("狐狸 star", add_special_tokens=False)
+    here.script.tokens = [*words, end_token(here)]
+    talk = (Message("system", "system"), Message("user", "What <|endoftext|> is it?", (wide,)))
+    chunks = await answer(here, talk)
+    assert "".join(chunk.text for chunk in chunks) == "狐狸 star"
+    asked = here.script.asked[0]
+    before = here.tokenizer.encode("<|im_start|>system\nsystem<|im_end|>\n<|im_start|>user\n<img>")
+    after = here.tokenizer.encode(
+        "</img>\nWhat <\u200b|endoftext|> is it?<|im_end|>\n<|im_start|>assistant\n"
+    )
+    place = here.tokenizer.convert_tokens_to_ids("<IMG_CONTEXT>")
+    assert asked["input_ids"] == [*before, *[place] * 28, *after]
+    assert [len(each["pixel_values"]) for each in asked["multimodal"]] == [7]
+    assert chunks[-1].usage is not None
+    assert (chunks[-1].usage.prompt_tokens, chunks[-1].usage.picture_tokens) == (len(asked["input_ids"]), 28)
+    assert chunks[-1].finish == "stop"
 
 
 async def test_a_picture_is_cut_into_no_more_tiles_than_planned(stand: Maker, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
@@ -50,8 +51,8 @@ def test_the_built_in_models_have_a_family(name: str) -> None:
     ("config", "words", "instead"),
     [
         (with_language(architectures=["InternLM2VEForCausalLM"]), "Mono-InternVL", "internvl2-2b"),
-        (with_language(architectures=["Qwen2ForCausalLM"]), "InternVLChatModel with Qwen2ForCausalLM", ""),
-        ({**PICTURES, "llm_config": {"model_type": "qwen2"}}, "has no family for it", "internvl2-2b"),
+        (with_language(architectures=["Phi3ForCausalLM"]), "InternVLChatModel with Phi3ForCausalLM", ""),
+        ({**PICTURES, "llm_config": {"model_type": "phi3"}}, "has no family for it", "internvl2-2b"),
         ({**XCOMPOSER, "img_size": 336}, "InternLM-XComposer2-4KHD or InternLM-XComposer2.5", "vl-1_8b"),
         ({**XCOMPOSER, "img_size": 560}, "InternLM-XComposer2.5", "vl-1_8b"),
         ({**XCOMPOSER, "_name_or_path": "internlm/internlm-xcomposer2-4khd-7b"}, "4KHD", "vl-1_8b"),
@@ -108,18 +109,36 @@ def test_a_size_that_is_lacking_is_a_broken_checkpoint_with_its_name(part: str, 
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda each: each.title)
 def test_auto_takes_the_fastest_that_serves_and_others_are_refused(family: Family) -> None:
-    assert family.engine("auto", "x") == family.engines[0]
+    sizes = families.model_sizes(TEXT)
+    assert sizes.language.head_dim == 128
+    assert family.engine("auto", sizes) == family.engines[0]
     for engine in ("turbomind", "pytorch"):
         if engine in family.engines:
-            assert family.engine(engine, "x") == engine
+            assert family.engine(engine, sizes) == engine
         else:
             with pytest.raises(DeviceError) as caught:
-                family.engine(engine, "x")
+                family.engine(engine, sizes)
             assert caught.value.hint == f"Set engine: to one of {', '.join(family.engines)}, transformers."
 
 
+@pytest.mark.parametrize(
+    "family", [each for each in FAMILIES if "turbomind" in each.engines], ids=lambda each: each.title
+)
+def test_heads_that_turbomind_has_no_kernels_for_go_to_the_other_engine(family: Family) -> None:
+    """Such as OpenLLaMA 3B's, of 100 numbers."""
+    sizes = families.model_sizes(TEXT)
+    odd = replace(sizes, language=replace(sizes.language, head_dim=100))
+    assert family.engine("auto", odd) == "pytorch"
+    with pytest.raises(DeviceError) as caught:
+        family.engine("turbomind", odd)
+    assert str(caught.value).startswith(
+        "turbomind has no kernels for InternLM2ForCausalLM with 100 numbers in each head."
+    )
+    assert caught.value.hint == "Set engine: to one of pytorch, transformers."
+
+
 def test_presets_may_name_every_prompt_form_and_no_other() -> None:
-    assert set(get_args(TemplateName)) == set(families.TEMPLATES)
+    assert set(get_args(TemplateName)) == {*families.TEMPLATES, families.TOKENIZER_S_OWN}
 
 
 def test_families_import_nothing_heavy() -> None:

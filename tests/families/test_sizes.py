@@ -15,6 +15,7 @@ from launcher.errors import CheckpointError
 from launcher.families import four_bit_twin, model_sizes
 from launcher.families.common.pictures import TileBudget
 from tests.models.tiny import write_internlm2, write_internvl2
+from tests.models.tiny_generic import ARCHITECTURES, write_generic
 from tests.published import KNOWN_CONFIGS
 
 
@@ -33,6 +34,29 @@ def test_the_config_gives_the_bytes_that_the_files_have(write: Callable[..., Pat
     assert model_sizes(facts.config) == model_sizes(facts.config, facts.tensor_bytes)
 
 
+@pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
+@pytest.mark.parametrize("changes", [{}, {"attention_bias": True, "mlp_bias": True}], ids=["", "biases"])
+@pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
+def test_so_it_is_for_text_models_of_the_generic_way(
+    architecture: str, changes: dict[str, bool], tied: bool, tmp_path: Path
+) -> None:
+    folder = write_generic(tmp_path / "model", architecture, tie_word_embeddings=tied, **changes)
+    facts = read_facts(folder)
+    sizes = model_sizes(facts.config)
+    assert sizes.language.tied == tied
+    assert sizes == model_sizes(facts.config, facts.tensor_bytes)
+    tensors = load_file(folder / "model.safetensors")
+    assert sizes.language_bytes == sum(tensor.nbytes for tensor in tensors.values())
+    assert ("lm_head.weight" in tensors) != tied
+
+
+def test_a_tied_head_that_the_files_hold_is_not_counted(tmp_path: Path) -> None:
+    facts = read_facts(write_generic(tmp_path / "model", "Qwen3ForCausalLM"))
+    assert facts.tensor_bytes is not None
+    with_head = {**facts.tensor_bytes, "lm_head.weight": 10**6}
+    assert model_sizes(facts.config, with_head) == model_sizes(facts.config, facts.tensor_bytes)
+
+
 def test_the_published_models_are_as_large_as_they_are() -> None:
     sizes = model_sizes(KNOWN_CONFIGS["internvl2-2b"])
     parameters = (sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes) / 2
@@ -43,6 +67,10 @@ def test_the_published_models_are_as_large_as_they_are() -> None:
         sizes.pictures.most_tokens,
         sizes.pictures.limited(1).most_tokens,
     ) == (256, 3328, 256)
+    # its makers count 1.7e9 parameters, 1.4e9 of them beside the embedding table
+    qwen = model_sizes(KNOWN_CONFIGS["qwen3-1_7b"])
+    assert qwen.language_bytes / 2 == pytest.approx(1.72e9, rel=0.002)
+    assert (qwen.language_bytes - qwen.language.table_bytes) / 2 == pytest.approx(1.41e9, rel=0.002)
     assert model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes / 2 == pytest.approx(
         1.889e9, rel=0.001
     )
@@ -73,8 +101,8 @@ def test_keys_and_values_of_a_token() -> None:
 
 
 def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
-    config = json.loads(json.dumps({"architectures": ["LlamaForCausalLM"]}))
-    with pytest.raises(CheckpointError, match="LlamaForCausalLM"):
+    config = json.loads(json.dumps({"architectures": ["GemmaForCausalLM"]}))
+    with pytest.raises(CheckpointError, match="GemmaForCausalLM"):
         model_sizes(config)
 
 

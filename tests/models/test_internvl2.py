@@ -99,8 +99,8 @@ def test_layouts_that_differ_are_refused(key: str, value: Any) -> None:
 
 
 def test_another_language_model_is_refused() -> None:
-    with pytest.raises(CheckpointError, match="qwen2"):
-        InternVLChatConfig(**picture_fields(llm_config={"model_type": "qwen2"}))
+    with pytest.raises(CheckpointError, match="of type phi3; only internlm2, qwen2, qwen3 are known"):
+        InternVLChatConfig(**picture_fields(llm_config={"model_type": "phi3"}))
 
 
 def test_a_new_model_can_tell_places_apart() -> None:

@@ -69,7 +69,7 @@ def plan(whole: Path) -> MemoryPlan:
 
 @pytest.fixture
 def front(whole: Path, plan: MemoryPlan) -> Iterator[Front]:
-    template = chat_template_config(TEMPLATE)
+    template = chat_template_config(TEMPLATE.turn_end)
     made = Front(
         str(whole), backend="pytorch", backend_config=pytorch_config(plan), chat_template_config=template
     )

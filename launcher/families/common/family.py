@@ -7,12 +7,16 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
-from launcher.engine_costs import EngineKind
+from launcher.engine_costs import COSTS, EngineKind
 from launcher.errors import DeviceError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
-from launcher.families.common.prompts import ChatTemplate
+from launcher.families.common.prompts import ChatTemplate, PromptForm
 from launcher.families.common.sizes import ModelSizes
 from launcher.families.common.tensors import PartNames, check_layers, with_tensor_bytes
+
+TOKENIZER_S_OWN = "tokenizer"
+"""The prompt form of a checkpoint whose tokenizer carries it, as a chat template."""
+_TOKENIZER_FORM = "launcher.models.tokenizer_prompts:TokenizerPrompts"
 
 
 class Decoder(Protocol):
@@ -59,9 +63,10 @@ class Family:
     read_sizes: Callable[[ConfigPart], ModelSizes]
     """The sizes as config.json gives them. Raises CheckpointError for one that is missing or wrong."""
     templates: Mapping[str, ChatTemplate]
-    """Its prompt forms by the names that presets use."""
+    """Its prompt forms by the names that presets use; none where the tokenizers carry them."""
     template_name: Callable[[Mapping[str, Any]], str | None]
-    """config.json -> the form that the checkpoint was trained on; None for one that nobody here can write."""
+    """config.json -> the form that the checkpoint was trained on, ``TOKENIZER_S_OWN`` where its tokenizer
+    knows; None for one that nobody here can write."""
     decoder: str
     """A function: transformers' tokenizer -> ``Decoder`` of one answer."""
     loader: str
@@ -101,25 +106,43 @@ class Family:
         check_layers(sizes, tensor_bytes, self.tensor_parts, str(file))
         return with_tensor_bytes(sizes, tensor_bytes, self.tensor_parts)
 
-    def template(self, config: Mapping[str, Any]) -> ChatTemplate:
-        """The prompt form of a checkpoint of this family, one that ``families.of`` has let through."""
-        return self.templates[str(self.template_name(config))]
+    def prompt_form(self, config: Mapping[str, Any], tokenizer: Any) -> PromptForm:
+        """The prompt form of a checkpoint of this family, one that ``families.of`` has let through. For the
+        model's own process.
 
-    def engine(self, wanted: str, architecture: str) -> EngineKind:
+        Args:
+            config: its config.json.
+            tokenizer: transformers' of it.
+
+        Raises:
+            CheckpointError: the tokenizer should carry the form, and carries none that can be used.
+        """
+        name = str(self.template_name(config))
+        if name == TOKENIZER_S_OWN:
+            form: PromptForm = code(_TOKENIZER_FORM)(tokenizer)
+            return form
+        return self.templates[name]
+
+    def engine(self, wanted: str, sizes: ModelSizes) -> EngineKind:
         """The LMDeploy engine for a preset's ``engine``: auto or one by its name.
 
         Raises:
-            DeviceError: no LMDeploy engine, or not the wanted one, serves the family.
+            DeviceError: no LMDeploy engine, or not the wanted one, serves a model of such sizes.
         """
-        for engine in self.engines:
+        head_dim = sizes.language.head_dim
+        served = [engine for engine in self.engines if COSTS[engine].serves(head_dim)]
+        for engine in served:
             if wanted in ("auto", engine):
                 return engine
         raise DeviceError(
-            "The engine {engine} does not serve {architecture}.",
+            "{engine} has no kernels for {architecture} with {head} numbers in each head."
+            if wanted in self.engines
+            else "The engine {engine} does not serve {architecture}.",
             hint="Set engine: to one of {served}.",
             engine=wanted,
-            architecture=architecture,
-            served=", ".join((*self.engines, "transformers")),
+            architecture=sizes.architecture,
+            head=head_dim,
+            served=", ".join((*served, "transformers")),
         )
 
     def _refuse_other_models(self, tensors: Mapping[str, int], file: object) -> None:

@@ -1,12 +1,13 @@
-"""Conversation -> prompt text with a place for each picture, by a family's chat template; torch-free, so that
-any process can count it.
+"""Conversation -> prompt text with a place for each picture. A family's own form is a ``ChatTemplate``:
+torch-free, so that any process can write it. Engines know ``PromptForm``, which a tokenizer's own template
+follows too (``launcher.models.tokenizer_prompts``).
 
-The text has no BOS: the tokenizer adds it. Each picture is one picture token; the engine puts as many in its
-place as the picture has. A conversation is written as it is given: whether the preset's system prompt stands
-in it is decided where it is made.
+The text has no BOS: the tokenizer adds it, if it is one that does. Each picture is one picture token; the
+engine puts as many in its place as the picture has. A conversation is written as it is given: whether the
+preset's system prompt stands in it is decided where it is made.
 
 Text that people (or earlier answers) wrote must not forge turns or pictures, and a tokenizer cannot tell it
-from ours once both are in one string. ``ChatTemplate.defuse`` therefore breaks every such token in it with a
+from ours once both are in one string. ``defused`` therefore breaks every such token in it with a
 zero-width space, which leaves the words readable for the model and for people. LMDeploy takes strings, so its
 path has to use the same function.
 """
@@ -17,11 +18,42 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Protocol
 
 from launcher.errors import RequestError
 from launcher.messages import Message
 
 _ZERO_WIDTH_SPACE = "\u200b"
+
+
+class PromptForm(Protocol):
+    """What an engine has to know of a prompt form."""
+
+    @property
+    def turn_end(self) -> str:
+        """The token that ends a turn, the model's own too."""
+        ...
+
+    @property
+    def picture_token(self) -> str | None:
+        """What stands for a picture's tokens; None for a text model."""
+        ...
+
+    @property
+    def picture(self) -> str:
+        """What stands for one picture, opening and closing included."""
+        ...
+
+    def write(self, messages: Sequence[Message]) -> str:
+        """The conversation up to where the assistant speaks; its texts are defused. Use ``build_prompt``,
+        which looks at the pictures first."""
+        ...
+
+
+def defused(text: str, markup: re.Pattern[str]) -> str:
+    """The text with every piece of markup in it broken by a zero-width space, so that it reads the same and
+    does nothing."""
+    return markup.sub(lambda match: match[0][0] + _ZERO_WIDTH_SPACE + match[0][1:], text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,25 +83,28 @@ class ChatTemplate:
         return f"{self.picture_open}{self.picture_token}{self.picture_close}"
 
     def defuse(self, text: str) -> str:
-        """The text with every piece of markup in it broken by a zero-width space, so that it reads the same
-        and does nothing."""
-        return self.markup.sub(lambda match: match[0][0] + _ZERO_WIDTH_SPACE + match[0][1:], text)
+        """See ``defused``."""
+        return defused(text, self.markup)
+
+    def write(self, messages: Sequence[Message]) -> str:
+        """See ``PromptForm``."""
+        before = accumulate((len(message.pictures) for message in messages), initial=0)
+        turns = [_turn(message, self, number) for message, number in zip(messages, before, strict=False)]
+        return "".join(turns) + f"{self.turn_start}assistant\n"
 
 
-def build_prompt(messages: Sequence[Message], template: ChatTemplate) -> str:
+def build_prompt(messages: Sequence[Message], form: PromptForm) -> str:
     """The conversation up to where the assistant speaks.
 
     Raises:
-        RequestError: there are pictures, and the template has no place for them.
+        RequestError: there are pictures, and the form has no place for them.
     """
-    if template.picture_token is None and any(message.pictures for message in messages):
+    if form.picture_token is None and any(message.pictures for message in messages):
         raise RequestError(
             "This model reads text only; the conversation has a picture",
             hint="Take the picture out, or ask a model that reads pictures.",
         )
-    before = accumulate((len(message.pictures) for message in messages), initial=0)
-    turns = [_turn(message, template, number) for message, number in zip(messages, before, strict=False)]
-    return "".join(turns) + f"{template.turn_start}assistant\n"
+    return form.write(messages)
 
 
 def _turn(message: Message, template: ChatTemplate, pictures_before: int) -> str:
@@ -81,6 +116,6 @@ def _turn(message: Message, template: ChatTemplate, pictures_before: int) -> str
     return start + pictures + template.defuse(told) + end
 
 
-def split_at_pictures(prompt: str, template: ChatTemplate) -> list[str]:
+def split_at_pictures(prompt: str, form: PromptForm) -> list[str]:
     """The prompt's pieces before, between and after its picture tokens: one more than there are pictures."""
-    return [prompt] if template.picture_token is None else prompt.split(template.picture_token)
+    return [prompt] if form.picture_token is None else prompt.split(form.picture_token)

@@ -36,12 +36,13 @@ def language_sizes(config: ConfigPart, quantization: object = None, plora_rank: 
         max_positions=config.whole("max_position_embeddings", _MAX_POSITIONS, 2048),
         weight_bits=4 if _method(quantization) == "awq" else 16,
         plora_rank=plora_rank,
+        tied=config.values.get("tie_word_embeddings") is True,
     )
 
 
-def language_bytes(sizes: LanguageSizes) -> int:
-    """Embedding, head and norms in 16 bits; the five linear layers of each block in 16 bits or AWQ; PLoRA
-    beside each."""
+def language_bytes(sizes: LanguageSizes, block_extra: int = 0) -> int:
+    """Embedding, head (where it is not tied) and norms in 16 bits; the five linear layers of each block in 16
+    bits or AWQ; PLoRA beside each; ``block_extra`` elements more in each block, such as biases."""
     query, key_value = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
     shapes = (
         (query + 2 * key_value, sizes.hidden),
@@ -53,8 +54,9 @@ def language_bytes(sizes: LanguageSizes) -> int:
     linear = sum(rows * columns for rows, columns in shapes)
     plora = sum((rows + columns) * sizes.plora_rank for rows, columns in shapes)
     per_element = AWQ_ELEMENT_BYTES if sizes.weight_bits == 4 else ELEMENT_BYTES
-    block_bytes = int(linear * per_element) + (plora + 2 * sizes.hidden) * ELEMENT_BYTES
-    return sizes.layers * block_bytes + (2 * sizes.vocab + 1) * sizes.hidden * ELEMENT_BYTES
+    block_bytes = int(linear * per_element) + (plora + block_extra + 2 * sizes.hidden) * ELEMENT_BYTES
+    tables = 1 if sizes.tied else 2
+    return sizes.layers * block_bytes + tables * sizes.table_bytes + sizes.hidden * ELEMENT_BYTES
 
 
 def tower_bytes(tower: TowerSizes, patch_px: int, patches: int, scale_vectors: int) -> int:

@@ -17,7 +17,7 @@ TensorPart = Literal["language", "vision", "projector"]
 @dataclass(frozen=True, slots=True)
 class LanguageSizes:
     """The language model's shape. ``plora_rank`` is 0 where there is no partial LoRA, ``weight_bits`` 4 for
-    AWQ, else 16."""
+    AWQ, else 16; ``tied``: the head is the embedding table once more."""
 
     layers: int
     hidden: int
@@ -29,6 +29,12 @@ class LanguageSizes:
     max_positions: int
     weight_bits: int = 16
     plora_rank: int = 0
+    tied: bool = False
+
+    @property
+    def table_bytes(self) -> int:
+        """Of the embedding table, and of a head: both stay in 16 bits."""
+        return self.vocab * self.hidden * ELEMENT_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +48,8 @@ class TowerSizes:
 
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
-    """A checkpoint's shape and the bytes of its three parts as a GPU engine keeps them. ``tower`` and
-    ``pictures`` are None for a text model."""
+    """A checkpoint's shape and the bytes of its three parts as a GPU engine keeps them; a tied head, which
+    not every engine keeps, is none of them. ``tower`` and ``pictures`` are None for a text model."""
 
     architecture: str
     dtype: str

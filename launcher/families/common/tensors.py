@@ -12,13 +12,17 @@ from launcher.families.common.sizes import ModelSizes, TensorPart
 PartNames = Mapping[str, TensorPart]
 """How the names of a part's tensors begin; what none of them begins is the language model's."""
 
+_HEAD = "lm_head.weight"
 _LAYER = re.compile(r"\blayers\.(\d{1,6})\.")
 
 
 def with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int], names: PartNames) -> ModelSizes:
-    """The sizes with the bytes that the tensors have, in place of what the config says of them."""
+    """The sizes with the bytes that the tensors have, in place of what the config says of them. A tied head
+    that the files hold nevertheless is left out."""
     parts: dict[TensorPart, int] = {"language": 0, "vision": 0, "projector": 0}
     for name, size in tensor_bytes.items():
+        if name.endswith(_HEAD) and sizes.language.tied:
+            continue
         parts[_part_of(name, names)] += size
     return replace(
         sizes,

@@ -32,7 +32,7 @@ def nothing_was_fetched(hub: PlayedHub, tmp_path: Path) -> bool:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"architectures": ["LlamaForCausalLM"]}, "LlamaForCausalLM in "),
+        ({"architectures": ["GemmaForCausalLM"]}, "GemmaForCausalLM in "),
         ({"architectures": []}, '"architectures" is missing'),
         ({"hidden_size": None}, "config.json: hidden_size is missing"),
         ({"num_attention_heads": 0}, "config.json: num_attention_heads is 0, not a whole number from 1 to"),

@@ -1,0 +1,43 @@
+"""Text models that transformers has a class for: built by AutoModelForCausalLM, filled by
+``launcher.models.weights``, which names what is wrong with a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+
+from launcher.models.internlm2 import refuse_quantised, renew_rotary
+from launcher.models.loading import LoadedModel, LoadRequest
+from launcher.models.weights import CheckpointTensors, TensorMap, fill
+
+_HEAD = "lm_head.weight"
+_FREQUENCIES = ".rotary_emb.inv_freq"
+"""Old Llama checkpoints hold them for each layer; they follow from the config."""
+
+
+def load_text_model(request: LoadRequest) -> LoadedModel:
+    """A text model without code of its own.
+
+    Raises:
+        CheckpointError: the folder is incomplete, damaged, quantised, or does not match its config.json.
+    """
+    config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
+    refuse_quantised(request.folder, config)
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, attn_implementation="sdpa")
+    tensors = CheckpointTensors(request.folder)
+    maps = [TensorMap(name, (name,)) for name, _ in model.named_parameters()]
+    spare = frozenset(_not_needed(tensors, config))
+    fill(model, maps, tensors, request.dtype, request.device, not_needed=spare)
+    renew_rotary(model.model, request.device)
+    model.tie_weights()
+    return LoadedModel(model.eval(), config.max_position_embeddings)
+
+
+def _not_needed(tensors: CheckpointTensors, config: PreTrainedConfig) -> Iterator[str]:
+    """A head that is the embedding once more, and what is computed."""
+    for name in tensors.names():
+        if name.endswith(_FREQUENCIES) or (name == _HEAD and config.tie_word_embeddings):
+            yield name

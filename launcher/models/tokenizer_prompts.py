@@ -1,0 +1,97 @@
+"""The prompt form that a tokenizer carries: the checkpoint's own chat template, in Jinja, run by transformers
+in its sandbox."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from launcher.errors import CheckpointError, RequestError
+from launcher.families.common.prompts import defused
+from launcher.messages import Message
+
+_WITHOUT_THINKING = {"enable_thinking": False}
+"""Templates of models that can think before they answer ask for it by this name (Qwen3); others do not look.
+What was thought would stand in the answer, and take its tokens."""
+_SAID = "launcher"
+
+
+class TokenizerPrompts:
+    """Prompts of one tokenizer; see ``launcher.families.PromptForm``. Whatever its template stands for is
+    written, a default system prompt too.
+
+    Typed text that holds one of the tokenizer's added tokens is defused before the template sees it.
+    """
+
+    picture_token: str | None = None
+    picture = ""
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        """Raises CheckpointError where there is no template, or it cannot write a conversation."""
+        self._tokenizer = tokenizer
+        self._markup = _any_of(_added_tokens(tokenizer))
+        self._bos = tokenizer.bos_token if _adds_bos(tokenizer) else None
+        try:
+            self.turn_end = self._find_turn_end()
+        except (TemplateError, ValueError, TypeError) as error:
+            raise CheckpointError(
+                "{folder}: the tokenizer's chat template cannot be used: {reason}",
+                hint="Take the model's chat or instruct version, or download its tokenizer again.",
+                folder=tokenizer.name_or_path,
+                reason=str(error).split("\n", maxsplit=1)[0],
+            ) from error
+
+    def write(self, messages: Sequence[Message]) -> str:
+        """See ``launcher.families.PromptForm``.
+
+        Raises:
+            RequestError: the template refuses such a conversation.
+        """
+        turns = [{"role": each.role, "content": defused(each.text, self._markup)} for each in messages]
+        try:
+            text = self._render(turns, add_generation_prompt=True)
+        except TemplateError as error:
+            raise RequestError(
+                "The model's chat template refuses this conversation: {reason}",
+                hint="Clear the conversation and the system prompt, and ask again.",
+                reason=str(error),
+            ) from error
+        return text.removeprefix(self._bos) if self._bos else text
+
+    def _render(self, turns: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
+        text: Any = self._tokenizer.apply_chat_template(
+            turns, tokenize=False, add_generation_prompt=add_generation_prompt, **_WITHOUT_THINKING
+        )
+        return str(text)
+
+    def _find_turn_end(self) -> str:
+        """The first special token behind what the assistant said; EOS where the template writes none."""
+        turns = [{"role": "user", "content": _SAID}, {"role": "assistant", "content": _SAID}]
+        rest = self._render(turns, add_generation_prompt=False).rpartition(_SAID)[2]
+        found = _any_of(_special_tokens(self._tokenizer)).search(rest)
+        return found[0] if found else str(self._tokenizer.eos_token)
+
+
+def _added_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """What a text could forge: all added tokens but runs of blanks and single characters, which people
+    type."""
+    return [token for token in tokenizer.get_added_vocab() if len(token.strip()) > 1]
+
+
+def _special_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:
+    """All of them: ``all_special_tokens`` has only those with a role, such as EOS."""
+    return [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+
+
+def _any_of(tokens: Iterable[str]) -> re.Pattern[str]:
+    """The longest first, as one may begin another; of no tokens, what finds nothing."""
+    longest_first = sorted(tokens, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)")
+
+
+def _adds_bos(tokenizer: PreTrainedTokenizerBase) -> bool:
+    return tokenizer.bos_token_id in tokenizer.backend_tokenizer.encode("", add_special_tokens=True).ids
