@@ -16,6 +16,7 @@ from packaging.specifiers import SpecifierSet
 
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
+from launcher.engines import table
 from launcher.errors import DeviceError, LauncherError, MissingPart, PresetError
 from launcher.gpu_support import check_gpu
 from launcher.readiness import Readiness, ReadyState
@@ -56,12 +57,6 @@ them."""
 GPU_PACKAGES = {"lmdeploy": ">=0.18,<0.19", "torch": "<2.11"}
 """And beside that for LMDeploy's engines."""
 
-ENGINE_MODULES = {
-    "transformers": ("torch", "transformers"),
-    "turbomind": ("torch", "lmdeploy", "lmdeploy.turbomind"),
-    "pytorch": ("torch", "lmdeploy", "lmdeploy.pytorch.engine"),
-}
-"""What must be importable for an engine."""
 PAGE_MODULE = "gradio"
 
 TIGHT_MODEL_DISK_BYTES = 5_000_000_000
@@ -326,7 +321,7 @@ def _usable(facts: Facts) -> tuple[Readiness, ...]:
     return tuple(
         each
         for each in facts.readiness
-        if each.state is ReadyState.READY and broken.isdisjoint(ENGINE_MODULES.get(each.engine, ()))
+        if each.state is ReadyState.READY and broken.isdisjoint(table.find(each.engine).modules)
     )
 
 

@@ -8,7 +8,6 @@ import importlib.util
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Literal
 
 from launcher import families
 from launcher.checkpoints import (
@@ -23,6 +22,8 @@ from launcher.checkpoints import (
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu, named
 from launcher.engine_costs import KEPT_CONVERSATION_BYTES, KEPT_PICTURE_BYTES
+from launcher.engines import table
+from launcher.engines.declaration import Declaration
 from launcher.errors import (
     CheckpointError,
     DeviceError,
@@ -41,7 +42,8 @@ from launcher.user_folders import expanded
 FIRST_GPU = "cuda:0"
 """What torch calls the only card that a model's process is shown."""
 
-_GPU_ENGINES = ("turbomind", "pytorch")
+_ANYWHERE = table.find("transformers")
+"""What runs a model that no LMDeploy engine can run here."""
 _CPU_FACTOR = 2
 """On the CPU 16-bit weights are held in 32 bits."""
 _SPARE_BYTES = 2**30 + KEPT_CONVERSATION_BYTES + KEPT_PICTURE_BYTES
@@ -64,11 +66,10 @@ class ReadyState(Enum):
 
 @dataclass(frozen=True, slots=True)
 class InstalledEngines:
-    """Which optional engines can be imported; ``torch_cuda`` says whether PyTorch is a build that knows
-    CUDA."""
+    """The names of the engines whose packages are here; ``torch_cuda`` says whether PyTorch is a build that
+    knows CUDA."""
 
-    lmdeploy: bool
-    transformers: bool
+    names: frozenset[str]
     torch_cuda: bool
 
 
@@ -76,16 +77,16 @@ class InstalledEngines:
 class Readiness:
     """Where a preset stands on this machine.
 
-    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, with another the
-    ``size_bytes`` that it takes of its device (None for a small model, which always has its place), and maybe
-    a ``note``, a sentence to be shown. Any other state has the ``reason``, and the ``command`` that helps,
-    exactly as it is to be typed, "" for none. On a machine with several cards this is the one with most
-    room, ``gpu``, and ``elsewhere`` has the same for the others that it may run on.
+    READY has engine (its name), device (a torch device name), folder, with an LMDeploy engine the plan, with
+    another the ``size_bytes`` that it takes of its device (None for a small model, which always has its
+    place), and maybe a ``note``, a sentence to be shown. Any other state has the ``reason``, and the
+    ``command`` that helps, exactly as it is to be typed, "" for none. On a machine with several cards this is
+    the one with most room, ``gpu``, and ``elsewhere`` has the same for the others that it may run on.
     """
 
     preset: Preset
     state: ReadyState
-    engine: Literal["", "turbomind", "pytorch", "transformers", "scripted"] = ""
+    engine: str = ""
     device: str = ""
     folder: Path | None = None
     plan: MemoryPlan | None = None
@@ -110,12 +111,12 @@ class Readiness:
 
 def installed_engines() -> InstalledEngines:
     """Looks for the engines' packages without importing them."""
-    torch = importlib.util.find_spec("torch") is not None
-    return InstalledEngines(
-        lmdeploy=torch and importlib.util.find_spec("lmdeploy") is not None,
-        transformers=torch and importlib.util.find_spec("transformers") is not None,
-        torch_cuda=torch and "+cpu" not in importlib.metadata.version("torch"),
-    )
+    names = frozenset(engine.name for engine in table.known() if all(map(_is_here, engine.modules)))
+    return InstalledEngines(names, _is_here("torch") and "+cpu" not in importlib.metadata.version("torch"))
+
+
+def _is_here(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
 def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
@@ -134,8 +135,9 @@ def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Rea
 
 
 def _assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
-    if preset.engine == "scripted":
-        return _scripted(preset)
+    engine = _wanted(preset)
+    if engine is not None and engine.needs == "folder":
+        return _in_a_folder(preset, engine)
     found = locate(preset)
     if isinstance(found, Absent):
         return _absent(preset, found, devices)
@@ -216,13 +218,22 @@ def _assess_alone(
         return _refused(preset, ReadyState.UNSUPPORTED, error)
 
 
-def _scripted(preset: Preset) -> Readiness:
-    """The scripted engine needs no checkpoint: a folder, where its gates are made."""
+def _wanted(preset: Preset) -> Declaration | None:
+    """The engine that it names; None leaves the choice."""
+    return None if preset.engine == table.AUTO else table.find(preset.engine)
+
+
+def _needs_gpu_for(engine: Declaration | None) -> bool:
+    return engine is not None and "cpu" not in engine.devices
+
+
+def _in_a_folder(preset: Preset, engine: Declaration) -> Readiness:
+    """It needs no checkpoint, and takes nothing of a device that counts."""
     try:
         folder = expanded(preset.sources[0])
     except LauncherError as error:
         return _refused(preset, ReadyState.BROKEN, error)
-    return Readiness(preset, ReadyState.READY, engine="scripted", device="cpu", folder=folder)
+    return Readiness(preset, ReadyState.READY, engine=engine.name, device="cpu", folder=folder)
 
 
 def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: str = "") -> Readiness:
@@ -231,7 +242,7 @@ def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: 
 
 def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
     command = absent.commands[0] if absent.commands else ""
-    if preset.engine in _GPU_ENGINES and not devices.gpus:
+    if _needs_gpu_for(_wanted(preset)) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _gpu_and_download(preset, command), command)
     return _refused(
         preset, ReadyState.NEEDS_DOWNLOAD, _download(preset, absent, command, gpu=bool(devices.gpus)), command
@@ -297,48 +308,61 @@ def _assess_present(
     # no engine runs a config without sizes
     family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     check_chat(preset, facts, family)
-    needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
-    if needs_gpu and not devices.gpus:
+    engine = _wanted(preset)
+    if (_needs_gpu_for(engine) or facts.quantization is not None) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
-    wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy
-    if needs_gpu or (wants_lmdeploy and devices.gpus):
+    if _is_planned(engine, facts, devices, installed):
         return _on_gpu(preset, folder, facts, devices, installed)
-    return _with_transformers(preset, folder, facts, devices, installed)
+    unplanned = engine or _ANYWHERE
+    _check_installed(preset, unplanned, installed)
+    usable = devices if installed.torch_cuda else replace(devices, gpus=())
+    return _unplanned(preset, unplanned, folder, facts, usable)
+
+
+def _is_planned(
+    engine: Declaration | None, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> bool:
+    """Whether an LMDeploy engine is to run it: where it is wanted, where nothing else reads such weights, and
+    by preference on a GPU."""
+    if facts.quantization is not None:
+        return True
+    if engine is not None:
+        return engine.is_planned
+    return bool(devices.gpus) and any(table.find(name).is_planned for name in installed.names)
 
 
 def _on_gpu(
     preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
-    if not installed.lmdeploy:
-        raise MissingPart(
-            "{name} needs LMDeploy, which is not installed",
-            "Type: {command}",
-            name=preset.name,
-            command=pip_install("lmdeploy>=0.18,<0.19"),
-        )
-    (gpu,) = devices.gpus
-    check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     family = families.of(facts.config, folder / CONFIG)
     engine = family.engine(preset.engine, facts.architecture)
+    _check_installed(preset, table.find(engine), installed)
+    (gpu,) = devices.gpus
+    check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 
 
-def _with_transformers(
-    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
-) -> Readiness:
-    if not installed.transformers:
+def _check_installed(preset: Preset, engine: Declaration, installed: InstalledEngines) -> None:
+    if engine.name not in installed.names:
         raise MissingPart(
-            "{name} needs PyTorch and transformers, which are not installed",
+            "{name} needs packages that are not installed: {packages}",
             "Type: {command}",
             name=preset.name,
-            command=pip_install("torch", "transformers"),
+            packages=", ".join(engine.packages),
+            command=pip_install(*engine.packages),
         )
+
+
+def _unplanned(
+    preset: Preset, engine: Declaration, folder: Path, facts: CheckpointFacts, devices: Devices
+) -> Readiness:
+    """On a GPU where there is room for it and for what it will keep, else on the CPU."""
     weight_bytes = facts.loaded_bytes or 0
     large = weight_bytes > _SLOW_BYTES
-    if devices.gpus and installed.torch_cuda:
+    if "cuda" in engine.devices and devices.gpus:
         (gpu,) = devices.gpus
         needed_bytes = weight_bytes + _SPARE_BYTES
         if needed_bytes < gpu.free_bytes:
@@ -346,7 +370,7 @@ def _with_transformers(
             return Readiness(
                 preset,
                 ReadyState.READY,
-                engine="transformers",
+                engine=engine.name,
                 device=FIRST_GPU,
                 folder=folder,
                 size_bytes=needed_bytes if large else None,
@@ -357,7 +381,7 @@ def _with_transformers(
     return Readiness(
         preset,
         ReadyState.READY,
-        engine="transformers",
+        engine=engine.name,
         device="cpu",
         folder=folder,
         note=SLOW if large else "",

@@ -19,7 +19,6 @@ from pathlib import Path
 from launcher.cli.listening import Address, check_free
 from launcher.devices import Devices, read_devices
 from launcher.diagnosis import (
-    ENGINE_MODULES,
     GPU_PACKAGES,
     PACKAGES,
     PAGE_MODULE,
@@ -30,6 +29,7 @@ from launcher.diagnosis import (
     Log,
     Probe,
 )
+from launcher.engines import table
 from launcher.errors import DeviceError, LauncherError
 from launcher.presets import Preset, read_presets
 from launcher.readiness import Readiness, assess, installed_engines
@@ -105,14 +105,11 @@ def _readiness(presets: Iterable[Preset], devices: Devices | DeviceError) -> tup
 
 
 def _modules(devices: Devices | DeviceError) -> list[str]:
-    """What has to be importable here: LMDeploy only where there is a GPU for it, and of all only what is
-    installed."""
+    """What has to be importable here: for engines that need a GPU only where there is one, and of all only
+    what is installed."""
     has_gpu = isinstance(devices, Devices) and bool(devices.gpus)
     engines = [
-        module
-        for engine, needed in ENGINE_MODULES.items()
-        if has_gpu or engine == "transformers"
-        for module in needed
+        module for engine in table.shown() if has_gpu or "cpu" in engine.devices for module in engine.modules
     ]
     return [
         name

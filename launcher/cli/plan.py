@@ -15,6 +15,7 @@ from launcher.cli import plan_view, render
 from launcher.cli.completion import preset_names
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.devices import Devices, Gpu, read_devices
+from launcher.engines import table
 from launcher.errors import CheckpointError, DeviceError, LauncherError
 from launcher.families import Family, ModelSizes
 from launcher.gpu_support import compute_dtype
@@ -94,7 +95,7 @@ def plan(
 
 
 def _for_gpu(preset: Preset) -> bool:
-    return preset.engine in ("auto", "turbomind", "pytorch")
+    return preset.engine == table.AUTO or table.find(preset.engine).is_planned
 
 
 def _everywhere(preset: Preset, devices: Devices, gpu_gib: float | None) -> list[Planned]:

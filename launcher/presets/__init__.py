@@ -7,10 +7,10 @@ reads one with what it extends, ``places`` finds what it names; ``files``, ``yam
 
 from launcher.presets.reading import Catalog, default_folder, read_presets, users_folder
 from launcher.presets.schema import (
+    CHECKED,
     BilingualText,
     ChatSettings,
     DtypeName,
-    EngineName,
     Example,
     GenerationSettings,
     MemorySettings,
@@ -20,11 +20,11 @@ from launcher.presets.schema import (
 )
 
 __all__ = [
+    "CHECKED",
     "BilingualText",
     "Catalog",
     "ChatSettings",
     "DtypeName",
-    "EngineName",
     "Example",
     "GenerationSettings",
     "MemorySettings",

@@ -11,16 +11,19 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     GetJsonSchemaHandler,
     PrivateAttr,
+    ValidationInfo,
     model_validator,
 )
 from pydantic_core import CoreSchema
 
+from launcher.engines import table
 from launcher.messages import GenerationOptions
 from launcher.presets.units import GIB, SECONDS, TOKENS
 
@@ -28,7 +31,29 @@ Auto = Literal["auto"]
 Never = Literal["never"]
 TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2"]
 DtypeName = Literal["auto", "bfloat16", "float16"]
-EngineName = Literal["auto", "turbomind", "pytorch", "transformers", "scripted"]
+
+CHECKED = {"checked": True}
+"""The validation context of a preset that another process of the launcher has checked: that one may know
+engines that this one does not."""
+
+
+class _EngineNames:
+    """What editors and the reference are told of ``engine``: the names that users see."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _core: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {"type": "string", "enum": [table.AUTO, *(engine.name for engine in table.shown())]}
+
+
+def _known_engine(name: str, info: ValidationInfo) -> str:
+    if info.context != CHECKED and not table.is_known(name):
+        raise ValueError("there is no such engine")
+    return name
+
+
+EngineName = Annotated[str, AfterValidator(_known_engine), _EngineNames]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
     str,

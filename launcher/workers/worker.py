@@ -22,8 +22,8 @@ from dataclasses import replace
 from typing import TypeVar
 
 from launcher.devices import VISIBLE_DEVICES
-from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
+from launcher.engines.table import engine_class
 from launcher.errors import EngineBroken, EngineError, LauncherError
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import check_length
@@ -157,13 +157,13 @@ class Worker:
         match message:
             case Broken():
                 raise _Over(message)
-            case Prepare(spec):
+            case Prepare(runs, spec):
                 self._spec = spec
                 self._send(Progressed("libraries", 0.0))
-                await self._or_fail(self._prepare(spec))
+                await self._or_fail(self._prepare(runs, spec))
                 self._send(StandingBy())
-            case Load(spec):
-                await self._or_fail(self._take_place(spec))
+            case Load(runs, spec):
+                await self._or_fail(self._take_place(runs, spec))
                 facts = await self._or_fail(self._loaded_engine().load(self._progressed))
                 self._session_tokens = facts.session_tokens
                 self._send(Ready(facts))
@@ -179,18 +179,18 @@ class Worker:
     def _progressed(self, stage: str, fraction: float) -> None:
         self._send(Progressed(stage, min(1.0, max(0.0, fraction))))
 
-    async def _take_place(self, spec: EngineSpec) -> None:
+    async def _take_place(self, runs: str, spec: EngineSpec) -> None:
         """From here on the spec's card is the only one that CUDA shows this process; it reads the variable
         when it is first used. Where another device was prepared for, with another plan, the engine is built
         anew, of what is imported already."""
         if spec.card:
             os.environ[VISIBLE_DEVICES] = spec.card
         if self._spec is None or replace(self._spec, card=spec.card) != spec:
-            await self._prepare(spec)
+            await self._prepare(runs, spec)
         self._spec = spec
 
-    async def _prepare(self, spec: EngineSpec) -> None:
-        self._engine = load_engine_class(spec.engine)(spec)
+    async def _prepare(self, runs: str, spec: EngineSpec) -> None:
+        self._engine = engine_class(runs)(spec)
         await self._engine.prepare()
 
     async def _or_fail(self, work: Awaitable[Result]) -> Result:

@@ -108,9 +108,9 @@ def test_switch_asks_models_that_sleep(launch: Launch) -> None:
 
 
 def test_switch_says_when_models_do_not_sleep(launch: Launch, tmp_path: Path) -> None:
-    """Scripted models of a person's own are no models of a GPU: nobody makes room for another."""
+    """Small models on the CPU: nobody makes room for another."""
     for name in ("a", "b"):
-        text = f"name: {name}\ntitle: T\nkind: text\nsources: ['{tmp_path}']\nengine: scripted\n"
+        text = f"name: {name}\ntitle: T\nkind: text\nsources: builtin:tiny-chat\nengine: transformers\n"
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     done = launch("bench", "switch", "a", "b", "--presets", str(tmp_path), "--route", "api")
     assert done.returncode == 7

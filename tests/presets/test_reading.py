@@ -106,7 +106,7 @@ def test_a_right_file_is_read() -> None:
         ("memory:", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
         ("gpu: first", '5: gpu: "first" is not '),
         ("gpu: -1", "5: gpu: -1 is not from 0 to 1023 or a number as nvidia-smi counts, or a uuid"),
-        ("engine: vllm", '5: engine: "vllm" is not one of auto, turbomind, pytorch, transformers, scripted'),
+        ("engine: vllm", '5: engine: "vllm" is not one of auto, pytorch, transformers, turbomind'),
         ("chat:\n  stop: {a: 1}", "6: chat.stop: a group of keys is not a text or a list"),
         ("chat:\n  stop: ''", "6: chat.stop: has no value; it takes a text or a list"),
         (

@@ -126,7 +126,7 @@ class Stage:
             }
         )
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
-        spec = EngineSpec("scripted", preset, self.folder, device, plan, size_bytes=ram_bytes)
+        spec = EngineSpec(preset.engine, preset, self.folder, device, plan, size_bytes=ram_bytes)
         return RunnableModel(name, {device: spec})
 
     def loaded(self, mark: str = "loads") -> list[str]:
