@@ -33,6 +33,7 @@ from launcher.errors import (
     PresetError,
     UnsupportedModel,
 )
+from launcher.families import Family, ModelSizes
 from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.preset_fits import check_chat
@@ -305,14 +306,14 @@ def _assess_present(
     preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
     family = families.of(facts.config, folder / CONFIG)
-    # no engine runs a config without sizes
-    family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
+    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
     check_chat(preset, facts, family)
     engine = _wanted(preset)
     if (_needs_gpu_for(engine) or facts.quantization is not None) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
     if _is_planned(engine, facts, devices, installed):
-        return _on_gpu(preset, folder, facts, devices, installed)
+        (gpu,) = devices.gpus
+        return _on_gpu(preset, folder, facts, installed, family=family, sizes=sizes, gpu=gpu)
     unplanned = engine or _ANYWHERE
     _check_installed(preset, unplanned, installed)
     usable = devices if installed.torch_cuda else replace(devices, gpus=())
@@ -332,15 +333,19 @@ def _is_planned(
 
 
 def _on_gpu(
-    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+    preset: Preset,
+    folder: Path,
+    facts: CheckpointFacts,
+    installed: InstalledEngines,
+    *,
+    family: Family,
+    sizes: ModelSizes,
+    gpu: Gpu,
 ) -> Readiness:
-    family = families.of(facts.config, folder / CONFIG)
     engine = family.engine(preset.engine, facts.architecture)
     _check_installed(preset, table.find(engine), installed)
-    (gpu,) = devices.gpus
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
-    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 

@@ -320,6 +320,7 @@ def write_checkpoint(config: bytes, weights: bytes | None = None) -> None:
 @ANYHOW
 @example(config={**KNOWN_CONFIGS["internvl2-2b"], "max_dynamic_patch": 10**9}, machine="gpu")
 @example(config={**KNOWN_CONFIGS["internlm2-chat-1_8b"], "num_hidden_layers": 100_000}, machine="gpu")
+@example(config={**KNOWN_CONFIGS["internlm2-chat-1_8b"], "model_type": "\ud800"}, machine="gpu")
 @given(config=changed_configs(), machine=st.sampled_from(sorted(MACHINES)))
 def test_no_config_takes_the_commands_down(
     config: Any, machine: str, capsys: pytest.CaptureFixture[str]

@@ -111,7 +111,7 @@ def test_python(version: str, code: int) -> None:
 def test_a_package_out_of_range_warns_and_a_missing_one_is_a_fault() -> None:
     other = replace(SOUND, versions={**VERSIONS, "transformers": "4.57.0"}, probes={})
     finding = found(other, "transformers")
-    assert (finding.level, finding.mend) == (Level.WARNING, f"Type: {pip_install('transformers>=5.10,<6')}")
+    assert (finding.level, finding.mend) == (Level.WARNING, f"Type: {pip_install('transformers>=5.17,<6')}")
     assert verdict(other) == 0
     missing = replace(SOUND, versions={**VERSIONS, "typer": None})
     assert found(missing, "typer").mend == f"Type: {pip_install('typer>=0.29')}"

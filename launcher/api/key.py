@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 
 from launcher.commands_here import command
 from launcher.errors import RequestError
-from launcher.ui.guard.login import FAILURES_A_MINUTE
+from launcher.ui.guard.login import FAILURES_A_MINUTE, without_authorization
 from launcher.ui.guard.rates import Rate, address_of, stands_for_many
 from launcher.ui.guard.refusals import Refusal, is_request
 from launcher.ui.headers import App, Receive, Scope, Send
@@ -36,8 +36,7 @@ class KeyCheck:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        others = [header for header in scope.get("headers", ()) if header[0] != b"authorization"]
-        await self._app({**scope, "headers": others}, receive, send)
+        await self._app(without_authorization(scope), receive, send)
 
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers, address = Headers(scope=scope), address_of(scope)

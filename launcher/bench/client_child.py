@@ -9,8 +9,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.bench.child import Child, child, serve_pipe
-from launcher.bench.routes import API, ApiRoute, BrowserRoute, Heard, Route, upload
+from launcher.bench.routes import (
+    API,
+    BROWSER,
+    ApiRoute,
+    BrowserRoute,
+    Heard,
+    OpenaiRoute,
+    Route,
+    first_model,
+    upload,
+)
 from launcher.bench.workload import Conversation
+from launcher.messages import GenerationOptions
 from launcher.presets import Preset
 
 
@@ -21,6 +32,14 @@ class Connect:
     url: str
     route: str
     preset: Preset
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOther:
+    """Ask another server's first model from now on, by OpenAI's API, which begins at ``url``."""
+
+    url: str
+    options: GenerationOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +79,7 @@ class LeaveOpen:
     conversations: tuple[Conversation, ...]
 
 
-Message = Connect | Upload | AskAll | OpenPages | LeaveOpen
+Message = Connect | ConnectOther | Upload | AskAll | OpenPages | LeaveOpen
 
 
 def people_process(name: str = "people") -> AbstractContextManager[Child]:
@@ -82,7 +101,9 @@ class _People:
     async def answer(self, message: Message) -> list[Path] | AllHeard | None:
         match message:
             case Connect():
-                await self._connect(message)
+                await self._connect(message.url, _route(message))
+            case ConnectOther(url, options):
+                await self._connect(url, OpenaiRoute(url, await first_model(url), options))
             case Upload(files):
                 return await upload(self._url, files)
             case OpenPages(count):
@@ -99,13 +120,9 @@ class _People:
                 return await self._ask_all(message)
         return None
 
-    async def _connect(self, message: Connect) -> None:
+    async def _connect(self, url: str, route: Route) -> None:
         await self.close()
-        self._url, preset = message.url, message.preset
-        is_api = message.route == API
-        self._route = (
-            ApiRoute(message.url, preset.api_name) if is_api else BrowserRoute(message.url, preset.name)
-        )
+        self._url, self._route = url, route
 
     async def _ask_all(self, message: AskAll) -> AllHeard:
         assert self._route is not None, "Connect comes first"
@@ -122,3 +139,11 @@ class _People:
             task.cancel()
         if self._route is not None:
             self._route.close()
+
+
+def _route(to: Connect) -> Route:
+    if to.route == API:
+        return ApiRoute(to.url, to.preset.api_name)
+    if to.route == BROWSER:
+        return BrowserRoute(to.url, to.preset.name)
+    return OpenaiRoute(f"{to.url}/v1", to.preset.name, to.preset.generation.options())

@@ -17,6 +17,7 @@ from launcher.bench.child import Child, child, serve_pipe
 from launcher.bench.scripted import register
 from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
+from launcher.door import LOCAL_DOOR
 from launcher.errors import EngineError, LauncherError
 from launcher.messages import Chunk
 from launcher.readiness import Readiness
@@ -141,12 +142,15 @@ class _PageProcess:
         manager = self._manager = page_manager(_CountingManager, wanted.models, free_bytes, measure)
         self._stack.callback(manager.close)
 
+        from launcher.api.serving import endpoint_beside
         from launcher.ui.app import build_page
         from launcher.ui.serving import serving
 
         page = build_page(wanted.models, manager)
+        presets = [model.preset for model in wanted.models]
+        endpoint = endpoint_beside(presets, manager, LOCAL_DOOR, wanted.uploads)
         listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
-        self._stack.enter_context(serving(page, [listener]))
+        self._stack.enter_context(serving(page, [listener], endpoint=endpoint))
         return f"http://127.0.0.1:{listener.getsockname()[1]}"
 
     async def close(self) -> None:

@@ -1,5 +1,5 @@
-"""The two ways to a page's models: the API as programs use it, and what the page itself sends when a person
-presses Enter.
+"""The ways to a page's models: its API as programs use it, what the page itself sends when a person presses
+Enter, and OpenAI's API, which another server may speak as well.
 
 Neither does more with what comes than to see when the first text is there, and to keep the end: so a client
 costs the machine little beside the page.
@@ -8,25 +8,28 @@ costs the machine little beside the page.
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import json
 import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
+from urllib.parse import urlsplit
 
 import httpx
 
 from launcher.bench.figures import Timing
 from launcher.bench.lean_http import connect, no_answer
 from launcher.bench.workload import Conversation
-from launcher.messages import Message
+from launcher.messages import GenerationOptions, Message
 from launcher.settings import OPTION_NAMES
 
-API, BROWSER = "api", "browser"
+API, BROWSER, OPENAI = "api", "browser", "openai"
 
 _LONGEST = "max_new_tokens"
 _EVENT, _DATA = b"event:", b"data:"
@@ -35,10 +38,11 @@ _TOO_SOON = "the stream ended before the answer"
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """An answer as it came: when, and its whole text."""
+    """An answer as it came: when, its whole text, and its tokens where the server counts them."""
 
     timing: Timing
     text: str
+    tokens: int | None = None
 
 
 class Route(Protocol):
@@ -72,9 +76,9 @@ class _Watch:
         if is_text and not self._first_s:
             self._first_s = time.monotonic() - self._begun_s
 
-    def end(self, text: str) -> Heard:
+    def end(self, text: str, tokens: int | None = None) -> Heard:
         end_s = time.monotonic() - self._begun_s
-        return Heard(Timing(self._first_s or end_s, end_s), text)
+        return Heard(Timing(self._first_s or end_s, end_s), text, tokens)
 
 
 class ApiRoute:
@@ -182,6 +186,91 @@ class BrowserRoute:
                     return watch.end(update["answer"])
                 watch.seen(bool(update.get("add")))
         raise no_answer(_TOO_SOON)
+
+
+class OpenaiRoute:
+    """The streamed chat of a server that speaks OpenAI's API.
+
+    Args:
+        url: where its API begins, as http://127.0.0.1:6006/v1.
+        model: its name there.
+        options: how every answer is drawn, but for its longest.
+    """
+
+    def __init__(self, url: str, model: str, options: GenerationOptions) -> None:
+        self._url, self._path = url, f"{urlsplit(url).path.rstrip('/')}/chat/completions"
+        drawn = asdict(options)
+        names = ("temperature", "top_p", "top_k", "repetition_penalty")
+        self._asked = {
+            "model": model,
+            "stream": True,
+            "stream_options": {"include_usage": True},
+            **{name: drawn[name] for name in names},
+        }
+
+    async def open_pages(self, count: int) -> None:
+        """A program opens no page."""
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    async def ask(self, person: int, conversation: Conversation, tokens: int) -> Heard:
+        """Asks with the whole conversation, and reads the events that come."""
+        del person  # programs are nobody's page
+        messages = [{"role": each.role, "content": _parts(each)} for each in conversation]
+        body = {**self._asked, "messages": messages, "max_tokens": tokens}
+        watch = _Watch()
+        async with (
+            connect(self._url) as connection,
+            aclosing(connection.lines("POST", self._path, body)) as lines,
+        ):
+            return await self._read(lines, watch)
+
+    @staticmethod
+    async def _read(lines: AsyncGenerator[bytes, None], watch: _Watch) -> Heard:
+        pieces: list[str] = []
+        tokens = None
+        async for line in lines:
+            if not line.startswith(_DATA):  # a comment, which keeps the connection
+                continue
+            data = line.removeprefix(_DATA).strip()
+            if data == b"[DONE]":
+                return watch.end("".join(pieces), tokens)
+            event = json.loads(data)
+            if "error" in event:
+                raise no_answer(event["error"]["message"])
+            if event.get("usage"):
+                tokens = event["usage"]["completion_tokens"]
+            pieces += [choice["delta"].get("content") or "" for choice in event["choices"]]
+            watch.seen(bool(pieces and pieces[-1]))
+        raise no_answer(_TOO_SOON)
+
+
+async def first_model(url: str) -> str:
+    """The name of the first model of a server whose OpenAI API begins at ``url``.
+
+    Raises:
+        EngineError: nobody answers there, or it has none.
+    """
+    async with connect(url) as connection:
+        models = (await connection.fetch("GET", f"{urlsplit(url).path.rstrip('/')}/models"))["data"]
+    if not models:
+        raise no_answer("it serves no model")
+    return str(models[0]["id"])
+
+
+def _parts(message: Message) -> str | list[dict[str, Any]]:
+    """A message's content as OpenAI's API has it."""
+    if not message.pictures:
+        return message.text
+    pictures = [{"type": "image_url", "image_url": {"url": _as_url(path)}} for path in message.pictures]
+    return [*pictures, {"type": "text", "text": message.text}]
+
+
+@cache
+def _as_url(picture: Path) -> str:
+    kind = picture.suffix.lower().removeprefix(".").replace("jpg", "jpeg")
+    return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
 
 
 async def upload(url: str, files: Sequence[Path]) -> list[Path]:

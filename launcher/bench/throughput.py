@@ -12,6 +12,7 @@ from launcher.bench import client_child, engine_child, page_child
 from launcher.bench.child import Child
 from launcher.bench.client_child import AllHeard
 from launcher.bench.figures import Measured, Round
+from launcher.bench.lean_http import no_answer
 from launcher.bench.workload import Conversation, Workload
 from launcher.engines.base import EngineSpec
 from launcher.engines.table import find
@@ -81,6 +82,38 @@ def measure_page(
             measured = _measured(_asking(page, people, work, places), work, plan, f"the page, {route}", tell)
             found |= {(route, users): each for users, each in measured.items()}
     return found
+
+
+def measure_other(
+    model: Readiness, work: Workload, plan: Plan, url: str, tell: Tell
+) -> dict[tuple[str, int], Measured]:
+    """Address and number of people -> what another server's first model gives them, by OpenAI's API.
+
+    Args:
+        model: the same model here; its preset says how answers are drawn.
+        work: what is asked.
+        plan: how often.
+        url: where the server's API begins.
+        tell: called with what is measured now.
+
+    Raises:
+        EngineError: the server has no answer, or does not count its tokens.
+    """
+    with client_child.people_process() as people:
+        people.ask(client_child.ConnectOther(url, model.preset.generation.options()))
+
+        def ask(users: int, tokens: int) -> Round:
+            asked = tuple(work.conversation(person, tokens) for person in range(users))
+            heard: AllHeard = people.ask(client_child.AskAll(asked, tokens))
+            for each in heard.answers:
+                work.check(each.text, tokens)
+            counted = [each.tokens for each in heard.answers if each.tokens is not None]
+            if len(counted) < users:
+                raise no_answer("an answer's stream had no usage")
+            return Round(tuple(each.timing for each in heard.answers), sum(counted), heard.seconds)
+
+        measured = _measured(ask, work, plan, url, tell)
+    return {(url, users): each for users, each in measured.items()}
 
 
 def spec_of(model: Readiness) -> EngineSpec:

@@ -90,8 +90,16 @@ def bench_page(
     route: Annotated[
         list[Way] | None,
         typer.Option(
-            help="api: the endpoint for programs. browser: what the page sends when a person presses Enter."
-            "  [default: both]"
+            help="api: a tab's endpoint for programs. browser: what the page sends when a person presses"
+            " Enter. openai: the endpoint that speaks OpenAI's API.  [default: all]"
+        ),
+    ] = None,
+    against: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL",
+            help="Another server of the same model, asked the same by OpenAI's API, which begins at URL:"
+            " http://127.0.0.1:23333/v1 is that of lmdeploy serve api_server. Its first model is asked.",
         ),
     ] = None,
     users: Users = "1,4,8,16,32",
@@ -106,8 +114,8 @@ def bench_page(
     """Measure the page beside the bare engine: what is lost on the way from the engine to a person.
 
     First the bare engine is measured, as `launcher bench engine` does; then the same questions go to a page
-    that is served for the purpose, from a process of people beside it. The API takes one question at a time,
-    so with --turns only the browser's way is measured.
+    that is served for the purpose, from a process of people beside it. The tab's endpoint takes one question
+    at a time, so with --turns the other ways alone are measured.
 
     tokens/s, bare engine: tokens of all answers together in each second from the first question to the end
     of the last answer; the runs' median.
@@ -119,15 +127,17 @@ def bench_page(
     stay below.
     """
     from launcher.bench.figures import page_figures
-    from launcher.bench.throughput import measure_engine, measure_page
+    from launcher.bench.throughput import measure_engine, measure_other, measure_page
     from launcher.cli import bench_view
 
     check_turns(turns, pictures)
     plan = plan_of(users, runs, _routes(route, turns))
     with measurement(engine, rate, preset, presets) as measured:
         work = work_of(measured, tokens, image, turns, pictures)
+        # the other server first: whether it is there shows at once
+        other = measure_other(measured.model, work, plan, against, tell) if against else {}
         bare = measure_engine(measured.model, work, plan, tell)
-        page = measure_page(measured.model, work, plan, measured.folder, tell)
+        page = measure_page(measured.model, work, plan, measured.folder, tell) | other
     figures = [page_figures(users, way, each, bare[users]) for (way, users), each in page.items()]
     if as_json:
         render.data(figures)
@@ -141,10 +151,9 @@ bench.command("idle")(bench_idle)
 
 
 def _routes(given: list[Way] | None, turns: int) -> tuple[str, ...]:
-    if not turns:
-        return tuple(way.value for way in Way if not given or way in given)
-    if given and Way.API in given:
+    if turns and given and Way.API in given:
         raise typer.BadParameter(
             "The API takes one question, without what came before: leave --turns out.", param_hint="--route"
         )
-    return (Way.BROWSER.value,)
+    wanted = given or [way for way in Way if not (turns and way is Way.API)]
+    return tuple(way.value for way in Way if way in wanted)

@@ -42,6 +42,7 @@ class Way(str, Enum):
 
     API = "api"
     BROWSER = "browser"
+    OPENAI = "openai"
 
 
 Engine = Annotated[

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SUMMARIES = {
     "serve": "Serve the page: a tab for each preset; beside it the endpoint /v1 for programs.",
     "presets": "List the presets and whether they can run here.",
-    "plan": "Show what models would take on the GPU, and what the plan changes to make them fit.",
+    "plan": "Show what models would take on each GPU, and what the plan changes to make them fit.",
     "ask": "Ask one question, or a file of them, and print the answer.",
     "chat": "Chat in the terminal; /help there lists its commands, exit or Ctrl-D ends it.",
     "add": "Make a preset of a model on a hub or in a folder, having looked whether it can run here.",

@@ -12,7 +12,7 @@ from typing import Any
 from launcher.cli import streams
 from launcher.cli.paragraphs import fitted
 from launcher.errors import LauncherError, PresetError
-from launcher.messages import Chunk
+from launcher.messages import Chunk, well_formed
 
 _CONTROLS = [*range(9), *range(11, 32), *range(127, 160)]
 """Control characters, but for tab and line feed."""
@@ -54,12 +54,18 @@ def piece(text: str) -> None:
 
 def data(value: object) -> None:
     """One JSON value."""
-    line(json.dumps(value, ensure_ascii=not streams.takes_all_letters(), indent=2))
+    line(_as_json(value, indent=2))
 
 
 def data_line(value: object) -> None:
     """One JSON value on a line of its own, shown at once."""
-    line(json.dumps(value, ensure_ascii=not streams.takes_all_letters()))
+    line(_as_json(value))
+
+
+def _as_json(value: object, indent: int | None = None) -> str:
+    """With letters as they are where the output takes them; a checkpoint's config may name half a one."""
+    text = json.dumps(value, ensure_ascii=not streams.takes_all_letters(), indent=indent)
+    return text if text == well_formed(text) else json.dumps(value, indent=indent)
 
 
 def note(text: str) -> None:

@@ -53,9 +53,9 @@ class Generation:
             prompt, self._prompt = self._prompt, None
             self._cache, read = self._conversations.recall(prompt.marks)
             unread = [picture for picture in prompt.pictures if picture.start >= read]
-            logits = self._read(self._ids(prompt.ids[read:]), self._shown(unread))
+            logits = self._read(self._ids(prompt.ids[read:]), unread)
         else:
-            logits = self._read(self._answer_ids[:, -1:], {})
+            logits = self._read(self._answer_ids[:, -1:], [])
         token_id = self._sampler.choose(self._answer_ids, logits)
         self._answer_ids = torch.cat([self._answer_ids, self._ids([token_id])], dim=1)
         self._marks.append(token_id)
@@ -67,22 +67,21 @@ class Generation:
         if self._is_whole:
             self._conversations.keep(self._marks, self._cache)
 
-    def _read(self, ids: Tensor, pictures: dict[str, Any]) -> Tensor:
+    def _read(self, ids: Tensor, pictures: Sequence[PromptPicture]) -> Tensor:
         """The logits of what comes next, (1, vocabulary)."""
         self._is_whole = False
         output = self._loaded.model(
-            input_ids=ids, past_key_values=self._cache, use_cache=True, logits_to_keep=1, **pictures
+            **self._arguments(ids, pictures), past_key_values=self._cache, use_cache=True, logits_to_keep=1
         )
         self._is_whole = True
         logits: Tensor = output.logits[:, -1]
         return logits
 
-    def _shown(self, pictures: Sequence[PromptPicture]) -> dict[str, Any]:
+    def _arguments(self, ids: Tensor, pictures: Sequence[PromptPicture]) -> dict[str, Any]:
         if not pictures or self._loaded.pictures is None:
-            return {}
-        return self._loaded.pictures.arguments(
-            torch.cat([self._look_at(picture).states for picture in pictures])
-        )
+            return {"input_ids": ids}
+        seen = torch.cat([self._look_at(picture).states for picture in pictures])
+        return self._loaded.pictures.arguments(ids, seen)
 
     def _look_at(self, picture: PromptPicture) -> Seen:
         known = picture.seen or self._seen.get(picture.key)  # another may have asked about it meanwhile

@@ -175,6 +175,13 @@ def build_model(config: InternVLChatConfig) -> InternVLForConditionalGeneration:
     return model
 
 
+def with_pictures(embeddings: Tensor, is_picture: Tensor, seen: Tensor) -> Tensor:
+    """(1, tokens, hidden) with what the tower has seen, (tiles, tokens per tile, hidden), in the places of
+    (1, tokens) picture tokens. transformers' own argument for that is ignored by its version 5.17,
+    which then answers as if nothing was shown."""
+    return embeddings.masked_scatter(is_picture.unsqueeze(-1), seen.to(embeddings.dtype))
+
+
 def split_qkv(qkv: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(3 * hidden, ...) -> q, k, v, each (hidden, ...): InternViT stacks them whole."""
     q, k, v = qkv.chunk(3, dim=0)

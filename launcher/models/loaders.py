@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from transformers.modeling_outputs import BaseModelOutputWithPooling
-
 from launcher.families.common.pictures import TileBudget
 from launcher.models import internlm2, internvl2, xcomposer2
 from launcher.models.loading import LoadedModel, LoadRequest, PictureReader, picture_token_id
@@ -33,8 +31,8 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
                 pixels, vision_feature_layer=-1, vision_feature_select_strategy="default"
             ).pooler_output
         ),
-        arguments=lambda seen: {
-            "mm_encoder_outputs": {"image": BaseModelOutputWithPooling(pooler_output=seen)}
+        arguments=lambda ids, seen: {
+            "inputs_embeds": internvl2.with_pictures(model.get_input_embeddings()(ids), ids == token_id, seen)
         },
     )
     return LoadedModel(model, config.llm_config.max_position_embeddings, reader)
@@ -50,6 +48,6 @@ def load_xcomposer2(request: LoadRequest) -> LoadedModel:
         count_tokens=lambda _: int(config.picture_tokens),
         to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
         see=model.picture_embeddings,
-        arguments=lambda seen: {"picture_embeddings": seen},
+        arguments=lambda ids, seen: {"input_ids": ids, "picture_embeddings": seen},
     )
     return LoadedModel(model, config.max_position_embeddings, reader)

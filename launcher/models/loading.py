@@ -27,8 +27,9 @@ class PictureReader:
     """Picture -> float32 (tiles, 3, height, width)."""
     see: Callable[[Tensor], Tensor]
     """Pixels on the model's device, of its dtype -> what the language model is given of them, tiles first."""
-    arguments: Callable[[Tensor], dict[str, Any]]
-    """What was seen of all pictures in ``input_ids``, in reading order -> the model's arguments for it."""
+    arguments: Callable[[Tensor, Tensor], dict[str, Any]]
+    """Token ids, and what was seen of all pictures among them, in reading order -> the model's arguments for
+    both."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ import pytest
 
 from launcher.api.entrance import entrance
 from launcher.api.key import KeyCheck
-from launcher.api.under_way import UnderWay
+from launcher.api.under_way import LARGE_AT_ONCE, UnderWay
 from launcher.door import Credentials, Door
+from launcher.ui.guard.bodies import MAX_BODY_BYTES
 from launcher.ui.guard.rates import Rate
 from launcher.ui.headers import Receive, Scope, Send
 from tests.ui.guard.asgi import Inner, client
@@ -105,3 +106,26 @@ async def test_questions_from_one_address_are_few() -> None:
         door.set()
         assert (await first).status_code == 200
         assert (await http.post("/v1/chat/completions")).status_code == 200
+
+
+async def test_large_questions_are_read_a_few_at_a_time_and_all_answered() -> None:
+    reading, most = 0, 0
+
+    async def reads(scope: Scope, receive: Receive, send: Send) -> None:
+        nonlocal reading, most
+        reading += 1
+        most = max(most, reading)
+        await asyncio.sleep(0)  # whoever may read begins now
+        while (await receive()).get("more_body", False):
+            pass
+        reading -= 1
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body"})
+
+    async with client(UnderWay(reads)) as http:
+        body = bytes(MAX_BODY_BYTES + 1)
+        answers = await asyncio.gather(
+            *(http.post("/v1/chat/completions", content=body) for _ in range(3 * LARGE_AT_ONCE))
+        )
+    assert {each.status_code for each in answers} == {200}
+    assert most == LARGE_AT_ONCE

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from launcher.bench.drawn_pictures import draw
 from launcher.cli.bench import bench
 from tests.cli.conftest import Launch, Start, children_of, eventually
+from tests.ui.scripted_page import scripted, served
 from tests.workers.stage import alive
 
 AMOUNT = {"type": "number", "exclusiveMinimum": 0}
@@ -37,7 +38,7 @@ SPREAD = an_object(median=NUMBER, p95=NUMBER)
 ENGINE = an_object(users=AMOUNT, tokens=AMOUNT, tokens_s=AMOUNT, first_token_ms=SPREAD, end_ms=SPREAD)
 PAGE = an_object(
     users=AMOUNT,
-    route={"enum": ["api", "browser"]},
+    route={"enum": ["api", "browser", "openai"]},
     tokens=AMOUNT,
     tokens_s=AMOUNT,
     engine_tokens_s=AMOUNT,
@@ -81,24 +82,36 @@ def test_engine(launch: Launch) -> None:
     assert {each["tokens"] for each in figures} == {20}
 
 
-def test_page_by_both_ways_with_a_picture(launch: Launch, tmp_path: Path) -> None:
+def test_page_by_every_way_with_a_picture(launch: Launch, tmp_path: Path) -> None:
     (picture,) = draw(tmp_path, 1)
     arguments = ("--engine", "scripted", "--rate", "2000", "--tokens", "20", "--users", "1,3", "--runs", "1")
     done = launch("bench", "page", *arguments, "--image", picture.name, "--json")
-    figures = told(done, a_list(PAGE, 4))
+    figures = told(done, a_list(PAGE, 6))
     asked = {(each["route"], each["users"]) for each in figures}
-    assert asked == {("api", 1), ("api", 3), ("browser", 1), ("browser", 3)}
+    assert asked == {(route, users) for route in ("api", "browser", "openai") for users in (1, 3)}
     assert {each["tokens"] for each in figures} == {20}
 
 
-def test_page_with_a_long_conversation_goes_the_browsers_way(launch: Launch) -> None:
+def test_page_beside_another_server(launch: Launch, tmp_path: Path) -> None:
+    arguments = ("--rate", "2000", "--tokens", "20", "--users", "2", "--runs", "1", "--route", "openai")
+    with served([scripted("other", tmp_path)], tmp_path) as server:
+        url = f"{server.url}/v1"
+        done = launch("bench", "page", *arguments, "--against", url)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [line.split()[:2] for line in done.stdout.splitlines()[2:]] == [["openai", "2"], [url, "2"]]
+    gone = launch("bench", "page", *arguments, "--against", url)
+    assert gone.returncode == 8
+    assert "The page gave no answer" in gone.stderr
+
+
+def test_page_with_a_long_conversation_goes_every_way_but_the_tabs_endpoint(launch: Launch) -> None:
     arguments = ("--rate", "2000", "--tokens", "20", "--users", "2", "--runs", "1")
     done = launch("bench", "page", *arguments, "--turns", "3", "--pictures", "2")
     assert (done.returncode, done.stderr) == (0, "")
     title, headings, *lines = done.stdout.splitlines()
     assert title == "scripted, 2000 tokens/s"
     assert headings.split()[:3] == ["route", "users", "tokens/s"]
-    assert [line.split()[:2] for line in lines] == [["browser", "2"]]
+    assert [line.split()[:2] for line in lines] == [["browser", "2"], ["openai", "2"]]
 
 
 def test_switch_asks_models_that_sleep(launch: Launch) -> None:

@@ -70,7 +70,7 @@ class Model:
         return self.engine._ready
 
     def _reads(self, _: object, __: object, given: dict[str, Any]) -> None:
-        self.read += given["input_ids"].shape[1]
+        self.read += (given["inputs_embeds"] if "inputs_embeds" in given else given["input_ids"]).shape[1]
 
     def _looks(self, _: object, given: tuple[torch.Tensor]) -> None:
         self.looked_at += len(given[0])

@@ -301,14 +301,23 @@ async def test_the_engine_writes_the_messages_that_it_is_given(text_engine: Tran
 
 
 async def test_an_answer_without_a_word_is_an_error(text_folder: Path) -> None:
-    """Here its first word is a stop text; in life the model ends its turn at once."""
+    """The model ends its turn at once, as every token ends one here."""
+    engine, _ = await loaded(text_folder, "text")
+    assert engine._ready is not None
+    engine._ready = replace(engine._ready, stop_ids=frozenset(range(10_000)))
+    with pytest.raises(EngineError, match="without a word"):
+        await answer(engine, ask("Hello"))
+    await engine.close()
+
+
+async def test_an_answer_whose_first_word_is_a_stop_text_is_an_empty_one(text_folder: Path) -> None:
     engine, _ = await loaded(text_folder, "text")
     first = text_of(await answer(engine, ask("Hello", max_new_tokens=1)))
     await engine.close()
     assert first.strip()
     engine, _ = await loaded(text_folder, "text", chat=ChatSettings(stop=(first,)))
-    with pytest.raises(EngineError, match="without a word"):
-        await answer(engine, ask("Hello"))
+    chunks = await answer(engine, ask("Hello"))
+    assert (text_of(chunks), chunks[-1].finish) == ("", "stop")
     await engine.close()
 
 

@@ -9,7 +9,8 @@ switch is what selecting a tab and asking does. Beside it, in the same run: the 
 started anew, with and without one that stands by, and the bare copy of its weights to the GPU.
 
 Writes DIR/switching.json after every part. Ends with 1 where a median is above 1.5 s, the card's use above
-the free memory given, or its use after all switches above that after the first six.
+the free memory given, its use after all switches above that after the first six, or a model's greedy answer
+to the one question not the same each time.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -38,7 +39,7 @@ from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b")
 LIMIT_S = 1.5
-ANSWER_TOKENS = 16
+ANSWER_TOKENS = 64
 _COPY = """
 import json, sys, time, torch
 from safetensors import safe_open
@@ -68,6 +69,7 @@ class Bench:
         self.before_bytes = self.gpu.used_bytes()
         self.logs = out / "logs"
         self.folders: dict[str, Path | None] = {}
+        self.answers: dict[str, Counter[str]] = defaultdict(Counter)
 
     def write(self) -> None:
         (self.out / "switching.json").write_text(json.dumps(self.result, indent=1))
@@ -89,18 +91,19 @@ class Bench:
         return manager_of(found, devices, standby=standby, log_folder=self.logs)
 
 
-def first_token_s(manager: Manager, name: str) -> float:
-    """From selecting the tab to the first word; the answer is read to its end."""
+def first_token_s(bench: Bench, manager: Manager, name: str) -> float:
+    """From selecting the tab to the first word; the answer is read to its end, and kept."""
     begun_s = time.perf_counter()
     manager.wake(name)
     request = ChatRequest(
-        (Message("user", "Hello, who are you?"),), GenerationOptions(max_new_tokens=ANSWER_TOKENS)
+        (Message("user", "Hello, who are you?"),),
+        GenerationOptions(max_new_tokens=ANSWER_TOKENS),
     )
     with manager.ask(name, request) as answer:
-        next(answer)
+        first = next(answer)
         seconds = time.perf_counter() - begun_s
-        for _ in answer:
-            pass
+        text = first.text + "".join(chunk.text for chunk in answer)
+    bench.answers[name][text] += 1
     return seconds
 
 
@@ -125,7 +128,7 @@ def tour() -> Iterator[tuple[str, str]]:
 def first_loads(bench: Bench, manager: Manager) -> None:
     bench.result["first_load_s"] = {}
     for name in MODELS:
-        bench.result["first_load_s"][name] = round(first_token_s(manager, name), 2)
+        bench.result["first_load_s"][name] = round(first_token_s(bench, manager, name), 2)
         bench.say(
             "first load of",
             name,
@@ -139,10 +142,10 @@ def first_loads(bench: Bench, manager: Manager) -> None:
 def switch(bench: Bench, manager: Manager, rounds: int, switches: int) -> None:
     times: dict[str, list[float]] = defaultdict(list)
     used: list[float] = []
-    first_token_s(manager, MODELS[0])
+    first_token_s(bench, manager, MODELS[0])
     while len(used) < max(switches, rounds * 6):
         for before, after in tour():
-            times[f"{before} -> {after}"].append(first_token_s(manager, after))
+            times[f"{before} -> {after}"].append(first_token_s(bench, manager, after))
             time.sleep(0.2)
             used.append(bench.used_mib())
     bench.result["switch_s"] = {
@@ -157,6 +160,11 @@ def switch(bench: Bench, manager: Manager, rounds: int, switches: int) -> None:
         bench.say(pair, each)
         if each["median"] > LIMIT_S:
             bench.result["failed"].append(f"{pair}: {each['median']} s")
+    bench.result["answers"] = bench.answers
+    for name, answers in bench.answers.items():
+        bench.say(name, "answered the same", max(answers.values()), "of", sum(answers.values()), "times")
+        if len(answers) > 1 or not all(answers):
+            bench.result["failed"].append(f"{name} gave {len(answers)} answers to one question")
     if bench.result["growth_mib"] > 32:
         bench.result["failed"].append(f"grew by {bench.result['growth_mib']} MiB")
     bench.write()
@@ -168,7 +176,7 @@ def started_anew(bench: Bench, manager: Manager) -> None:
     for name in MODELS:
         manager.unload(name)
         settled(manager)
-        bench.result["stands_by_s"][name] = round(first_token_s(manager, name), 2)
+        bench.result["stands_by_s"][name] = round(first_token_s(bench, manager, name), 2)
         bench.say("stood by:", name, bench.result["stands_by_s"][name])
     bench.write()
 
@@ -177,7 +185,7 @@ def without_standby(bench: Bench) -> None:
     bench.result["started_anew_s"] = {}
     for name in MODELS:
         with bench.manager(standby=False) as manager:
-            bench.result["started_anew_s"][name] = round(first_token_s(manager, name), 2)
+            bench.result["started_anew_s"][name] = round(first_token_s(bench, manager, name), 2)
         bench.say("started anew:", name, bench.result["started_anew_s"][name])
         bench.write()
 

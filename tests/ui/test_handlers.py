@@ -240,7 +240,7 @@ async def test_stops_that_stop_nothing_do_not_gather(manager: Manager, folder: P
     assert await answer_to(chat, "before") == "before "
     for number in range(2 * MOST_WAITING):
         chat.stop(Turn(f"page {number}", 1))
-    kept = [each for each in gc.get_objects() if isinstance(each, Turn) and each.page.startswith("page ")]
+    kept = [each for each in gc.get_objects() if type(each) is Turn and each.page.startswith("page ")]
     assert 0 < len(kept) <= MOST_WAITING
 
 

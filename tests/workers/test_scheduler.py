@@ -935,25 +935,26 @@ def test_whoever_is_being_asked_is_left_in_peace_where_another_card_has_an_idle_
     assert scheduler.slept("two", 1001.0) == [Start("three", "GPU-b")]
 
 
-def test_a_sleeper_wakes_on_its_own_card() -> None:
+def one_asleep_for_three() -> Scheduler:
+    """Two cards: the first had one, which sleeps, and has three; the second has two."""
     scheduler = several("one", "two", "three", budget=9)
     loaded(scheduler, "one", "GPU-a", 0.0)
     loaded(scheduler, "two", "GPU-b", 500.0)
     assert scheduler.wake("three", 1000.0) == [Sleep("one")]
     assert scheduler.slept("one", 1000.0) == [Start("three", "GPU-a")]
     assert scheduler.ready("three", 1000.0, sleeps=True) == []
+    return scheduler
+
+
+def test_a_sleeper_wakes_on_its_own_card() -> None:
+    scheduler = one_asleep_for_three()
     assert scheduler.unload("two", 1000.0) == [Stop("two")]
     assert scheduler.ended("two", None, retry=False, while_loading=False, now_s=1000.0) == []
     assert scheduler.wake("one", 2000.0) == [Sleep("three")], "2 s there, and 10 s on the free card"
 
 
 def test_models_that_people_go_back_and_forth_between_end_up_on_two_cards() -> None:
-    scheduler = several("one", "two", "three", budget=9)
-    loaded(scheduler, "one", "GPU-a", 0.0)
-    loaded(scheduler, "two", "GPU-b", 500.0)
-    assert scheduler.wake("three", 1000.0) == [Sleep("one")]
-    assert scheduler.slept("one", 1000.0) == [Start("three", "GPU-a")]
-    assert scheduler.ready("three", 1000.0, sleeps=True) == []
+    scheduler = one_asleep_for_three()
     assert scheduler.wake("one", 1010.0) == [Stop("one"), Sleep("two")], "three is wanted again soon"
     ended = scheduler.ended("one", None, retry=False, while_loading=False, now_s=1010.0)
     assert ended == []

@@ -24,7 +24,7 @@ none is held in memory."""
 
 GRACE_S = 60.0
 SLOWEST_BYTES_PER_S = 4_000
-"""A body may take GRACE_S, and longer as it comes at this rate."""
+"""A body may take GRACE_S from when it is first read, and longer as it comes at this rate."""
 
 
 class _Refused(Exception):
@@ -83,7 +83,8 @@ class _Body:
 
     def __init__(self, receive: Receive, limit: int, clock_s: Callable[[], float]) -> None:
         self._receive, self._limit, self._clock_s = receive, limit, clock_s
-        self._begun_s, self._bytes, self._is_whole = clock_s(), 0, False
+        self._begun_s: float | None = None
+        self._bytes, self._is_whole = 0, False
         self.refused: _Refused | None = None
 
     async def receive(self) -> Message:
@@ -92,6 +93,8 @@ class _Body:
             return await self._receive()
         if self.refused:
             raise self.refused
+        if self._begun_s is None:
+            self._begun_s = self._clock_s()
         left_s = self._begun_s + GRACE_S + self._bytes / SLOWEST_BYTES_PER_S - self._clock_s()
         try:
             message = await asyncio.wait_for(self._receive(), max(0.0, left_s))

@@ -8,7 +8,7 @@ from collections import Counter
 from http import HTTPStatus
 
 from launcher.errors import RequestError
-from launcher.ui.guard.rates import address_of, stands_for_many
+from launcher.ui.guard.rates import address_of, counted, stands_for_many
 from launcher.ui.guard.refusals import Refusal, is_request
 from launcher.ui.headers import App, Receive, Scope, Send
 
@@ -61,10 +61,5 @@ class Crowds:
             )
             await Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, _TRY_AGAIN)(scope, receive, send)
             return
-        self._open[address] += 1
-        try:
+        with counted(self._open, address):
             await self._app(scope, receive, send)
-        finally:
-            self._open[address] -= 1
-            if not self._open[address]:
-                del self._open[address]

@@ -41,8 +41,7 @@ class Login:
         if given is not None and (wait_s := self._failures.wait_s(address)):
             await self._refuse_too_often(scope, receive, send, wait_s)
         elif given is not None and self._is_right(given):
-            others = [header for header in scope["headers"] if header[0] != b"authorization"]
-            await self._app({**scope, "headers": others}, receive, send)
+            await self._app(without_authorization(scope), receive, send)
         else:
             if given is not None:
                 self._failures.happened(address)
@@ -70,6 +69,12 @@ class Login:
         await Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, {"Retry-After": str(seconds)})(
             scope, receive, send
         )
+
+
+def without_authorization(scope: Scope) -> Scope:
+    """The request without what its sender proved with."""
+    others = [header for header in scope.get("headers", ()) if header[0] != b"authorization"]
+    return {**scope, "headers": others}
 
 
 def _digests(user: bytes, password: bytes) -> tuple[bytes, bytes]:

@@ -1,11 +1,13 @@
-"""How often something may happen for each who does it: a bucket of tokens that fills again with time."""
+"""How often something may happen for each who does it: a bucket of tokens that fills again with time. And how
+much each has open."""
 
 from __future__ import annotations
 
 import ipaddress
 import time
-from collections import OrderedDict
-from collections.abc import Callable
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from launcher.ui.headers import Scope
 
@@ -38,6 +40,18 @@ class Rate:
         self._full_at_s.move_to_end(key)
         if len(self._full_at_s) > _KEYS_KEPT:
             self._full_at_s.popitem(last=False)
+
+
+@contextmanager
+def counted(open_now: Counter[str], key: str) -> Iterator[None]:
+    """One more is open for the key meanwhile; a key for which none is open is not kept."""
+    open_now[key] += 1
+    try:
+        yield
+    finally:
+        open_now[key] -= 1
+        if not open_now[key]:
+            del open_now[key]
 
 
 def address_of(scope: Scope) -> str:
