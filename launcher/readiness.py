@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
@@ -37,9 +38,11 @@ from launcher.families import Family, ModelSizes
 from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.preset_fits import check_chat
-from launcher.presets import Preset
+from launcher.presets import Endpoint, Preset
 from launcher.user_folders import expanded
 
+REMOTE = "remote"
+"""What stands for a device where a model runs on a server."""
 FIRST_GPU = "cuda:0"
 """What torch calls the only card that a model's process is shown."""
 
@@ -52,6 +55,7 @@ _SPARE_BYTES = 2**30 + KEPT_CONVERSATION_BYTES + KEPT_PICTURE_BYTES
 _SLOW_BYTES = 200 * 2**20
 _GIB = 2**30
 
+GOES_ELSEWHERE = "Questions and pictures go to that server."
 SLOW = "There is no GPU for this model: it runs on the CPU and answers slowly."
 
 
@@ -61,6 +65,7 @@ class ReadyState(Enum):
     READY = "ready"
     NEEDS_DOWNLOAD = "needs download"
     NEEDS_GPU = "needs a GPU"
+    NEEDS_KEY = "needs a key"
     UNSUPPORTED = "not supported here"
     BROKEN = "broken"
 
@@ -78,11 +83,12 @@ class InstalledEngines:
 class Readiness:
     """Where a preset stands on this machine.
 
-    READY has engine (its name), device (a torch device name), folder, with an LMDeploy engine the plan, with
-    another the ``size_bytes`` that it takes of its device (None for a small model, which always has its
-    place), and maybe a ``note``, a sentence to be shown. Any other state has the ``reason``, and the
-    ``command`` that helps, exactly as it is to be typed, "" for none. On a machine with several cards this is
-    the one with most room, ``gpu``, and ``elsewhere`` has the same for the others that it may run on.
+    READY has engine (its name), device (a torch device name, or REMOTE), folder, with an LMDeploy engine the
+    plan, with another the ``size_bytes`` that it takes of its device (None for a small model, which always
+    has its place, and for one on a server, which has no folder either), and maybe a ``note``, a sentence to
+    be shown. Any other state has the ``reason``, and the ``command`` that helps, exactly as it is to be
+    typed, "" for none. On a machine with several cards this is the one with most room, ``gpu``, and
+    ``elsewhere`` has the same for the others that it may run on.
     """
 
     preset: Preset
@@ -105,7 +111,9 @@ class Readiness:
 
     @property
     def place(self) -> str:
-        """Where it may run, for people: "cpu", "GPU 1", "GPU 0 or 1"."""
+        """Where it may run, for people: "cpu", "GPU 1", "GPU 0 or 1", a server's address."""
+        if self.preset.endpoint is not None:
+            return self.preset.endpoint.url
         numbers = [place.gpu.number for place in self.places if place.gpu is not None]
         return f"GPU {' or '.join(sorted(numbers))}" if numbers else self.device
 
@@ -139,6 +147,8 @@ def _assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Re
     engine = _wanted(preset)
     if engine is not None and engine.needs == "folder":
         return _in_a_folder(preset, engine)
+    if preset.endpoint is not None:
+        return _on_a_server(preset, preset.endpoint)
     found = locate(preset)
     if isinstance(found, Absent):
         return _absent(preset, found, devices)
@@ -221,7 +231,7 @@ def _assess_alone(
 
 def _wanted(preset: Preset) -> Declaration | None:
     """The engine that it names; None leaves the choice."""
-    return None if preset.engine == table.AUTO else table.find(preset.engine)
+    return None if preset.engine_name == table.AUTO else table.find(preset.engine_name)
 
 
 def _needs_gpu_for(engine: Declaration | None) -> bool:
@@ -235,6 +245,24 @@ def _in_a_folder(preset: Preset, engine: Declaration) -> Readiness:
     except LauncherError as error:
         return _refused(preset, ReadyState.BROKEN, error)
     return Readiness(preset, ReadyState.READY, engine=engine.name, device="cpu", folder=folder)
+
+
+def _on_a_server(preset: Preset, endpoint: Endpoint) -> Readiness:
+    """It takes nothing of this machine; whether the server has it is found out by asking that, not here."""
+    if endpoint.key_env and not os.environ.get(endpoint.key_env):
+        return _refused(preset, ReadyState.NEEDS_KEY, _no_key(preset, endpoint))
+    return Readiness(preset, ReadyState.READY, engine=preset.engine_name, device=REMOTE, note=GOES_ELSEWHERE)
+
+
+def _no_key(preset: Preset, endpoint: Endpoint) -> PresetError:
+    return PresetError(
+        "{name} takes the key of {url} from the environment variable {variable}, which is not set",
+        "Type: export {variable}=…  with the key, in the terminal where the launcher is started; or leave"
+        " key_env out of the preset where the server asks for none.",
+        name=preset.name,
+        url=endpoint.url,
+        variable=endpoint.key_env,
+    )
 
 
 def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: str = "") -> Readiness:
@@ -342,7 +370,7 @@ def _on_gpu(
     sizes: ModelSizes,
     gpu: Gpu,
 ) -> Readiness:
-    engine = family.engine(preset.engine, facts.architecture)
+    engine = family.engine(preset.engine_name, facts.architecture)
     _check_installed(preset, table.find(engine), installed)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)

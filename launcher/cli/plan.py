@@ -95,7 +95,7 @@ def plan(
 
 
 def _for_gpu(preset: Preset) -> bool:
-    return preset.engine == table.AUTO or table.find(preset.engine).is_planned
+    return preset.engine_name == table.AUTO or table.find(preset.engine_name).is_planned
 
 
 def _everywhere(preset: Preset, devices: Devices, gpu_gib: float | None) -> list[Planned]:
@@ -123,7 +123,7 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
     published."""
     try:
         family, sizes = _sizes(preset)
-        engine = family.engine(preset.engine, sizes.architecture)
+        engine = family.engine(preset.engine_name, sizes.architecture)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
         return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
     except LauncherError as problem:
@@ -132,6 +132,12 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
 
 def _sizes(preset: Preset) -> tuple[Family, ModelSizes]:
     """The checkpoint's own sizes where it is here, else the published ones."""
+    if preset.endpoint is not None:
+        raise CheckpointError(
+            "{name} runs on the server at {url}, which plans its memory itself",
+            name=preset.name,
+            url=preset.endpoint.url,
+        )
     found = locate(preset)
     if isinstance(found, Located):
         facts, file = read_facts(found.folder), found.folder / CONFIG

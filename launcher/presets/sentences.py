@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from launcher.presets.foreign_keys import HERE, NOWHERE
-from launcher.presets.schema import json_schema
+from launcher.presets.schema import ENGINE_FORMS, json_schema
 from launcher.presets.yaml_tree import Data, Path, YamlTree, shown
 
 MAX_VALUE_SHOWN = 60
@@ -143,8 +143,14 @@ def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
 def _split(loc: Path, tree: YamlTree) -> tuple[Path, Path]:
     """The part of pydantic's location that stands in the file, and the rest: a missing key, or a union's
     branch."""
-    length = max(n for n in range(len(loc) + 1) if loc[:n] in tree.lines)
-    return loc[:length], loc[length:]
+    path: Path = ()
+    rest: Path = ()
+    for step in loc:
+        if not rest and (*path, step) in tree.lines:
+            path = (*path, step)
+        elif step not in ENGINE_FORMS:
+            rest = (*rest, step)
+    return path, rest
 
 
 def _missing(path: Path, key: str, tree: YamlTree) -> Sentence:
