@@ -145,6 +145,8 @@ class OnLoop:
         await asyncio.gather(*rest, return_exceptions=True)
 
     def _hear(self, message: FromWorker) -> None:
+        if self._last_words is not None:
+            return  # answers that end by that are told of its reason by the owner
         if isinstance(message, LoadFailed | Broken):
             self._last_words = message
         elif isinstance(message, Ready):

@@ -1,4 +1,4 @@
-"""An engine that lives on a thread of the launcher, through the manager: the one that plays scripts, there."""
+"""An engine that lives on a thread of the launcher, by its manager: the one that plays scripts, there."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def manager(stage: Stage) -> Iterator[Manager]:
         stage.model("odd", "/raise odd", engine=ON_LOOP.name),
     ]
     yield stage.manager(*models)
-    assert children() == []
+    assert children() == set()
 
 
 def threads() -> list[str]:
@@ -39,7 +39,7 @@ def test_answers_come_side_by_side_and_need_no_process(manager: Manager) -> None
     answers = [manager.ask("one", question(f"/say {count}")) for count in range(1, 20)]
     for count, answer in enumerate(answers, 1):
         assert read(answer).split() == [str(number) for number in range(count)]
-    assert children() == []
+    assert children() == set()
     assert threads() == ["engine of one"]
 
 
