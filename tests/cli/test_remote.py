@@ -106,7 +106,7 @@ def test_known_answers_of_a_real_model(endpoint: str, launch: Launch, tmp_path: 
     (tmp_path / "q.jsonl").write_text("\n".join(lines), encoding="utf-8")
     done = launch("ask", "far", "--presets", file, "--batch", "q.jsonl")
     assert done.returncode == 0, done.stderr
-    assert [json.loads(line)["answer"] for line in done.stdout.splitlines()] == [
+    assert [json.loads(line)["text"].strip() for line in done.stdout.splitlines()] == [
         case.question.answer for case in CASES
     ]
     talked = launch("chat", "far", "--presets", file, typed=f" /image 0.png\n{CASES[0].question.text}\n")

@@ -120,7 +120,7 @@ def test_a_right_file_is_read() -> None:
         ),
         (
             "engine: {openai: {url: 'http://me:secret@a/v1', model: b}}",
-            "is not an address such as http://127.0.0.1:8000/v1",
+            '5: engine.openai.url: "http://me:secret@a/v1" is not an address such as http://127.0.0.1:8000/v1',
         ),
         (
             "engine: {openai: {url: http://a/v1, model: b, key_env: sk-1234}}",
