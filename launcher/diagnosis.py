@@ -8,7 +8,7 @@ a warning.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
@@ -16,6 +16,8 @@ from packaging.specifiers import SpecifierSet
 
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
+from launcher.endpoints.failures import MOST_NAMES, shortened, unknown_model
+from launcher.engines import table
 from launcher.errors import DeviceError, LauncherError, MissingPart, PresetError
 from launcher.gpu_support import check_gpu
 from launcher.readiness import Readiness, ReadyState
@@ -58,12 +60,6 @@ them."""
 GPU_PACKAGES = {"lmdeploy": ">=0.18,<0.19", "torch": "<2.11"}
 """And beside that for LMDeploy's engines."""
 
-ENGINE_MODULES = {
-    "transformers": ("torch", "transformers"),
-    "turbomind": ("torch", "lmdeploy", "lmdeploy.turbomind"),
-    "pytorch": ("torch", "lmdeploy", "lmdeploy.pytorch.engine"),
-}
-"""What must be importable for an engine."""
 PAGE_MODULE = "gradio"
 
 TIGHT_MODEL_DISK_BYTES = 5_000_000_000
@@ -131,8 +127,9 @@ class Facts:
 
     ``devices`` is the driver's error where it does not answer; then ``readiness`` is empty. ``versions`` has
     None for what is not installed; ``probes`` has only what was tried. ``process_names`` names those that
-    hold GPU memory. ``proxy_errors`` says why proxies cannot be used. ``port_error`` is what
-    ``launcher serve`` would say about ``address``.
+    hold GPU memory. ``servers`` has for each preset whose model is on one what that has, why it cannot be
+    asked, or None where it keeps no list. ``proxy_errors`` says why proxies cannot be used. ``port_error`` is
+    what ``launcher serve`` would say about ``address``.
     """
 
     python: str
@@ -147,6 +144,7 @@ class Facts:
     address: str
     port_error: LauncherError | None
     logs: tuple[Log, ...]
+    servers: Mapping[str, LauncherError | tuple[str, ...] | None] = field(default_factory=dict)
 
 
 def diagnose(facts: Facts) -> tuple[Finding, ...]:
@@ -314,12 +312,25 @@ def _models(facts: Facts) -> Iterator[Finding]:
     works = bool(_usable(facts))
     for each in facts.readiness:
         subject = f"model {each.preset.name}"
-        if each.state is ReadyState.READY:
-            yield Finding(subject, Level.OK, f"ready with {each.engine} on {each.place}")
-        elif each.reason:
-            level, code = (Level.WARNING, 0) if works else (Level.FAULT, each.reason.exit_code)
-            text = each.reason.message.removeprefix(f"{each.preset.name} ")
-            yield Finding(subject, level, text, each.reason.hint, code)
+        if reason := each.reason or _trouble_of_server(each, facts):
+            level, code = (Level.WARNING, 0) if works else (Level.FAULT, reason.exit_code)
+            text = reason.message.removeprefix(f"{each.preset.name} ")
+            yield Finding(subject, level, text, reason.hint, code)
+        else:
+            text = f"ready with {each.engine} on {each.place}{_others(facts.servers.get(each.preset.name))}"
+            yield Finding(subject, Level.OK, text)
+
+
+def _trouble_of_server(model: Readiness, facts: Facts) -> LauncherError | None:
+    """Why the server that a model is to be on does not answer for it."""
+    endpoint, found = model.preset.endpoint, facts.servers.get(model.preset.name)
+    if endpoint is None or found is None or isinstance(found, LauncherError):
+        return found if isinstance(found, LauncherError) else None
+    return None if endpoint.model in found else unknown_model(endpoint, found)
+
+
+def _others(found: LauncherError | tuple[str, ...] | None) -> str:
+    return f", which has {', '.join(map(shortened, found[:MOST_NAMES]))}" if isinstance(found, tuple) else ""
 
 
 def _usable(facts: Facts) -> tuple[Readiness, ...]:
@@ -328,7 +339,9 @@ def _usable(facts: Facts) -> tuple[Readiness, ...]:
     return tuple(
         each
         for each in facts.readiness
-        if each.state is ReadyState.READY and broken.isdisjoint(ENGINE_MODULES.get(each.engine, ()))
+        if each.state is ReadyState.READY
+        and broken.isdisjoint(table.find(each.engine).modules)
+        and _trouble_of_server(each, facts) is None
     )
 
 

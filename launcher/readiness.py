@@ -5,10 +5,10 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Literal
 
 from launcher import families
 from launcher.checkpoints import (
@@ -23,6 +23,8 @@ from launcher.checkpoints import (
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu, named
 from launcher.engine_costs import KEPT_CONVERSATION_BYTES, KEPT_PICTURE_BYTES
+from launcher.engines import table
+from launcher.engines.declaration import Declaration
 from launcher.errors import (
     CheckpointError,
     DeviceError,
@@ -36,13 +38,16 @@ from launcher.families import Family, ModelSizes
 from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory
 from launcher.preset_fits import check_chat
-from launcher.presets import Preset
+from launcher.presets import Endpoint, Preset
 from launcher.user_folders import expanded
 
+REMOTE = "remote"
+"""What stands for a device where a model runs on a server."""
 FIRST_GPU = "cuda:0"
 """What torch calls the only card that a model's process is shown."""
 
-_GPU_ENGINES = ("turbomind", "pytorch")
+_ANYWHERE = table.find("transformers")
+"""What runs a model that no LMDeploy engine can run here."""
 _CPU_FACTOR = 2
 """On the CPU 16-bit weights are held in 32 bits."""
 _SPARE_BYTES = 2**30 + KEPT_CONVERSATION_BYTES + KEPT_PICTURE_BYTES
@@ -50,6 +55,7 @@ _SPARE_BYTES = 2**30 + KEPT_CONVERSATION_BYTES + KEPT_PICTURE_BYTES
 _SLOW_BYTES = 200 * 2**20
 _GIB = 2**30
 
+GOES_ELSEWHERE = "Questions and pictures go to that server."
 SLOW = "There is no GPU for this model: it runs on the CPU and answers slowly."
 
 
@@ -59,17 +65,17 @@ class ReadyState(Enum):
     READY = "ready"
     NEEDS_DOWNLOAD = "needs download"
     NEEDS_GPU = "needs a GPU"
+    NEEDS_KEY = "needs a key"
     UNSUPPORTED = "not supported here"
     BROKEN = "broken"
 
 
 @dataclass(frozen=True, slots=True)
 class InstalledEngines:
-    """Which optional engines can be imported; ``torch_cuda`` says whether PyTorch is a build that knows
-    CUDA."""
+    """The names of the engines whose packages are here; ``torch_cuda`` says whether PyTorch is a build that
+    knows CUDA."""
 
-    lmdeploy: bool
-    transformers: bool
+    names: frozenset[str]
     torch_cuda: bool
 
 
@@ -77,16 +83,17 @@ class InstalledEngines:
 class Readiness:
     """Where a preset stands on this machine.
 
-    READY has engine, device (a torch device name), folder, with an LMDeploy engine the plan, with another the
-    ``size_bytes`` that it takes of its device (None for a small model, which always has its place), and maybe
-    a ``note``, a sentence to be shown. Any other state has the ``reason``, and the ``command`` that helps,
-    exactly as it is to be typed, "" for none. On a machine with several cards this is the one with most
-    room, ``gpu``, and ``elsewhere`` has the same for the others that it may run on.
+    READY has engine (its name), device (a torch device name, or REMOTE), folder, with an LMDeploy engine the
+    plan, with another the ``size_bytes`` that it takes of its device (None for a small model, which always
+    has its place, and for one on a server, which has no folder either), and maybe a ``note``, a sentence to
+    be shown. Any other state has the ``reason``, and the ``command`` that helps, exactly as it is to be
+    typed, "" for none. On a machine with several cards this is the one with most room, ``gpu``, and
+    ``elsewhere`` has the same for the others that it may run on.
     """
 
     preset: Preset
     state: ReadyState
-    engine: Literal["", "turbomind", "pytorch", "transformers", "scripted"] = ""
+    engine: str = ""
     device: str = ""
     folder: Path | None = None
     plan: MemoryPlan | None = None
@@ -104,19 +111,21 @@ class Readiness:
 
     @property
     def place(self) -> str:
-        """Where it may run, for people: "cpu", "GPU 1", "GPU 0 or 1"."""
+        """Where it may run, for people: "cpu", "GPU 1", "GPU 0 or 1", a server's address."""
+        if self.preset.endpoint is not None:
+            return self.preset.endpoint.url
         numbers = [place.gpu.number for place in self.places if place.gpu is not None]
         return f"GPU {' or '.join(sorted(numbers))}" if numbers else self.device
 
 
 def installed_engines() -> InstalledEngines:
     """Looks for the engines' packages without importing them."""
-    torch = importlib.util.find_spec("torch") is not None
-    return InstalledEngines(
-        lmdeploy=torch and importlib.util.find_spec("lmdeploy") is not None,
-        transformers=torch and importlib.util.find_spec("transformers") is not None,
-        torch_cuda=torch and "+cpu" not in importlib.metadata.version("torch"),
-    )
+    names = frozenset(engine.name for engine in table.known() if all(map(_is_here, engine.modules)))
+    return InstalledEngines(names, _is_here("torch") and "+cpu" not in importlib.metadata.version("torch"))
+
+
+def _is_here(module: str) -> bool:
+    return importlib.util.find_spec(module.partition(".")[0]) is not None
 
 
 def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
@@ -135,8 +144,11 @@ def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Rea
 
 
 def _assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
-    if preset.engine == "scripted":
-        return _scripted(preset)
+    engine = _wanted(preset)
+    if engine is not None and engine.needs == "folder":
+        return _in_a_folder(preset, engine)
+    if preset.endpoint is not None:
+        return _on_a_server(preset, preset.endpoint)
     found = locate(preset)
     if isinstance(found, Absent):
         return _absent(preset, found, devices)
@@ -217,13 +229,40 @@ def _assess_alone(
         return _refused(preset, ReadyState.UNSUPPORTED, error)
 
 
-def _scripted(preset: Preset) -> Readiness:
-    """The scripted engine needs no checkpoint: a folder, where its gates are made."""
+def _wanted(preset: Preset) -> Declaration | None:
+    """The engine that it names; None leaves the choice."""
+    return None if preset.engine_name == table.AUTO else table.find(preset.engine_name)
+
+
+def _needs_gpu_for(engine: Declaration | None) -> bool:
+    return engine is not None and "cpu" not in engine.devices
+
+
+def _in_a_folder(preset: Preset, engine: Declaration) -> Readiness:
+    """It needs no checkpoint, and takes nothing of a device that counts."""
     try:
         folder = expanded(preset.sources[0])
     except LauncherError as error:
         return _refused(preset, ReadyState.BROKEN, error)
-    return Readiness(preset, ReadyState.READY, engine="scripted", device="cpu", folder=folder)
+    return Readiness(preset, ReadyState.READY, engine=engine.name, device="cpu", folder=folder)
+
+
+def _on_a_server(preset: Preset, endpoint: Endpoint) -> Readiness:
+    """It takes nothing of this machine; whether the server has it is found out by asking that, not here."""
+    if endpoint.key_env and not os.environ.get(endpoint.key_env):
+        return _refused(preset, ReadyState.NEEDS_KEY, _no_key(preset, endpoint))
+    return Readiness(preset, ReadyState.READY, engine=preset.engine_name, device=REMOTE, note=GOES_ELSEWHERE)
+
+
+def _no_key(preset: Preset, endpoint: Endpoint) -> PresetError:
+    return PresetError(
+        "{name} takes the key of {url} from the environment variable {variable}, which is not set",
+        "Type: export {variable}=…  with the key, in the terminal where the launcher is started; or leave"
+        " key_env out of the preset where the server asks for none.",
+        name=preset.name,
+        url=endpoint.url,
+        variable=endpoint.key_env,
+    )
 
 
 def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: str = "") -> Readiness:
@@ -232,7 +271,7 @@ def _refused(preset: Preset, state: ReadyState, reason: LauncherError, command: 
 
 def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
     command = absent.commands[0] if absent.commands else ""
-    if preset.engine in _GPU_ENGINES and not devices.gpus:
+    if _needs_gpu_for(_wanted(preset)) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _gpu_and_download(preset, command), command)
     return _refused(
         preset, ReadyState.NEEDS_DOWNLOAD, _download(preset, absent, command, gpu=bool(devices.gpus)), command
@@ -297,50 +336,66 @@ def _assess_present(
     family = families.of(facts.config, folder / CONFIG)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
     check_chat(preset, facts, family)
-    needs_gpu = preset.engine in _GPU_ENGINES or facts.quantization is not None
-    if needs_gpu and not devices.gpus:
+    engine = _wanted(preset)
+    if (_needs_gpu_for(engine) or facts.quantization is not None) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
-    wants_lmdeploy = preset.engine == "auto" and installed.lmdeploy
-    if needs_gpu or (wants_lmdeploy and devices.gpus):
-        _check_lmdeploy(preset, installed)
+    if _is_planned(engine, facts, devices, installed):
         (gpu,) = devices.gpus
-        return _on_gpu(preset, folder, facts, family=family, sizes=sizes, gpu=gpu)
-    return _with_transformers(preset, folder, facts, devices, installed)
+        return _on_gpu(preset, folder, facts, installed, family=family, sizes=sizes, gpu=gpu)
+    unplanned = engine or _ANYWHERE
+    _check_installed(preset, unplanned, installed)
+    usable = devices if installed.torch_cuda else replace(devices, gpus=())
+    return _unplanned(preset, unplanned, folder, facts, usable)
 
 
-def _check_lmdeploy(preset: Preset, installed: InstalledEngines) -> None:
-    if not installed.lmdeploy:
-        raise MissingPart(
-            "{name} needs LMDeploy, which is not installed",
-            "Type: {command}",
-            name=preset.name,
-            command=pip_install("lmdeploy>=0.18,<0.19"),
-        )
+def _is_planned(
+    engine: Declaration | None, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+) -> bool:
+    """Whether an LMDeploy engine is to run it: where it is wanted, where nothing else reads such weights, and
+    by preference on a GPU."""
+    if facts.quantization is not None:
+        return True
+    if engine is not None:
+        return engine.is_planned
+    return bool(devices.gpus) and any(table.find(name).is_planned for name in installed.names)
 
 
 def _on_gpu(
-    preset: Preset, folder: Path, facts: CheckpointFacts, *, family: Family, sizes: ModelSizes, gpu: Gpu
+    preset: Preset,
+    folder: Path,
+    facts: CheckpointFacts,
+    installed: InstalledEngines,
+    *,
+    family: Family,
+    sizes: ModelSizes,
+    gpu: Gpu,
 ) -> Readiness:
+    engine = family.engine(preset.engine_name, sizes)
+    _check_installed(preset, table.find(engine), installed)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
-    engine = family.engine(preset.engine, sizes)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 
 
-def _with_transformers(
-    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
-) -> Readiness:
-    if not installed.transformers:
+def _check_installed(preset: Preset, engine: Declaration, installed: InstalledEngines) -> None:
+    if engine.name not in installed.names:
         raise MissingPart(
-            "{name} needs PyTorch and transformers, which are not installed",
+            "{name} needs packages that are not installed: {packages}",
             "Type: {command}",
             name=preset.name,
-            command=pip_install("torch", "transformers"),
+            packages=", ".join(engine.packages),
+            command=pip_install(*engine.packages),
         )
+
+
+def _unplanned(
+    preset: Preset, engine: Declaration, folder: Path, facts: CheckpointFacts, devices: Devices
+) -> Readiness:
+    """On a GPU where there is room for it and for what it will keep, else on the CPU."""
     weight_bytes = facts.loaded_bytes or 0
     large = weight_bytes > _SLOW_BYTES
-    if devices.gpus and installed.torch_cuda:
+    if "cuda" in engine.devices and devices.gpus:
         (gpu,) = devices.gpus
         needed_bytes = weight_bytes + _SPARE_BYTES
         if needed_bytes < gpu.free_bytes:
@@ -348,7 +403,7 @@ def _with_transformers(
             return Readiness(
                 preset,
                 ReadyState.READY,
-                engine="transformers",
+                engine=engine.name,
                 device=FIRST_GPU,
                 folder=folder,
                 size_bytes=needed_bytes if large else None,
@@ -359,7 +414,7 @@ def _with_transformers(
     return Readiness(
         preset,
         ReadyState.READY,
-        engine="transformers",
+        engine=engine.name,
         device="cpu",
         folder=folder,
         note=SLOW if large else "",

@@ -20,6 +20,9 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
 from tests.fast import is_fast, refuse_what_is_slow
+from tests.scripted_engine import register
+
+register()
 
 # Tests run side by side, and PyTorch's threads spin while they wait: on two busy cores, tiny-chat's
 # 323 known answers took 33 s with one thread and 472 s with two.

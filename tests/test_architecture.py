@@ -72,15 +72,22 @@ def test_heavy_packages_stay_in_their_homes(path: Path) -> None:
         assert where.startswith(HEAVY_HOMES[name]), f"{where} imports {name}"
 
 
-def test_only_the_worker_imports_engines() -> None:
-    for path in (CODE / "workers").glob("*.py"):
-        if path.stem != "worker":
-            engines = {
-                n
-                for n in imported_names(path)
-                if n.startswith("launcher.engines") and "engines.base" not in n
-            }
-            assert not engines, f"{path.name} imports {engines}"
+OF_ENGINES = {
+    "presets": ("table",),
+    "readiness": ("table", "declaration"),
+    "diagnosis": ("table",),
+    "workers": ("base", "table"),
+    "cli": ("table",),
+}
+"""What parts that decide about engines import of them: none that runs a model."""
+
+
+@pytest.mark.parametrize("part", OF_ENGINES)
+def test_who_decides_about_engines_imports_none(part: str) -> None:
+    allowed = tuple(f"launcher.engines.{module}" for module in OF_ENGINES[part])
+    for path in (each for each in modules() if part_of(each) == part):
+        engines = {name for name in imported_names(path) if name.startswith("launcher.engines.")}
+        assert all(name.startswith(allowed) for name in engines), f"{path.name} imports {engines}"
 
 
 def test_the_terminal_imports_the_page_only_inside_serve() -> None:

@@ -45,7 +45,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("LAUNCHER_MODELS", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    everything = InstalledEngines(lmdeploy=True, transformers=True, torch_cuda=True)
+    everything = InstalledEngines(frozenset({"turbomind", "pytorch", "transformers"}), torch_cuda=True)
     monkeypatch.setattr("launcher.cli.presets.installed_engines", lambda: everything)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "presets").mkdir()

@@ -10,15 +10,17 @@ from dataclasses import dataclass
 
 from launcher.bench.child import Child, child, serve_pipe
 from launcher.bench.figures import Round, Timing
-from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineFacts, EngineSpec
+from launcher.engines.table import engine_class
 from launcher.messages import ChatRequest, Chunk
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Build the engine and load the model; answered with its facts."""
+    """Build the engine and load the model; answered with its facts. ``runs`` is the engine's class,
+    "package.module:Class"."""
 
+    runs: str
     spec: EngineSpec
 
 
@@ -45,8 +47,8 @@ class _BareEngine:
 
     async def answer(self, message: Load | AskAll) -> EngineFacts | Round:
         match message:
-            case Load(spec):
-                self._engine = load_engine_class(spec.engine)(spec)
+            case Load(runs, spec):
+                self._engine = engine_class(runs)(spec)
                 await self._engine.prepare()
                 return await self._engine.load(lambda _stage, _fraction: None)
             case AskAll(requests):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.bench.child import Child, child, serve_pipe
+from launcher.bench.scripted import register
 from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
 from launcher.door import LOCAL_DOOR
@@ -89,6 +90,7 @@ def page_process() -> AbstractContextManager[Child]:
 
 def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
     """Serves the pipe until it ends; does not return."""
+    register()
     serve_pipe(_PageProcess(), pipe_fd, launcher_pid)
 
 

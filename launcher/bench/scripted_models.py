@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from launcher.bench.scripted import MEASURED, register
 from launcher.devices import Devices
-from launcher.engines.scripted import ALLOWED_BY, FOR_MEASUREMENTS
 from launcher.presets import read_presets
 from launcher.readiness import InstalledEngines, Readiness, assess
 
@@ -17,25 +16,24 @@ name: {name}
 title: Scripted {name}
 kind: vision
 sources: ["{folder}"]
-engine: scripted
+engine: {engine}
 chat: {{system_prompt: "{loading}"}}
 """
 _NOTHING = Devices((), 0, 0)
-_NO_ENGINES = InstalledEngines(lmdeploy=False, transformers=False, torch_cuda=False)
+_NO_ENGINES = InstalledEngines(frozenset(), torch_cuda=False)
 
 
 def scripted_models(folder: Path, names: Sequence[str] = ("scripted",), loading: str = "") -> list[Readiness]:
-    """Models whose preset files lie in the folder. Processes that are started from now on may play scripts:
-    they can have words said, and nothing else.
+    """Models whose preset files lie in the folder. This process and its models know their engine from now on.
 
     Args:
         folder: for the files.
         names: one model each.
         loading: the script of loading.
     """
-    os.environ[ALLOWED_BY] = FOR_MEASUREMENTS
+    register()
     for name in names:
-        text = _PRESET.format(name=name, folder=folder, loading=loading)
+        text = _PRESET.format(name=name, folder=folder, engine=MEASURED.name, loading=loading)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     return [assess(preset, _NOTHING, _NO_ENGINES) for preset in read_presets([folder]).presets]
 

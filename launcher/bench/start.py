@@ -26,6 +26,7 @@ from launcher.presets import Preset
 from launcher.workers.leftovers import MARK, Leftovers
 
 _LAUNCHER = [sys.executable, "-m", "launcher"]
+_WITH_SCRIPTS = [sys.executable, "-m", "launcher.bench.launched"]
 _ADDRESS = re.compile(r"The page is at (\S+)")
 _ANSWER_TOKENS = 16
 _END_S = 60.0
@@ -51,7 +52,7 @@ def measure_start(
     starts = []
     for number in range(runs):
         tell(f"launcher serve: start {number + 1} of {runs}")
-        starts.append(_start(preset, paths, work))
+        starts.append(_start(_LAUNCHER if rate is None else _WITH_SCRIPTS, preset, paths, work))
     tell("launcher --help")
     help_s = _median_s([*_LAUNCHER, "--help"], runs)
     interpreter_s = _median_s([sys.executable, "-c", "pass"], runs)
@@ -65,10 +66,12 @@ def measure_start(
     }
 
 
-def _start(preset: Preset, paths: Sequence[Path], work: Workload) -> tuple[float, float]:
+def _start(
+    launcher: Sequence[str], preset: Preset, paths: Sequence[Path], work: Workload
+) -> tuple[float, float]:
     """Seconds to the page, and to the first text of an answer that is asked for at once."""
     begun_s = time.monotonic()
-    with _serving(preset, paths) as url:
+    with _serving(launcher, preset, paths) as url:
         return asyncio.run(_first_visit(url, preset, work, lambda: time.monotonic() - begun_s))
 
 
@@ -84,12 +87,12 @@ async def _first_visit(
 
 
 @contextmanager
-def _serving(preset: Preset, paths: Sequence[Path]) -> Iterator[str]:
+def _serving(launcher: Sequence[str], preset: Preset, paths: Sequence[Path]) -> Iterator[str]:
     """The address of a page that ``launcher serve`` serves; it has ended afterwards, however this ends."""
     options = [word for path in paths for word in ("--presets", str(path))]
     leftovers = Leftovers()
     process = subprocess.Popen(
-        [*_LAUNCHER, "serve", "--port", "0", "--preload", preset.name, *options],
+        [*launcher, "serve", "--port", "0", "--preload", preset.name, *options],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -15,6 +15,7 @@ from launcher.bench.figures import Measured, Round
 from launcher.bench.lean_http import no_answer
 from launcher.bench.workload import Conversation, Workload
 from launcher.engines.base import EngineSpec
+from launcher.engines.table import find
 from launcher.errors import LauncherError
 from launcher.messages import ChatRequest, Message, system_turn
 from launcher.readiness import Readiness
@@ -49,7 +50,8 @@ def measure_engine(model: Readiness, work: Workload, plan: Plan, tell: Tell) -> 
     """
     with engine_child.engine_process() as engine:
         tell(f"the bare engine: loading {model.preset.name}")
-        engine.ask(engine_child.Load(spec_of(model)))
+        spec = spec_of(model)
+        engine.ask(engine_child.Load(find(spec.engine).runs, spec))
 
         def ask(users: int, tokens: int) -> Round:
             requests = tuple(_request(model, work, person, tokens) for person in range(users))

@@ -3,6 +3,7 @@ may hang or die."""
 
 from __future__ import annotations
 
+import asyncio
 import importlib.metadata
 import importlib.util
 import json
@@ -19,7 +20,6 @@ from pathlib import Path
 from launcher.cli.listening import Address, check_free
 from launcher.devices import Devices, read_devices
 from launcher.diagnosis import (
-    ENGINE_MODULES,
     GPU_PACKAGES,
     PACKAGES,
     PAGE_MODULE,
@@ -30,9 +30,10 @@ from launcher.diagnosis import (
     Log,
     Probe,
 )
+from launcher.engines import table
 from launcher.errors import DeviceError, LauncherError
-from launcher.presets import Preset, read_presets
-from launcher.readiness import Readiness, assess, installed_engines
+from launcher.presets import Endpoint, Preset, read_presets
+from launcher.readiness import Readiness, ReadyState, assess, installed_engines
 from launcher.workers.logs import default_log_folder
 
 IMPORT_LIMIT_S = 120.0
@@ -53,6 +54,7 @@ print(json.dumps({"cuda": getattr(getattr(module, "version", None), "cuda", None
 def gather(presets: Sequence[Path], address: Address) -> Facts:
     """All facts, as they are now. Never raises for what is wrong with the machine."""
     catalog, devices = read_presets(presets), _devices()
+    readiness = _readiness(catalog.presets, devices)
     return Facts(
         python=platform.python_version(),
         versions={name: _version(name) for name in {**PACKAGES, **GPU_PACKAGES}},
@@ -60,7 +62,8 @@ def gather(presets: Sequence[Path], address: Address) -> Facts:
         devices=devices,
         process_names=_process_names(devices),
         preset_errors=catalog.errors,
-        readiness=_readiness(catalog.presets, devices),
+        readiness=readiness,
+        servers=_servers(readiness),
         disks=tuple(_disks()),
         proxy_errors=tuple(_proxy_errors()),
         address=str(address),
@@ -104,15 +107,38 @@ def _readiness(presets: Iterable[Preset], devices: Devices | DeviceError) -> tup
     return tuple(assess(preset, devices, installed) for preset in presets)
 
 
+def _servers(readiness: Iterable[Readiness]) -> Mapping[str, LauncherError | tuple[str, ...] | None]:
+    """Preset -> what its server says that it has, or why it says nothing; None: it keeps no list. All are
+    asked at once."""
+    asked = {each.preset.name: each.preset.endpoint for each in readiness if each.state is ReadyState.READY}
+    endpoints = {name: endpoint for name, endpoint in asked.items() if endpoint is not None}
+    return asyncio.run(_ask_all(endpoints)) if endpoints else {}
+
+
+async def _ask_all(
+    endpoints: Mapping[str, Endpoint],
+) -> Mapping[str, LauncherError | tuple[str, ...] | None]:
+    from launcher.endpoints.server import ask_models
+
+    async def ask(endpoint: Endpoint) -> LauncherError | tuple[str, ...] | None:
+        try:
+            return await ask_models(endpoint)
+        except LauncherError as error:
+            return error
+
+    found = await asyncio.gather(*map(ask, endpoints.values()))
+    return dict(zip(endpoints, found, strict=True))
+
+
 def _modules(devices: Devices | DeviceError) -> list[str]:
-    """What has to be importable here: LMDeploy only where there is a GPU for it, and of all only what is
-    installed."""
+    """What has to be importable here: for engines that need a GPU only where there is one, and of all only
+    what is installed."""
     has_gpu = isinstance(devices, Devices) and bool(devices.gpus)
     engines = [
         module
-        for engine, needed in ENGINE_MODULES.items()
-        if has_gpu or engine == "transformers"
-        for module in needed
+        for engine in table.shown()
+        if has_gpu or engine.devices != ("cuda",)
+        for module in engine.modules
     ]
     return [
         name
@@ -172,7 +198,7 @@ def _free(folder: Path) -> int:
 
 def _proxy_errors() -> Iterator[LauncherError]:
     """Why proxies that the environment names cannot be used."""
-    from launcher.downloads.proxies import named_proxies
+    from launcher.proxies import named_proxies
 
     for proxy in named_proxies():
         try:

@@ -113,8 +113,8 @@ def _download(address: str, file: Path) -> None:
     """Writes what the address holds to the file, bounded in bytes and seconds."""
     import httpx
 
+    from launcher.downloads.client import new_client
     from launcher.downloads.names import Names
-    from launcher.downloads.proxies import new_client
     from launcher.downloads.redirects import forbidden_target
 
     names = Names()

@@ -15,6 +15,7 @@ from launcher.cli import plan_view, render
 from launcher.cli.completion import preset_names
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.devices import Devices, Gpu, read_devices
+from launcher.engines import table
 from launcher.errors import CheckpointError, DeviceError, LauncherError
 from launcher.families import Family, ModelSizes
 from launcher.gpu_support import compute_dtype
@@ -94,7 +95,7 @@ def plan(
 
 
 def _for_gpu(preset: Preset) -> bool:
-    return preset.engine in ("auto", "turbomind", "pytorch")
+    return preset.engine_name == table.AUTO or table.find(preset.engine_name).is_planned
 
 
 def _everywhere(preset: Preset, devices: Devices, gpu_gib: float | None) -> list[Planned]:
@@ -122,7 +123,7 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
     published."""
     try:
         family, sizes = _sizes(preset)
-        engine = family.engine(preset.engine, sizes)
+        engine = family.engine(preset.engine_name, sizes)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
         return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
     except LauncherError as problem:
@@ -131,6 +132,12 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
 
 def _sizes(preset: Preset) -> tuple[Family, ModelSizes]:
     """The checkpoint's own sizes where it is here, else the published ones."""
+    if preset.endpoint is not None:
+        raise CheckpointError(
+            "{name} runs on the server at {url}, which plans its memory itself",
+            name=preset.name,
+            url=preset.endpoint.url,
+        )
     found = locate(preset)
     if isinstance(found, Located):
         facts, file = read_facts(found.folder), found.folder / CONFIG

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from launcher.cli.paragraphs import fitted
+from launcher.engines.table import find
 from launcher.memory import GIB, Card, MemoryPlan, PartName
 
 BAR_CELLS = 40
@@ -35,7 +36,7 @@ def show(plans: Sequence[tuple[str, MemoryPlan, Card, str]]) -> None:
 
 
 def _title(name: str, plan: MemoryPlan, card: Card, label: str) -> str:
-    engine = {"turbomind": "TurboMind", "pytorch": "the PyTorch engine"}[plan.engine]
+    engine = find(plan.engine).title
     free, budget = card.free_bytes / GIB, plan.budget_bytes / GIB
     where = label or "the card"
     return f"{name} on {engine}, {plan.dtype}: {free:.4g} GiB free on {where}, budget {budget:.4g} GiB"

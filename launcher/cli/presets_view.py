@@ -21,6 +21,7 @@ _COLOURS = {
     ReadyState.READY: "green",
     ReadyState.NEEDS_DOWNLOAD: "yellow",
     ReadyState.NEEDS_GPU: "yellow",
+    ReadyState.NEEDS_KEY: "yellow",
     ReadyState.UNSUPPORTED: "red",
     ReadyState.BROKEN: "red",
 }
@@ -71,7 +72,10 @@ def replacing(files: Sequence[tuple[str, Path]]) -> None:
 
 
 def _remark(each: Readiness) -> str:
-    return str(each.reason) if each.reason else each.note
+    if each.reason:
+        return str(each.reason)
+    endpoint = each.preset.endpoint
+    return f"{endpoint.model} at {endpoint.url}. {each.note}" if endpoint else each.note
 
 
 def standing_data(standing: Standing) -> dict[str, Any]:
@@ -85,6 +89,7 @@ def standing_data(standing: Standing) -> dict[str, Any]:
         "engine": each.engine or None,
         "device": each.device or None,
         "gpus": [place.gpu.uuid for place in each.places if place.gpu],
+        "server": each.preset.endpoint.model_dump() if each.preset.endpoint else None,
         "folder": str(each.folder) if each.folder else None,
         "disk_bytes": standing.disk_bytes,
         "memory_bytes": standing.memory_bytes,

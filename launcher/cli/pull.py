@@ -60,6 +60,14 @@ def pull(
 ) -> None:
     """Download a model that can run here: only what it needs, never code; goes on where it was cut."""
     chosen = read_catalog(presets).find(preset)
+    if chosen.endpoint is not None:
+        raise CheckpointError(
+            "{name} runs on the server at {url}: there is nothing to download",
+            "`{command}` asks that server.",
+            name=chosen.name,
+            url=chosen.endpoint.url,
+            command=command("doctor", presets=chosen.given),
+        )
     if hub is None and to is None and (found := _whole(chosen)):
         render.line(f"{chosen.name} is on this machine: {found.folder}")
         return

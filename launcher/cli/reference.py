@@ -62,6 +62,9 @@ def _keys(
             yield from _keys(schema, target, f"{prefix}{name}.")
         else:
             yield prefix + name, {**target, **child}
+        for choice in target.get("anyOf", ()):
+            if "$ref" in choice:
+                yield from _keys(schema, _resolved(schema, choice), f"{prefix}{name}.")
 
 
 def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
@@ -73,6 +76,8 @@ def _resolved(schema: dict[str, Any], node: dict[str, Any]) -> dict[str, Any]:
 def _values(node: dict[str, Any]) -> str:
     if "anyOf" in node:
         return " or ".join(dict.fromkeys(_values(choice) for choice in node["anyOf"]))
+    if "$ref" in node:
+        return "keys below"
     if "enum" in node:
         return ", ".join(f"`{value}`" for value in node["enum"])
     if "const" in node:

@@ -18,10 +18,11 @@ from pydantic import BaseModel, Field, ValidationError
 
 from launcher.checkpoints import Hub, hub_cache
 from launcher.commands_here import program
-from launcher.downloads import proxies
+from launcher.downloads import client
 from launcher.downloads.names import Names
 from launcher.downloads.redirects import forbidden_target
 from launcher.errors import CheckpointError
+from launcher.proxies import proxy_for
 
 CONNECT_S = 10.0
 """A hub that has not taken the connection by then is not reached."""
@@ -124,7 +125,7 @@ def new_client() -> httpx.Client:
 
     # Files are taken as they lie there: a compressed answer has no size that could be checked and cannot
     # be resumed.
-    return proxies.new_client(
+    return client.new_client(
         names,
         headers={"User-Agent": "launcher", "Accept-Encoding": "identity"},
         follow_redirects=True,
@@ -239,7 +240,7 @@ def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointE
         )
     else:
         hint = "Check the connection, or take the other hub: {instead}"
-    proxy = proxies.proxy_for(httpx.URL(endpoint))
+    proxy = proxy_for(httpx.URL(endpoint))
     return CheckpointError(
         "{endpoint} is not reached{through}: {reason}",
         hint,

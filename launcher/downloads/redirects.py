@@ -7,8 +7,8 @@ import ipaddress
 
 import httpx
 
-from launcher.downloads import proxies
 from launcher.downloads.names import SCHEMES, Names
+from launcher.proxies import proxy_for
 
 
 def forbidden_target(response: httpx.Response, names: Names) -> str:
@@ -41,7 +41,7 @@ def _inside(url: httpx.URL, names: Names) -> list[bool]:
     Behind a proxy, which looks names up by itself, only an address tells."""
     if url.host.lower().rstrip(".") == "localhost":
         return [True]
-    is_direct = proxies.proxy_for(url) is None
+    is_direct = proxy_for(url) is None
     return [_is_private(each) for each in (names.addresses(url) if is_direct else ()) or (url.host,)]
 
 

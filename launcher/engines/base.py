@@ -43,7 +43,8 @@ def says_out_of_memory(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class EngineSpec:
-    """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0".
+    """What an engine is built from. ``device`` is a torch device name: "cpu", "mps", "cuda:0"; or "remote"
+    for a server, and then ``folder`` means nothing.
 
     ``plan`` is None on the CPU, and for engines that need none; ``size_bytes`` says there what the model
     takes of its device, None where that is too little to count. ``makes_room`` says that other models may

@@ -7,28 +7,32 @@ reads one with what it extends, ``places`` finds what it names; ``files``, ``yam
 
 from launcher.presets.reading import Catalog, default_folder, read_presets, users_folder
 from launcher.presets.schema import (
+    CHECKED,
     BilingualText,
     ChatSettings,
     DtypeName,
-    EngineName,
+    Endpoint,
     Example,
     GenerationSettings,
     MemorySettings,
     Preset,
+    RemoteEngine,
     TemplateName,
     json_schema,
 )
 
 __all__ = [
+    "CHECKED",
     "BilingualText",
     "Catalog",
     "ChatSettings",
     "DtypeName",
-    "EngineName",
+    "Endpoint",
     "Example",
     "GenerationSettings",
     "MemorySettings",
     "Preset",
+    "RemoteEngine",
     "TemplateName",
     "default_folder",
     "json_schema",

@@ -11,16 +11,23 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetJsonSchemaHandler,
     PrivateAttr,
+    Tag,
+    ValidationInfo,
+    ValidatorFunctionWrapHandler,
+    field_validator,
     model_validator,
 )
-from pydantic_core import CoreSchema
+from pydantic_core import CoreSchema, PydanticCustomError
 
+from launcher.engines import table
 from launcher.messages import GenerationOptions
 from launcher.presets.units import GIB, SECONDS, TOKENS
 
@@ -28,7 +35,32 @@ Auto = Literal["auto"]
 Never = Literal["never"]
 TemplateName = Literal["internlm2", "internvl2", "internvl2_5", "xcomposer2", "tokenizer"]
 DtypeName = Literal["auto", "bfloat16", "float16"]
-EngineName = Literal["auto", "turbomind", "pytorch", "transformers", "scripted"]
+
+CHECKED = {"checked": True}
+"""The validation context of a preset that another process of the launcher has checked: that one may know
+engines that this one does not."""
+
+
+class _EngineNames:
+    """What editors and the reference are told of ``engine``: the names that users see."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, _core: CoreSchema, _handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        here = [engine.name for engine in table.shown() if engine.needs != "endpoint"]
+        return {"type": "string", "enum": [table.AUTO, *here]}
+
+
+def _known_engine(name: str, info: ValidationInfo) -> str:
+    if info.context == CHECKED or name == table.AUTO:
+        return name
+    if not table.is_known(name) or table.find(name).needs == "endpoint":
+        raise ValueError("there is no such engine")
+    return name
+
+
+EngineName = Annotated[str, AfterValidator(_known_engine), _EngineNames]
 Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
     str,
@@ -70,6 +102,60 @@ GpuName = Annotated[
 
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+
+class Endpoint(_Section):
+    """A model on a server that speaks OpenAI's API."""
+
+    url: Annotated[
+        str,
+        Field(
+            pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
+            json_schema_extra={"patternErrorMessage": "an address such as http://127.0.0.1:8000/v1"},
+        ),
+    ] = Field(description="Where the server's API begins, such as http://127.0.0.1:8000/v1.")
+    model: Text = Field(description="What the server calls the model; launcher doctor lists what it has.")
+    key_env: Annotated[
+        str,
+        Field(
+            pattern=r"^([A-Za-z_][A-Za-z0-9_]*)?$",
+            json_schema_extra={"patternErrorMessage": "the name of an environment variable"},
+        ),
+    ] = Field(
+        default="",
+        description="The environment variable that holds the server's key, which is never written here; none:"
+        " the server asks for no key.",
+    )
+
+
+class RemoteEngine(_Section):
+    """The engine of a model that runs on a server."""
+
+    openai: Endpoint = Field(description="A model on a server that speaks OpenAI's API.")
+
+
+ENGINE_FORMS = ("here", "remote")
+"""What pydantic calls the two forms of ``engine`` where it says what is wrong with one."""
+
+
+def _engine_form(value: Any) -> str:
+    return ENGINE_FORMS[isinstance(value, dict | RemoteEngine)]
+
+
+class _AnyOf:
+    """Editors are told of alternatives as everywhere in this schema."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        made = handler(core)
+        return {"anyOf": made.pop("oneOf"), **made}
+
+
+EngineChoice = Annotated[
+    Annotated[EngineName, Tag(ENGINE_FORMS[0])] | Annotated[RemoteEngine, Tag(ENGINE_FORMS[1])],
+    Discriminator(_engine_form),
+    _AnyOf,
+]
 
 
 class BilingualText(_Section):
@@ -203,12 +289,16 @@ class Preset(_Section):
     )
     title: BilingualText = Field(description="What the tab is called.")
     kind: Literal["vision", "text"] = Field(description="vision: takes pictures; text: does not.")
-    sources: Sources = Field(
-        description="Where the checkpoint may be: one place, or several in order, of which the first that"
-        " exists on this machine wins."
+    engine: EngineChoice = Field(
+        default="auto",
+        description="What runs the model; auto: the fastest that can on this machine. Or a server elsewhere:"
+        " `openai:` with the keys below.",
     )
-    engine: EngineName = Field(
-        default="auto", description="What runs the model; auto: the fastest that can on this machine."
+    sources: Sources = Field(
+        default=(),
+        validate_default=True,
+        description="Where the checkpoint may be: one place, or several in order, of which the first that"
+        " exists on this machine wins. Required, but for a model on a server, where it means nothing.",
     )
     dtype: DtypeName = Field(
         default="auto",
@@ -237,6 +327,28 @@ class Preset(_Section):
 
     _given: Path | None = PrivateAttr(default=None)
 
+    @field_validator("sources", mode="wrap")
+    @classmethod
+    def _sources_or_server(
+        cls, value: Any, handler: ValidatorFunctionWrapHandler, info: ValidationInfo
+    ) -> tuple[str, ...]:
+        if value == () and "engine" in info.data:
+            if isinstance(info.data["engine"], RemoteEngine):
+                return ()
+            raise PydanticCustomError("missing", "Field required")
+        checked: tuple[str, ...] = handler(value)
+        return checked
+
+    @property
+    def engine_name(self) -> str:
+        """What its engine is called (``launcher.engines.table``), or ``table.AUTO``."""
+        return "openai" if isinstance(self.engine, RemoteEngine) else self.engine
+
+    @property
+    def endpoint(self) -> Endpoint | None:
+        """The model on a server that it stands for; None for one that runs here."""
+        return self.engine.openai if isinstance(self.engine, RemoteEngine) else None
+
     @property
     def given(self) -> tuple[Path, ...]:
         """What a command has to be given with ``--presets`` to know this preset; none for the launcher's
@@ -259,11 +371,21 @@ def json_schema() -> dict[str, Any]:
     """The schema editors check preset files with (JSON Schema draft 2020-12)."""
     made = Preset.model_json_schema()
     alone = [key for key in made["required"] if key != "name"]  # or they come from the preset it extends
+    elsewhere = {"properties": {"engine": {"type": "object"}}, "required": ["engine"]}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         **made,
+        "properties": _as_written(made["properties"]),
         "title": "launcher preset",
         "required": ["name"],
         "if": {"not": {"required": ["extends"]}},
-        "then": {"required": alone},
+        "then": {"required": alone, "if": {"not": elsewhere}, "then": {"required": ["sources"]}},
     }
+
+
+def _as_written(properties: dict[str, Any]) -> dict[str, Any]:
+    """In the order of the shipped files: ``engine`` is read first, as it says whether ``sources`` are needed,
+    and stands behind them."""
+    keys = [key for key in properties if key != "engine"]
+    keys.insert(keys.index("sources") + 1, "engine")
+    return {key: properties[key] for key in keys}

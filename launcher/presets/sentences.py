@@ -7,12 +7,13 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import cache
 from typing import Any
 
 from pydantic import ValidationError
 
 from launcher.presets.foreign_keys import HERE, NOWHERE
-from launcher.presets.schema import json_schema
+from launcher.presets.schema import ENGINE_FORMS, json_schema
 from launcher.presets.yaml_tree import Data, Path, YamlTree, shown
 
 MAX_VALUE_SHOWN = 60
@@ -113,7 +114,9 @@ def _expected_text(value: Data) -> str:
     return "a text (put it in quotes to make it one)"
 
 
-_WORDS = _Words(json_schema())
+@cache
+def _words() -> _Words:
+    return _Words(json_schema())
 
 
 def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
@@ -140,23 +143,29 @@ def sentences(error: ValidationError, tree: YamlTree) -> list[Sentence]:
 def _split(loc: Path, tree: YamlTree) -> tuple[Path, Path]:
     """The part of pydantic's location that stands in the file, and the rest: a missing key, or a union's
     branch."""
-    length = max(n for n in range(len(loc) + 1) if loc[:n] in tree.lines)
-    return loc[:length], loc[length:]
+    path: Path = ()
+    rest: Path = ()
+    for step in loc:
+        if not rest and (*path, step) in tree.lines:
+            path = (*path, step)
+        elif step not in ENGINE_FORMS:
+            rest = (*rest, step)
+    return path, rest
 
 
 def _missing(path: Path, key: str, tree: YamlTree) -> Sentence:
     return Sentence(
         tree.lines[path],
         "{key}: is missing; it takes {expected}",
-        {"key": shown((*path, key)), "expected": _WORDS.expected((*path, key), None)},
+        {"key": shown((*path, key)), "expected": _words().expected((*path, key), None)},
     )
 
 
 def _unknown(path: Path, tree: YamlTree) -> Sentence:
-    key, valid = str(path[-1]), _WORDS.keys(path[:-1])
+    key, valid = str(path[-1]), _words().keys(path[:-1])
     if told := _known_elsewhere(path, tree):
         return told
-    near = _WORDS.homes(key) or get_close_matches(key, valid, n=1)
+    near = _words().homes(key) or get_close_matches(key, valid, n=1)
     values = {"key": shown(path), "valid": ", ".join(valid)}
     if near:
         return Sentence(
@@ -180,7 +189,7 @@ def _known_elsewhere(path: Path, tree: YamlTree) -> Sentence | None:
 
 def _wrong(path: Path, tree: YamlTree) -> Sentence:
     value = tree.value(path)
-    values = {"key": shown(path), "expected": _WORDS.expected(path, value)}
+    values = {"key": shown(path), "expected": _words().expected(path, value)}
     if value in (None, "", []):
         return Sentence(tree.lines[path], "{key}: has no value; it takes {expected}", values)
     if not path:

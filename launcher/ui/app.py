@@ -22,6 +22,11 @@ from launcher.ui.status_line import error_html
 from launcher.ui.texts import Language, language_of, say, say_error, translations
 from launcher.workers.manager import Manager
 
+_HERE = "Small vision-language models on this machine. Pictures and questions stay here."
+_ELSEWHERE = (
+    "Small vision-language models on this machine and on servers elsewhere. Those are sent what you ask them."
+)
+
 _CACHE_CHECK_S, _CACHE_AGE_S = 3600, 86_400
 """Uploaded pictures are looked over every hour and deleted after a day."""
 
@@ -121,7 +126,7 @@ def _translations(
 def _own_texts(
     models: Sequence[Readiness], preset_errors: Sequence[PresetError], language: Language
 ) -> dict[str, str]:
-    intro = say("Small vision-language models on this machine. Pictures and questions stay here.", language)
+    intro = say(_ELSEWHERE if any(model.preset.endpoint for model in models) else _HERE, language)
     texts = {
         "head": f'<div class="head"><h1>launcher</h1><p>{html.escape(intro)}</p></div>',
         "open": f'<div class="note open" role="alert">{html.escape(say(OPEN, language))}</div>',

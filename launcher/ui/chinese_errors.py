@@ -260,15 +260,12 @@ READINESS = {
     "Start the launcher on a machine with a GPU; nvidia-smi lists it there.": (
         "请在有 GPU 的机器上启动（那里 nvidia-smi 能列出 GPU）。"
     ),
-    "{name} needs LMDeploy, which is not installed": "{name} 需要 LMDeploy，但没有安装",
+    "{name} needs packages that are not installed: {packages}": "{name} 需要的软件包没有安装：{packages}",
     "Type: {command}": "请运行：{command}",
     "{name} cannot be used: {kind}: {reason}": "{name} 无法使用：{kind}：{reason}",
     "This is a defect of the launcher; please report it.": "这是本程序的缺陷，请报告。",
     "LMDeploy cannot run {architecture} yet": "LMDeploy 暂时不能运行 {architecture}",
     "Set engine: transformers in the preset.": "请在预设中设置 engine: transformers。",
-    "{name} needs PyTorch and transformers, which are not installed": (
-        "{name} 需要 PyTorch 和 transformers，但没有安装"
-    ),
     "{name} needs about {needed:.1f} GiB of memory on the CPU; {free:.1f} of {total:.1f} GiB are free": (
         "{name} 在 CPU 上运行约需 {needed:.1f} GiB 内存；{total:.1f} GiB 中空闲 {free:.1f} GiB"
     ),
@@ -334,10 +331,6 @@ ENGINES = {
     "Ask again.": "请再问一次。",
     "The engine has stopped.": "引擎已停止。",
     "The engine failed while answering: {reason}": "引擎在回答时失败：{reason}",
-    "{model} asks for the scripted engine, which is no model: it plays scripts for the launcher's own tests.": (
-        "{model} 指定了 scripted 引擎，它不是模型，只为本程序自己的测试播放脚本。"
-    ),
-    "Write `engine: auto` in the preset.": "请在预设中写 `engine: auto`。",
     "The script failed: {text}": "脚本失败：{text}",
     "Ask something else.": "请问别的。",
     "The script has no command {command}.": "脚本没有命令 {command}。",

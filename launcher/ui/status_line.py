@@ -35,6 +35,11 @@ _CLOSE_AT_HAND = {
     ProcessState.SLEEPING: "Asleep, close at hand: it wakes at once.",
 }
 
+_ON_A_SERVER = {
+    ModelState.ASLEEP: "Its server is asked with the first question.",
+    ModelState.READY: "Ready, on its server.",
+}
+
 
 _CUT_OFF = {
     "length": "The answer reached its limit of {tokens} tokens: raise it under Advanced.",
@@ -60,8 +65,13 @@ def without_seconds(line: str) -> str:
 
 def _can_be_unloaded(status: ModelStatus) -> bool:
     """Whether there is memory to be given back, on the GPU or in RAM, or a load to be called off."""
-    return status.state is not ModelState.STOPPING and (
-        status.process is not ProcessState.NONE or (status.state is ModelState.WAITING and not status.waiting)
+    return (
+        not status.is_remote
+        and status.state is not ModelState.STOPPING
+        and (
+            status.process is not ProcessState.NONE
+            or (status.state is ModelState.WAITING and not status.waiting)
+        )
     )
 
 
@@ -73,8 +83,12 @@ def error_html(error: LauncherError, language: Language) -> str:
 def _sentence(status: ModelStatus, language: Language) -> str:
     """As HTML."""
     match status.state:
+        case state if status.is_remote and state in _ON_A_SERVER:
+            return html.escape(say(_ON_A_SERVER[state], language))
         case ModelState.ASLEEP if status.process in _CLOSE_AT_HAND:
             return html.escape(say(_CLOSE_AT_HAND[status.process], language))
+        case ModelState.LOADING if status.is_remote:
+            facts = [say("Asking its server", language)]
         case ModelState.LOADING:
             facts = [
                 say("Loading: {stage}" if status.stage else "Loading", language, {"stage": status.stage})

@@ -31,7 +31,7 @@ from launcher.workers.model_record import NOBODY
 from launcher.workers.observers import SILENT, Observer
 from launcher.workers.offered import RunnableModel, needs, session_tokens
 from launcher.workers.offered import budgets as budgets_of
-from launcher.workers.processes import Processes
+from launcher.workers.processes import Process, Processes
 from launcher.workers.protocol import (
     Ask,
     Cancel,
@@ -47,7 +47,7 @@ from launcher.workers.protocol import (
 from launcher.workers.ready_waits import ReadyWaits
 from launcher.workers.scheduler import Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
-from launcher.workers.supervisor import Ended, Supervisor
+from launcher.workers.supervisor import Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,7 +230,7 @@ class Manager:
             if self._open.pop(answer_id, None) is not None:
                 self._do(self._scheduler.cancel(name, answer_id, time.monotonic()))
 
-    def _heard(self, name: str, message: FromWorker | Ended, by: Supervisor) -> None:
+    def _heard(self, name: str, message: FromWorker | Ended, by: Process) -> None:
         """What a supervisor reports, in its thread."""
         if not self._processes.is_models(name, by):
             self._heard_of_spare(name, message, by)
@@ -253,7 +253,7 @@ class Manager:
         elif isinstance(message, Ready):
             self._measure_aside(device)  # this thread reads the first words of those who waited
 
-    def _heard_of_spare(self, name: str, message: FromWorker | Ended, by: Supervisor) -> None:
+    def _heard_of_spare(self, name: str, message: FromWorker | Ended, by: Process) -> None:
         """What the supervisor of a spare process reports; it holds nothing of a device."""
         with self._lock:
             if self._processes.is_models(name, by):  # it has taken over meanwhile
@@ -292,7 +292,7 @@ class Manager:
         pids.pop(gone, None)
         return self._gauge.read(device, pids)
 
-    def _take(self, name: str, message: FromWorker | Ended, by: Supervisor, seen: Seen | None = None) -> None:
+    def _take(self, name: str, message: FromWorker | Ended, by: Process, seen: Seen | None = None) -> None:
         with self._lock:
             now_s, scheduler = time.monotonic(), self._scheduler
             if isinstance(message, StandingBy | Ready | Slept | Ended):

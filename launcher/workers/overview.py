@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from launcher.readiness import REMOTE
 from launcher.workers.ledger import Ledger
 from launcher.workers.model_record import ModelRecord
 from launcher.workers.placement import PATIENCE_S, SETTLED_S, holders
@@ -28,6 +29,7 @@ def statuses(models: Sequence[ModelRecord], now_s: float) -> tuple[ModelStatus, 
             running=len(model.running),
             waits_for=_waits_for(model, models, now_s),
             device=model.device,
+            is_remote=REMOTE in model.needs.claims,
         )
         for model in models
     )

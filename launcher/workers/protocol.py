@@ -23,15 +23,18 @@ class _Message(Struct, frozen=True, tag=True, array_like=True):
 
 
 class Prepare(_Message, frozen=True):
-    """Import what the engine needs to load; leave the GPU alone."""
+    """Import the engine and what it needs to load; leave the GPU alone. ``runs`` is its class,
+    "package.module:Class", which the worker takes from nobody else."""
 
+    runs: str
     spec: EngineSpec
 
 
 class Load(_Message, frozen=True):
-    """Load the model, or wake it. ``spec`` is the one of the device to be loaded on, which may be another
-    than was prepared for; a sleeper wakes where it is."""
+    """Load the model, or wake it. ``runs`` and ``spec`` are those of the device to be loaded on, which may be
+    another than was prepared for; a sleeper wakes where it is."""
 
+    runs: str
     spec: EngineSpec
 
 

@@ -110,11 +110,10 @@ def _is_crowded(device: str, models: Iterable[Readiness], free_bytes: Mapping[st
 
 def _spec(place: Readiness, makes_room: bool) -> EngineSpec:
     assert place.state is ReadyState.READY
-    assert place.folder is not None
     return EngineSpec(
         place.engine,
         place.preset,
-        place.folder,
+        place.folder or Path(),
         place.device,
         place.plan,
         makes_room,

@@ -53,6 +53,7 @@ class ModelStatus:
         waits_for: while WAITING, the models whose answers are finished first.
         process: what it has of a process; asleep, that decides how fast it wakes.
         device: what that process is loaded on, sleeps on or is being loaded on; "" for nothing.
+        is_remote: it runs on a server, and takes nothing of this machine.
     """
 
     name: str
@@ -66,6 +67,7 @@ class ModelStatus:
     waits_for: tuple[str, ...] = ()
     process: ProcessState = ProcessState.NONE
     device: str = ""
+    is_remote: bool = False
 
 
 @dataclass(frozen=True, slots=True)

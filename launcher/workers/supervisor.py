@@ -18,6 +18,7 @@ from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
+from launcher.engines.table import find
 from launcher.errors import LauncherError
 from launcher.workers.failures import Failures
 from launcher.workers.leftovers import Leftovers
@@ -111,7 +112,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Spawns the process, which then stands by."""
-        self.send(Prepare(self._spec))
+        self.send(Prepare(find(self._spec.engine).runs, self._spec))
         self._thread.start()
 
     def load(self, spec: EngineSpec) -> None:
@@ -120,7 +121,7 @@ class Supervisor:
             self._wanted = True
             if self._phase is _Phase.STANDING_BY:
                 self._phase = _Phase.LOADING
-        self.send(Load(spec))
+        self.send(Load(find(spec.engine).runs, spec))
 
     def sleep(self) -> None:
         """Has the process give the device back; it ends if that takes too long."""

@@ -13,7 +13,7 @@ from msgspec import ValidationError, convert
 from msgspec.msgpack import Decoder, Encoder
 
 from launcher.errors import LauncherError
-from launcher.presets import Preset
+from launcher.presets import CHECKED, Preset
 from launcher.workers.crossing_errors import CrossingError, came_over, to_cross
 from launcher.workers.message_pipe import UnreadableMessage
 from launcher.workers.protocol import FromWorker, ToWorker
@@ -82,7 +82,7 @@ def _rebuilt(kind: type, plain: Any) -> Any:
     if kind is LauncherError:
         return came_over(convert(plain, CrossingError))
     if kind is Preset:
-        return Preset.model_validate_json(convert(plain, str))
+        return Preset.model_validate_json(convert(plain, str), context=CHECKED)
     raise NotImplementedError(f"no message holds a {kind.__name__}")
 
 

@@ -1,9 +1,6 @@
-"""The main of a model's process: prepares and loads one engine, answers over the pipe, puts it to sleep and
-wakes it.
+"""The main of a model's process: an engine (``engine_host``) behind a pipe, with a sign of life every moment.
 
-Knows nothing of other models or of restarts.
-
-All is decided on one event loop. The process ends when asked to, and at once when the launcher is gone.
+The process ends when asked to, and at once when the launcher is gone.
 """
 
 from __future__ import annotations
@@ -17,41 +14,11 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Awaitable
-from dataclasses import replace
-from typing import TypeVar
 
-from launcher.devices import VISIBLE_DEVICES
-from launcher.engines import load_engine_class
-from launcher.engines.base import Engine, EngineSpec
-from launcher.errors import EngineBroken, EngineError, LauncherError
-from launcher.messages import ChatRequest, Chunk
-from launcher.request_checks import check_length
-from launcher.workers.engine_failures import answer_defect, load_failure
-from launcher.workers.gathering import Gathering
+from launcher.workers.engine_host import EngineHost
 from launcher.workers.message_pipe import MessagePipe
-from launcher.workers.protocol import (
-    Ask,
-    Broken,
-    Cancel,
-    Failed,
-    FromWorker,
-    Heartbeat,
-    Load,
-    LoadFailed,
-    Prepare,
-    Progressed,
-    Ready,
-    Said,
-    Shutdown,
-    Sleep,
-    Slept,
-    StandingBy,
-    ToWorker,
-)
+from launcher.workers.protocol import FromWorker, Heartbeat
 from launcher.workers.wire import TO_WORKER_BYTES, to_bytes, to_worker
-
-Result = TypeVar("Result")
 
 _PR_SET_PDEATHSIG = 1
 
@@ -93,50 +60,30 @@ def _flush() -> None:
             stream.flush()
 
 
-class _Over(Exception):
-    """The process ends, and this is to be said before."""
-
-    def __init__(self, last_words: LoadFailed | Broken) -> None:
-        super().__init__(last_words)
-        self.last_words = last_words
-
-
 class Worker:
-    """One engine behind one pipe. Everything but `_read` and progress runs on the event loop."""
+    """One engine behind one pipe."""
 
     def __init__(self, pipe: MessagePipe, heartbeat_s: float) -> None:
         self._pipe = pipe
         self._heartbeat_s = heartbeat_s
         self._send_lock = threading.Lock()  # an engine may report progress from the thread it loads in
-        self._inbox: asyncio.Queue[ToWorker | Broken] = asyncio.Queue()
-        self._spec: EngineSpec | None = None
-        self._engine: Engine | None = None
-        self._session_tokens = 0
-        self._answers: dict[int, asyncio.Task[None]] = {}
-        self._gathering = Gathering(self._send)
+        self.host = EngineHost(self._send)
 
     async def run(self) -> None:
-        """Does what it is told, in order, until Shutdown, a failed load or a broken engine."""
+        """Does what it is told, until the engine's life ends."""
         loop = asyncio.get_running_loop()
         threading.Thread(target=self._read, args=(loop,), name="launcher's messages", daemon=True).start()
         beat = asyncio.create_task(self._beat())
         try:
-            while not isinstance(message := await self._inbox.get(), Shutdown):
-                await self._obey(message)
-        except _Over as over:
-            self._gathering.flush()
-            self._send(over.last_words)
-            if isinstance(over.last_words, Broken):
-                return  # what is broken cannot be relied on to close
+            await self.host.run()
         finally:
             beat.cancel()
-        await self._close()
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
             while True:
                 if (data := self._pipe.receive()) is not None:
-                    loop.call_soon_threadsafe(self._inbox.put_nowait, to_worker(data))
+                    loop.call_soon_threadsafe(self.host.inbox.put_nowait, to_worker(data))
         except (EOFError, OSError):  # the launcher is gone
             _end_with_all_spawned()
         except Exception:  # noqa: BLE001 - the end of the process: it must not live on deaf
@@ -152,94 +99,3 @@ class Worker:
         while True:
             self._send(Heartbeat())
             await asyncio.sleep(self._heartbeat_s)
-
-    async def _obey(self, message: ToWorker | Broken) -> None:
-        match message:
-            case Broken():
-                raise _Over(message)
-            case Prepare(spec):
-                self._spec = spec
-                self._send(Progressed("libraries", 0.0))
-                await self._or_fail(self._prepare(spec))
-                self._send(StandingBy())
-            case Load(spec):
-                await self._or_fail(self._take_place(spec))
-                facts = await self._or_fail(self._loaded_engine().load(self._progressed))
-                self._session_tokens = facts.session_tokens
-                self._send(Ready(facts))
-            case Sleep():
-                await self._loaded_engine().sleep()
-                self._send(Slept())
-            case Ask():
-                self._begin(message)
-            case Cancel(answer_id):
-                if answer := self._answers.get(answer_id):
-                    answer.cancel()
-
-    def _progressed(self, stage: str, fraction: float) -> None:
-        self._send(Progressed(stage, min(1.0, max(0.0, fraction))))
-
-    async def _take_place(self, spec: EngineSpec) -> None:
-        """From here on the spec's card is the only one that CUDA shows this process; it reads the variable
-        when it is first used. Where another device was prepared for, with another plan, the engine is built
-        anew, of what is imported already."""
-        if spec.card:
-            os.environ[VISIBLE_DEVICES] = spec.card
-        if self._spec is None or replace(self._spec, card=spec.card) != spec:
-            await self._prepare(spec)
-        self._spec = spec
-
-    async def _prepare(self, spec: EngineSpec) -> None:
-        self._engine = load_engine_class(spec.engine)(spec)
-        await self._engine.prepare()
-
-    async def _or_fail(self, work: Awaitable[Result]) -> Result:
-        try:
-            return await work
-        except Exception as error:
-            if not isinstance(error, LauncherError):
-                traceback.print_exc()
-            raise _Over(LoadFailed(load_failure(self._spec, error))) from error
-
-    def _loaded_engine(self) -> Engine:
-        assert self._engine is not None, "the launcher says Prepare first"
-        return self._engine
-
-    def _begin(self, ask: Ask) -> None:
-        task = asyncio.create_task(self._answer(ask.answer_id, ask.request))
-        self._answers[ask.answer_id] = task
-        task.add_done_callback(lambda done: self._finished(ask.answer_id, done))
-
-    async def _answer(self, answer_id: int, request: ChatRequest) -> None:
-        check_length(request, self._session_tokens)  # the launcher may not have known yet
-        async with contextlib.aclosing(self._loaded_engine().stream(request)) as chunks:
-            async for chunk in chunks:
-                if chunk.finish is not None:
-                    self._gathering.end(answer_id)
-                    self._send(Said(answer_id, chunk))
-                    return
-                self._gathering.add(answer_id, chunk.text)
-        raise EngineError(
-            "The engine ended an answer without saying why.", hint="This is a defect; please report it."
-        )
-
-    def _finished(self, answer_id: int, task: asyncio.Task[None]) -> None:
-        del self._answers[answer_id]
-        self._gathering.end(answer_id)
-        if task.cancelled():
-            self._send(Said(answer_id, Chunk("", finish="cancelled")))
-        elif (error := task.exception()) is not None:
-            if not isinstance(error, LauncherError):
-                traceback.print_exception(error)
-                error = answer_defect(error)
-            if isinstance(error, EngineBroken):
-                self._inbox.put_nowait(Broken(error))
-            else:
-                self._send(Failed(answer_id, error))
-
-    async def _close(self) -> None:
-        for task in self._answers.values():
-            task.cancel()
-        await asyncio.gather(*self._answers.values(), return_exceptions=True)
-        if self._engine is not None:
-            await self._engine.close()

@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from openai import OpenAI
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.cli.conftest import environment  # noqa: F401 - a fixture
 from tests.ui.scripted_page import Served, scripted, served
 
@@ -17,7 +16,6 @@ from tests.ui.scripted_page import Served, scripted, served
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("endpoint")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         models = [
             scripted("one", folder),

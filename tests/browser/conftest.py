@@ -12,7 +12,6 @@ import pytest
 from PIL import Image, ImageDraw
 from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.errors import CheckpointError, PresetError
 from launcher.readiness import Readiness, ReadyState
 from tests.ui.scripted_page import Served, scripted, served
@@ -63,7 +62,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
         Readiness(missing, ReadyState.NEEDS_DOWNLOAD, reason=reason, command="hf download x"),
     ]
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         with served(models, folder, [PresetError("wrong.yaml:3: engine: 'fast' is not an engine")]) as page:
             yield page

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from playwright.sync_api import Page, sync_playwright
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.browser.conftest import FLAGS
 from tests.browser.person import ask, idle, ready
+from tests.scripted_engine import register
 from tests.ui.scripted_page import scripted, served
 
 RATE, WORDS, TURNS = 500, 512, 40
@@ -58,7 +58,8 @@ def measure(page: Page, title: str) -> None:
 
 def main() -> None:
     folder = Path(tempfile.mkdtemp())
-    os.environ |= {ALLOWED_BY: "1", "GRADIO_TEMP_DIR": str(folder / "uploads")}
+    os.environ["GRADIO_TEMP_DIR"] = str(folder / "uploads")
+    register()
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     with served([scripted("model", folder)], folder) as server, sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=program, args=FLAGS).new_page()

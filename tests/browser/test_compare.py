@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.browser.conftest import Open, draw
 from tests.browser.person import answers, ask, box, idle, stop, trouble
 from tests.ui.scripted_page import Served, scripted, served
@@ -24,7 +23,6 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Three models of which the GPU holds one; each load leaves a mark."""
     folder = tmp_path_factory.mktemp("three")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         kinds = {"one": "vision", "two": "vision", "words": "text"}
         models = [scripted(name, folder, size_bytes=6 * GIB, kind=kind) for name, kind in kinds.items()]

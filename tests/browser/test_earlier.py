@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.browser.conftest import Open, draw
 from tests.browser.person import answers, ask, box, idle, questions, ready, stop, upload
 from tests.ui.scripted_page import Served, scripted, served
@@ -21,7 +20,6 @@ pytestmark = pytest.mark.browser
 def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder = tmp_path_factory.mktemp("two")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         with served([scripted("one", folder), scripted("two", folder)], folder) as page:
             yield page

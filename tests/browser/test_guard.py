@@ -12,7 +12,6 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from launcher.door import Credentials, Door
-from launcher.engines.scripted import ALLOWED_BY
 from tests.browser.conftest import FLAGS, Open, draw
 from tests.browser.person import answers, ask, idle, ready, upload
 from tests.ui.scripted_page import Served, scripted, served
@@ -118,7 +117,6 @@ def test_a_link_from_elsewhere_leads_to_the_page(page: Served, misled: Browser, 
 def test_a_person_who_knows_the_password_asks(
     misled: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(ALLOWED_BY, "1")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     door = Door(credentials=Credentials("ada", "geheim"))
     with served([scripted("pictures", tmp_path)], tmp_path, door=door) as page:

@@ -17,7 +17,6 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.browser.conftest import Open, draw
 from tests.ui.scripted_page import scripted, served
 
@@ -76,7 +75,6 @@ def test_a_question_with_a_picture_is_answered(
 ) -> None:
     """Through a proxy that keeps the Host header, or one that loses it, where the page has been told the
     whole address; and without one."""
-    monkeypatch.setenv(ALLOWED_BY, "1")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     picture = draw(tmp_path / "shapes.png")
     with socket.create_server(("127.0.0.1", 0)) as listener:

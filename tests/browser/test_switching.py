@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page, expect
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.workers.states import ModelState, ProcessState
 from tests.browser.conftest import Open
 from tests.browser.person import answers, ask, ready, status
@@ -25,7 +24,6 @@ GIB = 1 << 30
 def page(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
     """Two models of 6 GiB, on a GPU of 8."""
     folder = tmp_path_factory.mktemp("switching")
-    monkeypatch.setenv(ALLOWED_BY, "1")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
     models = [scripted(name, folder, size_bytes=6 * GIB) for name in ("first", "second")]
     with served(models, folder, budget_bytes=8 * GIB) as page:
@@ -74,7 +72,6 @@ def four(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPat
     """Four models of which the GPU holds one; each leaves a mark when its load begins, and the second's load
     waits at a gate."""
     folder = tmp_path_factory.mktemp("four")
-    monkeypatch.setenv(ALLOWED_BY, "1")
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
     loading = {name: f"/loaded {name}" for name in "abcd"}
     loading["b"] += "\n/wait gate"

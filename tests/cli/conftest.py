@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.fork_server import ROOT, ForkServer
+from tests.launched import command_line
 
 Launch = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -20,8 +20,7 @@ Start = Callable[..., "subprocess.Popen[bytes]"]
 
 @pytest.fixture
 def environment(tmp_path: Path) -> dict[str, str]:
-    """A bare machine: a home of its own, no GPU, no models, the scripted engine allowed, the launcher
-    importable."""
+    """A bare machine: a home of its own, no GPU, no models, the launcher and the tests importable."""
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -31,7 +30,6 @@ def environment(tmp_path: Path) -> dict[str, str]:
         **kept,
         "HOME": str(tmp_path / "home"),
         "PYTHONPATH": str(ROOT),
-        "LAUNCHER_SCRIPTED_ENGINE": "1",
         "COLUMNS": "200",
         "CUDA_VISIBLE_DEVICES": "",
     }
@@ -51,8 +49,10 @@ def launch(tmp_path: Path, environment: dict[str, str], fork_server: ForkServer)
     def run(*arguments: str, typed: str | None = None, **changes: str) -> subprocess.CompletedProcess[str]:
         if not any(name.startswith("PYTHON") for name in changes):
             return fork_server.run(arguments, tmp_path, environment | changes, typed)
+        if "PYTHONPATH" in changes:
+            changes["PYTHONPATH"] += f"{os.pathsep}{ROOT}"
         return subprocess.run(  # what the interpreter itself reads needs a new one
-            [sys.executable, "-m", "launcher", *arguments],
+            command_line(*arguments),
             cwd=tmp_path,
             env=environment | changes,
             input=typed,
@@ -80,7 +80,7 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
 
     def begin(*arguments: str) -> subprocess.Popen[bytes]:
         process = subprocess.Popen(
-            [sys.executable, "-m", "launcher", *arguments],
+            command_line(*arguments),
             cwd=tmp_path,
             env=environment,
             stdin=subprocess.PIPE,

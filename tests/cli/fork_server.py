@@ -122,13 +122,13 @@ def serve(told: socket.socket) -> dict[str, Any] | None:
 
 
 def become(arguments: list[str], folder: str, environment: dict[str, str]) -> None:
-    """What ``python -m launcher`` does with these arguments, in this folder and environment."""
+    """What ``python -m tests.launched`` does with these arguments, in this folder and environment."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(environment)
     sys.path[0] = folder
     sys.argv[1:] = arguments
-    runpy.run_module("launcher", run_name="__main__", alter_sys=True)
+    runpy.run_module("tests.launched", run_name="__main__", alter_sys=True)
 
 
 if __name__ == "__main__":

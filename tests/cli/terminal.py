@@ -6,7 +6,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -131,8 +130,3 @@ class Terminal:
 def at_prompt(lines: list[str]) -> bool:
     """Whether the chat waits for a line."""
     return bool(lines) and lines[-1].endswith(">")
-
-
-def launcher(*arguments: str) -> list[str]:
-    """The launcher's command line, with this Python."""
-    return [sys.executable, "-m", "launcher", *arguments]

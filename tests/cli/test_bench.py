@@ -16,7 +16,6 @@ from typer.testing import CliRunner
 
 from launcher.bench.drawn_pictures import draw
 from launcher.cli.bench import bench
-from launcher.engines.scripted import ALLOWED_BY
 from tests.cli.conftest import Launch, Start, children_of, eventually
 from tests.ui.scripted_page import scripted, served
 from tests.workers.stage import alive
@@ -93,8 +92,7 @@ def test_page_by_every_way_with_a_picture(launch: Launch, tmp_path: Path) -> Non
     assert {each["tokens"] for each in figures} == {20}
 
 
-def test_page_beside_another_server(launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ALLOWED_BY, "1")
+def test_page_beside_another_server(launch: Launch, tmp_path: Path) -> None:
     arguments = ("--rate", "2000", "--tokens", "20", "--users", "2", "--runs", "1", "--route", "openai")
     with served([scripted("other", tmp_path)], tmp_path) as server:
         url = f"{server.url}/v1"
@@ -123,9 +121,9 @@ def test_switch_asks_models_that_sleep(launch: Launch) -> None:
 
 
 def test_switch_says_when_models_do_not_sleep(launch: Launch, tmp_path: Path) -> None:
-    """Scripted models of a person's own are no models of a GPU: nobody makes room for another."""
+    """Small models on the CPU: nobody makes room for another."""
     for name in ("a", "b"):
-        text = f"name: {name}\ntitle: T\nkind: text\nsources: ['{tmp_path}']\nengine: scripted\n"
+        text = f"name: {name}\ntitle: T\nkind: text\nsources: builtin:tiny-chat\nengine: transformers\n"
         (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
     done = launch("bench", "switch", "a", "b", "--presets", str(tmp_path), "--route", "api")
     assert done.returncode == 7

@@ -12,7 +12,8 @@ import pytest
 
 from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import children_of
-from tests.cli.terminal import Terminal, at_prompt, launcher
+from tests.cli.terminal import Terminal, at_prompt
+from tests.launched import command_line
 from tests.workers.stage import alive
 
 ENDED = "ended with 0"
@@ -33,7 +34,7 @@ def opened(folder: Path, environment: dict[str, str]) -> Iterator[Open]:
     def begin(*arguments: str) -> Terminal:
         if terminals:
             terminals.pop().close()
-        terminal = Terminal(folder, launcher("chat", *arguments), environment)
+        terminal = Terminal(folder, command_line("chat", *arguments), environment)
         terminals.append(terminal)
         terminal.wait_for(at_prompt)
         return terminal
@@ -204,7 +205,7 @@ def test_a_terminal_that_nobody_knows(
     folder: Path, environment: dict[str, str], scripted: Path, term: str
 ) -> None:
     """``env`` sets it: tmux would say its own."""
-    words = ["env", f"TERM={term}", *launcher("chat", "scripted", "--presets", str(scripted))]
+    words = ["env", f"TERM={term}", *command_line("chat", "scripted", "--presets", str(scripted))]
     terminal = Terminal(folder, words, environment)
     try:
         terminal.wait_for(lambda lines: any(">" in line for line in lines[1:]))

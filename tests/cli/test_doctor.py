@@ -162,7 +162,7 @@ def test_an_import_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_its_own_process_loads_nothing_heavy(environment: dict[str, str], scripted: Path, port: int) -> None:
     program = (
-        "import sys; from launcher.cli import run\n"
+        "import sys; from launcher.cli import run; from tests.scripted_engine import register; register()\n"
         f"code = run(['doctor', '--presets', {str(scripted)!r}, '--port', '{port}'])\n"
         "print([name for name in ('torch', 'transformers', 'lmdeploy', 'gradio') if name in"
         " sys.modules], code)\n"

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from launcher.cli import doctor_view
 from launcher.cli.paragraphs import fitted
 from launcher.diagnosis import Finding, Level
-from tests.cli.terminal import Terminal, launcher
+from tests.cli.terminal import Terminal
+from tests.launched import command_line
 
 COLUMNS = 100
 """Of the terminal that the tests have."""
@@ -58,7 +59,7 @@ def test_a_pipe_gets_the_text_as_it_is(text: str) -> None:
 def test_in_a_terminal(command: list[str], environment: dict[str, str]) -> None:
     environment.pop("COLUMNS", None)
     with TemporaryDirectory() as folder:  # short, as sockets' paths must be
-        terminal = Terminal(Path(folder), launcher(*command), environment)
+        terminal = Terminal(Path(folder), command_line(*command), environment)
         try:
             lines = terminal.wait_for(lambda lines: bool(lines) and lines[-1].startswith("ended with"))
         finally:

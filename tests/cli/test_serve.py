@@ -8,7 +8,6 @@ import re
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,9 +17,9 @@ import pytest
 import typer
 
 from launcher.cli.serve import right_root_path
-from launcher.engines.scripted import ALLOWED_BY
 from tests.cli.conftest import children_of, eventually
 from tests.cli.terminal import Terminal
+from tests.launched import command_line
 from tests.ui.test_gradio_variables import read_by_gradio
 from tests.workers.stage import alive
 
@@ -51,7 +50,7 @@ def presets(tmp_path: Path) -> Path:
 
 
 def command(presets: Path, *options: str) -> list[str]:
-    return [sys.executable, "-m", "launcher", "serve", "--presets", str(presets), *options]
+    return command_line("serve", "--presets", str(presets), *options)
 
 
 @contextmanager
@@ -62,7 +61,7 @@ def serving(
     port = () if "--port" in options else ("--port", "0")
     with subprocess.Popen(
         [*prefix, *command(presets, *port, *options)],
-        env={**os.environ, ALLOWED_BY: "1", "TMPDIR": str(presets), **variables},
+        env={**os.environ, "TMPDIR": str(presets), **variables},
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -136,7 +135,7 @@ def test_the_end_of_its_terminal_ends_it(presets: Path, tmp_path_factory: pytest
     terminal = Terminal(
         tmp_path_factory.mktemp("t"),
         command(presets, "--port", "0"),
-        {**os.environ, ALLOWED_BY: "1", "TMPDIR": str(presets)},
+        {**os.environ, "TMPDIR": str(presets)},
     )
     lines = terminal.wait_for(lambda lines: any("ssh -CNg" in line for line in lines))
     uploaded = upload(address_in("\n".join(lines)))

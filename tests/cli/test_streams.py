@@ -7,12 +7,12 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import Launch
+from tests.launched import command_line
 
 COMMANDS = {
     "help": "serve --help",
@@ -69,7 +69,7 @@ def typed(line: str, folder: Path, environment: dict[str, str]) -> subprocess.Co
 
 
 def launcher(words: str) -> str:
-    return f"{shlex.quote(sys.executable)} -m launcher {words}"
+    return f"{shlex.join(command_line())} {words}"
 
 
 def said_well(text: str) -> None:

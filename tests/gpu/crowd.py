@@ -103,8 +103,10 @@ def killer(manager: Manager, victim: str, kills: int, until_s: float, done: Coun
 
 
 def scripted(folder: Path) -> tuple[Manager, Callable[[], Question]]:
-    os.environ["LAUNCHER_SCRIPTED_ENGINE"] = "1"
+    from tests.scripted_engine import register
     from tests.workers.stage import Stage
+
+    register()
 
     stage = Stage(folder, [])
     names = ("first", "second", "third")

@@ -31,8 +31,8 @@ from pathlib import Path
 from PIL import Image
 
 from launcher.devices import read_devices
-from launcher.engines import load_engine_class
 from launcher.engines.base import Engine
+from launcher.engines.table import engine_class, find
 from launcher.errors import LauncherError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.presets import read_presets
@@ -136,7 +136,7 @@ async def engine_alone(readiness: Readiness, arguments: argparse.Namespace) -> N
     if isinstance(model.on, LauncherError):
         raise model.on
     spec = next(iter(model.on.values()))
-    engine: Engine = load_engine_class(spec.engine)(spec)
+    engine: Engine = engine_class(find(spec.engine).runs)(spec)
     await engine.prepare()
     await engine.load(lambda _stage, _fraction: None)
     await crowds("engine", engine.stream, arguments)

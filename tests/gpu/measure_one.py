@@ -35,8 +35,8 @@ from launcher.demo.judging import judge
 from launcher.demo.known_answers import held_out_cases
 from launcher.demo.pictures import encode
 from launcher.engine_costs import COSTS, MIB
-from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
+from launcher.engines.table import engine_class, find
 from launcher.errors import LauncherError
 from launcher.families import ModelSizes, model_sizes
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
@@ -379,7 +379,7 @@ async def run(step: Step) -> None:
 
         torch.cuda.mem_get_info()
         step.mark("CUDA context")
-    engine = load_engine_class(task["engine"])(
+    engine = engine_class(find(task["engine"]).runs)(
         EngineSpec(task["engine"], preset, folder, task["settings"].get("device", "cuda:0"), plan)
     )
     started = time.perf_counter()
@@ -417,7 +417,7 @@ async def spin(step: Step) -> None:
     plan = dataclasses.replace(
         plan, parts=tuple(small), kv_bits=16, session_tokens=8192, max_prefill_tokens=8192
     )
-    engine = load_engine_class("turbomind")(EngineSpec("turbomind", preset, folder, "cuda:0", plan))
+    engine = engine_class(find("turbomind").runs)(EngineSpec("turbomind", preset, folder, "cuda:0", plan))
     started = time.perf_counter()
     try:
         await engine.prepare()

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from launcher.checkpoints import read_facts
-from launcher.engines import load_engine_class
 from launcher.engines.base import Engine, EngineSpec
+from launcher.engines.table import engine_class, find
 from launcher.families import model_sizes
 from launcher.memory import GIB, Card, plan_memory
 from launcher.messages import ChatRequest, GenerationOptions, Message
@@ -53,7 +53,7 @@ async def loaded(name: str) -> Engine:
         if name == "pytorch"
         else None
     )
-    engine = load_engine_class(name)(EngineSpec(name, preset, FOLDER, "cuda:0", plan))
+    engine = engine_class(find(name).runs)(EngineSpec(name, preset, FOLDER, "cuda:0", plan))
     await engine.prepare()
     await engine.load(lambda _stage, _fraction: None)
     return engine

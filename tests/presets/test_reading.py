@@ -106,7 +106,26 @@ def test_a_right_file_is_read() -> None:
         ("memory:", "5: memory: has no value; it takes keys with values (kv_cache_ratio, "),
         ("gpu: first", '5: gpu: "first" is not '),
         ("gpu: -1", "5: gpu: -1 is not from 0 to 1023 or a number as nvidia-smi counts, or a uuid"),
-        ("engine: vllm", '5: engine: "vllm" is not one of auto, turbomind, pytorch, transformers, scripted'),
+        ("engine: vllm", '5: engine: "vllm" is not one of auto, pytorch, transformers, turbomind'),
+        (
+            "engine: openai",
+            '5: engine: "openai" is not one of auto, pytorch, transformers, turbomind or keys',
+        ),
+        ("engine: {}", "5: engine.openai: is missing; it takes keys with values (url, model, key_env)"),
+        ("engine: {vllm: {}}", "5: engine.vllm: is an unknown key; valid here are openai"),
+        ("engine:\n  openai:\n    url: http://a/v1", "6: engine.openai.model: is missing; it takes a text"),
+        (
+            "engine: {openai: {url: 'a:8000', model: b}}",
+            '5: engine.openai.url: "a:8000" is not an address such as http://127.0.0.1:8000/v1',
+        ),
+        (
+            "engine: {openai: {url: 'http://me:secret@a/v1', model: b}}",
+            '5: engine.openai.url: "http://me:secret@a/v1" is not an address such as http://127.0.0.1:8000/v1',
+        ),
+        (
+            "engine: {openai: {url: http://a/v1, model: b, key_env: sk-1234}}",
+            '5: engine.openai.key_env: "sk-1234" is not the name of an environment variable',
+        ),
         ("chat:\n  stop: {a: 1}", "6: chat.stop: a group of keys is not a text or a list"),
         ("chat:\n  stop: ''", "6: chat.stop: has no value; it takes a text or a list"),
         (

@@ -15,6 +15,12 @@ from launcher.presets import default_folder, json_schema, read_presets
 FOLDER = Path(__file__).resolve().parents[2] / "presets"
 FILES = sorted(FOLDER.glob("*.yaml"))
 SCHEMA = FOLDER / "preset.schema.json"
+ON_A_SERVER: dict[str, Any] = {
+    "name": "a",
+    "title": "A",
+    "kind": "text",
+    "engine": {"openai": {"url": "http://b/v1", "model": "c"}},
+}
 
 
 def test_the_default_is_the_clone_s_folder_and_all_of_it_is_right() -> None:
@@ -117,6 +123,15 @@ def test_the_editors_schema_and_the_launcher_agree(
         ({"name": "a", "extends": "tiny-chat", "kind": "picture"}, False),
         ({"name": "a", "extends": ""}, False),
         ({"extends": "tiny-chat"}, False),
+        (
+            {"name": "a", "extends": "tiny-chat", "engine": {"openai": {"url": "http://b/v1", "model": "c"}}},
+            True,
+        ),
+        ({**ON_A_SERVER}, True),
+        ({**ON_A_SERVER, "sources": "hf:a/b"}, True),
+        ({**ON_A_SERVER, "sources": []}, False),
+        ({**ON_A_SERVER, "engine": "auto"}, False),
+        ({**ON_A_SERVER, "engine": {"openai": {"url": "http://b/v1"}}}, False),
         ({"name": "a"}, False),
     ],
     ids=str,

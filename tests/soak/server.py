@@ -6,13 +6,12 @@ import os
 import re
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from launcher.engines.scripted import ALLOWED_BY
+from tests.launched import command_line
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ("first", "second", "third")
@@ -56,7 +55,7 @@ def launched(folder: Path, *prefix: str) -> Iterator[Launcher]:
     for name in MODELS:
         preset = PRESET.format(name=name, folder=folder / "presets")
         (folder / "presets" / f"{name}.yaml").write_text(preset, encoding="utf-8")
-    command = [sys.executable, "-m", "launcher", "serve", "--presets", str(folder / "presets"), "--port", "0"]
+    command = command_line("serve", "--presets", str(folder / "presets"), "--port", "0")
     own = {"TMPDIR": "tmp", "XDG_STATE_HOME": "state", "XDG_CACHE_HOME": "cache", "GRADIO_TEMP_DIR": "tmp"}
     with (
         (folder / "presets" / "errors.txt").open("wb") as errors,
@@ -66,7 +65,6 @@ def launched(folder: Path, *prefix: str) -> Iterator[Launcher]:
             env={
                 **os.environ,
                 "PYTHONPATH": str(ROOT),
-                ALLOWED_BY: "1",
                 **{name: str(folder / place) for name, place in own.items()},
             },
             stdout=subprocess.PIPE,

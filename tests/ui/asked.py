@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.ui.scripted_page import Served, scripted, served
 
 OWN = {"max_new_tokens": 300, "temperature": 0.5, "top_p": 0.9, "top_k": 40, "repetition_penalty": 1.1}
@@ -25,7 +24,6 @@ OPTIONS = {**OWN, "seed": None}
 def talking(folder: Path, system: str) -> Iterator[Served]:
     """A page with one model, the talker, whose preset has this system prompt."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         with served([scripted("talker", folder, loading=system, generation=OWN)], folder) as page:
             yield page

@@ -1,4 +1,4 @@
-"""One served page for the tests of a module; scripts are allowed."""
+"""One served page for the tests of a module."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.ui.scripted_page import Served, scripted, served
 
 
@@ -15,7 +14,6 @@ from tests.ui.scripted_page import Served, scripted, served
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         models = [scripted("one-1.5b", folder), scripted("two", folder, kind="text")]
         with served(models, folder) as page:

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.messages import GenerationOptions
 from launcher.ui.conversation import Exchange, Settings, Typed
 from launcher.ui.early_stops import MOST_WAITING
@@ -36,14 +35,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def manager(folder: Path) -> Iterator[Manager]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
-        models = [
-            scripted("one", folder),
-            scripted("words", folder, kind="text"),
-        ]
-        with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
-            yield manager
+    models = [
+        scripted("one", folder),
+        scripted("words", folder, kind="text"),
+    ]
+    with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
+        yield manager
 
 
 def handlers(manager: Manager, folder: Path, name: str = "one", **preset: object) -> ChatHandlers:

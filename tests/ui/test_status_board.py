@@ -9,7 +9,6 @@ from contextlib import aclosing
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.ui.status_board import StatusBoard
 from tests.workers.stage import Stage, question
 
@@ -18,8 +17,7 @@ Lines = dict[str, str]
 
 
 @pytest.fixture
-def stage(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Stage]:
-    monkeypatch.setenv(ALLOWED_BY, "1")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Stage]:
     stage = Stage(tmp_path_factory.mktemp("scripts"), [])
     yield stage  # type: ignore[misc]
     for manager in stage.managers:

@@ -7,13 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY
 from tests.workers.stage import Stage, children
-
-
-@pytest.fixture(autouse=True)
-def scripts_allowed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(ALLOWED_BY, "1")
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from launcher.workers.limits import Limits
 from launcher.workers.manager import Manager
 from launcher.workers.offered import RunnableModel
 from launcher.workers.states import ModelState, ModelStatus
+from tests.scripted_engine import register
 
 PATIENT = Limits()
 BRISK = replace(PATIENT, heartbeat_s=0.05, hang_s=3.0, close_s=1.0, terminate_s=0.5)
@@ -114,6 +115,7 @@ class Stage:
     ) -> RunnableModel:
         """A model on the CPU, of a planned size if it has ``ram_bytes``; on a GPU if it has
         ``size_bytes``."""
+        register()  # a test's own program has no conftest
         preset = Preset.model_validate(
             {
                 "name": name,
@@ -126,7 +128,7 @@ class Stage:
             }
         )
         device, plan = ("cpu", None) if size_bytes is None else ("cuda:0", a_plan(size_bytes))
-        spec = EngineSpec("scripted", preset, self.folder, device, plan, size_bytes=ram_bytes)
+        spec = EngineSpec(preset.engine, preset, self.folder, device, plan, size_bytes=ram_bytes)
         return RunnableModel(name, {device: spec})
 
     def loaded(self, mark: str = "loads") -> list[str]:

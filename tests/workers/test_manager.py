@@ -13,7 +13,7 @@ from dataclasses import replace
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY, FOR_MEASUREMENTS
+from launcher.bench.scripted import MEASURED, register
 from launcher.errors import DeviceError, EngineError, OutOfMemory, RequestError, WorkerDied
 from launcher.messages import Chunk
 from launcher.workers.answers import UNREAD_CHARACTERS
@@ -455,19 +455,9 @@ def test_a_thread_that_waits_for_changes_wakes_on_them(stage: Stage) -> None:
         assert woken.wait(60)
 
 
-def test_a_scripted_engine_refuses_to_serve_where_tests_did_not_ask_for_it(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("LAUNCHER_SCRIPTED_ENGINE")
-    with pytest.raises(EngineError, match="is no model"):
-        list(stage.manager().ask("one", question("hello")))
-
-
-def test_an_engine_for_measurements_says_words_and_nothing_else(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(ALLOWED_BY, FOR_MEASUREMENTS)
-    manager = stage.manager()
+def test_an_engine_for_measurements_says_words_and_nothing_else(stage: Stage) -> None:
+    register()
+    manager = stage.manager(stage.model(engine=MEASURED.name))
     assert read(manager.ask("one", question("/pace 1000 3\nword"))) == "0 1 2 word "
     for command in ("/crash 3", "/loaded mark", "/spawn", "/print 1"):
         with pytest.raises(EngineError, match="The script has no command /"):

@@ -11,13 +11,12 @@ import pytest
 
 from launcher.devices import VISIBLE_DEVICES
 from launcher.engines.base import EngineSpec
+from launcher.workers.engine_host import EngineHost
 from launcher.workers.manager import Manager
-from launcher.workers.message_pipe import MessagePipe, message_pipe
 from launcher.workers.offered import RunnableModel
 from launcher.workers.protocol import Load, Prepare
 from launcher.workers.states import ModelState, Seen
-from launcher.workers.wire import FROM_WORKER_BYTES, TO_WORKER_BYTES
-from launcher.workers.worker import Worker
+from tests.scripted_engine import SCRIPTED
 from tests.workers.stage import Stage, a_plan, question, read, status, wait_for_state
 
 SIZE_BYTES = 6
@@ -79,18 +78,14 @@ async def test_a_process_that_stands_by_is_given_its_card_when_it_is_to_load(
     """With another plan it builds its engine anew; with another card alone it does not."""
     monkeypatch.setenv(VISIBLE_DEVICES, "GPU-a,GPU-b")
     specs = list(model(stage, "one").specs.values())
-    ours, theirs = message_pipe(FROM_WORKER_BYTES)
-    pipe = MessagePipe.inherited(os.dup(theirs.fileno()), TO_WORKER_BYTES)
-    worker = Worker(pipe, 60.0)
-    await worker._obey(Prepare(specs[0]))
-    prepared = worker._engine
+    host = EngineHost(lambda _message: None)
+    await host.obey(Prepare(SCRIPTED.runs, specs[0]))
+    prepared = host._engine
     assert os.environ[VISIBLE_DEVICES] == "GPU-a,GPU-b"
-    await worker._obey(Load(specs[1]))
+    await host.obey(Load(SCRIPTED.runs, specs[1]))
     assert os.environ[VISIBLE_DEVICES] == "GPU-b"
-    assert worker._engine is prepared
+    assert host._engine is prepared
     other: EngineSpec = replace(specs[0], plan=a_plan(5))
-    await worker._obey(Load(other))
+    await host.obey(Load(SCRIPTED.runs, other))
     assert os.environ[VISIBLE_DEVICES] == "GPU-a"
-    assert worker._engine is not prepared
-    for end in (ours, theirs, pipe):
-        end.close()
+    assert host._engine is not prepared

@@ -45,15 +45,15 @@ SPECS = [
     EngineSpec("turbomind", preset, Path(ODD), "cuda:0", a_plan(1 << 40), True, 7, "GPU-a")
     for preset in PRESETS
 ]
+RUNS = "launcher.engines.lmdeploy:LmdeployEngine"
+PLACED = [told(RUNS, spec) for told in (Prepare, Load) for spec in SPECS]
 REQUEST = ChatRequest(
     (Message("system", "be brief"), Message("user", "猫\u202e?", (Path(ODD), Path("b.png")))),
     GenerationOptions(seed=2**63 - 1, temperature=0.1, top_p=1.0),
 )
 
 
-@pytest.mark.parametrize(
-    "message", [*map(Prepare, SPECS), *map(Load, SPECS), Sleep(), Ask(1, REQUEST), Cancel(1), Shutdown()]
-)
+@pytest.mark.parametrize("message", [*PLACED, Sleep(), Ask(1, REQUEST), Cancel(1), Shutdown()])
 def test_the_launchers_messages_arrive_as_they_were(message: ToWorker) -> None:
     assert to_worker(to_bytes(message)) == message
 
@@ -77,7 +77,7 @@ def test_a_workers_messages_arrive_as_they_were(message: FromWorker) -> None:
 def test_what_a_plan_changed_arrives_with_its_figures() -> None:
     change = PlanChange("{old} became {new:.1f}", (("old", 1), ("new", 0.5)))
     plan = replace(a_plan(1 << 40), changes=(change,))
-    told = to_worker(to_bytes(Prepare(replace(SPECS[0], plan=plan))))
+    told = to_worker(to_bytes(Prepare(RUNS, replace(SPECS[0], plan=plan))))
     assert isinstance(told, Prepare)
     assert told.spec.plan == plan
 
@@ -163,4 +163,4 @@ def test_a_text_that_is_none_does_not_cross() -> None:
 
 def test_the_launcher_is_told_nothing_that_it_says_itself() -> None:
     with pytest.raises(UnreadableMessage, match="Invalid value 'Load'"):
-        from_worker(to_bytes(Load(SPECS[0])))
+        from_worker(to_bytes(Load(RUNS, SPECS[0])))

@@ -8,8 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.workers.manager import Manager
+from tests.scripted_engine import register
 from tests.workers.stage import Stage, children, question
 
 ANSWERS, TOKENS, ROUNDS = 8, 5000, 3
@@ -36,7 +36,7 @@ def one_round(manager: Manager, worker: int) -> str:
 
 
 def main() -> None:
-    os.environ[ALLOWED_BY] = "1"
+    register()
     with tempfile.TemporaryDirectory() as folder:
         manager = Stage(Path(folder), []).manager()
         with manager:

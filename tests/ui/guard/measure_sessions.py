@@ -9,7 +9,6 @@ import os
 import re
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 import uuid
@@ -19,7 +18,7 @@ from typing import Any
 
 import httpx
 
-from launcher.engines.scripted import ALLOWED_BY
+from tests.launched import command_line
 
 API = "/gradio_api"
 SETTLING_S = 16
@@ -86,8 +85,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in ("one", "two", "three"):
             Path(folder, f"{name}.yaml").write_text(PRESET.format(name=name, folder=folder))
-        command = [sys.executable, "-m", "launcher", "serve", "--presets", folder, "--port", "0"]
-        environment = {**os.environ, "TMPDIR": folder, ALLOWED_BY: "1"}
+        command = command_line("serve", "--presets", folder, "--port", "0")
+        environment = {**os.environ, "TMPDIR": folder}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             url = next(filter(None, (re.search(r"http://\S+", line) for line in process.stdout)))[0]

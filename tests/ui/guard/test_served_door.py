@@ -10,7 +10,6 @@ import pytest
 from gradio_client import Client, handle_file
 
 from launcher.door import Credentials, Door
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.ui.guard.routes import OPEN
 from launcher.ui.headers import HEADERS
 from tests.ui.scripted_page import Served, scripted, served
@@ -22,7 +21,6 @@ RIGHT = ("ada", "geheim")
 def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     folder: Path = tmp_path_factory.mktemp("page")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         door = Door(credentials=Credentials(*RIGHT))
         with served([scripted("one", folder)], folder, door=door) as page:

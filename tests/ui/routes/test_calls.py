@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.errors import RequestError
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.routes import calls as module
@@ -20,8 +19,7 @@ QUESTION = {"message": {"text": "hello", "files": []}}
 
 
 @pytest.fixture
-def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Calls]:
-    monkeypatch.setenv(ALLOWED_BY, "1")
+def calls(tmp_path: Path) -> Iterator[Calls]:
     model = scripted("one", tmp_path)
     with Manager(runnable_models([model]), log_folder=tmp_path / "logs") as manager:
         chat = ChatHandlers(model.preset, manager, is_ours=lambda _picture: True)

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.ui.routes.pages import Pages
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
@@ -27,8 +26,7 @@ gone: list[str] = []
 
 
 @pytest.fixture
-def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Manager]:
-    monkeypatch.setenv(ALLOWED_BY, "1")
+def manager(tmp_path: Path) -> Iterator[Manager]:
     gone.clear()
     with Told(runnable_models([scripted("one", tmp_path)]), log_folder=tmp_path / "logs") as manager:
         yield manager

@@ -17,9 +17,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from launcher.downloads.client import new_client
 from launcher.downloads.names import Names
-from launcher.downloads.proxies import new_client, proxy_for
 from launcher.errors import LauncherError, MissingPart
+from launcher.proxies import proxy_for
 
 VARIABLES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 HAS_SOCKS = importlib.util.find_spec("socksio") is not None

@@ -1,4 +1,5 @@
-"""The proxies that the environment names, and an HTTP client that goes through them.
+"""The proxies that the environment names, which of them an address is asked through, and connections through
+one.
 
 httpx reads the same variables, but one that it does not understand (``ALL_PROXY=socks5://…`` without a
 package for SOCKS, ``[::1]`` in ``no_proxy``) is an error before anything is asked. Here a variable matters
@@ -12,12 +13,10 @@ import ipaddress
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import httpx
 
 from launcher.commands_here import pip_install
-from launcher.downloads.names import DirectTransport, Names
 from launcher.errors import LauncherError, MissingPart
 
 _SOCKS_PACKAGE = "socksio"
@@ -46,6 +45,13 @@ class Proxy:
             MissingPart: it is a SOCKS proxy, and the package for those is not installed.
             LauncherError: the value is no proxy's address, or of a kind that is not supported.
         """
+        return httpx.HTTPTransport(proxy=self._checked())
+
+    def async_transport(self) -> httpx.AsyncHTTPTransport:
+        """The same for event loops."""
+        return httpx.AsyncHTTPTransport(proxy=self._checked())
+
+    def _checked(self) -> httpx.Proxy:
         address = self.value if "://" in self.value else f"http://{self.value}"
         if address.startswith("socks://"):  # as GNOME's settings write it
             address = f"socks5{address.removeprefix('socks')}"
@@ -68,14 +74,7 @@ class Proxy:
                 variable=self.variable,
                 value=self.shown,
             )
-        return httpx.HTTPTransport(proxy=proxy)
-
-
-def new_client(names: Names, **options: Any) -> httpx.Client:
-    """An ``httpx.Client`` that goes through the environment's proxies, or straight to the addresses that
-    ``names`` tells; certificates come from the environment, too. A proxy that cannot be used raises the
-    errors of ``Proxy.transport`` from the first request that needs it."""
-    return httpx.Client(transport=_ThroughProxies(names), **options)
+        return proxy
 
 
 def named_proxies() -> Iterator[Proxy]:
@@ -94,24 +93,6 @@ def proxy_for(url: httpx.URL) -> Proxy | None:
         return None
     found = {proxy.kind: proxy for proxy in named_proxies()}
     return found.get(url.scheme) or found.get("all")
-
-
-class _ThroughProxies(httpx.BaseTransport):
-    """Hands each request to the connections through its proxy, or to the direct ones."""
-
-    def __init__(self, names: Names) -> None:
-        self._names = names
-        self._transports: dict[Proxy | None, httpx.BaseTransport] = {}
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        proxy = proxy_for(request.url)
-        if proxy not in self._transports:
-            self._transports[proxy] = proxy.transport() if proxy else DirectTransport(self._names)
-        return self._transports[proxy].handle_request(request)
-
-    def close(self) -> None:
-        for transport in self._transports.values():
-            transport.close()
 
 
 def _bypassed(host: str, port: int) -> bool:

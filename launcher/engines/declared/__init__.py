@@ -1,0 +1,1 @@
+"""One engine a file, with one ``ENGINE``; found by being here (``launcher.engines.table``)."""
