@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from launcher.downloads import Source, find_repository, names, new_client, proxies
+from launcher.downloads import Source, find_repository, names, new_client
 from launcher.downloads.hubs import RemoteFile, Repository
 from launcher.downloads.selection import needed_files
 from launcher.errors import CheckpointError
@@ -35,7 +35,9 @@ def played(monkeypatch: pytest.MonkeyPatch) -> Callable[[Handler, str], list[str
             asked.append(str(request.url))
             return handler(request)
 
-        monkeypatch.setattr(proxies, "_ThroughProxies", lambda _names: httpx.MockTransport(record))
+        monkeypatch.setattr(
+            "launcher.downloads.client._ThroughProxies", lambda _names: httpx.MockTransport(record)
+        )
         monkeypatch.setenv("MODELSCOPE_DOMAIN", endpoint)
         for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
             monkeypatch.delenv(variable, raising=False)
