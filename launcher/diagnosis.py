@@ -29,6 +29,7 @@ PACKAGES = {
     "h11": ">=0.16",
     "httpx": ">=0.28,<1",
     "huggingface_hub": ">=1.0",
+    "jinja2": ">=3.1",
     "markdown-it-py": ">=4",
     "msgspec": ">=0.20",
     "numpy": ">=2",

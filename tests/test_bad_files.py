@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 import struct
 import time
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -293,13 +294,13 @@ def changed_configs(draw: st.DrawFn) -> Any:
                 continue
             break
         if draw(st.booleans()):
-            inner[key] = draw(HOSTILE)
+            inner[key] = deepcopy(draw(HOSTILE))  # not the strategy's own, into which the next may go
         elif len(inner) > 1:
             del inner[key]
     if draw(st.booleans()):
         config[
             draw(st.sampled_from(["quantization_config", "vit_config", "model_type", "head_dim", "dtype"]))
-        ] = draw(HOSTILE)
+        ] = deepcopy(draw(HOSTILE))
     return config
 
 

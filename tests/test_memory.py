@@ -209,7 +209,8 @@ def test_every_model_answers_64_at_once_on_80_gib_and_pays_for_their_logits(
     made = plan_memory(preset.memory, sizes, engine, card(80))
     assert made.max_batch >= 64
     few = plan_memory(preset.memory, sizes, engine, card(8))
-    more = (made.max_batch - FEW_AT_ONCE) * COSTS[engine].logit_factor * 4 * sizes.language.vocab
+    before = max(FEW_AT_ONCE, few.max_batch)  # the smallest model answers many on 8 GiB already
+    more = (made.max_batch - before) * COSTS[engine].logit_factor * 4 * sizes.language.vocab
     assert made.part_bytes("activations") - few.part_bytes("activations") == pytest.approx(more, abs=2)
 
 

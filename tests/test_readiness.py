@@ -376,7 +376,7 @@ class TestAPresetThatCannotBeTheCheckpoints:
             assert f"chat.template is {template}" in said
             assert f"`template: {own}`" in said
 
-    @pytest.mark.parametrize("form", ["phi3-chat", "Hermes-2", "", 7])
+    @pytest.mark.parametrize("form", ["phi3-chat", "internvl_zh", "", 7])
     def test_a_form_that_the_launcher_cannot_write(self, tmp_path: Path, form: object) -> None:
         put(tmp_path / "model", PICTURES | {"template": form})
         found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, ALL)

@@ -143,8 +143,9 @@ class CpuEngine:
                     config, torch.float32, torch.device("cpu"), ctx_mgr=self.ctx_mgr
                 )
             load_model_weights(self.model, str(folder))
-        shape = (BLOCKS, BLOCK_TOKENS, config.num_key_value_heads, config.head_dim)
-        self.caches = [[torch.zeros(shape), torch.zeros(shape)] for _ in range(config.num_hidden_layers)]
+        known = self.model_config
+        shape = (BLOCKS, BLOCK_TOKENS, known.num_key_value_heads, known.head_dim)
+        self.caches = [[torch.zeros(shape), torch.zeros(shape)] for _ in range(known.num_layers)]
         self._free = list(range(BLOCKS))
 
     def open(self, room_tokens: int) -> Conversation:
