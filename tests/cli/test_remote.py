@@ -109,5 +109,5 @@ def test_known_answers_of_a_real_model(endpoint: str, launch: Launch, tmp_path: 
     assert [json.loads(line)["text"].strip() for line in done.stdout.splitlines()] == [
         case.question.answer for case in CASES
     ]
-    talked = launch("chat", "far", "--presets", file, typed=f" /image 0.png\n{CASES[0].question.text}\n")
+    talked = launch("chat", "far", "--presets", file, typed=f"/image 0.png\n{CASES[0].question.text}\n")
     assert CASES[0].question.answer in talked.stdout
