@@ -46,8 +46,8 @@ def opened(folder: Path, environment: dict[str, str]) -> Iterator[Open]:
 
 @pytest.fixture
 def talk(opened: Open, scripted: Path) -> Talk:
-    """Opens a chat with a model that echoes: a real one takes seconds to load, and is the subject of the first
-    test alone."""
+    """Opens a chat with a model that echoes: a real one takes seconds to load, and only the first test is
+    about it."""
     return lambda: opened("scripted", "--presets", str(scripted))
 
 
@@ -197,9 +197,7 @@ def test_being_terminated_leaves_the_terminal_usable_and_no_process(talk: Talk) 
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGQUIT, 131)])
-def test_other_signals_leave_no_process_and_no_file(
-    talk: Talk, number: signal.Signals, code: int
-) -> None:
+def test_other_signals_leave_no_process_and_no_file(talk: Talk, number: signal.Signals, code: int) -> None:
     """While an answer comes."""
     terminal = talk()
     program = terminal.process()
