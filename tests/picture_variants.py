@@ -89,7 +89,13 @@ def apng_with_other_default() -> bytes:
 
 
 def text_bomb(unpacked_bytes: int) -> bytes:
-    return chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(unpacked_bytes)))
+    return chunk(b"zTXt", b"a\0\0" + packed_zeros(unpacked_bytes))
+
+
+@cache
+def packed_zeros(count: int) -> bytes:
+    """Made at every collection of tests, so packed once and quickly."""
+    return zlib.compress(bytes(count), level=1)
 
 
 def swapped_profile() -> bytes:

@@ -249,8 +249,8 @@ def test_every_variant_is_a_picture(tmp_path: Path, name: str) -> None:
     [
         files.text_bomb((1 << 20) + 1),
         files.text_bomb(100 << 20),
-        files.chunk(b"iTXt", b"a\0\1\0\0\0" + zlib.compress(bytes(100 << 20))),
-        files.chunk(b"iCCP", b"a\0\0" + zlib.compress(bytes(100 << 20))),
+        files.chunk(b"iTXt", b"a\0\1\0\0\0" + files.packed_zeros(100 << 20)),
+        files.chunk(b"iCCP", b"a\0\0" + files.packed_zeros(100 << 20)),
         files.chunk(b"iCCP", b"a\0\0" + zlib.compress(os.urandom(2 << 20))),
         files.chunk(b"zTXt", b"a\0\7no such method"),
         files.chunk(b"tEXt", b"a\0b")[:-1] + b"?",

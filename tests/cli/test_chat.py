@@ -1,4 +1,5 @@
-"""``launcher chat`` through a pipe, with the models that come with the launcher: a line in, an answer out."""
+"""``launcher chat`` through a pipe: a line in, an answer out. Two tests ask the models that come with the
+launcher; the others ask one that echoes, which is there at once."""
 
 from __future__ import annotations
 
@@ -12,40 +13,41 @@ import pytest
 
 from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import Launch, Start, children_of
+from tests.ui.asked import asked
 
 NAMED = ["Nice to meet you, Ada.", "Your name is Ada."]
 UNNAMED = "You have not told me your name."
 
 
-def test_the_conversation_is_kept_and_answers_alone_are_on_standard_output(launch: Launch) -> None:
-    done = launch("chat", "tiny-chat", typed="My name is Ada.\n\nWhat is my name?\n")
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, NAMED, "")
+def test_empty_lines_are_passed_over_and_answers_alone_are_on_standard_output(
+    launch: Launch, scripted: Path
+) -> None:
+    done = launch("chat", "scripted", "--presets", str(scripted), typed="one\n\ntwo\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "one \ntwo \n", "")
 
 
 def test_a_file_whose_name_begins_with_a_tilde_is_saved_and_the_conversation_goes_on(
-    launch: Launch, tmp_path: Path
+    launch: Launch, scripted: Path, tmp_path: Path
 ) -> None:
-    typed = "My name is Ada.\n/save ~draft.md\n/save ~/home.md\nWhat is my name?\n"
     (tmp_path / "home").mkdir()
-    done = launch("chat", "tiny-chat", typed=typed)
-    assert (done.returncode, done.stdout.splitlines(), done.stderr) == (0, NAMED, "")
+    typed = "one\n/save ~draft.md\n/save ~/home.md\ntwo\n"
+    done = launch("chat", "scripted", "--presets", str(scripted), typed=typed)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "one \ntwo \n", "")
     assert (tmp_path / "~draft.md").read_text(encoding="utf-8") == (tmp_path / "home" / "home.md").read_text(
         encoding="utf-8"
     )
 
 
-def test_without_a_preset_the_first_text_model_that_is_ready_answers(launch: Launch) -> None:
-    done = launch("chat", typed="7加5等于几？", CUDA_VISIBLE_DEVICES="")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "12。\n", "")
-
-
-def test_commands_work_through_a_pipe(launch: Launch, tmp_path: Path) -> None:
+def test_commands_work_through_a_pipe_to_the_first_text_model_that_is_ready(
+    launch: Launch, tmp_path: Path
+) -> None:
+    """Without a preset."""
     typed = (
-        "My name is Ada.\nWhat is my name?\n/stats\n/save talk.md\n/clear\nWhat is my name?\n"
+        "My name is Ada.\nWhat is my name?\n/stats\n/save talk.md\n/clear\nWhat is my name?\n7加5等于几？\n"
         "/set max_new_tokens 3\n/set\nReverse the word stone.\nexit\nWhat is 1 + 1?\n"
     )
-    done = launch("chat", "tiny-chat", typed=typed)
-    assert (done.returncode, done.stdout.splitlines()) == (0, [*NAMED, UNNAMED, "eno"])
+    done = launch("chat", typed=typed, CUDA_VISIBLE_DEVICES="")
+    assert (done.returncode, done.stdout.splitlines()) == (0, [*NAMED, UNNAMED, "12。", "eno"])
     assert "this chat: 2 answers" in done.stderr
     assert "\nmax_new_tokens 3\n" in done.stderr
     assert "/set max_new_tokens" in done.stderr.splitlines()[-1]
@@ -74,13 +76,11 @@ def test_what_fails_is_told_and_the_rest_is_answered(launch: Launch, scripted: P
     assert (tmp_path / "old.md").read_text(encoding="utf-8") == "mine"
 
 
-def test_a_system_prompt_is_sent_from_then_on(launch: Launch) -> None:
-    done = launch(
-        "chat", "tiny-chat", typed="Hello!\n/stats\n/clear\n/system Be brief.\nHello!\n/stats\n/set\n"
-    )
-    told = [int(line.split()[2]) for line in done.stderr.splitlines() if line.startswith("last answer: ")]
-    assert len(told) == 2
-    assert told[0] < told[1]
+def test_a_system_prompt_is_among_what_is_set(launch: Launch, scripted: Path) -> None:
+    """That the engine is given it: test_asked.py."""
+    typed = "/system Be brief.\nHello!\n/set\n"
+    done = launch("chat", "scripted", "--presets", str(scripted), typed=typed)
+    assert (done.returncode, done.stdout) == (0, "Hello! \n")
     assert "system prompt: Be brief." in done.stderr
 
 
@@ -133,16 +133,17 @@ def test_a_model_that_cannot_be_loaded_ends_it(launch: Launch, scripted: Path) -
     assert "The script failed: on purpose" in done.stderr
 
 
-def test_a_model_whose_process_died_is_started_anew(start: Start) -> None:
-    process = start("chat", "tiny-chat")
+def test_a_model_whose_process_died_is_started_anew(start: Start, scripted: Path) -> None:
+    """The conversation goes on."""
+    process = start("chat", "scripted", "--presets", str(scripted))
     talk = _Piped(process)
-    assert talk.ask("My name is Ada.") == NAMED[0]
+    assert talk.ask("the first") == "the first "
     (worker,) = children_of(process.pid)
     os.kill(worker, signal.SIGKILL)
     # The first is told that the process died, unless that was noticed before it was asked.
-    said, told = process.communicate(b"What is my name?\n" * 2)
-    assert said.decode().splitlines()[-1] == NAMED[1]
-    assert (process.returncode, told) == (0, b"") or b"tiny-chat stopped unexpectedly" in told
+    said, told = process.communicate(b"again\n /asked\n")
+    assert [text for _, text, *_ in asked(said.decode())["messages"][:2]] == ["the first", "the first "]
+    assert (process.returncode, told) == (0, b"") or b"scripted stopped unexpectedly" in told
 
 
 class _Piped:

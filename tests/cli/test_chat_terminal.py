@@ -18,6 +18,7 @@ from tests.workers.stage import alive
 
 ENDED = "ended with 0"
 Open = Callable[..., Terminal]
+Talk = Callable[[], Terminal]
 
 
 @pytest.fixture
@@ -44,6 +45,13 @@ def opened(folder: Path, environment: dict[str, str]) -> Iterator[Open]:
         terminal.close()
 
 
+@pytest.fixture
+def talk(opened: Open, scripted: Path) -> Talk:
+    """Opens a chat with a model that echoes: a real one takes seconds to load, and only the first test is
+    about it."""
+    return lambda: opened("scripted", "--presets", str(scripted))
+
+
 def test_typed_answered_and_ended(opened: Open) -> None:
     terminal = opened("tiny-chat")
     terminal.enter("My name is Ada.")
@@ -62,8 +70,8 @@ def test_typed_answered_and_ended(opened: Open) -> None:
     terminal.wait_for_line(ENDED)
 
 
-def test_a_line_can_be_edited_and_control_d_ends(opened: Open) -> None:
-    terminal = opened("tiny-chat")
+def test_a_line_can_be_edited_and_control_d_ends(talk: Talk) -> None:
+    terminal = talk()
     terminal.type("hat is 7 + 6?")
     terminal.press("BSpace", "BSpace")
     terminal.type("5?")
@@ -71,27 +79,27 @@ def test_a_line_can_be_edited_and_control_d_ends(opened: Open) -> None:
     terminal.type("W")
     terminal.wait_for_line("> What is 7 + 5?")
     terminal.accept()
-    terminal.wait_for_line("12.")
+    terminal.wait_for_line("What is 7 + 5?")
     terminal.wait_for(at_prompt)
     terminal.press("C-d")
     terminal.wait_for_line(ENDED)
 
 
-def test_history_outlives_the_program(opened: Open) -> None:
-    terminal = opened("tiny-chat")
-    terminal.enter("Reverse the word stone.")
-    terminal.wait_for_line("enots.")
+def test_history_outlives_the_program(talk: Talk) -> None:
+    terminal = talk()
+    terminal.enter("said before")
+    terminal.wait_for_line("said before")
     terminal.enter("exit")
     terminal.wait_for_line(ENDED)
-    terminal = opened("tiny-chat")
+    terminal = talk()
     terminal.press("Up", "Up")
-    terminal.wait_for_line("> Reverse the word stone.")
+    terminal.wait_for_line("> said before")
     terminal.accept()
-    terminal.wait_for_line("enots.")
+    terminal.wait_for_line("said before")
 
 
-def test_commands_and_paths_are_completed(opened: Open, folder: Path) -> None:
-    terminal = opened("tiny-chat")
+def test_commands_and_paths_are_completed(talk: Talk, folder: Path) -> None:
+    terminal = talk()
     terminal.type("/st")
     terminal.press("Tab")
     terminal.wait_for_line("> /stats")
@@ -118,8 +126,8 @@ def test_an_answer_is_shown_as_it_comes_and_pasted_lines_stay_together(opened: O
     terminal.wait_for(at_prompt)
 
 
-def test_control_c_stops_the_answer_and_not_the_program(opened: Open, scripted: Path) -> None:
-    terminal = opened("scripted", "--presets", str(scripted))
+def test_control_c_stops_the_answer_and_not_the_program(talk: Talk) -> None:
+    terminal = talk()
     terminal.paste("begun\n/stall")
     terminal.accept()
     terminal.wait_for_line("begun")
@@ -133,45 +141,50 @@ def test_control_c_stops_the_answer_and_not_the_program(opened: Open, scripted: 
     terminal.wait_for_line(ENDED)
 
 
-def test_control_c_stops_an_answer_of_a_real_model_before_its_first_word(opened: Open) -> None:
-    terminal = opened("tiny-chat")
+def test_control_c_stops_an_answer_before_its_first_word(talk: Talk) -> None:
+    """What was stopped is no part of the conversation."""
+    terminal = talk()
     (worker,) = children_of(terminal.process())
     os.kill(worker, signal.SIGSTOP)
     terminal.enter("My name is Ada.")
     terminal.press("C-c")
     terminal.wait_for_line("(stopped)")
     os.kill(worker, signal.SIGCONT)
-    terminal.enter("What is my name?")
-    terminal.wait_for_line("You have not told me your name.")
+    terminal.enter(" /asked")
+    lines = terminal.wait_for_line("```")
+    asked = "".join(lines[lines.index("```json") :])
+    assert '"/asked"' in asked.replace(" ", "")
+    assert "Ada" not in asked
     terminal.enter("exit")
     terminal.wait_for_line(ENDED)
 
 
-def test_control_c_empties_the_prompt(opened: Open) -> None:
-    terminal = opened("tiny-chat")
+def test_control_c_empties_the_prompt(talk: Talk) -> None:
+    terminal = talk()
     terminal.type("What is")
     terminal.wait_for_line("> What is")
     terminal.press("C-c")
     terminal.wait_for_line("exit or Ctrl-D ends.")
-    terminal.enter("What is 7 + 5?")
-    terminal.wait_for_line("12.")
+    terminal.enter("What was?")
+    terminal.wait_for_line("What was?")
 
 
-def test_a_picture_waits_before_the_prompt(opened: Open) -> None:
-    terminal = opened("shapes-xcomposer2", "--image", str(BUILTIN_PICTURES / "2-shapes.png"))
+def test_a_picture_waits_before_the_prompt(opened: Open, scripted: Path) -> None:
+    picture = str(BUILTIN_PICTURES / "2-shapes.png")
+    terminal = opened("scripted", "--presets", str(scripted), "--image", picture)
     terminal.wait_for_line("[2-shapes.png] >")
-    terminal.enter("What colour is the star?")
-    terminal.wait_for_line("Red.")
+    terminal.enter("with it")
+    terminal.wait_for_line("[2-shapes.png] with it")
     terminal.wait_for_line(">")
     terminal.enter(f"/image {BUILTIN_PICTURES / 'none.png'}")
     said = "launcher: There is no file none.png in "
     terminal.wait_for(lambda lines: any(line.startswith(said) for line in lines))
-    terminal.enter("How many shapes are there?")
-    terminal.wait_for_line("Two.")
+    terminal.enter("without it")
+    terminal.wait_for_line("without it")
 
 
-def test_being_terminated_leaves_the_terminal_usable_and_no_process(opened: Open) -> None:
-    terminal = opened("tiny-chat")
+def test_being_terminated_leaves_the_terminal_usable_and_no_process(talk: Talk) -> None:
+    terminal = talk()
     program = terminal.process()
     (worker,) = children_of(program)
     os.kill(program, signal.SIGTERM)
@@ -185,11 +198,9 @@ def test_being_terminated_leaves_the_terminal_usable_and_no_process(opened: Open
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGHUP, 129), (signal.SIGQUIT, 131)])
-def test_other_signals_leave_no_process_and_no_file(
-    opened: Open, scripted: Path, number: signal.Signals, code: int
-) -> None:
+def test_other_signals_leave_no_process_and_no_file(talk: Talk, number: signal.Signals, code: int) -> None:
     """While an answer comes."""
-    terminal = opened("scripted", "--presets", str(scripted))
+    terminal = talk()
     program = terminal.process()
     (worker,) = children_of(program)
     terminal.paste("begun\n/stall")
@@ -220,8 +231,8 @@ def test_a_terminal_that_nobody_knows(
         terminal.close()
 
 
-def test_what_a_model_says_cannot_steer_the_terminal(opened: Open, scripted: Path) -> None:
-    terminal = opened("scripted", "--presets", str(scripted))
+def test_what_a_model_says_cannot_steer_the_terminal(talk: Talk) -> None:
+    terminal = talk()
     terminal.paste("a\x1b[2Jb")
     terminal.accept()
     terminal.wait_for(lambda lines: any(line.startswith("a\ufffd[2Jb") for line in lines))

@@ -84,11 +84,12 @@ def test_a_busy_port(launch: Launch, scripted: Path, stand_ins: str) -> None:
 
 
 def test_proxies_that_cannot_be_used_are_told_and_the_page_needs_none(
-    launch: Launch, scripted: Path, port: int
+    launch: Launch, scripted: Path, port: int, tmp_path: Path, stand_ins: str
 ) -> None:
     """With Gradio itself, which is imported as the page imports it."""
+    (tmp_path / "stand_ins" / "gradio.py").unlink()
     findings = examined(
-        launch, "--presets", str(scripted), "--port", str(port), code=0,
+        launch, "--presets", str(scripted), "--port", str(port), code=0, PYTHONPATH=stand_ins,
         all_proxy="socks4://u:s3cret@127.0.0.1:1", no_proxy="[::1]:x,::1",
     )  # fmt: skip
     (proxy,) = findings["proxy"]
@@ -160,7 +161,9 @@ def test_an_import_that_hangs_is_given_up(tmp_path: Path, monkeypatch: pytest.Mo
     assert probe_imports(["hanging"], limit_s=1) == {"hanging": Probe("it takes more than 1 s")}
 
 
-def test_its_own_process_loads_nothing_heavy(environment: dict[str, str], scripted: Path, port: int) -> None:
+def test_its_own_process_loads_nothing_heavy(
+    environment: dict[str, str], scripted: Path, port: int, stand_ins: str
+) -> None:
     program = (
         "import sys; from launcher.cli import run; from tests.scripted_engine import register; register()\n"
         f"code = run(['doctor', '--presets', {str(scripted)!r}, '--port', '{port}'])\n"
@@ -168,6 +171,7 @@ def test_its_own_process_loads_nothing_heavy(environment: dict[str, str], script
         " sys.modules], code)\n"
     )
     done = subprocess.run(
-        [sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False
-    )
+        [sys.executable, "-c", program], env=environment | {"PYTHONPATH": stand_ins},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
     assert done.stdout.splitlines()[-1] == "[] 0", done.stderr

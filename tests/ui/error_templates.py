@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import launcher
@@ -33,9 +34,8 @@ def sentences() -> Iterator[tuple[str, str]]:
     """Where each sentence stands, and the sentence. A sentence that is put together is yielded as ``""``: it
     has no key."""
     for path in files():
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        known = {**dict(_imported_constants(tree)), **dict(_constants(tree))}
-        for node in ast.walk(tree):
+        known = {**_imported_constants(path), **_constants(path)}
+        for node in _nodes(path):
             if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                 place = f"{path.relative_to(CODE)}:{node.lineno}"
                 for argument in [
@@ -55,24 +55,33 @@ def _texts(node: ast.expr, known: dict[str, str]) -> list[str]:
     return [""]
 
 
-def _imported_constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
+def _imported_constants(file: Path) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for node in _nodes(file):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("launcher."):
-            file = CODE.parent.joinpath(*str(node.module).split(".")).with_suffix(".py")
-            if file.is_file():
-                yield from _constants(ast.parse(file.read_text(encoding="utf-8")))
+            other = CODE.parent.joinpath(*str(node.module).split(".")).with_suffix(".py")
+            if other.is_file():
+                found |= _constants(other)
+    return found
 
 
-def _constants(tree: ast.Module) -> Iterator[tuple[str, str]]:
-    for node in ast.walk(tree):
-        if (
-            isinstance(node, ast.Assign)
-            and isinstance(node.value, ast.Constant)
-            and isinstance(node.value.value, str)
-        ):
-            yield from (
-                (target.id, node.value.value) for target in node.targets if isinstance(target, ast.Name)
-            )
+@cache
+def _constants(file: Path) -> dict[str, str]:
+    return {
+        target.id: node.value.value
+        for node in _nodes(file)
+        if isinstance(node, ast.Assign)
+        and isinstance(node.value, ast.Constant)
+        and isinstance(node.value.value, str)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+
+
+@cache
+def _nodes(file: Path) -> tuple[ast.AST, ...]:
+    """All that a file's code is made of; most files are asked for by several others."""
+    return tuple(ast.walk(ast.parse(file.read_text(encoding="utf-8"))))
 
 
 def _name(node: ast.expr) -> str:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from launcher.workers import restarts
 from tests.workers.stage import Stage, children
+
+
+@pytest.fixture
+def brief_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Restarts follow at once, not 7.5 s later in all; how the pauses grow: test_restarts.py."""
+    monkeypatch.setattr(restarts, "FIRST_PAUSE_S", 0.01)
 
 
 @pytest.fixture

@@ -48,7 +48,9 @@ def test_what_is_asked_after_the_break_was_told_never_meets_it(stage: Stage) -> 
         assert status(manager).state is not ModelState.READY
 
 
-def test_an_engine_that_breaks_again_and_again_is_given_up_until_a_person_asks_again(stage: Stage) -> None:
+def test_an_engine_that_breaks_again_and_again_is_given_up_until_a_person_asks_again(
+    stage: Stage, brief_pauses: None
+) -> None:
     manager = stage.manager()
     for _ in range(MAX_RESTARTS + 1):
         with pytest.raises(EngineBroken):

@@ -209,7 +209,7 @@ def test_dying_at_load_is_tried_twice_then_failed_with_the_exit(stage: Stage, sc
     assert sum(line.strip() == "0" for line in log.splitlines()) == 2
 
 
-def test_a_model_that_dies_again_and_again_is_given_up_until_woken(stage: Stage) -> None:
+def test_a_model_that_dies_again_and_again_is_given_up_until_woken(stage: Stage, brief_pauses: None) -> None:
     manager = stage.manager()
     for _ in range(MAX_RESTARTS + 1):
         with pytest.raises(WorkerDied):
