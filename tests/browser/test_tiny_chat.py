@@ -11,11 +11,12 @@ from playwright.sync_api import expect
 from launcher.demo.conversations import ChatTurn, draw_conversation, right
 from launcher.demo.known_answers import HELD_OUT_START
 from launcher.devices import Devices
+from launcher.engines.scripted import ALLOWED_BY
 from launcher.presets import read_presets
 from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open
 from tests.browser.person import answers, ask, ready
-from tests.ui.scripted_page import Served, served
+from tests.ui.scripted_page import Served, scripted, served
 
 pytestmark = pytest.mark.browser
 
@@ -27,15 +28,13 @@ LEAST_SHARE = 0.97
 @pytest.fixture(scope="module")
 def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     no_gpu = Devices(gpus=(), ram_total_bytes=2**34, ram_free_bytes=2**33)
-    catalog = read_presets()
-    models = [
-        assess(catalog.find(name), no_gpu, installed_engines()) for name in ("tiny-chat", "shapes-xcomposer2")
-    ]
-    assert {model.state for model in models} == {ReadyState.READY}
+    model = assess(read_presets().find("tiny-chat"), no_gpu, installed_engines())
+    assert model.state is ReadyState.READY
     folder = tmp_path_factory.mktemp("tiny-chat")
     with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        with served(models, folder) as page:
+        with served([model, scripted("pictures", folder)], folder) as page:
             page.manager.ensure_ready("tiny-chat")
             yield page
 
@@ -44,7 +43,7 @@ def test_a_text_tab_has_no_picture_box(tiny_chat: Served, opened: Open) -> None:
     browser = ready(opened(tiny_chat.url))
     upload = browser.locator("[data-testid=upload-button]:visible")
     expect(upload).to_have_count(0)
-    browser.get_by_role("tab", name="Shapes, XComposer2").click()
+    browser.get_by_role("tab", name="pictures in English").click()
     expect(upload).to_have_count(1)
 
 

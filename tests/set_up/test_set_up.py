@@ -49,7 +49,7 @@ def index(folder: Path, **wheels: str) -> str:
 class Machine:
     """A stranger's machine: a home without settings, a virtual environment with pip and uv, a toy project."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fresh: Path) -> None:
         self.folder = folder
         self.project = folder / "project"
         self.project.mkdir()
@@ -61,22 +61,8 @@ class Machine:
             "HOME": str(folder), "PATH": os.environ["PATH"], "PIP_CONFIG_FILE": os.devnull,
             "XDG_CONFIG_DIRS": str(folder), "TORCH_INDEX": (folder / "nowhere").as_uri(),
         }  # fmt: skip
-        venv = folder / "venv"
-        subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=300)
-        self.python = venv / "bin" / "python"
-        self._lend("uv", "setuptools")
-
-    def _lend(self, *packages: str) -> None:
-        """Puts packages of these tests into the environment, as nothing is downloaded here."""
-        (site,) = (self.folder / "venv" / "lib").glob("python*/site-packages")
-        for package in packages:
-            distribution = importlib.metadata.distribution(package)
-            for file in distribution.files or ():
-                source = Path(str(distribution.locate_file(file)))
-                if ".." not in file.parts and source.is_file():
-                    (site / file).parent.mkdir(parents=True, exist_ok=True)
-                    shutil.copy2(source, site / file)
-        shutil.copy2(Path(sys.executable).parent / "uv", self.python.parent / "uv")
+        shutil.copytree(fresh, folder / "venv", symlinks=True)
+        self.python = folder / "venv" / "bin" / "python"
 
     def set_up(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
@@ -90,9 +76,27 @@ class Machine:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
+@pytest.fixture(scope="session")
+def fresh(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A virtual environment with pip, and with packages of these tests, as nothing is downloaded here. Copies
+    of it are environments of their own: Python goes by where its program lies."""
+    venv = tmp_path_factory.mktemp("fresh") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", str(venv)], check=True, timeout=300)
+    (site,) = (venv / "lib").glob("python*/site-packages")
+    for package in ("uv", "setuptools"):
+        distribution = importlib.metadata.distribution(package)
+        for file in distribution.files or ():
+            source = Path(str(distribution.locate_file(file)))
+            if ".." not in file.parts and source.is_file():
+                (site / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy2(source, site / file)
+    shutil.copy2(Path(sys.executable).parent / "uv", venv / "bin" / "uv")
+    return venv
+
+
 @pytest.fixture
-def machine(tmp_path: Path) -> Machine:
-    return Machine(tmp_path)
+def machine(tmp_path: Path, fresh: Path) -> Machine:
+    return Machine(tmp_path, fresh)
 
 
 def test_the_cpu_build_comes_from_pytorchs_index(machine: Machine) -> None:
