@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 
 import pytest
+from launcher.engines.scripted import ALLOWED_BY
 from playwright.sync_api import expect
 
 from launcher.demo.conversations import ChatTurn, draw_conversation, right
 from launcher.demo.known_answers import HELD_OUT_START
 from launcher.devices import Devices
-from launcher.engines.scripted import ALLOWED_BY
 from launcher.presets import read_presets
 from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open
