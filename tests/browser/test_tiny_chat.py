@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from launcher.engines.scripted import ALLOWED_BY
 from playwright.sync_api import expect
 
 from launcher.demo.conversations import ChatTurn, draw_conversation, right
@@ -32,7 +31,6 @@ def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     assert model.state is ReadyState.READY
     folder = tmp_path_factory.mktemp("tiny-chat")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv(ALLOWED_BY, "1")
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         with served([model, scripted("pictures", folder)], folder) as page:
             page.manager.ensure_ready("tiny-chat")
