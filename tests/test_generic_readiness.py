@@ -22,7 +22,7 @@ GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 8 * GIB, (8, 6), "570.1", (12, 8))
 NO_GPU = Devices((), 16 * GIB, 12 * GIB)
 WITH_GPU = Devices((CARD,), 16 * GIB, 12 * GIB)
-ALL = InstalledEngines(lmdeploy=True, transformers=True, torch_cuda=True)
+ALL = InstalledEngines(frozenset({"turbomind", "pytorch", "transformers"}), torch_cuda=True)
 
 
 def preset(folder: Path, **changes: Any) -> Preset:
