@@ -167,7 +167,7 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
     in_browser(box.stop, "stop", [], [])
     in_browser(chatbot.retry, "askAgain", settings, standing)
     in_browser(chatbot.undo, "undo", [box], standing)
-    in_browser(chatbot.clear, "clear", [], [box, cost])
+    in_browser(chatbot.clear, "clear", [box], [box, cost])
     in_browser(news.grown, "grown", [], [chatbot])
     in_browser(news.ended, "ended", [box, *settings], standing)
     in_browser(news.amended, "amend", [box], standing)

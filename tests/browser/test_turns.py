@@ -149,6 +149,27 @@ def test_two_questions_before_the_page_sees_the_first_enter_are_both_asked(brows
     expect(box(browser)).to_have_value("")
 
 
+PRESSED = """(name) => [...document.querySelectorAll(`button[aria-label="${name}"]`)]
+    .filter((each) => each.offsetParent).at(-1).click()"""
+
+
+@pytest.mark.parametrize("name", ["Undo", "Clear"])
+def test_what_is_sent_and_not_seen_yet_outlives_undo_and_clear(browser: Page, name: str) -> None:
+    """Their clicks come to the page's script before the Enters that were pressed before them."""
+    written(browser, "w1w")
+    box(browser).press("Enter")
+    expect(answers(browser)).to_have_count(1)
+    idle(browser)
+    box(browser).evaluate(
+        f"(textarea, name) => {{ ({KEYS_IN_ONE_GO})(textarea, [...'w2w', 'Enter']); ({PRESSED})(name); }}",
+        name,
+    )
+    expect(answers(browser)).to_have_count(1)
+    expect(questions(browser)).to_contain_text("w2w")
+    idle(browser)
+    assert words_on(browser) == (["w1w", "w2w"] if name == "Undo" else ["w2w"])
+
+
 def test_enter_twice_before_the_page_sees_it_asks_once(browser: Page) -> None:
     box(browser).fill("once")
     box(browser).evaluate(KEYS_IN_ONE_GO, ["Enter", "Enter"])

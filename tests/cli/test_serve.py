@@ -17,7 +17,7 @@ import pytest
 import typer
 
 from launcher.cli.serve import right_root_path
-from tests.cli.conftest import children_of, eventually
+from tests.cli.conftest import ROOT, children_of, eventually
 from tests.cli.terminal import Terminal
 from tests.launched import command_line
 from tests.ui.test_gradio_variables import read_by_gradio
@@ -135,7 +135,7 @@ def test_the_end_of_its_terminal_ends_it(presets: Path, tmp_path_factory: pytest
     terminal = Terminal(
         tmp_path_factory.mktemp("t"),
         command(presets, "--port", "0"),
-        {**os.environ, "TMPDIR": str(presets)},
+        {**os.environ, "TMPDIR": str(presets), "PYTHONPATH": str(ROOT)},
     )
     lines = terminal.wait_for(lambda lines: any("ssh -CNg" in line for line in lines))
     uploaded = upload(address_in("\n".join(lines)))

@@ -54,7 +54,7 @@ const columnEnded = (column) => {
   return [conversation(tab), now.end.cost ?? ""];
 };
 // A question that nobody has answered goes back to the box.
-const rested = (typed) => [resting(compared.isAnswered ? {} : takenBack(compared.question, typed))];
+const rested = (typed) => [resting(compared.isAnswered ? {} : takenBack(COMPARE, compared.question, typed))];
 
 // Who waits is stopped before who speaks, lest it gets the room that becomes free.
 const stopColumns = async () => {

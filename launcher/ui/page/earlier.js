@@ -30,7 +30,7 @@ const amend = (name, typed) => {
   Object.assign(tab, { kept: null, next: "" });
   tell(name, "");
   draw(name);
-  return [conversation(tab), update(takenBack(turn.question, typed)), ""];
+  return [conversation(tab), update(takenBack(name, turn.question, typed)), ""];
 };
 
 // ---- to the Compare tab ----
@@ -60,4 +60,4 @@ const carry = async (name, at) => {
   news[COMPARE].carried();
 };
 // For the output: box.
-const carriedOver = (typed) => [update(takenBack(carried, typed))];
+const carriedOver = (typed) => [update(takenBack(COMPARE, carried, typed))];

@@ -43,6 +43,8 @@ const since = (before, after) => {
   return end >= same && after.endsWith(behind) ? after.slice(same, end) : after;
 };
 
+const holds = (text, part) => text === part || since(part, text) !== text; // and maybe more than it
+
 // What was sent from a box, by Enter or a click, and Gradio has not called us for yet, {text, asked, at}: what
 // stood in the box, and what of it is asked: not what was sent just before. Gradio calls once for each, soon.
 const sends = {};
@@ -70,7 +72,15 @@ const takenFrom = (name, typed) => {
   const found = copied(typed), send = sends[name]?.shift() ?? { text: found.text, asked: found.text };
   return [{ ...found, text: send.asked }, { text: since(send.text, found.text), files: [] }];
 };
-const takenBack = (question, typed) => ({ value: merged(question, copied(typed)) });
+// A question goes back to the box. With one that was just sent from there, and not taken yet, it is asked again.
+const takenBack = (name, question, typed) => {
+  const behind = (text) => merged(question, { text, files: [] }).text;
+  sends[name]?.forEach((send, at) => {
+    send.text = behind(send.text);
+    if (at === 0) send.asked = behind(send.asked);
+  });
+  return { value: merged(question, copied(typed)) };
+};
 
 const tell = (name, html) => {
   const place = document.getElementById(`trouble-${name}`);
@@ -173,7 +183,7 @@ const ended = (name, typed, ...values) => {
   tab.now = null;
   if (!("answer" in end)) {
     tell(name, end.trouble);
-    return [conversation(tab), resting(takenBack(question, typed)), ""];
+    return [conversation(tab), resting(takenBack(name, question, typed)), ""];
   }
   tab.turns.push(turnOf(now));
   keep(name);
@@ -196,17 +206,17 @@ const undo = (name, typed) => {
   const { question } = tab.turns.pop();
   tell(name, "");
   keep(name);
-  return [conversation(tab), update(takenBack(question, typed)), ""];
+  return [conversation(tab), update(takenBack(name, question, typed)), ""];
 };
 
 // Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken, but was still
 // seen in its box, is none of the conversation that a person clears: it stays there.
-const clear = (name) => {
+const clear = (name, typed) => {
   const tab = tabOf(name), now = tab.now;
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
   if (tab.kept) drop(name, tab.kept);
   tell(name, "");
-  const stays = now?.question.text.trim() && clickedAt[name] === now.question.text;
-  return [resting(stays ? { value: now.question } : {}), ""];
+  const stays = now?.question.text.trim() && holds(clickedAt[name], now.question.text);
+  return [resting(stays ? takenBack(name, now.question, typed) : {}), ""];
 };
