@@ -1,8 +1,8 @@
 """The ways to a page's models: its API as programs use it, what the page itself sends when a person presses
 Enter, and OpenAI's API, which another server may speak as well.
 
-Neither does more with what comes than to see when the first text is there, and to keep the end: so a client
-costs the machine little beside the page.
+None of them does more with what comes than to see when the first text is there, and to keep the end: so a
+client costs the machine little beside the page.
 """
 
 from __future__ import annotations
@@ -198,7 +198,7 @@ class OpenaiRoute:
     """
 
     def __init__(self, url: str, model: str, options: GenerationOptions) -> None:
-        self._url, self._path = url, f"{urlsplit(url).path.rstrip('/')}/chat/completions"
+        self._url, self._path = url, _path(url, "chat/completions")
         drawn = asdict(options)
         names = ("temperature", "top_p", "top_k", "repetition_penalty")
         self._asked = {
@@ -253,10 +253,15 @@ async def first_model(url: str) -> str:
         EngineError: nobody answers there, or it has none.
     """
     async with connect(url) as connection:
-        models = (await connection.fetch("GET", f"{urlsplit(url).path.rstrip('/')}/models"))["data"]
+        models = (await connection.fetch("GET", _path(url, "models")))["data"]
     if not models:
         raise no_answer("it serves no model")
     return str(models[0]["id"])
+
+
+def _path(url: str, route: str) -> str:
+    """Of one route of an API that begins at ``url``."""
+    return f"{urlsplit(url).path.rstrip('/')}/{route}"
 
 
 def _parts(message: Message) -> str | list[dict[str, Any]]:

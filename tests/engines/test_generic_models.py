@@ -14,11 +14,10 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from launcher.engines.base import EngineSpec
 from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError, RequestError
 from launcher.messages import ChatRequest, GenerationOptions, Message
-from launcher.presets import BilingualText, Preset
+from tests.engines.on_transformers import loaded
 from tests.models.tiny_generic import ARCHITECTURES, write_generic
 
 ENDS = {"<|im_end|>", "<|endoftext|>", "<|eot_id|>", "<|end_of_text|>"}
@@ -32,17 +31,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return write_generic(tmp_path_factory.mktemp("generic"), request.param)
 
 
-async def loaded(folder: Path) -> TransformersEngine:
-    preset = Preset(name="a", title=BilingualText(en="A", zh="A"), kind="text", sources=("/a",))
-    engine = TransformersEngine(EngineSpec("transformers", preset, folder, "cpu"))
-    await engine.prepare()
-    await engine.load(lambda _stage, _fraction: None)
-    return engine
-
-
 @pytest_asyncio.fixture
 async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
-    made = await loaded(folder)
+    made = await loaded(folder, "text")
     yield made
     await made.close()
 
@@ -150,7 +141,7 @@ async def test_a_picture_is_refused(engine: TransformersEngine, tmp_path: Path) 
 
 async def test_a_tied_head_in_the_file_and_old_frequencies_are_no_fault(tmp_path: Path) -> None:
     folder = write_generic(tmp_path / "model", "Qwen3ForCausalLM")
-    engine = await loaded(folder)
+    engine = await loaded(folder, "text")
     before = await answer(engine, TALK)
     await engine.close()
     file = folder / "model.safetensors"
@@ -159,7 +150,7 @@ async def test_a_tied_head_in_the_file_and_old_frequencies_are_no_fault(tmp_path
     tensors["lm_head.weight"] = tensors["model.embed_tokens.weight"].clone()
     tensors["model.layers.0.self_attn.rotary_emb.inv_freq"] = torch.ones(8)
     save_file(tensors, file, {"format": "pt"})
-    engine = await loaded(folder)
+    engine = await loaded(folder, "text")
     assert await answer(engine, TALK) == before
     await engine.close()
 
@@ -170,7 +161,7 @@ async def test_a_tensor_that_is_missing_is_named(tmp_path: Path) -> None:
     del tensors["model.layers.1.self_attn.q_norm.weight"]
     save_file(tensors, folder / "model.safetensors", {"format": "pt"})
     with pytest.raises(CheckpointError, match=r"model\.layers\.1\.self_attn\.q_norm\.weight"):
-        await loaded(folder)
+        await loaded(folder, "text")
 
 
 @pytest.mark.parametrize("template", ["{% for", "{{ raise_exception('never') }}"])
@@ -178,7 +169,7 @@ async def test_a_template_that_writes_nothing_is_a_broken_checkpoint(tmp_path: P
     folder = write_generic(tmp_path / "model", "Qwen3ForCausalLM")
     (folder / "chat_template.jinja").write_text(template, encoding="utf-8")
     with pytest.raises(CheckpointError, match="chat template cannot be used"):
-        await loaded(folder)
+        await loaded(folder, "text")
 
 
 async def test_what_a_template_refuses_is_told(tmp_path: Path) -> None:
@@ -186,7 +177,7 @@ async def test_what_a_template_refuses_is_told(tmp_path: Path) -> None:
     file = folder / "chat_template.jinja"
     refuses = "{% if messages[0].role == 'system' %}{{ raise_exception('No system here') }}{% endif %}"
     file.write_text(refuses + file.read_text(encoding="utf-8"), encoding="utf-8")
-    engine = await loaded(folder)
+    engine = await loaded(folder, "text")
     with pytest.raises(RequestError, match="refuses this conversation: No system here"):
         await answer(engine, TALK)
     assert (await answer(engine, TALK[1:]))[2] > 0

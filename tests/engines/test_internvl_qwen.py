@@ -17,14 +17,13 @@ from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from launcher import families
 from launcher.checkpoints import read_facts
-from launcher.engines.base import EngineSpec
 from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError
 from launcher.families.common.tile_grid import TileRule
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.models import internvl2, register
 from launcher.models.tiles import cut_tiles, to_pixels
-from launcher.presets import BilingualText, Preset
+from tests.engines.on_transformers import loaded
 from tests.models.published_reference import tile_embeddings
 from tests.models.tiny_generic import LANGUAGES, write_internvl_qwen
 
@@ -42,17 +41,9 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return write_internvl_qwen(tmp_path_factory.mktemp("internvl"), request.param)
 
 
-async def loaded(folder: Path) -> TransformersEngine:
-    preset = Preset(name="a", title=BilingualText(en="A", zh="A"), kind="vision", sources=("/a",))
-    engine = TransformersEngine(EngineSpec("transformers", preset, folder, "cpu"))
-    await engine.prepare()
-    await engine.load(lambda _stage, _fraction: None)
-    return engine
-
-
 @pytest_asyncio.fixture
 async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
-    made = await loaded(folder)
+    made = await loaded(folder, "vision")
     yield made
     await made.close()
 
