@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-TELL_S = 0.25
-"""Between two tellings of how far it is: pieces come some hundred times a second."""
+TELL_S = 0.5
+"""Between two tellings of how far it is, also while nothing comes, so that this is seen."""
 
 
 class _CancelledError(Exception):
@@ -40,16 +40,16 @@ class _CancelledError(Exception):
 
 @dataclass(eq=False)
 class _Run:
-    """One attempt. ``told`` says that it is to end; ``is_whole`` that all has come, so that it cannot be
-    cancelled any more."""
+    """One attempt. ``told`` says that it is to end, ``over`` that there is no news of it any more;
+    ``is_whole`` that all has come, so that it cannot be cancelled any more."""
 
     told: Event = field(default_factory=Event)
+    over: Event = field(default_factory=Event)
     is_whole: bool = False
     thread: Thread | None = None
     tally: Tally = field(default_factory=Tally)
     pace: Pace = field(default_factory=Pace)
     file: str = ""
-    told_s: float = 0.0
 
 
 class Fetch:
@@ -88,7 +88,9 @@ class Fetch:
     def status(self) -> FetchStatus:
         """How it stands now."""
         with self._lock:
-            return self._status
+            if self._run is None or self._status.stage is not FetchStage.FETCHING:
+                return self._status
+            return replace(self._status, bytes_per_s=self._run.pace.bytes_per_s(time.monotonic()))
 
     def start(self, hub: Hub | None = None) -> None:
         """Begins, or goes on; nothing where it is under way or here already.
@@ -108,7 +110,7 @@ class Fetch:
                 target=self._do, args=(run, before), name=f"fetching {self._preset.name}", daemon=True
             )
             run.thread.start()
-        self._changed()
+        Thread(target=self._tell, args=(run,), name=f"telling of {self._preset.name}", daemon=True).start()
 
     def cancel(self) -> None:
         """Ends it for everybody who follows it; at once for them, and for the hub with its next piece."""
@@ -116,9 +118,8 @@ class Fetch:
             if not self._run or self._run.is_whole or not self._status.stage.is_under_way:
                 return
             self._run.told.set()
-            self._status = replace(
-                self._status, stage=FetchStage.STOPPED, bytes_per_s=0.0, free_bytes=self._free_bytes()
-            )
+            self._run.over.set()
+            self._status = replace(self._status, stage=FetchStage.STOPPED, free_bytes=self._free_bytes())
         self._changed()
 
     def _do(self, run: _Run, before: _Run | None) -> None:
@@ -151,6 +152,8 @@ class Fetch:
                     reason=error,
                 ),
             )
+        finally:
+            run.over.set()
 
     def _fetch(self, run: _Run) -> None:
         from launcher.downloads import find_repository, new_client, plan_download
@@ -174,22 +177,25 @@ class Fetch:
 
     def _report(self, run: _Run, step: Progress) -> None:
         """Counts what has come; raises where somebody has cancelled it, which is how a download is left."""
-        self._check_cancelled(run)
-        now_s, done_bytes = time.monotonic(), run.tally.add(step)
-        if step.file != run.file:
-            run.pace.begin()
-        if step.stage == "fetching":
-            run.pace.add(now_s, step.done_bytes)
-        if step.file == run.file and step.stage != "done" and now_s < run.told_s + TELL_S:
-            return
-        run.file, run.told_s = step.file, now_s
-        self._set(
-            run,
-            stage=FetchStage.CHECKING if step.stage == "checking" else FetchStage.FETCHING,
-            file=step.file,
-            done_bytes=done_bytes,
-            bytes_per_s=run.pace.bytes_per_s(now_s),
-        )
+        with self._lock:
+            self._check_cancelled(run)
+            if step.file != run.file:
+                run.pace.begin()
+                run.file = step.file
+            if step.stage == "fetching":
+                run.pace.add(time.monotonic(), step.done_bytes)
+            self._status = replace(
+                self._status,
+                stage=FetchStage.CHECKING if step.stage == "checking" else FetchStage.FETCHING,
+                file=step.file,
+                done_bytes=run.tally.add(step),
+            )
+
+    def _tell(self, run: _Run) -> None:
+        """In a thread of its own, as the download's may wait for its hub."""
+        self._changed()
+        while not run.over.wait(TELL_S):
+            self._changed()
 
     def _check_cancelled(self, run: _Run) -> None:
         if run.told.is_set():
@@ -197,7 +203,7 @@ class Fetch:
 
     def _fail(self, run: _Run, error: LauncherError) -> None:
         free_bytes = self._free_bytes()
-        self._set(run, stage=FetchStage.FAILED, error=error, bytes_per_s=0.0, free_bytes=free_bytes)
+        self._set(run, stage=FetchStage.FAILED, error=error, free_bytes=free_bytes)
 
     def _free_bytes(self) -> int | None:
         return plans.free_bytes(self._preset, self._status.hub)

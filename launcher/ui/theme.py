@@ -60,7 +60,11 @@ PAGE_CSS = """
   border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
 .fetch h2 { font-size: 1.1rem; margin: 14px 2px 8px; }
 .fetch p { margin: 0 2px 10px; line-height: 1.6; overflow-wrap: anywhere; }
-.fetch progress { width: 100%; max-width: 560px; height: 10px; accent-color: var(--color-accent); }
+.fetch progress { appearance: none; display: block; width: 100%; max-width: 560px; height: 10px; border: 0;
+  border-radius: 5px; overflow: hidden; margin: 0 2px 6px; background: var(--border-color-primary); }
+.fetch progress::-webkit-progress-bar { background: var(--border-color-primary); }
+.fetch progress::-webkit-progress-value { background: var(--color-accent); }
+.fetch progress::-moz-progress-bar { background: var(--color-accent); }
 .fetch .how { font-variant-numeric: tabular-nums; font-size: 0.92rem; min-height: 1.6em; }
 .fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; }
 .fetch button { font: inherit; cursor: pointer; padding: 6px 16px; border-radius: 6px;
