@@ -13,6 +13,7 @@ from launcher.fetching.fetches import Fetches
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
 from launcher.ui.compare_tab import build_compare_tab
+from launcher.ui.device_picture import devices_html
 from launcher.ui.fetch_panel import FACTS, FETCH
 from launcher.ui.gradio_import import gr
 from launcher.ui.guard.file_data import UploadedFiles
@@ -81,6 +82,7 @@ def build_page(
             gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
+        gr.HTML(devices_html(), padding=False, js_on_load=ON_LOAD)
         with gr.Tabs():
             for number, model in enumerate(models):
                 tabs += _build_tab(number, model, manager, texts, comes_later=model.preset.name in later)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from launcher.ui.chinese_api import API
+from launcher.ui.chinese_devices import DEVICES
 from launcher.ui.chinese_errors import ERRORS
 from launcher.ui.chinese_fetch import FETCH
 from launcher.ui.chinese_guard import GUARD
@@ -140,6 +141,7 @@ ZH = {
     "The terminal that runs the page says more. The question is still here; ask again.": (
         "详细信息见运行本页面的终端。问题仍然保留，可以再问一次。"
     ),
+    **DEVICES,
     **ERRORS,
     **API,
     **FETCH,

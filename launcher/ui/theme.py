@@ -74,6 +74,35 @@ PAGE_CSS = """
 .fetch button:hover { filter: brightness(1.08); }
 .fetch button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
 .block:has(> .html-container > .prose > .fetch:empty) { display: none; }
+.block:has(> .html-container > .prose > .devices > summary:empty) { display: none; }
+.devices { font-size: 0.86rem; --m0: #0d9488; --m1: #6366f1; --m2: #d97706; --m3: #db2777; --m4: #65a30d;
+  --m5: #0284c7; }
+.devices summary { cursor: pointer; color: var(--body-text-color-subdued); }
+.devices summary:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.devices summary .device { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 2px 8px;
+  margin-right: 18px; vertical-align: middle; }
+.devices summary .bar { width: 120px; height: 8px; }
+.devices section { margin: 8px 0 10px; }
+.devices h3 { font-size: 0.9rem; margin: 0 0 4px; }
+.devices .bar { position: relative; display: flex; height: 18px; border-radius: 4px; overflow: hidden;
+  background: var(--background-fill-secondary); border: 1px solid var(--border-color-primary); }
+.devices .bar i { height: 100%; background: var(--c); }
+.devices .bar b { position: absolute; top: 0; bottom: 0; width: 2px; margin-left: -2px;
+  background: var(--body-text-color); }
+.devices .m0 { --c: var(--m0); } .devices .m1 { --c: var(--m1); } .devices .m2 { --c: var(--m2); }
+.devices .m3 { --c: var(--m3); } .devices .m4 { --c: var(--m4); } .devices .m5 { --c: var(--m5); }
+.devices .others { --c: var(--neutral-400); }
+.devices .bar i.free { background: none; }
+.devices .bar i.cache { opacity: 0.65; }
+.devices .bar i.rest { opacity: 0.35; }
+.devices .bar i.asleep, .devices li.asleep::before {
+  background: repeating-linear-gradient(45deg, var(--c) 0 3px, transparent 3px 6px); }
+.devices ul { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 6px 0 0; padding: 0; }
+.devices li { margin: 0; }
+.devices li::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 6px;
+  border-radius: 2px; background: var(--c); }
+.devices li.free::before { border: 1px solid var(--body-text-color-subdued); }
+.devices li.budget::before { width: 2px; background: var(--body-text-color); }
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
 .status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
@@ -124,13 +153,17 @@ PAGE_CSS = """
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
 .talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
-.talk { height: clamp(280px, calc(100dvh - 292px), 760px) !important; }
+/* The line above the tabs that says how much of the devices is in use, where it is shown. */
+.gradio-container { --line: 0px; }
+.gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
+.talk { height: clamp(280px, calc(100dvh - 292px - var(--line)), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
-  height: clamp(200px, calc(100dvh - 400px), 652px) !important; }
+  height: clamp(200px, calc(100dvh - 400px - var(--line)), 652px) !important; }
 @media (max-width: 640px) {
+  .devices summary .bar { width: 64px; }
   .gradio-container > .main { padding: 8px 10px !important; }
-  .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
+  .talk { height: clamp(280px, calc(100dvh - 312px - var(--line)), 640px) !important; }
   .column:has(> .block .trouble:not(:empty)) > .talk {
-    height: clamp(200px, calc(100dvh - 480px), 472px) !important; }
+    height: clamp(200px, calc(100dvh - 480px - var(--line)), 472px) !important; }
 }
 """

@@ -121,6 +121,9 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
     assert hub.ranges_of(WEIGHTS) == [""]
     models = httpx.get(f"{page.url}/v1/models", trust_env=False).json()["data"]
     assert "shapes" in [model["id"] for model in models]
+    tab(first, "Compare")
+    expect(first.get_by_role("checkbox", name="shapes", exact=True)).to_be_visible()
+    expect(first.get_by_role("checkbox", name="full", exact=True)).to_have_count(0)
     late = tab(opened(page.url), "shapes")
     expect(chat(late)).to_be_visible()
     late.get_by_text("Advanced").locator("visible=true").click()
