@@ -42,7 +42,7 @@ def bench_switch(
 ) -> None:
     """Measure switches: a question in a tab whose model sleeps, while another one has the GPU.
 
-    The page is served with these models and nothing else. Each is asked once, so that it is loaded, and then
+    The page is served with these models and nothing else. Each is asked twice, so that it is loaded, and then
     in turn, so that whoever is asked sleeps.
 
     first text: seconds from the question to the first text of its answer, over the page; the rounds' median,
