@@ -85,7 +85,7 @@ async def main() -> None:
     parser.add_argument("--rounds", type=int, default=6)
     arguments = parser.parse_args()
     preset = read_presets().find(arguments.preset)
-    (model,) = runnable_models([assess(preset, read_devices(), installed_engines())]
+    (model,) = runnable_models([assess(preset, read_devices(), installed_engines())])
     if isinstance(model.on, LauncherError):
         raise model.on
     spec = replace(next(iter(model.on.values())), makes_room=True)
