@@ -29,6 +29,7 @@ from launcher.cli.listening import (
     announcement,
     listen,
 )
+from launcher.cli.page_order import page_order, ready_first
 from launcher.cli.run_folder import run_folder
 from launcher.devices import Devices, read_devices
 from launcher.door import OPEN, Door, door_of
@@ -177,7 +178,7 @@ def right_root_path(given: str) -> str:
 
 
 def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:
-    """What the page offers, those first that can run here; files that are wrong are left out and told of.
+    """What the page offers, in its order; files that are wrong are left out and told of.
 
     Raises:
         PresetError: no file can be used.
@@ -189,7 +190,7 @@ def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], S
         typer.echo(str(error), err=True)
     installed = installed_engines()
     assessed = [assess(preset, devices, installed) for preset in catalog.presets]
-    return sorted(assessed, key=lambda model: model.state is not ReadyState.READY), catalog.errors
+    return ready_first(assessed) if paths else page_order(assessed), catalog.errors
 
 
 def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]) -> None:

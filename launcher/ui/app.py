@@ -68,7 +68,7 @@ def build_page(
             gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):  # a menu would hide some
             for number, model in enumerate(models):
                 tabs += _build_tab(number, model, manager, texts)
             compared = _build_comparison(models, texts)

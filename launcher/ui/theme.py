@@ -108,11 +108,13 @@ PAGE_CSS = """
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
 .talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
-.talk { height: clamp(280px, calc(100dvh - 292px), 760px) !important; }
+.talk { height: clamp(280px, calc(100dvh - 324px), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
-  height: clamp(200px, calc(100dvh - 400px), 652px) !important; }
+  height: clamp(200px, calc(100dvh - 432px), 652px) !important; }
 @media (max-width: 640px) {
   .gradio-container > .main { padding: 8px 10px !important; }
+  .tab-container.wrap { flex-wrap: nowrap !important; overflow-x: auto !important; scrollbar-width: thin; }
+  .tab-container.wrap > button { flex-shrink: 0; }
   .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
   .column:has(> .block .trouble:not(:empty)) > .talk {
     height: clamp(200px, calc(100dvh - 480px), 472px) !important; }
