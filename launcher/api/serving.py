@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 
 from launcher.api.entrance import Beside, WhenAsked, entrance
 from launcher.door import Door
+from launcher.linked_pictures.leave import Leave
 from launcher.presets import Preset
 from launcher.ui.guard.hosts import allowed_hosts
 from launcher.ui.guard.outside import outside
@@ -28,6 +29,7 @@ def endpoint_beside(
     folder: Path,
     *,
     metrics: Observer | None = None,
+    leave: Leave | None = None,
     at_once: bool = False,
 ) -> Callable[[App], App]:
     """Puts the endpoint beside a page.
@@ -38,6 +40,7 @@ def endpoint_beside(
         door: who is let in.
         folder: where pictures lie while they are asked about.
         metrics: the ``Metrics`` that ``/metrics`` tells; None where it is closed.
+        leave: which pictures programs may give by their address; None: none.
         at_once: make it now, not when it is first asked: that takes a second.
     """
 
@@ -46,7 +49,8 @@ def endpoint_beside(
         from launcher.api.routes import endpoint_app
 
         counts = metrics if isinstance(metrics, Metrics) else Metrics()
-        return endpoint_app({each.name: each for each in presets}, manager, counts.of(manager), folder)
+        by_name = {each.name: each for each in presets}
+        return endpoint_app(by_name, manager, counts.of(manager), folder, leave)
 
     app = entrance(make() if at_once else WhenAsked(make), door, tells_metrics=metrics is not None)
     return lambda page: Beside(app, page)

@@ -15,6 +15,7 @@ from typing import Any
 from launcher.api.serving import endpoint_beside
 from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
+from launcher.linked_pictures.leave import Leave
 from launcher.presets import Preset
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.app import Page, build_page
@@ -74,6 +75,7 @@ def served(
     budget_bytes: int = 0,
     root_path: str = "",
     door: Door = LOCAL_DOOR,
+    leave: Leave | None = None,
 ) -> Iterator[Served]:
     budgets = {"cuda:0": budget_bytes}
     with (
@@ -91,7 +93,7 @@ def served(
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
         presets = [model.preset for model in models if model.state is ReadyState.READY]
-        endpoint = endpoint_beside(presets, manager, door, folder)
+        endpoint = endpoint_beside(presets, manager, door, folder, leave=leave)
         with serving(page, [listener], root_path=root_path, door=door, endpoint=endpoint):
             yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
