@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,7 +23,7 @@ from launcher.workers.observers import Observer
 
 
 def endpoint_beside(
-    presets: Sequence[Preset],
+    presets: Mapping[str, Preset],
     manager: Manager,
     door: Door,
     folder: Path,
@@ -35,7 +35,7 @@ def endpoint_beside(
     """Puts the endpoint beside a page.
 
     Args:
-        presets: those that can run here.
+        presets: those that can run here, by name; others may come to it later.
         manager: runs them.
         door: who is let in.
         folder: where pictures lie while they are asked about.
@@ -49,8 +49,7 @@ def endpoint_beside(
         from launcher.api.routes import endpoint_app
 
         counts = metrics if isinstance(metrics, Metrics) else Metrics()
-        by_name = {each.name: each for each in presets}
-        return endpoint_app(by_name, manager, counts.of(manager), folder, leave)
+        return endpoint_app(presets, manager, counts.of(manager), folder, leave)
 
     app = entrance(make() if at_once else WhenAsked(make), door, tells_metrics=metrics is not None)
     return lambda page: Beside(app, page)

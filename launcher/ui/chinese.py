@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from launcher.ui.chinese_api import API
 from launcher.ui.chinese_errors import ERRORS
+from launcher.ui.chinese_fetch import FETCH
 from launcher.ui.chinese_guard import GUARD
 from launcher.ui.chinese_remote import REMOTE
 
@@ -141,6 +142,7 @@ ZH = {
     ),
     **ERRORS,
     **API,
+    **FETCH,
     **GUARD,
     **REMOTE,
 }

@@ -55,9 +55,25 @@ PAGE_CSS = """
 .missing { padding: 14px 2px; }
 .missing h2 { font-size: 1.1rem; margin: 0 0 8px; }
 .missing p { margin: 0 0 10px; line-height: 1.7; overflow-wrap: anywhere; }
-.missing code, .status code, .note code, .trouble code {
+.missing code, .status code, .note code, .trouble code, .fetch code {
   font-family: var(--font-mono); background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
+.fetch h2 { font-size: 1.1rem; margin: 14px 2px 8px; }
+.fetch p { margin: 0 2px 10px; line-height: 1.6; overflow-wrap: anywhere; }
+.fetch progress { appearance: none; display: block; width: 100%; max-width: 560px; height: 10px; border: 0;
+  border-radius: 5px; overflow: hidden; margin: 0 2px 6px; background: var(--border-color-primary); }
+.fetch progress::-webkit-progress-bar { background: var(--border-color-primary); }
+.fetch progress::-webkit-progress-value { background: var(--color-accent); }
+.fetch progress::-moz-progress-bar { background: var(--color-accent); }
+.fetch .how { font-variant-numeric: tabular-nums; font-size: 0.92rem; min-height: 1.6em; }
+.fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; }
+.fetch button { font: inherit; cursor: pointer; padding: 6px 16px; border-radius: 6px;
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color);
+  background: var(--background-fill-secondary); }
+.fetch button.first { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }
+.fetch button:hover { filter: brightness(1.08); }
+.fetch button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.block:has(> .html-container > .prose > .fetch:empty) { display: none; }
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
 .status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
