@@ -16,6 +16,7 @@ _HEAD = b"<head>"
 _PARTS = (
     "server.js",
     "turns.js",
+    "pictures.js",
     "files.js",
     "kept.js",
     "archive.js",
