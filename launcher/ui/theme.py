@@ -123,7 +123,18 @@ PAGE_CSS = """
 @media (prefers-reduced-motion: reduce) { .status::before { animation: none !important; } }
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
-.talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
+.talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
+.talk .picture { position: relative; }
+.talk .picture img { display: block; width: auto !important; height: auto; max-height: 220px; max-width: 100%;
+  margin: 0; border-radius: 4px; object-fit: contain; }
+.talk .picture:not(:only-child) img { max-height: 120px; }
+.talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
+  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.75rem;
+  line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
+.question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
+.question .thumbnail-wrapper { position: relative; counter-increment: picture; }
+.question .thumbnail-wrapper::after { content: counter(picture); }
+.question .thumbnail-wrapper:only-of-type::after { content: none; }
 .talk { height: clamp(280px, calc(100dvh - 324px), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
   height: clamp(200px, calc(100dvh - 432px), 652px) !important; }
