@@ -5,6 +5,7 @@ from __future__ import annotations
 from launcher.ui.chinese_api import API
 from launcher.ui.chinese_errors import ERRORS
 from launcher.ui.chinese_guard import GUARD
+from launcher.ui.chinese_quantizing import QUANTIZING
 from launcher.ui.chinese_remote import REMOTE
 
 ZH = {
@@ -142,5 +143,6 @@ ZH = {
     **ERRORS,
     **API,
     **GUARD,
+    **QUANTIZING,
     **REMOTE,
 }
