@@ -6,6 +6,7 @@ from launcher.ui.chinese_api import API
 from launcher.ui.chinese_errors import ERRORS
 from launcher.ui.chinese_fetch import FETCH
 from launcher.ui.chinese_guard import GUARD
+from launcher.ui.chinese_quantizing import QUANTIZING
 from launcher.ui.chinese_remote import REMOTE
 
 ZH = {
@@ -144,5 +145,6 @@ ZH = {
     **API,
     **FETCH,
     **GUARD,
+    **QUANTIZING,
     **REMOTE,
 }
