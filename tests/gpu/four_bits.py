@@ -29,46 +29,23 @@ from typing import Any
 
 import torch
 from PIL import Image
-from safetensors.torch import save_file
 
 from launcher.checkpoints import CONFIG, Located, locate
 from launcher.devices import read_devices
 from launcher.errors import LauncherError
 from launcher.memory import GIB
 from launcher.messages import ChatRequest, GenerationOptions, Message
-from launcher.models.awq import packed, to_codes
-from launcher.models.weights import CheckpointTensors
 from launcher.presets import Preset, read_presets
-from launcher.quantizing.work import quantized_config
 from launcher.readiness import assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState
 from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
+from tests.rounded_checkpoint import write_rounded
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b")
-LINEAR = tuple(f".{name}.weight" for name in ("wqkv", "wo", "w1", "w2", "w3"))
 DECODED = 256
 MOST_OVER_PLAN = 1.05
-
-
-def write_four_bits(source: Path, target: Path) -> None:
-    """The checkpoint with its linear layers rounded to nearest, all else float16."""
-    target.mkdir(parents=True)
-    for file in source.iterdir():
-        if file.suffix in (".json", ".model", ".txt") and "index" not in file.name:
-            shutil.copyfile(file, target / file.name)
-    tensors, found = CheckpointTensors(source), {}
-    for name in tensors.names():
-        tensor = tensors.read(name)
-        if name.endswith(LINEAR):
-            packs = packed(to_codes(tensor.cuda()))
-            found |= {name.removesuffix("weight") + part: each.cpu() for part, each in packs.items()}
-        else:
-            found[name] = tensor.half() if tensor.is_floating_point() else tensor
-    save_file(found, target / "model.safetensors", metadata={"format": "pt"})
-    config = json.loads((source / CONFIG).read_text())
-    (target / CONFIG).write_text(json.dumps(quantized_config(config)))
 
 
 def presets(out: Path) -> tuple[list[Preset], list[Preset]]:
@@ -81,7 +58,7 @@ def presets(out: Path) -> tuple[list[Preset], list[Preset]]:
         target = out / "checkpoints" / f"{preset.name}-awq"
         if not (target / CONFIG).exists():
             shutil.rmtree(target, ignore_errors=True)
-            write_four_bits(found.folder, target)
+            write_rounded(found.folder, target, "cuda")
         small.append(preset.model_copy(update={"name": f"{preset.name}-awq", "sources": (str(target),)}))
     torch.cuda.empty_cache()
     return full, small
