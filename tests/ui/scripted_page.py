@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.api.metrics import Metrics
 from launcher.api.serving import endpoint_beside
 from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
@@ -21,6 +22,7 @@ from launcher.readiness import Readiness, ReadyState
 from launcher.ui.app import Page, build_page
 from launcher.ui.serving import serving
 from launcher.workers.manager import Manager
+from launcher.workers.observers import SILENT
 from launcher.workers.runnable import runnable_models
 from tests.workers.stage import a_plan
 
@@ -76,6 +78,7 @@ def served(
     root_path: str = "",
     door: Door = LOCAL_DOOR,
     leave: Leave | None = None,
+    metrics: Metrics | None = None,
 ) -> Iterator[Served]:
     budgets = {"cuda:0": budget_bytes}
     with (
@@ -85,6 +88,7 @@ def served(
             standby=True,
             log_folder=folder / "logs",
             gpu_numbers={"cuda:0": "0"},
+            observer=metrics or SILENT,
         ) as manager,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
@@ -93,7 +97,7 @@ def served(
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
         presets = [model.preset for model in models if model.state is ReadyState.READY]
-        endpoint = endpoint_beside(presets, manager, door, folder, leave=leave)
+        endpoint = endpoint_beside(presets, manager, door, folder, metrics=metrics, leave=leave)
         with serving(page, [listener], root_path=root_path, door=door, endpoint=endpoint):
             yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
