@@ -166,6 +166,7 @@ def serve(
                 )
             )
         render.announce(announcement(address, sockets, has_page=not no_page))
+        endpoint.prepare()
         told_to_stop.get()
 
 
