@@ -29,11 +29,13 @@ from launcher.cli.listening import (
     announcement,
     listen,
 )
+from launcher.cli.page_order import page_order, ready_first
 from launcher.cli.run_folder import run_folder
 from launcher.devices import Devices, read_devices
-from launcher.door import OPEN, Door, door_of
+from launcher.door import OPEN, Door, door_of, name_and_port
 from launcher.errors import PresetError
 from launcher.fetching.fetches import Fetches
+from launcher.linked_pictures.leave import Leave
 from launcher.presets import read_presets
 from launcher.readiness import InstalledEngines, Readiness, ReadyState, assess, installed_engines
 from launcher.workers.arrivals import arrivals_of
@@ -102,9 +104,26 @@ def serve(
     metrics: Annotated[
         bool, typer.Option("--metrics", help="Tell Prometheus figures under /metrics.")
     ] = False,
+    allow_url: Annotated[
+        bool,
+        typer.Option(
+            "--allow-url",
+            help="Let programs give the endpoint pictures by http and https addresses outside "
+            "this machine's network, and fetch them.",
+        ),
+    ] = False,
+    allow_url_from: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST[:PORT]",
+            help="Fetch pictures from this host, wherever it is; alone, from no other. "
+            "May be given more than once.",
+        ),
+    ] = None,
 ) -> None:
     """Serve the page: a tab for each preset; beside it the endpoint /v1 for programs."""
     address, root_path = Address(host, port), right_root_path(root_path)
+    leave = leave_of(allow_url_from or [], outside=allow_url)
     door = door_of(address.bare_host, allow_host or [], auth, left_open=insecure_no_auth, api_key=api_key)
     with ExitStack() as stack:
         told_to_stop = stack.enter_context(_until_told_to_stop())
@@ -121,7 +140,9 @@ def serve(
         from launcher.api.serving import endpoint_beside, serving_alone
 
         arrivals = arrivals_of(models, manager, devices, installed)
-        endpoint = endpoint_beside(arrivals.ready, manager, door, folder, metrics=observer, at_once=no_page)
+        endpoint = endpoint_beside(
+            arrivals.ready, manager, door, folder, metrics=observer, leave=leave, at_once=no_page
+        )
         if no_page:
             alone = serving_alone(endpoint, sockets, server_name=SERVER_NAME, root_path=root_path, door=door)
             stack.enter_context(alone)
@@ -145,6 +166,7 @@ def serve(
                 )
             )
         render.announce(announcement(address, sockets, has_page=not no_page))
+        endpoint.prepare()
         told_to_stop.get()
 
 
@@ -178,6 +200,19 @@ def _metrics() -> Observer:
     return Metrics()
 
 
+def leave_of(hosts: Sequence[str], *, outside: bool) -> Leave | None:
+    """What ``--allow-url`` and ``--allow-url-from`` let programs have fetched; None: nothing."""
+    named = [(host, name_and_port(host)) for host in hosts]
+    for host, found in named:
+        if found is None:
+            raise typer.BadParameter(
+                f"{host!r} is no host such as pictures.example.org or 10.0.0.5:8080.",
+                param_hint="--allow-url-from",
+            )
+    known = tuple(found for _, found in named if found is not None)
+    return Leave(outside, known) if outside or known else None
+
+
 def right_root_path(given: str) -> str:
     """``/x`` for ``x``, ``/x`` and ``/x/``; a whole address without a slash at its end; "" for the root."""
     path = given.strip().rstrip("/")
@@ -194,7 +229,7 @@ def right_root_path(given: str) -> str:
 def _models(
     paths: Sequence[Path], devices: Devices, installed: InstalledEngines
 ) -> tuple[list[Readiness], Sequence[PresetError]]:
-    """What the page offers, those first that can run here; files that are wrong are left out and told of.
+    """What the page offers, in its order; files that are wrong are left out and told of.
 
     Raises:
         PresetError: no file can be used.
@@ -205,7 +240,7 @@ def _models(
     for error in catalog.errors:
         typer.echo(str(error), err=True)
     assessed = [assess(preset, devices, installed) for preset in catalog.presets]
-    return sorted(assessed, key=lambda model: model.state is not ReadyState.READY), catalog.errors
+    return ready_first(assessed) if paths else page_order(assessed), catalog.errors
 
 
 def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]) -> None:

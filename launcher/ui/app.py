@@ -83,7 +83,7 @@ def build_page(
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
         gr.HTML(devices_html(), padding=False, js_on_load=ON_LOAD)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):  # a menu would hide some
             for number, model in enumerate(models):
                 tabs += _build_tab(number, model, manager, texts, comes_later=model.preset.name in later)
             compared = _build_comparison(models, texts, later)

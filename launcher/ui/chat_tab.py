@@ -166,6 +166,7 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
 
     in_browser(box.submit, "ask", [box, *settings], standing)
     in_browser(box.stop, "stop", [], [])
+    in_browser(box.change, "attached", [], [])
     in_browser(chatbot.retry, "askAgain", settings, standing)
     in_browser(chatbot.undo, "undo", [box], standing)
     in_browser(chatbot.clear, "clear", [box], [box, cost])

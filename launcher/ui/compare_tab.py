@@ -65,6 +65,7 @@ def build_compare_tab(
     for each in choice:
         in_browser(each.change, "choose", [names], choice, [])
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
+    in_browser(box.change, "attached", [COMPARE], [], [])
     in_browser(box.stop, "stopComparing", [], [], [])
     in_browser(news.rested, "rested", [], [box], [box])
     in_browser(news.carried, "carriedOver", [], [box], [box])

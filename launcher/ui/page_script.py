@@ -17,6 +17,7 @@ _PARTS = (
     "places.js",
     "server.js",
     "turns.js",
+    "pictures.js",
     "files.js",
     "kept.js",
     "archive.js",

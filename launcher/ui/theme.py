@@ -139,6 +139,7 @@ PAGE_CSS = """
   border-radius: 4px; padding: 1px 6px; }
 .standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
+.reset { align-self: flex-end; width: auto !important; }
 .standing .unload { display: none; margin-left: auto; padding: 0 10px; }
 .standing:has(.unloadable) .unload { display: block; }
 .status::before {
@@ -152,16 +153,29 @@ PAGE_CSS = """
 @media (prefers-reduced-motion: reduce) { .status::before { animation: none !important; } }
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
-.talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
 /* The line above the tabs that says how much of the devices is in use, where it is shown. */
 .gradio-container { --line: 0px; }
 .gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
-.talk { height: clamp(280px, calc(100dvh - 292px - var(--line)), 760px) !important; }
+.talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
+.talk .picture { position: relative; }
+.talk .picture img { display: block; width: auto !important; height: auto; max-height: 220px; max-width: 100%;
+  margin: 0; border-radius: 4px; object-fit: contain; }
+.talk .picture:not(:only-child) img { max-height: 120px; }
+.talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
+  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.75rem;
+  line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
+.question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
+.question .thumbnail-wrapper { position: relative; counter-increment: picture; }
+.question .thumbnail-wrapper::after { content: counter(picture); }
+.question .thumbnail-wrapper:only-of-type::after { content: none; }
+.talk { height: clamp(280px, calc(100dvh - 324px - var(--line)), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
-  height: clamp(200px, calc(100dvh - 400px - var(--line)), 652px) !important; }
+  height: clamp(200px, calc(100dvh - 432px - var(--line)), 652px) !important; }
 @media (max-width: 640px) {
   .devices summary .bar { width: 64px; }
   .gradio-container > .main { padding: 8px 10px !important; }
+  .tab-container.wrap { flex-wrap: nowrap !important; overflow-x: auto !important; scrollbar-width: thin; }
+  .tab-container.wrap > button { flex-shrink: 0; }
   .talk { height: clamp(280px, calc(100dvh - 312px - var(--line)), 640px) !important; }
   .column:has(> .block .trouble:not(:empty)) > .talk {
     height: clamp(200px, calc(100dvh - 480px - var(--line)), 472px) !important; }

@@ -16,7 +16,8 @@ import httpx
 import pytest
 import typer
 
-from launcher.cli.serve import right_root_path
+from launcher.cli.serve import leave_of, right_root_path
+from launcher.linked_pictures.leave import Leave
 from tests.cli.conftest import ROOT, children_of, eventually
 from tests.cli.terminal import Terminal
 from tests.launched import command_line
@@ -297,6 +298,15 @@ def test_root_paths(given: str, path: str | None) -> None:
     else:
         with pytest.raises(typer.BadParameter, match="such as /vl"):
             right_root_path(given)
+
+
+def test_whose_pictures_may_be_fetched() -> None:
+    assert leave_of([], outside=False) is None
+    assert leave_of([], outside=True) == Leave(True, ())
+    named = Leave(False, (("nas.lan", None), ("10.0.0.5", 8080), ("::1", None)))
+    assert leave_of(["NAS.lan", "10.0.0.5:8080", "[::1]"], outside=False) == named
+    with pytest.raises(typer.BadParameter, match=r"'http://nas' is no host such as"):
+        leave_of(["http://nas"], outside=True)
 
 
 def test_a_wrong_preset_file_leaves_the_others(presets: Path) -> None:

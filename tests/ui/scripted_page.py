@@ -12,17 +12,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.api.metrics import Metrics
 from launcher.api.serving import endpoint_beside
 from launcher.devices import Devices
 from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
 from launcher.fetching.fetches import Fetches
+from launcher.linked_pictures.leave import Leave
 from launcher.presets import Preset
 from launcher.readiness import Readiness, ReadyState, installed_engines
 from launcher.ui.app import Page, build_page
 from launcher.ui.serving import serving
 from launcher.workers.arrivals import arrivals_of
 from launcher.workers.manager import Manager
+from launcher.workers.observers import SILENT
 from launcher.workers.runnable import runnable_models
 from tests.workers.stage import a_plan
 
@@ -79,6 +82,8 @@ def served(
     budget_bytes: int = 0,
     root_path: str = "",
     door: Door = LOCAL_DOOR,
+    leave: Leave | None = None,
+    metrics: Metrics | None = None,
     *,
     downloads: bool = False,
 ) -> Iterator[Served]:
@@ -92,6 +97,7 @@ def served(
             standby=True,
             log_folder=folder / "logs",
             gpu_numbers={"cuda:0": "0"},
+            observer=metrics or SILENT,
         ) as manager,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
@@ -104,7 +110,7 @@ def served(
             1
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
             page = thread.submit(lambda: asyncio.run(_built(models, manager, errors, fetches))).result()
-        endpoint = endpoint_beside(arrivals.ready, manager, door, folder)
+        endpoint = endpoint_beside(arrivals.ready, manager, door, folder, metrics=metrics, leave=leave)
         with serving(page, [listener], root_path=root_path, door=door, endpoint=endpoint):
             yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
