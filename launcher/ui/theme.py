@@ -32,6 +32,7 @@ def page_theme() -> gr.themes.Base:
         block_border_width="1px",
         block_shadow="none",
         color_accent="*primary_700",
+        link_text_color="*primary_700",
         body_text_color_subdued="*neutral_500",
     )
 
@@ -117,6 +118,7 @@ PAGE_CSS = """
 .talk button.amend::before { content: "✎"; content: "✎" / ""; }  /* a sign alone: its name is the title */
 .talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
 .columns button.earlier { display: none; }
+.dark button[role="tab"].selected { color: var(--primary-300); }  /* the accent alone is too dark there */
 .unchosen { display: none !important; }
 .choice { gap: 2px 18px !important; }
 .choice > * { flex: 0 1 auto !important; width: auto !important; }

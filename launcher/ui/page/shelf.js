@@ -144,7 +144,8 @@ const button = (label, onclick, className = "") =>
 
 const renaming = (name, conversation) => {
   const box = element("input", { value: conversation.title, ariaLabel: say("rename") });
-  box.onkeydown = ({ key }) => {
+  box.onkeydown = ({ key, isComposing }) => {
+    if (isComposing) return; // an Enter that ends a composition, an Escape that gives it up
     if (key === "Escape") draw(name);
     if (key === "Enter") rename(name, conversation, box.value);
   };
