@@ -7,14 +7,15 @@ on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.kept import Kept
-from launcher.images import content_key, load_picture
+from launcher.engines.picture_key import picture_key
+from launcher.families import PictureBudget
+from launcher.images import load_picture
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -25,9 +26,11 @@ KEPT_BYTES = 256 << 20
 
 @dataclass(frozen=True, slots=True)
 class TiledPicture:
-    """Stands where LMDeploy expects a picture. ``size`` is the picture's, width and height."""
+    """Stands where LMDeploy expects a picture. ``size`` is the picture's, width and height, ``tokens`` how
+    many stand for it in the prompt."""
 
     size: tuple[int, int]
+    tokens: int
     pixels: Tensor
 
 
@@ -36,29 +39,30 @@ class TiledPictures:
 
     Args:
         vision_model: LMDeploy's, whose ``processor`` makes tiles; it is replaced.
-        options: what it is told with each picture.
+        budget: of one picture.
     """
 
-    def __init__(self, vision_model: Any, options: Mapping[str, int]) -> None:
+    def __init__(self, vision_model: Any, budget: PictureBudget) -> None:
         self._cut = vision_model.processor
         self._dtype = vision_model.mm_feature_dtype
-        self._options = dict(options)
+        self._budget = budget
         self._kept = Kept[TiledPicture](KEPT_BYTES)
         self._one_at_a_time = Lock()
         vision_model.processor = _pixels_of
 
-    def open(self, path: Path) -> TiledPicture:
-        """The picture in the file.
+    def open(self, path: Path, *, one_tile: bool) -> TiledPicture:
+        """The picture in the file, cut within the budget or to one tile.
 
         Raises:
             PictureError: it cannot be read.
         """
-        key = content_key(path)
+        key = picture_key(path, one_tile=one_tile)
+        budget = self._budget.limited(1) if one_tile else self._budget
         with self._one_at_a_time:  # who asks about the same picture meanwhile finds it cut
             if (picture := self._kept.get(key)) is None:
                 whole = load_picture(path)
-                pixels = self._cut(whole, self._options).to(self._dtype)
-                picture = TiledPicture(whole.size, pixels)
+                pixels = self._cut(whole, dict(budget.engine_options)).to(self._dtype)
+                picture = TiledPicture(whole.size, budget.tokens(*whole.size), pixels)
                 self._kept.put(key, picture, pixels.nbytes)
         return picture
 

@@ -97,11 +97,9 @@ class RequestMaker:
         self._hand_over: HandOver | None = None
         self._decoder = families.code(family.decoder)
         pictures = family.sizes(config).pictures
-        self._budget = pictures.limited(plan.picture.limit) if pictures and plan.picture else None
+        budget = pictures.limited(plan.picture.limit) if pictures and plan.picture else None
         encoder = pipe.async_engine.prompt_processor.vl_encoder
-        self._pictures = (
-            TiledPictures(encoder.model, self._budget.engine_options) if encoder and self._budget else None
-        )
+        self._pictures = TiledPictures(encoder.model, budget) if encoder and budget else None
 
     def __call__(self, request: ChatRequest) -> Request:
         """A request of this pipeline, asked for by the loop that will read it; it begins when its pieces are
@@ -111,10 +109,10 @@ class RequestMaker:
             self._hand_over = HandOver(loop)
         return Request(self, request, self._hand_over)
 
-    def open_picture(self, path: Path) -> TiledPicture:
+    def open_picture(self, path: Path, *, one_tile: bool) -> TiledPicture:
         """A picture as this pipeline takes it; text models' prompts have none. Raises PictureError."""
         assert self._pictures is not None
-        return self._pictures.open(path)
+        return self._pictures.open(path, one_tile=one_tile)
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
         """Tokens of the whole prompt, as LMDeploy counts them. Lets go of the interpreter while it counts."""
@@ -134,11 +132,10 @@ class RequestMaker:
 
     def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
         """Tokens that the pictures of LMDeploy's messages take."""
-        budget, content = self._budget, messages[0]["content"]
-        if budget is None or isinstance(content, str):
+        content = messages[0]["content"]
+        if isinstance(content, str):
             return 0
-        sizes = [item["image_data"]["data"].size for item in content if item["type"] == "image_data"]
-        return sum(budget.tokens(width, height) for width, height in sizes)
+        return sum(item["image_data"]["data"].tokens for item in content if item["type"] == "image_data")
 
     def text_stream(self, stop: tuple[str, ...]) -> TextStream:
         """The text of one answer, which the preset's texts end, or these."""
@@ -236,6 +233,9 @@ class Request:
     def _hand_over(self, piece: Piece) -> None:
         self._way.put(self._pieces, piece)
 
+    def _open_picture(self, path: Path) -> TiledPicture:
+        return self._maker.open_picture(path, one_tile=path in self._request.one_tile)
+
     async def _run(self) -> None:
         """Runs on the pipeline's event loop."""
         error: Exception | None = None
@@ -249,7 +249,7 @@ class Request:
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
         messages = await asyncio.to_thread(
-            messages_for, self._request.messages, maker.form, maker.open_picture
+            messages_for, self._request.messages, maker.form, self._open_picture
         )
         picture_tokens = maker.picture_tokens(messages)
         await asyncio.to_thread(maker.refuse_too_long, self._request, picture_tokens)

@@ -21,11 +21,12 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
     tiles, token_id = request.pictures, picture_token_id(request)
     assert isinstance(tiles, TileBudget)
     model.config.image_token_id = token_id
+    whole, single = tiles, tiles.limited(1)
     reader = PictureReader(
         token_id,
         tiles.limit,
-        count_tokens=lambda picture: tiles.tokens(picture.width, picture.height),
-        to_pixels=lambda picture: to_pixels(cut_tiles(picture, tiles.rule)),
+        count_tokens=lambda picture, one: (single if one else whole).tokens(picture.width, picture.height),
+        to_pixels=lambda picture, one: to_pixels(cut_tiles(picture, (single if one else whole).rule)),
         see=lambda pixels: (
             model.get_image_features(
                 pixels, vision_feature_layer=-1, vision_feature_select_strategy="default"
@@ -45,8 +46,8 @@ def load_xcomposer2(request: LoadRequest) -> LoadedModel:
     reader = PictureReader(
         config.image_token_id,
         None,
-        count_tokens=lambda _: int(config.picture_tokens),
-        to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
+        count_tokens=lambda _picture, _one: int(config.picture_tokens),
+        to_pixels=lambda picture, _one: xcomposer2.picture_pixels([picture], config.img_size),
         see=model.picture_embeddings,
         arguments=lambda ids, seen: {"input_ids": ids, "picture_embeddings": seen},
     )

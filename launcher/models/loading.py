@@ -18,12 +18,13 @@ from launcher.families import PictureBudget, PromptForm
 
 @dataclass(frozen=True, slots=True)
 class PictureReader:
-    """How a model reads a picture: ``count_tokens`` of them stand for it in the prompt, each ``token_id``."""
+    """How a model reads a picture: ``count_tokens`` of them stand for it in the prompt, each ``token_id``.
+    Both functions of a picture are told whether it may have one tile alone."""
 
     token_id: int
     max_tiles: int | None
-    count_tokens: Callable[[Image.Image], int]
-    to_pixels: Callable[[Image.Image], Tensor]
+    count_tokens: Callable[[Image.Image, bool], int]
+    to_pixels: Callable[[Image.Image, bool], Tensor]
     """Picture -> float32 (tiles, 3, height, width)."""
     see: Callable[[Tensor], Tensor]
     """Pixels on the model's device, of its dtype -> what the language model is given of them, tiles first."""
