@@ -9,9 +9,11 @@ from typing import Any
 
 from launcher.door import OPEN
 from launcher.errors import PresetError
+from launcher.picture_budgets import budget_of
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
 from launcher.ui.compare_tab import build_compare_tab
+from launcher.ui.document_pictures import DocumentPictures
 from launcher.ui.gradio_import import gr
 from launcher.ui.guard.file_data import UploadedFiles
 from launcher.ui.handlers import ChatHandlers
@@ -39,6 +41,7 @@ class Page:
     texts: gr.I18n
     chats: Mapping[str, ChatHandlers]
     pages: Pages
+    documents: DocumentPictures
 
     def leave(self, program: str) -> None:
         """Ends what a program that is gone, by its session, had asked for."""
@@ -74,7 +77,9 @@ def build_page(
             compared = _build_comparison(models, texts)
         _wire_opening(blocks, tabs, compared)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, texts, {tab.preset.name: tab.handlers for tab in tabs}, Pages(manager))
+    documents = DocumentPictures(gr.utils.get_upload_folder(), blocks.upload_file_set.add)
+    chats = {tab.preset.name: tab.handlers for tab in tabs}
+    return Page(blocks, texts, chats, Pages(manager), documents)
 
 
 def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
@@ -83,7 +88,9 @@ def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) 
         tab.select(None, None, None, js=call("show", model.preset.name if is_ready else None), **QUIET)
         if is_ready:
             uploads = UploadedFiles(gr.utils.get_upload_folder())
-            handlers = ChatHandlers(model.preset, manager, is_ours=uploads.__contains__)
+            handlers = ChatHandlers(
+                model.preset, manager, is_ours=uploads.__contains__, budget=budget_of(model)
+            )
             return [build_chat_tab(handlers, texts(f"facts_{number}"), texts)]
         gr.HTML(texts(f"missing_{number}"), padding=False)
         return []

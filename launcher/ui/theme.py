@@ -65,6 +65,9 @@ PAGE_CSS = """
 .trouble { font-size: 0.92rem; line-height: 1.6; overflow-wrap: anywhere; border-left: 3px solid #dc2626;
   background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
 .block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
+.attached { font-size: 0.9rem; color: var(--body-text-color-subdued); white-space: pre-line;
+  overflow-wrap: anywhere; }
+.block:has(> .html-container > .prose > .attached:empty), .attached:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
 .talk button.earlier { all: unset; cursor: pointer; margin-left: 6px; padding: 0 3px; opacity: 0.45; }
 .talk button.earlier:hover { opacity: 1; }
@@ -113,7 +116,7 @@ PAGE_CSS = """
   margin: 0; border-radius: 4px; object-fit: contain; }
 .talk .picture:not(:only-child) img { max-height: 120px; }
 .talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
-  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.75rem;
+  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.7rem;
   line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
@@ -123,6 +126,7 @@ PAGE_CSS = """
 .column:has(> .block .trouble:not(:empty)) > .talk {
   height: clamp(200px, calc(100dvh - 400px), 652px) !important; }
 @media (max-width: 640px) {
+  .talk .picture:not(:only-child) img { max-height: 84px; }
   .gradio-container > .main { padding: 8px 10px !important; }
   .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
   .column:has(> .block .trouble:not(:empty)) > .talk {

@@ -15,7 +15,8 @@ const stripOf = (files, before) => {
 };
 
 // The box has changed: its thumbnails count on from the conversation's pictures (launcher/ui/theme.py).
-const attached = (name) => {
+const attached = (name, typed) => {
+  note(name, typed.files);
   document.getElementById(`box-${name}`)?.style.setProperty("--pictures-before", picturesIn(tabOf(name).turns));
   return NOTHING;
 };

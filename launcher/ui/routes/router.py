@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -13,7 +14,9 @@ from pydantic import BaseModel
 from starlette.responses import Response
 
 from launcher.errors import RequestError
+from launcher.picture_budgets import tokens_of_one_tile
 from launcher.settings import shown
+from launcher.ui.document_pictures import DocumentPages, DocumentPictures, told_of
 from launcher.ui.handlers import ChatHandlers, Turn
 from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
@@ -26,6 +29,7 @@ from launcher.ui.routes.requests import (
     ShownTab,
     StopButton,
     UnloadButton,
+    UploadedDocument,
 )
 from launcher.ui.settings import to_settings
 from launcher.ui.shown_text import ShownTurn, turn_as_shown
@@ -34,7 +38,9 @@ from launcher.ui.texts import Language, language_of
 from launcher.workers.states import ModelState
 
 
-def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute]:
+def page_routes(
+    tabs: Mapping[str, ChatHandlers], pages: Pages, documents: DocumentPictures
+) -> list[APIRoute]:
     """What the page asks, for tabs by their presets' names."""
     router = _router("/launcher")
     manager = pages.manager
@@ -56,6 +62,14 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute
         history = [each.exchange() for each in asked.history]
         settings = to_settings(asked.settings, chat.preset)
         return LineStream(chat.ask(turn, asked.question.typed(), history, settings, _language(request)))
+
+    @router.post("/pages", response_model=None)
+    async def pages_of(request: Request, asked: UploadedDocument) -> DocumentPages:
+        """The pictures of an uploaded document or video."""
+        chat, path = tab_of(asked.tab or next(iter(tabs))), Path(asked.path)
+        chat.check_ours(path)
+        tokens_each = tokens_of_one_tile(chat.budget) if asked.tab else None
+        return told_of(path.name, await documents.open(path), tokens_each, _language(request))
 
     @router.post("/shown", response_model=None)
     async def shown_again(asked: KeptTurns) -> list[ShownTurn]:
