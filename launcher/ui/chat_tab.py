@@ -15,6 +15,7 @@ from launcher.ui.conversation import Typed
 from launcher.ui.gradio_import import gr
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.page_script import call, connect
+from launcher.ui.places import ON_LOAD
 from launcher.ui.program_question import question_input
 from launcher.ui.settings import SETTING_NAMES, settings_inputs, to_settings
 from launcher.ui.texts import Language, language_of, say_error_in_lines
@@ -80,7 +81,7 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     gr.HTML(note_place(preset.name), padding=False)
     box = question_box(preset.name, preset.kind, translate)
     with gr.Accordion(translate("advanced"), open=False):
-        gr.HTML(facts, padding=False)
+        gr.HTML(facts, padding=False, js_on_load=ON_LOAD)
         settings = settings_inputs(preset, translate)
     gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
     news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended", "amended", "added"]))

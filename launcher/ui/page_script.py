@@ -15,6 +15,7 @@ from launcher.ui.texts import Language, say
 
 _HEAD = b"<head>"
 _PARTS = (
+    "places.js",
     "server.js",
     "turns.js",
     "pictures.js",
@@ -25,6 +26,7 @@ _PARTS = (
     "shelf.js",
     "compare.js",
     "earlier.js",
+    "fetch.js",
     "launcher.js",
 )
 """One scope, in this order."""
@@ -66,6 +68,7 @@ TEXTS = {
     "none": "No model is chosen. Choose two or more above.",
     "reading": "Reading {name} …",
     "tokens": "{count} tokens",
+    "unreached": "The launcher did not answer. Press the button again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
 """Key in the files of the folder ``page`` -> English text."""

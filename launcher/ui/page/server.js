@@ -73,6 +73,7 @@ const follow = () => {
   stream = new EventSource(address(`status?page=${page}`));
   stream.onmessage = (event) => {
     const changed = JSON.parse(event.data);
+    take(changed);
     Object.assign(lines, changed);
     for (const name in changed) heardAt[name] = performance.now();
     stand();
