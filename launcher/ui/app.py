@@ -10,6 +10,7 @@ from typing import Any
 from launcher.door import OPEN
 from launcher.errors import PresetError
 from launcher.fetching.fetches import Fetches
+from launcher.picture_budgets import budget_of
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
 from launcher.ui.compare_tab import build_compare_tab
