@@ -9,10 +9,11 @@ from launcher import families
 from launcher.checkpoints import facts_from_config
 from launcher.errors import LauncherError
 from launcher.families import PictureBudget
+from launcher.families.common.picture_views import PictureView
 from launcher.memory import wished_pictures
 from launcher.readiness import Readiness
 
-__all__ = ["PictureBudget", "budget_of", "tokens_of_one_tile"]
+__all__ = ["PictureBudget", "PictureView", "budget_of", "tokens_of_one_tile"]
 
 
 def budget_of(model: Readiness) -> PictureBudget | None:

@@ -1,4 +1,4 @@
-"""What is said of documents and videos, in Chinese."""
+"""What is said of documents, videos and how pictures are seen, in Chinese."""
 
 from __future__ import annotations
 
@@ -38,6 +38,19 @@ DOCUMENTS = {
     "{name}: {taken} of {count} frames, as pictures of one tile each": (
         "{name}：共 {count} 帧，取 {taken} 帧作为图片，每张占一个图块"
     ),
+    "This model does not say how it looks at pictures.": "这个模型不说明它如何看图片。",
+    "{from} pixels, seen as one tile of {width} × {height}: {tokens} tokens": (
+        "{from} 像素，模型看到的是一个 {width} × {height} 的图块：{tokens} 个 token"
+    ),
+    "{from} pixels, seen as {tiles} tiles of {width} × {height} and a thumbnail: {tokens} tokens": (
+        "{from} 像素，模型看到的是 {tiles} 个 {width} × {height} 的图块和一张缩略图：{tokens} 个 token"
+    ),
+    "{from} pixels, seen as {tiles} tiles of {width} × {height}: {tokens} tokens": (
+        "{from} 像素，模型看到的是 {tiles} 个 {width} × {height} 的图块：{tokens} 个 token"
+    ),
+    "{name}: show it as the model sees it": "{name}：按模型看到的样子显示",
+    "Looking …": "正在查看 …",
+    "Close": "关闭",
     "Reading {name} …": "正在读取 {name} …",
     "{count} tokens": "{count} 个 token",
 }

@@ -26,6 +26,7 @@ _PARTS = (
     "shelf.js",
     "compare.js",
     "earlier.js",
+    "seen.js",
     "fetch.js",
     "launcher.js",
 )
@@ -66,6 +67,9 @@ TEXTS = {
     "amend": "Change this question and go on from there",
     "carry": "Ask other models this",
     "none": "No model is chosen. Choose two or more above.",
+    "see": "{name}: show it as the model sees it",
+    "looking": "Looking …",
+    "close": "Close",
     "reading": "Reading {name} …",
     "tokens": "{count} tokens",
     "unreached": "The launcher did not answer. Press the button again once it runs.",

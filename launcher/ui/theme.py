@@ -128,7 +128,15 @@ PAGE_CSS = """
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
-.talk .picture { position: relative; }
+.talk button.picture { all: unset; position: relative; cursor: zoom-in; }
+.talk button.picture:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+dialog.seen { max-width: 96vw; max-height: 94vh; padding: 12px; border-radius: 8px; overflow: auto;
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color);
+  background: var(--background-fill-primary); margin: auto; }
+dialog.seen::backdrop { background: rgb(0 0 0 / 0.55); }
+dialog.seen p { margin: 0 0 8px; font-size: 0.95rem; overflow-wrap: anywhere; }
+dialog.seen img { display: block; max-width: 100%; max-height: 76vh; margin: 0 auto 8px; }
+dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk .picture img { display: block; width: auto !important; height: auto; max-height: 220px; max-width: 100%;
   margin: 0; border-radius: 4px; object-fit: contain; }
 .talk .picture:not(:only-child) img { max-height: 120px; }

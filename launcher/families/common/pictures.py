@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from launcher.errors import PresetError
-from launcher.families.common.tile_grid import TileRule, count_tiles
+from launcher.families.common.picture_views import PictureView
+from launcher.families.common.tile_grid import TileRule, choose_grid, count_tiles
 
 PictureUnit = Literal["tiles", "tokens"]
 """What a budget's limit counts."""
@@ -55,6 +56,10 @@ class PictureBudget(Protocol):
 
     def tokens(self, width_px: int, height_px: int) -> int:
         """Tokens of a picture of this size."""
+        ...
+
+    def view(self, width_px: int, height_px: int) -> PictureView:
+        """How the model looks at a picture of this size."""
         ...
 
     def limited(self, limit: int) -> PictureBudget:
@@ -128,6 +133,12 @@ class TileBudget:
     def tokens(self, width_px: int, height_px: int) -> int:
         """See ``PictureBudget``."""
         return count_tiles(width_px, height_px, self.rule) * self.tokens_per_tile
+
+    def view(self, width_px: int, height_px: int) -> PictureView:
+        """See ``PictureBudget``."""
+        columns, rows = choose_grid(width_px, height_px, self.rule)
+        size, thumbnail = self.rule.size_px, self.rule.thumbnail and columns * rows > 1
+        return PictureView(columns * size, rows * size, columns, rows, thumbnail)
 
     def limited(self, limit: int) -> TileBudget:
         """See ``PictureBudget``."""
@@ -203,6 +214,10 @@ class WholeBudget:
     def tokens(self, width_px: int, height_px: int) -> int:  # noqa: ARG002 - whatever its size
         """See ``PictureBudget``."""
         return self.picture_tokens
+
+    def view(self, width_px: int, height_px: int) -> PictureView:  # noqa: ARG002 - whatever its size
+        """See ``PictureBudget``."""
+        return PictureView(self.size_px, self.size_px)
 
     def limited(self, limit: int) -> WholeBudget:  # noqa: ARG002 - there is nothing to limit
         """See ``PictureBudget``."""

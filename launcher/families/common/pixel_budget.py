@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from launcher.errors import PresetError
+from launcher.families.common.picture_views import PictureView
 from launcher.families.common.pictures import PictureUnit, too_few_tokens
 from launcher.families.common.pixel_rule import PixelRule, scaled
 
@@ -73,6 +74,10 @@ class PixelBudget:
         """See ``PictureBudget``."""
         rows, columns = self.grid(width_px, height_px)
         return rows * columns
+
+    def view(self, width_px: int, height_px: int) -> PictureView:
+        """See ``PictureBudget``: scaled, and never cut."""
+        return PictureView(*scaled(width_px, height_px, self.rule))
 
     def limited(self, limit: int) -> PixelBudget:
         """See ``PictureBudget``; between ``SMALLEST`` and what the rule has, in whole steps."""

@@ -66,6 +66,14 @@ class UploadedDocument(FromPage):
     path: str
 
 
+class LookedAt(FromPage):
+    """A picture of a tab's conversation is to be shown as its model sees it."""
+
+    tab: str
+    path: str
+    one_tile: bool = False
+
+
 class KeptTurn(_FromPage):
     """A turn that the browser has kept, as it was typed and as the model answered."""
 

@@ -102,6 +102,14 @@ def test_no_other_file_is_a_document(talker: Served, tmp_path: Path) -> None:
     assert (refused.status_code, "is not a document or a video" in refused.text) == (400, True)
 
 
+def test_a_picture_is_shown_as_its_model_sees_it_if_it_says(talker: Served, tmp_path: Path) -> None:
+    asked_for = {"page": PAGE, "tab": "talker", "path": uploaded(talker)}
+    found = post(talker, "seen", **asked_for).raise_for_status().json()
+    assert found == {"picture": None, "told": "This model does not say how it looks at pictures."}
+    refused = post(talker, "seen", **{**asked_for, "path": str(pdf(tmp_path / "a.pdf", 1))})
+    assert refused.status_code == 400
+
+
 async def test_only_so_many_documents_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, end = threading.Event(), threading.Event()
 
