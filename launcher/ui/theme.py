@@ -111,6 +111,9 @@ PAGE_CSS = """
 .trouble { font-size: 0.92rem; line-height: 1.6; overflow-wrap: anywhere; border-left: 3px solid #dc2626;
   background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
 .block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
+.attached { font-size: 0.9rem; color: var(--body-text-color-subdued); white-space: pre-line;
+  overflow-wrap: anywhere; }
+.block:has(> .html-container > .prose > .attached:empty), .attached:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
 .talk button.earlier { all: unset; cursor: pointer; margin-left: 6px; padding: 0 3px; opacity: 0.45; }
 .talk button.earlier:hover { opacity: 1; }
@@ -159,12 +162,20 @@ PAGE_CSS = """
 .gradio-container { --line: 0px; }
 .gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
-.talk .picture { position: relative; }
+.talk button.picture { all: unset; position: relative; cursor: zoom-in; }
+.talk button.picture:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+dialog.seen { max-width: 96vw; max-height: 94vh; padding: 12px; border-radius: 8px; overflow: auto;
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color);
+  background: var(--background-fill-primary); margin: auto; }
+dialog.seen::backdrop { background: rgb(0 0 0 / 0.55); }
+dialog.seen p { margin: 0 0 8px; font-size: 0.95rem; overflow-wrap: anywhere; }
+dialog.seen img { display: block; max-width: 100%; max-height: 76vh; margin: 0 auto 8px; }
+dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk .picture img { display: block; width: auto !important; height: auto; max-height: 220px; max-width: 100%;
   margin: 0; border-radius: 4px; object-fit: contain; }
 .talk .picture:not(:only-child) img { max-height: 120px; }
 .talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
-  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.75rem;
+  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.7rem;
   line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
@@ -175,6 +186,7 @@ PAGE_CSS = """
   height: clamp(200px, calc(100dvh - 432px - var(--line)), 652px) !important; }
 @media (max-width: 640px) {
   .devices summary .bar { width: 64px; }
+  .talk .picture:not(:only-child) img { max-height: 84px; }
   .gradio-container > .main { padding: 8px 10px !important; }
   .tab-container.wrap { flex-wrap: nowrap !important; overflow-x: auto !important; scrollbar-width: thin; }
   .tab-container.wrap > button { flex-shrink: 0; }

@@ -7,13 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, ready, upload
+from tests.browser.person import answers, ask, cost, ready, upload
+from tests.documents.made import pdf
 from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser
@@ -49,6 +51,51 @@ def test_questions_about_a_picture(
         expect(answers(browser).nth(number)).to_have_text(
             re.compile(rf"^\s*{re.escape(answer)}\s*$"), timeout=30_000
         )
+
+
+@pytest.mark.parametrize(
+    ("locale", "width", "note", "page_seen", "picture_seen"),
+    [
+        (
+            "en-US",
+            1280,
+            "128 tokens",
+            "seen as one tile of 224 × 224: 64 tokens",
+            "seen as 3 tiles of 224 × 224 and a",
+        ),
+        (
+            "zh-CN",
+            390,
+            "128 个 token",
+            "一个 224 × 224 的图块：64 个 token",
+            "3 个 224 × 224 的图块和一张缩略图",
+        ),
+    ],
+)
+def test_pages_and_a_picture_as_the_model_sees_them(
+    shapes: Served,
+    opened: Open,
+    tmp_path: Path,
+    locale: str,
+    width: int,
+    note: str,
+    page_seen: str,
+    picture_seen: str,
+) -> None:
+    browser = ready(opened(shapes.url, locale=locale, width=width))
+    with Image.open(draw(tmp_path / "wide.png")) as drawn:
+        drawn.resize((900, 300)).save(tmp_path / "wide.png")
+    files = [str(pdf(tmp_path / "two.pdf", 2)), str(tmp_path / "wide.png")]
+    browser.locator("input[type=file]").first.set_input_files(files)
+    expect(browser.locator(".attached:visible")).to_contain_text(note)
+    ask(browser, "How many shapes are there?")
+    expect(cost(browser)).to_contain_text(str(64 * (2 + 4)))  # the tokens that the engine counted
+    for at, told in ((0, picture_seen), (1, page_seen)):
+        browser.locator("button.picture:visible").nth(at).press("Enter")
+        expect(browser.locator("dialog.seen p")).to_contain_text(told)
+        expect(browser.locator("dialog.seen img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
+        browser.keyboard.press("Escape")
+        expect(browser.locator("dialog.seen")).to_be_hidden()
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])

@@ -101,7 +101,9 @@ const conversation = ({ turns, now }) => [
 
 // ---- a turn, from its question to its end ----
 
-const told = (question) => ({ text: question.text, pictures: question.files.map((file) => file.path) });
+const told = ({ text: typed, files }) => {
+  return { text: typed, pictures: files.map(({ path }) => path), one_tile: oneTile(files) };
+};
 const byName = (values) => Object.fromEntries(settings.settingNames.map((name, at) => [name, values[at]]));
 
 const answerNow = async (name, values) => {
@@ -144,7 +146,7 @@ const begun = (name, question, values, box) => {
 const ask = (name, typed, ...values) => {
   const tab = tabOf(name), [question, value] = takenFrom(name, typed);
   if (isEmpty(question)) return NOTHING;
-  if (tab.now) {
+  if (tab.now || isReading(name)) {
     tab.next = question.text;
     return NOTHING;
   }
@@ -182,7 +184,8 @@ const ended = (name, typed, ...values) => {
   }
   tab.turns.push(turnOf(now));
   keep(name);
-  if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
+  const isNext = !isReading(name) && tab.next.trim() && typed.text === tab.next;
+  if (isNext) return begun(name, copied(typed), values, { value: EMPTY() });
   return [conversation(tab), resting(), end.cost];
 };
 
