@@ -63,7 +63,9 @@ def test_prefill_equals_our_classes_with_the_picture_s_part_added(
     assert (theirs - without).norm() / without.norm() > 20 * error
 
 
-@pytest.mark.parametrize("name", ["model.layers.2.feed_forward.w1.qzeros", "model.layers.0.attention.wqkv.scales"])
+@pytest.mark.parametrize(
+    "name", ["model.layers.2.feed_forward.w1.qzeros", "model.layers.0.attention.wqkv.scales"]
+)
 def test_a_missing_part_is_named(folder: Path, tmp_path: Path, name: str) -> None:
     for file in folder.iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
