@@ -11,8 +11,9 @@ import typer
 
 from launcher import families
 from launcher.checkpoints import CONFIG, Located, locate, read_facts
-from launcher.cli import plan_view, render
+from launcher.cli import plan_together, plan_view, render
 from launcher.cli.completion import preset_names
+from launcher.cli.plan_together import Member
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.devices import Devices, Gpu, read_devices
 from launcher.engines import table
@@ -50,6 +51,7 @@ class Planned:
     plan: MemoryPlan | None
     problem: LauncherError | None = None
     place: Place = Place(Card(0, 0), _NEWEST)
+    member: Member | None = None
 
 
 def plan(
@@ -72,7 +74,10 @@ def plan(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON list.")] = False,
     presets: PresetPaths = None,
 ) -> None:
-    """Show what models would take on each GPU, and what the plan changes to make them fit."""
+    """Show what models would take on each GPU, and what the plan changes to make them fit.
+
+    Of several presets it says whether they fit awake together, and what would have to change so that they do.
+    """
     catalog = read_catalog(presets)
     chosen = (
         [catalog.find(name) for name in names]
@@ -81,8 +86,9 @@ def plan(
     )
     devices = read_devices()
     planned = [each for preset in chosen for each in _everywhere(preset, devices, gpu_gib)]
+    groups = _together(planned) if names and len(set(names)) > 1 else []
     if as_json:
-        render.data([_data(each) for each in planned])
+        render.data([{**_data(each), **_together_data(each, groups)} for each in planned])
     else:
         plan_view.show(
             [
@@ -91,7 +97,31 @@ def plan(
                 if each.plan
             ]
         )
+        for place, members in groups:
+            where = f"\non {place.label}, " if place.label else "\n"
+            render.line(where + "\n".join(plan_together.told(members, place.card)))
     _report(planned, as_json=as_json)
+
+
+def _together(planned: Sequence[Planned]) -> list[tuple[Place, list[Member]]]:
+    """The models that can be awake on the same card, for each card on which there are several."""
+    places: dict[Place, list[Member]] = {}
+    for each in planned:
+        if each.member is not None:
+            places.setdefault(each.place, []).append(each.member)
+    return [(place, members) for place, members in places.items() if len(members) > 1]
+
+
+def _together_data(each: Planned, groups: Sequence[tuple[Place, list[Member]]]) -> dict[str, Any]:
+    """For programs: with whom it could be awake on its card, and whether all fit; nothing where one model was
+    named."""
+    for place, members in groups:
+        if each.member in members and place == each.place:
+            needed = plan_together.needed_bytes(members)
+            names = [member.preset.name for member in members]
+            fits = plan_together.fit(members, place.card)
+            return {"together": {"names": names, "needed_bytes": needed, "fits": fits}}
+    return {}
 
 
 def _for_gpu(preset: Preset) -> bool:
@@ -125,7 +155,9 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
         family, sizes = _sizes(preset)
         engine = family.engine(preset.engine_name, sizes)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
-        return Planned(preset, plan_memory(preset.memory, sizes, engine, card, dtype))
+        made = plan_memory(preset.memory, sizes, engine, card, dtype)
+        can_shrink = bool(family.layered) and sizes.language.weight_bits == 16
+        return Planned(preset, made, member=Member(preset, sizes, engine, made, can_shrink))
     except LauncherError as problem:
         return Planned(preset, None, problem)
 

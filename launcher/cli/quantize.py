@@ -110,8 +110,6 @@ def quantize(
     _check_free(target)
     from launcher.quantizing.material import Wish, gather
     from launcher.quantizing.needs import needs
-    from launcher.quantizing.run import Order
-    from launcher.quantizing.run import quantize as make
 
     pictures = source.sizes.pictures
     wish = Wish(samples, pictures is not None, images, texts, source.built_in)
@@ -121,9 +119,11 @@ def quantize(
     render.note(_takes(source, target, taken, device))
     with tempfile.TemporaryDirectory(prefix="launcher-quantize-") as scratch:
         material = gather(wish, Path(scratch))
+        from launcher.quantizing.run import Order
+        from launcher.quantizing.run import quantize as make  # torch: what is wrong so far was told before
+
         with quantize_view.progress() as report:
             compared = make(Order(source.preset, source.facts, target, material, device.name), report)
-    read_facts(target)
     for line in quantize_view.compared(compared):
         render.line(line)
     render.line(f"{source.preset.name} in four bits is in {target}")
@@ -239,10 +239,10 @@ def _has_cuda() -> bool:
 
 def _check_room(target: Path, taken: Needs, preset: Preset) -> None:
     """Raises CheckpointError where the disk has not enough room for what is still to come."""
-    from launcher.quantizing.work import WorkFolder
+    from launcher.quantizing.places import finished_bytes
 
     place = next(each for each in target.parents if each.is_dir())
-    needed, free = taken.result_bytes - WorkFolder(target).finished_bytes(), shutil.disk_usage(place).free
+    needed, free = taken.result_bytes - finished_bytes(target), shutil.disk_usage(place).free
     if needed > free:
         raise CheckpointError(
             "{name} needs {needed:.1f} MB more in {folder}, and {free:.1f} MB are free there",

@@ -18,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from launcher.checkpoints import CONFIG, INDEXES
 from launcher.errors import CheckpointError
 from launcher.models.awq import CONFIG as AWQ_CONFIG
+from launcher.quantizing.places import work_folder
 
 _ASKED = "asked"
 """Says in the work folder what was asked; its lock is held by who works there."""
@@ -38,7 +39,7 @@ class WorkFolder:
 
     def __init__(self, target: Path) -> None:
         self.target = target
-        self.path = target.with_name(f"{target.name}.unfinished")
+        self.path = work_folder(target)
 
     @contextmanager
     def claimed(self, asked: str) -> Iterator[None]:
@@ -79,30 +80,18 @@ class WorkFolder:
         except (SafetensorError, OSError):
             return False
 
-    def finished_bytes(self) -> int:
-        """Bytes of the weight files that are there."""
-        return sum(file.stat().st_size for file in self.path.glob("*.safetensors"))
-
     def save(self, name: str, tensors: Mapping[str, Tensor]) -> None:
         """Writes a weight file. Raises OSError where the system refuses, and leaves no part of it."""
-        part = self.path / (name + _PART)
-        try:
-            save_file(dict(tensors), part, metadata={"format": "pt"})
-            _to_disk(part)
-            part.replace(self.path / name)
-        except SafetensorError as error:  # the library's word for what the system said
-            raise OSError(str(error)) from error
-        finally:
-            part.unlink(missing_ok=True)
+        self._write(name, save(dict(tensors), metadata={"format": "pt"}))
 
     def complete(self, source: Path) -> None:
         """Adds all that lies beside the weights of ``source``: tokenizer, index, and config.json."""
         for file in sorted(source.iterdir()):
             if file.is_file() and file.name.endswith(_COPIED) and file.name not in (CONFIG, *INDEXES):
                 shutil.copyfile(file, self.path / file.name)
-        self._write(INDEXES[0], json.dumps(self._index(), indent=2))
+        self._write(INDEXES[0], json.dumps(self._index(), indent=2).encode())
         config = json.loads((source / CONFIG).read_text(encoding="utf-8"))
-        self._write(CONFIG, json.dumps(quantized_config(config), indent=2, ensure_ascii=False))
+        self._write(CONFIG, json.dumps(quantized_config(config), indent=2).encode())
 
     def become_target(self) -> None:
         """Puts the folder in the target's place, whole, in one move."""
@@ -122,11 +111,14 @@ class WorkFolder:
             total += file.stat().st_size
         return {"metadata": {"total_size": total}, "weight_map": dict(sorted(names.items()))}
 
-    def _write(self, name: str, text: str) -> None:
+    def _write(self, name: str, content: bytes) -> None:
         part = self.path / (name + _PART)
-        part.write_text(text, encoding="utf-8")
-        _to_disk(part)
-        part.replace(self.path / name)
+        try:
+            part.write_bytes(content)
+            _to_disk(part)
+            part.replace(self.path / name)
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def quantized_config(config: dict[str, Any]) -> dict[str, Any]:

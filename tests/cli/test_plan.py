@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 from tests.cli.conftest import ROOT, Launch
@@ -56,6 +57,47 @@ def test_json_has_the_figures(launch: Launch) -> None:
     )
     assert sum(first["plan"]["parts"].values()) == first["plan"]["total_bytes"] <= 8 * 2**30
     assert awq["plan"]["parts"]["language_model"] < first["plan"]["parts"]["language_model"] / 2
+
+
+def test_models_in_four_bits_are_awake_together_on_8_gib(launch: Launch) -> None:
+    """As the presets come with the launcher."""
+    names = ["internvl2-2b-awq", "internlm-xcomposer2-vl-1_8b-awq"]
+    done = launch("plan", *names, "--gpu-gib", "8")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "awake together: internvl2-2b-awq, internlm-xcomposer2-vl-1_8b-awq take 7." in done.stdout
+    data = json.loads(launch("plan", *names, "--gpu-gib", "8", "--json").stdout)
+    assert [each["together"]["names"] for each in data] == [names, names]
+    assert all(each["together"]["fits"] for each in data)
+    assert data[0]["together"]["needed_bytes"] <= 8 * 2**30
+
+
+def test_models_that_do_not_fit_together_say_what_would_have_to_change(launch: Launch) -> None:
+    said = launch("plan", "internvl2-2b", "internlm2-chat-1_8b", "--gpu-gib", "8").stdout
+    assert "not awake together: internvl2-2b, internlm2-chat-1_8b would take 11.29 GiB" in said
+    assert "launcher quantize internvl2-2b\n" in said
+    assert "launcher quantize internlm2-chat-1_8b\n" in said
+    said = launch("plan", "internvl2-2b-awq", "internlm-xcomposer2-vl-1_8b-awq", "--gpu-gib", "7").stdout
+    assert "They take a card with about 7.8 GiB free, or smaller models" in said
+    assert "together:" not in launch("plan", "internvl2-2b", "--gpu-gib", "8").stdout
+
+
+def test_the_budgets_that_are_proposed_do(launch: Launch, tmp_path: Path) -> None:
+    """Typed into the presets, they make both fit."""
+    names = ["internvl2-2b-awq", "internlm-xcomposer2-vl-1_8b-awq"]
+    files = [word for name in names for word in ("--presets", f"{name}.yaml")]
+
+    def said_with(budgets: dict[str, str]) -> str:
+        for name, gib in budgets.items():
+            text = (ROOT / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
+            changed = re.sub(r"gpu_budget_gib: [0-9.]+", f"gpu_budget_gib: {gib}", text)
+            (tmp_path / f"{name}.yaml").write_text(changed, encoding="utf-8")
+        return launch("plan", *names, *files, "--gpu-gib", "8").stdout
+
+    said = said_with(dict.fromkeys(names, "8"))
+    assert "not awake together" in said
+    proposed = dict(re.findall(r"(internvl2\S+|internlm\S+) memory\.gpu_budget_gib: ([0-9]\.[0-9])", said))
+    assert list(proposed) == names
+    assert "\nawake together: " in said_with(proposed)
 
 
 def test_what_cannot_fit_says_why_and_exits_with_5(launch: Launch) -> None:

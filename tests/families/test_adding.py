@@ -54,7 +54,7 @@ def state(copy: Path) -> dict[str, str]:
 def test_the_code_that_a_family_names_is_there(family: Family) -> None:
     if family.plug_in and find_spec("lmdeploy") is None:
         pytest.skip("the plug-in needs LMDeploy")
-    for path in filter(None, (family.loader, family.decoder, family.plug_in)):
+    for path in filter(None, (family.loader, family.layered, family.decoder, family.plug_in)):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
             assert callable(families.code(path))

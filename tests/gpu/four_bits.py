@@ -59,7 +59,8 @@ def presets(out: Path) -> tuple[list[Preset], list[Preset]]:
         if not (target / CONFIG).exists():
             shutil.rmtree(target, ignore_errors=True)
             write_rounded(found.folder, target, "cuda")
-        small.append(preset.model_copy(update={"name": f"{preset.name}-awq", "sources": (str(target),)}))
+        awq = read_presets().find(f"{preset.name}-awq")
+        small.append(awq.model_copy(update={"sources": (str(target),)}))
     torch.cuda.empty_cache()
     return full, small
 

@@ -46,6 +46,8 @@ FUNCTIONS = {
     PYTORCH + "models.utils.model:DeployModelMixinV1.update_weights": ("self",),
     PYTORCH + "models.utils.model:DeployModelMixinV1.get_input_processor": ("self",),
     PYTORCH + "nn.linear.base:LinearBase._forward_lora": ("self", "x"),
+    PYTORCH + "nn.linear.awq:QKVAwqLinear.weight_spliter_wz": ("self", "loaded_weight", "layout"),
+    PYTORCH + "nn.linear.awq:QKVAwqLinear.weight_spliter_s": ("self", "loaded_weight", "layout"),
     PYTORCH + "weight_loader.model_weight_loader:load_weight": ("param", "loaded_weight"),
     PYTORCH + "weight_loader.model_weight_loader:process_weights_after_loading": ("model",),
     "lmdeploy.vl.model.base:VisionModel.__init__": (
