@@ -4,8 +4,10 @@ that tell of pictures."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -151,19 +153,17 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return made
 
 
-def write_qwen_vl(folder: Path, kind: str = "qwen3_vl", seed: int = 0, **text: Any) -> Path:
-    """A checkpoint as published; ``text`` changes the language model's numbers."""
-    tokens = tokenizer()
-    own = {name: tokens.convert_tokens_to_ids(name) for name in (*VISION_SPECIAL, *QWEN_SPECIAL)}
+def config_of(kind: str, own: Mapping[str, int], tower: Mapping[str, Any], **text: Any) -> dict[str, Any]:
+    """config.json as published. ``own`` are the special tokens' ids; ``tower`` and ``text`` change numbers of
+    the one and of the language model."""
     language = {
         "bos_token_id": own["<|endoftext|>"],
         "eos_token_id": own["<|im_end|>"],
-        "vocab_size": len(tokens) + 3,
         **text,
     }
-    fields = KINDS[kind]
+    fields = {**KINDS[kind], "vision_config": {**KINDS[kind]["vision_config"], **tower}}
     inside = {"text_config": {**fields["text_config"], **language}} if "text_config" in fields else language
-    config = {
+    return {
         "architectures": [ARCHITECTURES[kind]],
         "model_type": kind,
         **fields,
@@ -174,9 +174,23 @@ def write_qwen_vl(folder: Path, kind: str = "qwen3_vl", seed: int = 0, **text: A
         "vision_end_token_id": own["<|vision_end|>"],
         "tie_word_embeddings": True,
     }
+
+
+def write_qwen_vl(
+    folder: Path,
+    kind: str = "qwen3_vl",
+    seed: int = 0,
+    spread: float = 0.3,
+    tower: Mapping[str, Any] = MappingProxyType({}),
+    **text: Any,
+) -> Path:
+    """A checkpoint as published, its weights this far from 0; see ``config_of``."""
+    tokens = tokenizer()
+    own = {name: tokens.convert_tokens_to_ids(name) for name in (*VISION_SPECIAL, *QWEN_SPECIAL)}
+    config = config_of(kind, own, tower, **{"vocab_size": len(tokens) + 3, **text})
     built = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**deepcopy(config)))
-    randomised(built, seed).to(torch.bfloat16).save_pretrained(folder)
-    if "text_config" not in fields:
+    randomised(built, seed, spread).to(torch.bfloat16).save_pretrained(folder)
+    if "text_config" not in config:
         _rename_as_first_published(folder / "model.safetensors")
     tokens.save_pretrained(folder)
     ends = [own["<|im_end|>"], own["<|endoftext|>"]]
