@@ -17,11 +17,12 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.models import qwen_vl_pixels
-from launcher.models.internlm2 import refuse_quantised, renew_rotary
+from launcher.models.awq import open_tensors
+from launcher.models.internlm2 import renew_rotary
 from launcher.models.internvl2 import with_pictures
 from launcher.models.loading import LoadedModel, LoadRequest, PictureReader, picture_token_id
 from launcher.models.mrope import positions
-from launcher.models.weights import CheckpointTensors, TensorMap, fill
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill
 
 _HEAD = "lm_head.weight"
 _LANGUAGE, _TOWER = "model.language_model.", "model.visual."
@@ -51,17 +52,17 @@ def load(request: LoadRequest) -> LoadedModel:
     """Qwen2-VL, Qwen2.5-VL and Qwen3-VL.
 
     Raises:
-        CheckpointError: the folder is incomplete, damaged, quantised, or does not match its config.json.
+        CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
+            match its config.json.
     """
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
-    refuse_quantised(request.folder, config)
+    tensors = open_tensors(request.folder, config)
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(
             config, trust_remote_code=False, attn_implementation="sdpa"
         )
-    tensors = CheckpointTensors(request.folder)
     spare = frozenset({_HEAD}) if config.tie_word_embeddings else frozenset[str]()
-    fill(model, _maps(model, tensors), tensors, request.dtype, request.device, not_needed=spare)
+    fill(Unfilled(model, _maps(model, tensors), tensors, spare), request.dtype, request.device)
     renew_rotary(model.model.language_model, request.device)
     tower = model.model.visual
     tower.rotary_pos_emb = type(tower.rotary_pos_emb)(tower.config).to(request.device)

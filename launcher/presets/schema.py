@@ -65,10 +65,10 @@ Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
     str,
     Field(
-        pattern=r"^(hf:\w[\w.-]*/\w[\w.-]*|modelscope:\w[\w.-]*/\w[\w.-]*|builtin:[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
+        pattern=r"^(hf:\w[\w.-]*/\w[\w.-]*|modelscope:\w[\w.-]*/\w[\w.-]*|(builtin|awq):[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
         json_schema_extra={
-            "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, or a folder (it begins"
-            " with /, ~, . or $)"
+            "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, awq:preset (what"
+            " `launcher quantize` makes of it), or a folder (it begins with /, ~, . or $)"
         },
     ),
 ]

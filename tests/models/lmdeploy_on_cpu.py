@@ -27,7 +27,7 @@ from lmdeploy.pytorch.disagg.config import EngineRole
 from lmdeploy.pytorch.engine.inputs_maker import InputsMakerAsync, InputsMakerConfig
 from lmdeploy.pytorch.messages import HistoryMultiModals, MessageStatus, SamplingParam, SequenceMeta
 from lmdeploy.pytorch.model_inputs import ModelInputs, StepContextManager, VisionModelInputs, step_ctx_manager
-from lmdeploy.pytorch.models.patch import build_model_from_hf_config
+from lmdeploy.pytorch.models.patch import BuildModelContext, build_model_from_hf_config
 from lmdeploy.pytorch.multimodal.data_type import MultiModalData
 from lmdeploy.pytorch.paging import Scheduler
 from lmdeploy.pytorch.strategies.ar import ARStrategyFactory
@@ -173,7 +173,11 @@ class CpuEngine:
             self.ctx_mgr = StepContextManager()
             with torch.inference_mode():
                 self.model = build_model_from_hf_config(
-                    config, torch.float32, torch.device("cpu"), ctx_mgr=self.ctx_mgr
+                    config,
+                    torch.float32,
+                    torch.device("cpu"),
+                    ctx_mgr=self.ctx_mgr,
+                    build_model_ctx=BuildModelContext(quant_config=self.model_config.quant_config),
                 )
             load_model_weights(self.model, str(folder))
         known = self.model_config

@@ -71,6 +71,9 @@ class Family:
     """A function: transformers' tokenizer -> ``Decoder`` of one answer."""
     loader: str
     """A function: ``launcher.models.loading.LoadRequest`` -> ``LoadedModel``, for transformers."""
+    layered: str = ""
+    """A function: ``LoadRequest`` -> ``launcher.models.layered.LayeredModel``, for `launcher quantize`; none
+    where that cannot take the family."""
     picture_marks: PictureMarks | None = None
     """How the tokenizers' own templates write a picture; None where there are no such, or no pictures."""
     pixels: str = ""
@@ -85,6 +88,8 @@ class Family:
     """Raises UnsupportedModel for a config.json of the same architecture whose model does not run."""
     published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Configs of published models by their hubs' ids, cut down to what memory depends on."""
+    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The same of what `launcher quantize` makes of presets that come with the launcher, by their names."""
 
     def sizes(
         self,
