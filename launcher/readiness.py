@@ -36,7 +36,7 @@ from launcher.errors import (
 )
 from launcher.families import Family, ModelSizes
 from launcher.gpu_support import check_gpu, compute_dtype
-from launcher.memory import Card, MemoryPlan, plan_memory
+from launcher.memory import Card, MemoryPlan, plan_memory, wished_pictures
 from launcher.preset_fits import check_chat
 from launcher.presets import Endpoint, Preset
 from launcher.user_folders import expanded
@@ -344,6 +344,7 @@ def _assess_present(
     family = families.of(facts.config, folder / CONFIG)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
     check_chat(preset, facts, family)
+    wished_pictures(sizes.pictures, preset.memory)  # or it asks for what there is not
     engine = _wanted(preset)
     if (_needs_gpu_for(engine) or _only_lmdeploy_reads(facts)) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))

@@ -27,9 +27,10 @@ from launcher.diagnosis import (
     diagnose,
     exit_code,
 )
-from launcher.errors import CheckpointError, DeviceError, PortInUse, PresetError
-from launcher.presets import read_presets
-from launcher.readiness import Readiness, ReadyState
+from launcher.endpoints.failures import unreachable
+from launcher.errors import CheckpointError, DeviceError, EngineError, PortInUse, PresetError
+from launcher.presets import Preset, read_presets
+from launcher.readiness import Readiness, ReadyState, assess, installed_engines
 from tests.test_devices import GIB, Nvml
 
 if sys.version_info >= (3, 11):
@@ -197,6 +198,57 @@ def test_models_are_faults_only_where_none_can_answer() -> None:
     alone = replace(SOUND, readiness=(ABSENT,))
     assert found(alone, f"model {PRESET.name}").mend == "Type: launcher pull a"
     assert verdict(alone) == CheckpointError.exit_code
+
+
+REMOTE = assess(
+    Preset.model_validate(
+        {
+            "name": "far",
+            "title": "Far",
+            "kind": "text",
+            "engine": {"openai": {"url": "http://127.0.0.1:9/v1", "model": "polly"}},
+        }
+    ),
+    NO_GPU,
+    installed_engines(),
+)
+UNREACHABLE = unreachable("http://127.0.0.1:9/v1", "Connection refused")
+
+
+def test_a_model_on_a_server_that_has_it() -> None:
+    for has, words in ((("molly", "polly"), "which has molly, polly"), (None, "ready with openai on")):
+        facts = replace(SOUND, readiness=(REMOTE,), servers={"far": has})
+        finding = found(facts, "model far")
+        assert finding.level is Level.OK
+        assert words in finding.text
+        assert verdict(facts) == 0
+
+
+@pytest.mark.parametrize(
+    ("has", "words"),
+    [
+        (UNREACHABLE, "cannot be reached: Connection refused"),
+        (("molly",), "has no model polly"),
+        ((), "has no model polly"),
+    ],
+)
+def test_a_model_whose_server_does_not_answer_for_it(has: EngineError | tuple[str, ...], words: str) -> None:
+    """A fault where it is the only one; a warning beside one that answers."""
+    alone = replace(SOUND, readiness=(REMOTE,), servers={"far": has})
+    assert found(alone, "model far").level is Level.FAULT
+    assert words in found(alone, "model far").text
+    assert verdict(alone) == EngineError.exit_code
+    beside = replace(alone, readiness=(REMOTE, READY))
+    assert found(beside, "model far").level is Level.WARNING
+    assert verdict(beside) == 0
+
+
+def test_what_a_server_calls_its_models_is_shown_in_bounds() -> None:
+    names = ("polly", "a\n\x1b[2Jb" * 200, *(f"model-{number}" for number in range(99)))
+    text = found(replace(SOUND, readiness=(REMOTE,), servers={"far": names}), "model far").text
+    assert text.isprintable()
+    assert len(text) < 1500
+    assert "model-98" not in text
 
 
 def test_preset_files() -> None:

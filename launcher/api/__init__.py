@@ -3,5 +3,5 @@ everything, as the page does, and schedules nothing.
 
 ``routes`` is the endpoint; ``entrance`` says who gets to it, and puts it beside the page. The ``openai``
 package's types, which take a second to import, are in ``completions`` and ``routes`` alone: they are imported
-when somebody asks.
+once the page is up, or when somebody asks, whichever is first.
 """

@@ -6,7 +6,15 @@ from collections.abc import Sequence
 from typing import Any
 
 from launcher.api.pictures import RequestPictures
-from launcher.api.requests import AnyMessage, ChatBody, ImagePart, SystemMessage, TextPart, UserMessage
+from launcher.api.requests import (
+    AnyMessage,
+    ChatBody,
+    ImagePart,
+    SystemMessage,
+    TextPart,
+    UserMessage,
+    picture_field,
+)
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest, GenerationOptions, Message, Role, system_turn, well_formed
 from launcher.presets import Preset
@@ -26,7 +34,7 @@ def to_request(body: ChatBody, preset: Preset, pictures: RequestPictures) -> Cha
     begin = _first_after_system(body.messages)
     told = "\n\n".join(_text(each) for each in body.messages[:begin])
     turns = [
-        _message(each, f"messages.{number}", preset, pictures)
+        _message(each, number, preset, pictures)
         for number, each in enumerate(body.messages)
         if number >= begin
     ]
@@ -54,19 +62,19 @@ def _first_after_system(messages: Sequence[AnyMessage]) -> int:
     return begin
 
 
-def _message(message: AnyMessage, field: str, preset: Preset, pictures: RequestPictures) -> Message:
+def _message(message: AnyMessage, number: int, preset: Preset, pictures: RequestPictures) -> Message:
     role: Role = "user" if isinstance(message, UserMessage) else "assistant"
     paths = []
-    for number, part in enumerate(message.content):
+    for place, part in enumerate(message.content):
         if isinstance(part, ImagePart):
             if preset.kind == "text":
                 raise RequestError(
                     "{model} reads text alone; it cannot look at pictures.",
                     hint="Take the picture out, or ask a model for pictures.",
                     model=preset.name,
-                    field=f"{field}.content.{number}",
+                    field=f"messages.{number}.content.{place}",
                 )
-            paths.append(pictures.store(part.image_url.url, f"{field}.content.{number}.image_url.url"))
+            paths.append(pictures.store(part.image_url.url, picture_field(number, place)))
     return Message(role, well_formed(_text(message)), tuple(paths))
 
 

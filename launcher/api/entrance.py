@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 from launcher.api.key import KeyCheck
@@ -32,19 +33,25 @@ class Beside:
 
 
 class WhenAsked:
-    """An app that is made when somebody asks it first: importing what it is made of takes a second."""
+    """An app that is made once, when ``made`` is called or somebody asks it, whichever is first: importing
+    what it is made of takes a second."""
 
     def __init__(self, make: Callable[[], App]) -> None:
         self._make = make
         self._app: App | None = None
-        self._making = asyncio.Lock()
+        self._making = threading.Lock()
+
+    def made(self) -> App:
+        """The app. May be called from any thread; one makes it, the others wait."""
+        with self._making:
+            if self._app is None:
+                self._app = self._make()
+            return self._app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        async with self._making:
-            if self._app is None:
-                self._app = await asyncio.to_thread(self._make)
-        await self._app(scope, receive, send)
+        app = await asyncio.to_thread(self.made) if self._app is None else self._app
+        await app(scope, receive, send)
 
 
 def entrance(app: App, door: Door, *, tells_metrics: bool) -> App:

@@ -1,4 +1,5 @@
-"""The pictures of one request: data: URLs -> checked files in a folder that goes with the request."""
+"""The pictures of one request: data: URLs, and what was fetched -> checked files in a folder that goes with
+the request."""
 
 from __future__ import annotations
 
@@ -7,12 +8,14 @@ import binascii
 import re
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from launcher.commands_here import command
 from launcher.errors import EngineError, PictureError
 from launcher.images import DEFAULT_LIMITS, check_upload
+from launcher.linked_pictures.shown import is_web_address
 from launcher.settings import shown
 
 MOST_PICTURES = 64
@@ -23,10 +26,12 @@ _MOST_CHARACTERS = DEFAULT_LIMITS.max_bytes * 4 // 3 + 4
 
 
 class RequestPictures:
-    """Stores pictures in ``folder``, in the order in which they come."""
+    """Stores pictures in ``folder``, in the order in which they come; ``fetched`` has what lies at
+    addresses."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, fetched: Mapping[str, bytes]) -> None:
         self._folder = folder
+        self._fetched = fetched
         self._count = 0
 
     def store(self, url: str, field: str) -> Path:
@@ -37,10 +42,9 @@ class RequestPictures:
             field: where it has it.
 
         Raises:
-            PictureError: it is no data: URL, no picture, or outside the limits.
+            PictureError: it is neither a data: URL nor fetched, no picture, or outside the limits.
             EngineError: there is no room for it.
         """
-        content = _content(url, field)
         self._count += 1
         if self._count > MOST_PICTURES:
             raise PictureError(
@@ -49,6 +53,7 @@ class RequestPictures:
                 most=MOST_PICTURES,
                 field=field,
             )
+        content = self._fetched[url] if url in self._fetched else _content(url, field)
         path = self._folder / f"picture-{self._count}"
         try:
             path.write_bytes(content)
@@ -63,21 +68,22 @@ class RequestPictures:
 
 
 @contextmanager
-def request_pictures(folder: Path) -> Iterator[RequestPictures]:
+def request_pictures(folder: Path, fetched: Mapping[str, bytes]) -> Iterator[RequestPictures]:
     """Pictures in a new folder below this one, readable by its user alone; it is deleted afterwards."""
     own = Path(tempfile.mkdtemp(prefix="request-", dir=folder))
     try:
-        yield RequestPictures(own)
+        yield RequestPictures(own, fetched)
     finally:
         shutil.rmtree(own, ignore_errors=True)
 
 
 def _content(url: str, field: str) -> bytes:
     found = _DATA.match(url)
-    if found is None and url[:8].lower().startswith(("http://", "https://")):
+    if found is None and is_web_address(url):
         raise PictureError(
             "{field} is an address: nothing is fetched from the network",
-            "Send the picture itself: data:image/png;base64,…",
+            "Send the picture itself: data:image/png;base64,… Or start the launcher with: {command}",
+            command=command("serve", "--allow-url"),
             field=field,
         )
     if found is None:

@@ -97,6 +97,11 @@ class ChatBody(_FromClient):
     stop: str | list[str] | None = None
 
 
+def picture_field(message: int, part: int) -> str:
+    """Where a picture's address or data: URL stands, as errors name it."""
+    return f"messages.{message}.content.{part}.image_url.url"
+
+
 KNOWN = tuple(ChatBody.model_fields)
 
 

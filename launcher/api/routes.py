@@ -17,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
+from launcher.api.addresses import PictureAddresses
 from launcher.api.asking import Asked, streamed, unless_gone, whole
 from launcher.api.completions import Completion
 from launcher.api.conversation import to_request
@@ -25,6 +26,7 @@ from launcher.api.metrics import Metrics
 from launcher.api.pictures import request_pictures
 from launcher.api.requests import read_body
 from launcher.errors import EngineError, LauncherError, UnknownModel
+from launcher.linked_pictures.leave import Leave
 from launcher.presets import Preset
 from launcher.settings import shown
 from launcher.ui.texts import language_of
@@ -36,7 +38,11 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 
 def endpoint_app(
-    presets: Mapping[str, Preset], manager: Manager, metrics: Metrics, folder: Path
+    presets: Mapping[str, Preset],
+    manager: Manager,
+    metrics: Metrics,
+    folder: Path,
+    leave: Leave | None = None,
 ) -> Starlette:
     """The endpoint.
 
@@ -45,8 +51,9 @@ def endpoint_app(
         manager: runs them.
         metrics: is told of each question.
         folder: where pictures lie while they are asked about.
+        leave: which pictures may be given by their address; None: none.
     """
-    endpoint = _Endpoint(presets, manager, metrics, folder)
+    endpoint = _Endpoint(presets, manager, metrics, folder, leave)
     return Starlette(
         routes=[
             Route("/v1/models", _refusing(endpoint.models)),
@@ -60,14 +67,20 @@ def endpoint_app(
 
 class _Endpoint:
     def __init__(
-        self, presets: Mapping[str, Preset], manager: Manager, metrics: Metrics, folder: Path
+        self,
+        presets: Mapping[str, Preset],
+        manager: Manager,
+        metrics: Metrics,
+        folder: Path,
+        leave: Leave | None,
     ) -> None:
         self._presets, self._manager, self._metrics, self._folder = presets, manager, metrics, folder
+        self._addresses = PictureAddresses(leave)
         self._begun = int(time.time())
 
     async def models(self, _request: Request) -> Response:
         """What there is to be asked."""
-        page = SyncPage[Model](data=[self._model(name) for name in self._presets], object="list")
+        page = SyncPage[Model](data=[self._model(name) for name in list(self._presets)], object="list")
         return Response(page.model_dump_json(exclude_unset=True), media_type="application/json")
 
     async def model(self, request: Request) -> Response:
@@ -84,8 +97,10 @@ class _Endpoint:
         counts = bool(asked.stream_options and asked.stream_options.include_usage)
         completion = Completion(preset.name, counts)
         async with AsyncExitStack() as held:
-            pictures = held.enter_context(request_pictures(self._folder))
             try:
+                fetching = self._addresses.fetched(asked, preset)
+                fetched = await unless_gone(request, fetching)
+                pictures = held.enter_context(request_pictures(self._folder, fetched))
                 making = asyncio.to_thread(to_request, asked, preset, pictures)
                 wanted = await unless_gone(request, making)
                 answer = held.enter_context(self._manager.ask(preset.name, wanted, retry=True))
@@ -112,7 +127,7 @@ class _Endpoint:
                 "There is no model named {name} that can run here.",
                 hint="These are offered: {names}.",
                 name=shown(name),
-                names=", ".join(self._presets),
+                names=", ".join(list(self._presets)),
                 field="model",
             )
         return self._presets[name]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from starlette.applications import Starlette
 
 from launcher.api.entrance import Beside, WhenAsked, entrance
 from launcher.door import Door
+from launcher.linked_pictures.leave import Leave
 from launcher.presets import Preset
 from launcher.ui.guard.hosts import allowed_hosts
 from launcher.ui.guard.outside import outside
@@ -21,24 +24,42 @@ from launcher.workers.manager import Manager
 from launcher.workers.observers import Observer
 
 
+@dataclass(frozen=True)
+class Endpoint:
+    """The endpoint behind its entrance; called with a page, both of them."""
+
+    app: App
+    inner: WhenAsked
+
+    def __call__(self, page: App) -> App:
+        """What serves both."""
+        return Beside(self.app, page)
+
+    def prepare(self) -> None:
+        """Makes it while nobody waits for it: the first to ask finds it ready. Returns at once."""
+        threading.Thread(target=self.inner.made, name="endpoint", daemon=True).start()
+
+
 def endpoint_beside(
-    presets: Sequence[Preset],
+    presets: Mapping[str, Preset],
     manager: Manager,
     door: Door,
     folder: Path,
     *,
     metrics: Observer | None = None,
+    leave: Leave | None = None,
     at_once: bool = False,
-) -> Callable[[App], App]:
-    """Puts the endpoint beside a page.
+) -> Endpoint:
+    """The endpoint, to be put beside a page.
 
     Args:
-        presets: those that can run here.
+        presets: those that can run here, by name; others may come to it later.
         manager: runs them.
         door: who is let in.
         folder: where pictures lie while they are asked about.
         metrics: the ``Metrics`` that ``/metrics`` tells; None where it is closed.
-        at_once: make it now, not when it is first asked: that takes a second.
+        leave: which pictures programs may give by their address; None: none.
+        at_once: make it now, not when it is prepared or first asked: that takes a second.
     """
 
     def make() -> App:
@@ -46,10 +67,12 @@ def endpoint_beside(
         from launcher.api.routes import endpoint_app
 
         counts = metrics if isinstance(metrics, Metrics) else Metrics()
-        return endpoint_app({each.name: each for each in presets}, manager, counts.of(manager), folder)
+        return endpoint_app(presets, manager, counts.of(manager), folder, leave)
 
-    app = entrance(make() if at_once else WhenAsked(make), door, tells_metrics=metrics is not None)
-    return lambda page: Beside(app, page)
+    inner = WhenAsked(make)
+    if at_once:
+        inner.made()
+    return Endpoint(entrance(inner, door, tells_metrics=metrics is not None), inner)
 
 
 @contextmanager

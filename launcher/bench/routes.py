@@ -15,7 +15,7 @@ import secrets
 import time
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -26,7 +26,8 @@ import httpx
 from launcher.bench.figures import Timing
 from launcher.bench.lean_http import connect, no_answer
 from launcher.bench.workload import Conversation
-from launcher.messages import GenerationOptions, Message
+from launcher.engines.openai_form import to_body
+from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.settings import OPTION_NAMES
 
 API, BROWSER, OPENAI = "api", "browser", "openai"
@@ -199,14 +200,7 @@ class OpenaiRoute:
 
     def __init__(self, url: str, model: str, options: GenerationOptions) -> None:
         self._url, self._path = url, _path(url, "chat/completions")
-        drawn = asdict(options)
-        names = ("temperature", "top_p", "top_k", "repetition_penalty")
-        self._asked = {
-            "model": model,
-            "stream": True,
-            "stream_options": {"include_usage": True},
-            **{name: drawn[name] for name in names},
-        }
+        self._model, self._options = model, options
 
     async def open_pages(self, count: int) -> None:
         """A program opens no page."""
@@ -217,8 +211,8 @@ class OpenaiRoute:
     async def ask(self, person: int, conversation: Conversation, tokens: int) -> Heard:
         """Asks with the whole conversation, and reads the events that come."""
         del person  # programs are nobody's page
-        messages = [{"role": each.role, "content": _parts(each)} for each in conversation]
-        body = {**self._asked, "messages": messages, "max_tokens": tokens}
+        request = ChatRequest(conversation, replace(self._options, max_new_tokens=tokens))
+        body = to_body(self._model, request, (), _as_url)
         watch = _Watch()
         async with (
             connect(self._url) as connection,
@@ -264,16 +258,9 @@ def _path(url: str, route: str) -> str:
     return f"{urlsplit(url).path.rstrip('/')}/{route}"
 
 
-def _parts(message: Message) -> str | list[dict[str, Any]]:
-    """A message's content as OpenAI's API has it."""
-    if not message.pictures:
-        return message.text
-    pictures = [{"type": "image_url", "image_url": {"url": _as_url(path)}} for path in message.pictures]
-    return [*pictures, {"type": "text", "text": message.text}]
-
-
 @cache
 def _as_url(picture: Path) -> str:
+    """The file as it is."""
     kind = picture.suffix.lower().removeprefix(".").replace("jpg", "jpeg")
     return f"data:image/{kind};base64,{base64.b64encode(picture.read_bytes()).decode()}"
 

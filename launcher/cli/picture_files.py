@@ -5,31 +5,18 @@ from __future__ import annotations
 
 import re
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
 from launcher.cli.run_folder import run_folder
 from launcher.errors import PictureError
-from launcher.images import DEFAULT_LIMITS, check_upload
+from launcher.images import check_upload
+from launcher.linked_pictures.shown import is_address, shown_address
 from launcher.user_folders import typed
 
-if TYPE_CHECKING:
-    import httpx
-
-SILENCE_S = 10.0
-"""A server that says nothing for so long is given up."""
-
-FETCH_S = 60.0
-"""For one picture in all: a server that drips bytes must not hold up the command."""
-
-MAX_REDIRECTS = 5
-_MAX_ADDRESS_SHOWN = 100
-_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://")
 _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]")
 
 
@@ -49,7 +36,7 @@ class PictureFiles:
                 fetched.
         """
         paths = tuple(
-            self._fetch(name) if _ADDRESS.match(name) else _on_this_machine(name, base) for name in names
+            self._fetch(name) if is_address(name) else _on_this_machine(name, base) for name in names
         )
         for path in paths:
             check_upload(path)
@@ -61,13 +48,17 @@ class PictureFiles:
             raise PictureError(
                 "{address} is an address: nothing is fetched from the network unasked",
                 "Save the picture and give its path. launcher ask fetches it when told to with --allow-url.",
-                address=_shown(address),
+                address=shown_address(address),
             )
         if address not in self._fetched:
-            _check_address(address)
-            folder = Path(tempfile.mkdtemp(dir=self.downloads))
-            self._fetched[address] = folder / (_name_in(address) or "picture")
-            _download(address, self._fetched[address])
+            import asyncio
+
+            from launcher.linked_pictures.fetching import fetched
+
+            content = asyncio.run(fetched(address))
+            path = Path(tempfile.mkdtemp(dir=self.downloads)) / (_name_in(address) or "picture")
+            path.write_bytes(content)
+            self._fetched[address] = path
         return self._fetched[address]
 
 
@@ -96,96 +87,6 @@ def _on_this_machine(name: str, base: Path) -> Path:
     return path
 
 
-def _check_address(address: str) -> None:
-    try:
-        scheme = urlsplit(address).scheme
-    except ValueError:  # brackets without an end
-        scheme = ""
-    if scheme not in ("http", "https"):
-        raise PictureError(
-            "{address} cannot be fetched: only http and https addresses can",
-            "Check the address.",
-            address=_shown(address),
-        )
-
-
-def _download(address: str, file: Path) -> None:
-    """Writes what the address holds to the file, bounded in bytes and seconds."""
-    import httpx
-
-    from launcher.downloads.client import new_client
-    from launcher.downloads.names import Names
-    from launcher.downloads.redirects import forbidden_target
-
-    names = Names()
-
-    def check_redirect(response: httpx.Response) -> None:
-        if target := forbidden_target(response, names):
-            raise _not_fetched(address, f"it leads to {target}, which is not followed")
-
-    client = new_client(
-        names,
-        follow_redirects=True,
-        max_redirects=MAX_REDIRECTS,
-        event_hooks={"response": [check_redirect]},
-        timeout=SILENCE_S,
-    )
-    # Uncompressed: a few bytes on the wire must not become gigabytes here.
-    try:
-        with client, client.stream("GET", address, headers={"Accept-Encoding": "identity"}) as response:
-            response.raise_for_status()
-            _write(response, address, file)
-    except httpx.HTTPStatusError as error:
-        reason = f"the server said {error.response.status_code}"
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        reason = str(error) or type(error).__name__
-    else:
-        return
-    raise _not_fetched(address, reason)
-
-
-def _not_fetched(address: str, reason: str) -> PictureError:
-    return PictureError(
-        "{address} could not be fetched: {reason}",
-        "Open it in a browser, or save the picture and give its path.",
-        address=_shown(address),
-        reason=reason,
-    )
-
-
-def _write(response: httpx.Response, address: str, file: Path) -> None:
-    limit_bytes = DEFAULT_LIMITS.max_bytes
-    until_s = time.monotonic() + FETCH_S
-    taken_bytes = 0
-    with file.open("wb") as target:
-        for piece in response.iter_raw():
-            taken_bytes += len(piece)
-            if taken_bytes > limit_bytes:
-                raise PictureError(
-                    "{address} is larger than the {limit_mb:g} MB a picture may have",
-                    "Make the picture smaller, or save it as JPEG.",
-                    address=_shown(address),
-                    limit_mb=limit_bytes / 1e6,
-                )
-            if time.monotonic() > until_s:
-                raise PictureError(
-                    "{address} took longer than {seconds:.0f} s to fetch",
-                    "Save the picture and give its path.",
-                    address=_shown(address),
-                    seconds=FETCH_S,
-                )
-            target.write(piece)
-
-
 def _name_in(address: str) -> str:
     """A name for the file: the end of the address's path, harmless as a file name."""
     return _UNSAFE_IN_NAMES.sub("_", unquote(urlsplit(address).path).rpartition("/")[2])[-80:].lstrip(".")
-
-
-def _shown(address: str) -> str:
-    """The address without a password, what comes after "?", and control characters."""
-    scheme, _, rest = re.split(r"[?#]", address, maxsplit=1)[0].partition("://")
-    host, slash, path = rest.partition("/")
-    plain = f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
-    safe = "".join(letter if letter.isprintable() else "?" for letter in plain)
-    return safe if len(safe) <= _MAX_ADDRESS_SHOWN else f"{safe[: _MAX_ADDRESS_SHOWN - 1]}…"

@@ -57,7 +57,7 @@ class DirectTransport(httpx.BaseTransport):
         failure: httpx.TransportError = httpx.ConnectError(f"there is no host named {url.host}")
         for address in self._names.addresses(url):
             try:
-                return transport.handle_request(_addressed(request, address))
+                return transport.handle_request(addressed(request, address))
             except (httpx.ConnectError, httpx.ConnectTimeout) as error:
                 failure = error
         self._names.forget(url)
@@ -69,7 +69,7 @@ class DirectTransport(httpx.BaseTransport):
             transport.close()
 
 
-def _addressed(request: httpx.Request, address: str) -> httpx.Request:
+def addressed(request: httpx.Request, address: str) -> httpx.Request:
     """The same request, its Host header included, at an address; certificates are compared with the name."""
     host = request.url.raw_host.decode("ascii")
     return httpx.Request(

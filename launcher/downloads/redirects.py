@@ -42,11 +42,26 @@ def _inside(url: httpx.URL, names: Names) -> list[bool]:
     if url.host.lower().rstrip(".") == "localhost":
         return [True]
     is_direct = proxy_for(url) is None
-    return [_is_private(each) for each in (names.addresses(url) if is_direct else ()) or (url.host,)]
+    return [is_private(each) for each in (names.addresses(url) if is_direct else ()) or (url.host,)]
 
 
-def _is_private(address: str) -> bool:
+def is_private(address: str) -> bool:
+    """Whether an IP address is this machine's, or one of a network that is not public. What carries an IPv4
+    address to a gateway is judged as that. A name is not."""
     try:
-        return not ipaddress.ip_address(address.partition("%")[0]).is_global
+        found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:  # a name
         return False
+    if isinstance(found, ipaddress.IPv6Address) and (carried := _carried(found)) is not None:
+        found = carried
+    return not found.is_global or found.is_multicast
+
+
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""RFC 6052, 2.1."""
+
+
+def _carried(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    if address in _NAT64:
+        return ipaddress.IPv4Address(address.packed[-4:])
+    return address.ipv4_mapped or address.sixtofour

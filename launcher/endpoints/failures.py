@@ -15,6 +15,9 @@ MOST_SAID = 300
 MOST_NAMES = 20
 """Models that are listed; more tell a person nothing new."""
 
+_SEE_ITS_LOG = "Ask again; the server's own log may say why."
+_WHERE_IT_BEGINS = "The preset's url has to be where such an API begins; mostly it ends in /v1."
+
 _KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
@@ -32,7 +35,7 @@ def silent(url: str, seconds: float) -> EngineError:
     """It takes too long over a word."""
     return EngineError(
         "The server at {url} said nothing for {seconds:.0f} s",
-        "Ask again; the server's own log may say why.",
+        _SEE_ITS_LOG,
         url=url,
         seconds=seconds,
     )
@@ -42,7 +45,7 @@ def broken_off(url: str) -> EngineError:
     """The connection ended before the answer did."""
     return EngineError(
         "The server at {url} broke off before the answer's end",
-        "Ask again; the server's own log may say why.",
+        _SEE_ITS_LOG,
         url=url,
     )
 
@@ -51,7 +54,7 @@ def unreadable(url: str, said: str) -> EngineError:
     """What came is not OpenAI's form."""
     return EngineError(
         "The server at {url} said something that is no answer in OpenAI's form: {said}",
-        "The preset's url has to be where such an API begins; mostly it ends in /v1.",
+        _WHERE_IT_BEGINS,
         url=url,
         said=shortened(said),
     )
@@ -133,7 +136,7 @@ def refusal(
     if status == HTTPStatus.NOT_FOUND:
         return EngineError(
             "The server at {url} has nothing there ({status}): {said}",
-            "The preset's url has to be where such an API begins; mostly it ends in /v1.",
+            _WHERE_IT_BEGINS,
             **values,
         )
     if HTTPStatus.BAD_REQUEST <= status < HTTPStatus.INTERNAL_SERVER_ERROR:
@@ -144,7 +147,7 @@ def refusal(
         )
     return EngineError(
         "The server at {url} failed ({status}): {said}",
-        "Ask again; the server's own log may say why.",
+        _SEE_ITS_LOG,
         **values,
     )
 

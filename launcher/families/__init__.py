@@ -17,7 +17,7 @@ from typing import Any
 from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Decoder, Family, code
-from launcher.families.common.pictures import PictureBudget
+from launcher.families.common.pictures import PictureBudget, PictureUnit
 from launcher.families.common.prompts import ChatTemplate, PromptForm, build_prompt, split_at_pictures
 from launcher.families.common.reading import AWQ_ELEMENT_BYTES, linear_elements
 from launcher.families.common.refused import refusal
@@ -36,6 +36,7 @@ __all__ = [
     "LanguageSizes",
     "ModelSizes",
     "PictureBudget",
+    "PictureUnit",
     "PromptForm",
     "TowerSizes",
     "build_prompt",

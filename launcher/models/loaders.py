@@ -31,7 +31,7 @@ def internvl2_reader(model: InternVLForConditionalGeneration, request: LoadReque
     return PictureReader(
         token_id,
         tiles.limit,
-        count_tokens=lambda picture: tiles.tokens(picture.width, picture.height),
+        grid=lambda picture: (1, tiles.tokens(picture.width, picture.height)),
         to_pixels=lambda picture: to_pixels(cut_tiles(picture, tiles.rule)),
         see=lambda pixels: (
             model.get_image_features(
@@ -56,7 +56,7 @@ def xcomposer2_reader(model: xcomposer2.XComposer2ForCausalLM) -> PictureReader:
     return PictureReader(
         config.image_token_id,
         None,
-        count_tokens=lambda _: int(config.picture_tokens),
+        grid=lambda _: (1, int(config.picture_tokens)),
         to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
         see=model.picture_embeddings,
         arguments=lambda ids, seen: {"input_ids": ids, "picture_embeddings": seen},

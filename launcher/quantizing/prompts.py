@@ -82,7 +82,7 @@ def _request(preset: Preset, conversation: Conversation) -> ChatRequest:
 
 def _seen(model: LayeredModel, prompt: Prompt) -> _Seen:
     seen = [model.see(picture.pixels) for picture in prompt.pictures if picture.pixels is not None]
-    end = max((picture.start + picture.tokens for picture in prompt.pictures), default=1)
+    end = max((picture.span.start + picture.tokens for picture in prompt.pictures), default=1)
     return _Seen(prompt.ids, end, seen)
 
 

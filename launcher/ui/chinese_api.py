@@ -27,6 +27,29 @@ API = {
     "Send it again once there is room on the server's disk.": "请在服务器磁盘有空间后重新发送。",
     "{field} is an address: nothing is fetched from the network": "{field} 是网址：不会从网络下载任何内容",
     "Send the picture itself: data:image/png;base64,…": "请直接发送图片：data:image/png;base64,…",
+    "Send the picture itself: data:image/png;base64,… Or start the launcher with: {command}": (
+        "请直接发送图片：data:image/png;base64,… 或这样启动 launcher：{command}"
+    ),
+    "{address} is not fetched: pictures come from {hosts} alone": "不会下载 {address}：图片只能来自 {hosts}",
+    "{address} is not fetched: it is in the network of the machine that runs the launcher": (
+        "不会下载 {address}：它位于运行 launcher 的机器的网络中"
+    ),
+    "{address} cannot be fetched: only http and https addresses can": (
+        "无法下载 {address}：只支持 http 和 https 网址"
+    ),
+    "Check the address.": "请检查网址。",
+    "{address} could not be fetched: {reason}": "未能下载 {address}：{reason}",
+    "See in a browser whether it is there, or give the picture itself instead of its address.": (
+        "请在浏览器中查看它是否存在，或直接给出图片而不是网址。"
+    ),
+    "{address} took longer than {seconds:.0f} s to fetch": "下载 {address} 超过 {seconds:.0f} 秒",
+    "Give the picture itself instead of its address.": "请直接给出图片，而不是网址。",
+    "{address} is larger than the {limit_mb:g} MB a picture may have": (
+        "{address} 超过图片的 {limit_mb:g} MB 上限"
+    ),
+    "The pictures at this request's addresses are larger than {limit_mb:g} MB together": (
+        "此请求中各网址的图片合计超过 {limit_mb:g} MB"
+    ),
     "{field} cannot be {value}: it is no data: URL": "{field} 不能为 {value}：不是 data: URL",
     "{field} cannot be read: it is no base64": "无法读取 {field}：不是 base64",
     "Send the whole file in base64, without line breaks: data:image/png;base64,…": (

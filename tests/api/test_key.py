@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 
 import httpx
 import pytest
 
-from launcher.api.entrance import entrance
+from launcher.api.entrance import WhenAsked, entrance
 from launcher.api.key import KeyCheck
+from launcher.api.serving import Endpoint
 from launcher.api.under_way import LARGE_AT_ONCE, UnderWay
 from launcher.door import Credentials, Door
 from launcher.ui.guard.bodies import MAX_BODY_BYTES
@@ -74,6 +76,27 @@ async def test_the_pages_password_is_asked_for_where_there_is_no_key(
     door = Door(credentials=Credentials("me", "word"), api_key=key)
     async with client(entrance(Inner(), door, tells_metrics=False)) as http:
         assert (await http.get(MODELS, headers=headers)).status_code == status
+
+
+async def test_the_endpoint_is_made_once_by_whoever_is_first() -> None:
+    making, go_on, made = threading.Event(), threading.Event(), []
+
+    def make() -> Inner:
+        making.set()
+        assert go_on.wait(60)
+        made.append(Inner())
+        return made[-1]
+
+    app = WhenAsked(make)
+    Endpoint(app, app).prepare()
+    assert making.wait(60)
+    async with client(app) as http:
+        asking = [asyncio.ensure_future(http.get(MODELS)) for _ in range(3)]
+        await asyncio.sleep(0)  # they ask while it is being made
+        go_on.set()
+        assert [each.status_code for each in await asyncio.gather(*asking)] == [200, 200, 200]
+    assert len(made) == 1
+    assert len(made[0].seen) == 3
 
 
 async def test_metrics_are_closed_unless_asked_for() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 
@@ -21,6 +22,7 @@ from launcher.downloads import Source, find_repository, new_client
 from launcher.errors import CheckpointError, LauncherError, PictureError
 
 HUB, STORE, INSIDE = "9.9.9.9", "8.8.8.8", "127.0.0.1"
+CONNECT_TCP = anyio.connect_tcp
 CERTIFICATE = Path(__file__).with_name("hub.example.pem")
 """With its key, for hub.example and for a hundred years; of no use to anybody."""
 
@@ -79,12 +81,21 @@ class Network:
         connection.connect(("127.0.0.1", self.ports[address]))
         return connection
 
+    async def connect_async(self, remote_host: str, remote_port: int, **options: Any) -> Any:
+        """The same for event loops."""
+        address, _port = self.getaddrinfo(remote_host, remote_port)[0][4]
+        self.connected.append(address)
+        if address not in self.ports:
+            raise ConnectionRefusedError(111, "Connection refused")
+        return await CONNECT_TCP("127.0.0.1", self.ports[address], **options)
+
 
 @pytest.fixture
 def network(monkeypatch: pytest.MonkeyPatch) -> Network:
     network = Network()
     monkeypatch.setattr(socket, "getaddrinfo", network.getaddrinfo)
     monkeypatch.setattr(socket, "create_connection", network.connect)
+    monkeypatch.setattr(anyio, "connect_tcp", network.connect_async)
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(variable, raising=False)
     return network

@@ -72,8 +72,8 @@ class Taken:
 class Trial:
     """What was found, and what did not hold."""
 
-    def __init__(self, out: Path) -> None:
-        self._file = out / "two_cards.json"
+    def __init__(self, file: Path) -> None:
+        self._file = file
         self.found: dict[str, Any] = {"failed": []}
 
     def note(self, key: str, value: Any) -> None:
@@ -153,7 +153,7 @@ def main() -> int:
     if len(gpus) < 2:
         raise SystemExit("This machine has not two GPUs.")
     os.environ[VISIBLE_DEVICES] = ",".join(gpu.uuid for gpu in gpus)
-    trial = Trial(args.out)
+    trial = Trial(args.out / "two_cards.json")
     with ExitStack() as stack:
         for gpu in gpus:
             stack.enter_context(Taken(gpu, args.free_gib))

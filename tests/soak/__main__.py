@@ -1,12 +1,14 @@
 """Twenty people use a launcher for an hour: does anything grow, stay behind, or get lost?
 
-    python -m tests.soak [--minutes 60] [--people 20] [--tabs 1000] [--every 5]
+    python -m tests.soak [--minutes 60] [--people 20] [--tabs 1000] [--every 5] [--in-turns]
 
-A launcher of its own serves three scripted models; what people do is in ``tests.soak.people``. First so many
-tabs are opened and closed, then the people come. Prints JSON: ``done`` by deed, ``wrong`` (what was not as it
-has to be), ``growth`` of the launcher and of a worker from the second quarter of the time to the last one
-(MiB, threads, open files; ``tabs``: of the launcher, from a tenth of the tabs to all), ``left`` (files and
-processes that outlived it), and whether it is ``flat``. Ends with 1 where something was wrong, left or grown.
+A launcher of its own serves three scripted models, ``--in-turns`` on a card that holds one of them at a time;
+what people do is in ``tests.soak.people``, what their programs do in ``tests.soak.programs``. First so many
+tabs are opened and closed, then the people come. Prints JSON: ``done`` by deed, ``loads`` by model, ``wrong``
+(what was not as it has to be), ``growth`` of the launcher and of a worker from the second quarter of the time
+to the last one (MiB, threads, open files; ``tabs``: of the launcher, from a tenth of the tabs to all),
+``left`` (files and processes that outlived it), and whether it is ``flat``. Ends with 1
+where something was wrong, left or grown.
 """
 
 from __future__ import annotations
@@ -33,15 +35,19 @@ MOST_GROWN = {"rss_mib": 24.0, "threads": 6.0, "files": 12.0}
 def main() -> int:
     options = _options()
     with tempfile.TemporaryDirectory(prefix="soak") as place:
-        told = soak(Path(place), options.minutes, options.people, options.tabs, options.every)
+        told = soak(
+            Path(place), options.minutes, options.people, options.tabs, options.every, options.in_turns
+        )
     json.dump(told, sys.stdout, indent=2)
     return 0 if told["right"] else 1
 
 
-def soak(folder: Path, minutes: float, people: int, tabs: int, every_s: float) -> dict[str, Any]:
+def soak(
+    folder: Path, minutes: float, people: int, tabs: int, every_s: float, in_turns: bool = False
+) -> dict[str, Any]:
     """What was found; ``folder`` is empty."""
     tally, samples = Tally(), list[dict[str, Held]]()
-    with launched(folder) as launcher:
+    with launched(folder, in_turns=in_turns) as launcher:
         for_tabs = open_and_close(launcher, tabs)
         until_s = time.monotonic() + minutes * 60
         crowd = [
@@ -55,7 +61,7 @@ def soak(folder: Path, minutes: float, people: int, tabs: int, every_s: float) -
             time.sleep(every_s)
         for each in crowd:
             each.join()
-        processes = descendants(launcher.pid)
+        loads, processes = launcher.loads(), descendants(launcher.pid)
     alive = [pid for pid in processes if Path(f"/proc/{pid}").exists()]
     grown = {who: growth(samples, who) for who in (LAUNCHER, WORKERS)}
     flat = all(grown[who][what] <= most for who in grown for what, most in MOST_GROWN.items())
@@ -64,6 +70,7 @@ def soak(folder: Path, minutes: float, people: int, tabs: int, every_s: float) -
         "minutes": minutes,
         "people": people,
         "done": dict(tally.done.most_common()),
+        "loads": loads,
         "slowest_s": tally.slowest_s,
         "wrong": tally.wrong[:20],
         "first": {who: asdict(of) for who, of in samples[0].items()},
@@ -98,6 +105,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--people", type=int, default=20)
     parser.add_argument("--tabs", type=int, default=1000)
     parser.add_argument("--every", type=float, default=5, help="seconds between two looks at the processes")
+    parser.add_argument("--in-turns", action="store_true", help="one model at a time fits")
     return parser.parse_args()
 
 

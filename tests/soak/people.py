@@ -9,11 +9,14 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import wraps
 
 import httpx
+import openai
 from PIL import Image
 
 from tests.mutated_pictures import mutated, originals
+from tests.soak import programs
 from tests.soak.client import Page, Refused, Turn, program_answer
 from tests.soak.server import MODELS
 
@@ -124,6 +127,16 @@ def an_unloading(page: Page, source: random.Random) -> None:
     expect(page.answer(tab, "again"), "again ")
 
 
+def at_the_endpoint(said: Callable[[Page, random.Random], tuple[str, str]]) -> Deed:
+    """A deed of a program's: what it finds has to be what is right."""
+
+    @wraps(said)
+    def deed(page: Page, source: random.Random) -> None:
+        expect(*said(page, source))
+
+    return deed
+
+
 DEEDS: dict[Deed, int] = {
     a_question: 40,
     a_conversation: 10,
@@ -136,8 +149,13 @@ DEEDS: dict[Deed, int] = {
     a_failure: 4,
     a_look: 10,
     an_unloading: 1,
+    at_the_endpoint(programs.a_streamed_answer): 40,
+    at_the_endpoint(programs.a_whole_answer): 30,
+    at_the_endpoint(programs.a_picture_by_data_url): 15,
+    at_the_endpoint(programs.a_program_that_leaves): 10,
+    at_the_endpoint(programs.a_wrong_request): 5,
 }
-"""How often each is done, of a hundred and ten."""
+"""How often each is done, of two hundred and ten; a hundred of them at the endpoint."""
 
 
 def person(url: str, seed: str, until_s: float, tally: Tally) -> None:
@@ -152,11 +170,22 @@ def person(url: str, seed: str, until_s: float, tally: Tally) -> None:
             page.close()
 
 
+_WRONG = (
+    AssertionError,
+    Refused,
+    httpx.HTTPError,
+    openai.OpenAIError,
+    LookupError,
+    ValueError,
+    StopIteration,
+)
+
+
 def _do(deed: Deed, page: Page, source: random.Random, tally: Tally) -> None:
     begun_s, wrong = time.monotonic(), ""
     try:
         deed(page, source)
-    except (AssertionError, Refused, httpx.HTTPError, LookupError, ValueError, StopIteration) as error:
+    except _WRONG as error:
         wrong = f"{deed.__name__}: {type(error).__name__}: {error}"
     with tally.lock:
         tally.done[deed.__name__] += 1

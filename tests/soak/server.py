@@ -6,10 +6,13 @@ import os
 import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+import httpx
 
 from tests.launched import command_line
 
@@ -35,6 +38,12 @@ class Launcher:
     pid: int
     folder: Path
 
+    def loads(self) -> dict[str, int]:
+        """How often each model was loaded or woken so far."""
+        told = httpx.get(f"{self.url}/metrics", trust_env=False, timeout=60).raise_for_status().text
+        found = re.findall(r'^launcher_loads_total{model="(\w+)"} (\d+)', told, re.MULTILINE)
+        return {model: int(count) for model, count in found}
+
     def left_behind(self) -> list[str]:
         """Files of its own that outlive it, logs aside."""
         kept = (self.folder / "presets", self.folder / "state")
@@ -43,19 +52,22 @@ class Launcher:
 
 
 @contextmanager
-def launched(folder: Path, *prefix: str) -> Iterator[Launcher]:
+def launched(folder: Path, *prefix: str, in_turns: bool = False) -> Iterator[Launcher]:
     """Serves until the block ends, then stops it by SIGTERM and makes sure that it goes.
 
     Args:
         folder: an empty one.
         prefix: a command that the launcher is started through.
+        in_turns: its models do not fit together (``tests.soak.turns_server``).
     """
     for name in ("presets", "tmp", "state", "cache"):
         (folder / name).mkdir()
     for name in MODELS:
         preset = PRESET.format(name=name, folder=folder / "presets")
         (folder / "presets" / f"{name}.yaml").write_text(preset, encoding="utf-8")
-    command = command_line("serve", "--presets", str(folder / "presets"), "--port", "0")
+    command = command_line("serve", "--presets", str(folder / "presets"), "--port", "0", "--metrics")
+    if in_turns:
+        command = [sys.executable, "-m", "tests.soak.turns_server"]
     own = {"TMPDIR": "tmp", "XDG_STATE_HOME": "state", "XDG_CACHE_HOME": "cache", "GRADIO_TEMP_DIR": "tmp"}
     with (
         (folder / "presets" / "errors.txt").open("wb") as errors,

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from launcher.engine_costs import COSTS, EngineKind
 from launcher.errors import DeviceError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
-from launcher.families.common.prompts import ChatTemplate, PromptForm
+from launcher.families.common.prompts import ChatTemplate, PictureMarks, PromptForm
 from launcher.families.common.sizes import ModelSizes
 from launcher.families.common.tensors import PartNames, check_layers, with_tensor_bytes
 
@@ -74,6 +74,11 @@ class Family:
     layered: str = ""
     """A function: ``LoadRequest`` -> ``launcher.models.layered.LayeredModel``, for `launcher quantize`; none
     where that cannot take the family."""
+    picture_marks: PictureMarks | None = None
+    """How the tokenizers' own templates write a picture; None where there are no such, or no pictures."""
+    pixels: str = ""
+    """A function: checkpoint's folder, picture budget -> (picture -> what LMDeploy's engines are shown of it,
+    float32); none where LMDeploy's own preprocessing does."""
     plug_in: str = ""
     """A function that gives LMDeploy what it lacks for this family; none where it lacks nothing."""
     tensor_parts: PartNames = field(default_factory=dict)
@@ -124,7 +129,7 @@ class Family:
         """
         name = str(self.template_name(config))
         if name == TOKENIZER_S_OWN:
-            form: PromptForm = code(_TOKENIZER_FORM)(tokenizer)
+            form: PromptForm = code(_TOKENIZER_FORM)(tokenizer, self.picture_marks)
             return form
         return self.templates[name]
 
