@@ -62,8 +62,8 @@ async def tokens(engine: LmdeployEngine, talk: Sequence[Message]) -> list[int]:
 
 
 def gaps(reference: Reference, talk: Sequence[Message], said: list[int]) -> list[float]:
-    """For each token, how far the reference's logit of it lies below its best, as a share of the largest; up to
-    one that would stand for a picture, should a random model say that."""
+    """For each token, how far the reference's logit of it lies below its best, as a share of the largest; up
+    to one that would stand for a picture, should a random model say that."""
     inputs = reference.inputs(talk)
     place = reference.model.config.image_token_id
     said = said[: said.index(place)] if place in said else said
