@@ -21,7 +21,7 @@ CPU_S = 20
 WALL_S = 60.0
 
 ADDRESS_SPACE_BYTES = 1 << 30
-"""Of that process, all that it has mapped: about 0.3 GiB are its libraries (docs/measurements.md)."""
+"""Of that process, all that it has mapped: 0.16 GiB while it shows small files (docs/measurements.md)."""
 
 LIMITS = {"pictures": MAX_PICTURES, "bytes": MAX_BYTES, "video_s": MAX_VIDEO_S}
 """For those who tell people."""

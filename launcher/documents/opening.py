@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -83,6 +82,8 @@ def _check_size(path: Path) -> None:
 @contextmanager
 def _reading(path: Path, kind: Kind) -> Iterator[IO[bytes]]:
     """What the process says; it is gone afterwards, however far it came."""
+    import subprocess  # here, so that who only knows of documents starts nothing (tests/fast.py)
+
     environment = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
     with path.open("rb") as file:
         process = subprocess.Popen(

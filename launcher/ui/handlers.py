@@ -25,6 +25,7 @@ from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Exchange, Settings, Typed, to_request
 from launcher.ui.early_stops import EarlyStops
+from launcher.ui.grounding import drawn
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
 from launcher.ui.texts import Language, say_error
@@ -91,7 +92,12 @@ class ChatHandlers:
                         yield grown(before, shown)
                     elif growing.text:
                         cost = status_line.render_cost(piece, language) if piece.usage else ""
-                        yield {"answer": growing.text, "shown": growing.finished(), "cost": cost}
+                        yield {
+                            "answer": growing.text,
+                            "shown": growing.finished(),
+                            "boxes": drawn(growing.text),
+                            "cost": cost,
+                        }
                     else:
                         yield {"trouble": ""}
 

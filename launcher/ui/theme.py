@@ -164,6 +164,13 @@ PAGE_CSS = """
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
 .talk button.picture { all: unset; position: relative; cursor: zoom-in; }
 .talk button.picture:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.talk .pointed > div { position: relative; display: inline-block; margin-bottom: 6px; }
+.talk .pointed img { display: block; width: auto !important; height: auto; max-width: 100%; margin: 0;
+  max-height: 360px; }
+.talk .pointed .box { position: absolute; border: 2px solid #e11d48; border-radius: 2px; }
+.talk .pointed .box b { position: absolute; left: -2px; top: -2px; padding: 0 4px; font-size: 0.72rem;
+  line-height: 1.4; font-weight: 600; white-space: nowrap; color: white; background: #e11d48; }
+.talk .pointed .box b:empty { display: none; }
 dialog.seen { max-width: 96vw; max-height: 94vh; padding: 12px; border-radius: 8px; overflow: auto;
   border: 1px solid var(--border-color-primary); color: var(--body-text-color);
   background: var(--background-fill-primary); margin: auto; }

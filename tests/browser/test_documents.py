@@ -111,3 +111,19 @@ def test_what_cannot_be_shown_is_told_and_the_question_stays(
     expect(thumbnails(browser)).to_have_count(0)
     box(browser).press("Enter")
     expect(answers(browser)).to_have_text(re.compile("^what is this"))
+
+
+def test_a_pdf_goes_to_every_model_that_is_compared(page: Served, opened: Open, tmp_path: Path) -> None:
+    browser = opened(page.url)
+    browser.get_by_role("tab", name="Compare").click()
+    box(browser).wait_for()
+    choose(browser, made.pdf(tmp_path / "two.pdf", 2))
+    expect(note(browser)).to_have_text("two.pdf: 2 of 2 pages, as pictures of one tile each")
+    expect(thumbnails(browser)).to_have_count(2)
+    ask(browser, "/asked")
+    column = browser.locator("#column-pictures")
+    expect(column.locator("[data-testid=bot]")).to_have_count(1)
+    idle(browser)
+    assert one_tile_of(column.locator("code").text_content() or "") == ["two-1.png", "two-2.png"]
+    expect(column.locator(".picture")).to_have_text(["1", "2"])
+    expect(browser.locator("#column-words .trouble")).to_contain_text("reads text alone")

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pillow_heif
 import pytest
 from PIL import Image
 from playwright.sync_api import expect
@@ -96,6 +97,21 @@ def test_pages_and_a_picture_as_the_model_sees_them(
         expect(browser.locator("dialog.seen img")).to_have_attribute("src", re.compile("^data:image/jpeg"))
         browser.keyboard.press("Escape")
         expect(browser.locator("dialog.seen")).to_be_hidden()
+
+
+@pytest.mark.parametrize("kind", ["heic", "avif"])
+def test_a_phones_picture(shapes: Served, opened: Open, tmp_path: Path, kind: str) -> None:
+    """Chromium itself shows no HEIC; what the model sees of it is shown all the same."""
+    pillow_heif.register_heif_opener()
+    with Image.open(draw(tmp_path / "shapes.png")) as drawn:
+        drawn.resize((640, 480)).save(tmp_path / f"IMG_0001.{kind}", quality=90)
+    browser = ready(opened(shapes.url))
+    upload(browser, tmp_path / f"IMG_0001.{kind}")
+    ask(browser, "How many shapes are there?")
+    expect(answers(browser)).to_have_text(re.compile(r"^\s*Two\.\s*$"))
+    browser.locator("button.picture:visible").click()
+    expect(browser.locator("dialog.seen p")).to_contain_text("640 × 480 pixels, seen as")
+    expect(browser.locator("dialog.seen img")).to_have_js_property("complete", value=True)
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])

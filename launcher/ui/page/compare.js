@@ -47,7 +47,7 @@ const columnEnded = (column) => {
   if (!now?.end) return NOTHING;
   tab.now = null;
   if ("answer" in now.end) {
-    tab.turns.push(turnOf(now));
+    tab.turns.push(turnOf(now, tab.turns));
     compared.isAnswered = true;
   } else tell(column, now.end.trouble);
   restUnlessBusy();

@@ -16,6 +16,15 @@ const stripOf = (files, before) => {
   return pictures.length ? `<div class="pictures">${pictures.join("")}</div>` : "";
 };
 
+// The picture with what the answer points at, where one picture alone can be meant: the only one of the last
+// question that has any. `boxes` is the server's HTML (launcher/ui/grounding.py).
+const pointedAt = (boxes, questions) => {
+  const files = boxes ? (questions.findLast(({ files }) => files.length)?.files ?? []) : [];
+  if (files.length !== 1) return "";
+  const image = `<img src="${asAttribute(files[0].url)}" alt="${asAttribute(files[0].orig_name ?? "")}">`;
+  return `<div class="pointed"><div>${image}${boxes}</div></div>\n\n`;
+};
+
 // The box has changed: its thumbnails count on from the conversation's pictures (launcher/ui/theme.py).
 const attached = (name, typed) => {
   note(name, typed.files);

@@ -95,8 +95,9 @@ const revived = async ({ turns }) => {
       text: turn.question,
       files: turn.pictures.map((picture) => fileOf.get(picture)).filter(Boolean),
     };
-    const answered = bubble("assistant", [text(shown[at].answer)]);
-    const bubbles = [asked(question, shown[at].question, before), answered];
+    const questions = [...before.map((each) => each.question), question];
+    const answer = answered(shown[at].answer, shown[at].boxes, questions);
+    const bubbles = [asked(question, shown[at].question, before), answer];
     return [...before, { question, answer: turn.answer, bubbles }];
   }, []);
 };

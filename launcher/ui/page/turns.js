@@ -165,11 +165,11 @@ const askAgain = (name, ...values) => {
   return begun(name, tab.turns.pop().question, values);
 };
 
-const turnOf = ({ question, question_bubble, end }) => ({
-  question,
-  answer: end.answer,
-  bubbles: [question_bubble, bubble("assistant", [text(end.shown)])],
-});
+const answered = (shown, boxes, questions) => bubble("assistant", [text(pointedAt(boxes, questions) + shown)]);
+const turnOf = ({ question, question_bubble, end }, before) => {
+  const questions = [...before.map((turn) => turn.question), question];
+  return { question, answer: end.answer, bubbles: [question_bubble, answered(end.shown, end.boxes, questions)] };
+};
 const grown = (name) => [conversation(tabOf(name))];
 
 // After every answer, however it ended. A question without one goes back to the box.
@@ -182,7 +182,7 @@ const ended = (name, typed, ...values) => {
     tell(name, end.trouble);
     return [conversation(tab), resting(takenBack(name, question, typed)), ""];
   }
-  tab.turns.push(turnOf(now));
+  tab.turns.push(turnOf(now, tab.turns));
   keep(name);
   const isNext = !isReading(name) && tab.next.trim() && typed.text === tab.next;
   if (isNext) return begun(name, copied(typed), values, { value: EMPTY() });

@@ -133,7 +133,7 @@ def test_an_answer_is_lines_that_begin_with_the_question_and_end_with_the_whole(
     first, *grown, last = updates(talker, "one <two> three")
     assert list(first) == ["question"]
     assert all(list(update) == ["keep", "add"] for update in grown)
-    assert list(last) == ["answer", "shown", "cost"]
+    assert list(last) == ["answer", "shown", "boxes", "cost"]
     assert last["answer"] == "one <two> three "
 
 
