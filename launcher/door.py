@@ -59,6 +59,11 @@ class Door:
         """Whether anyone on another machine can come in, without a password."""
         return self.credentials is None and not all(map(is_loopback, sockets))
 
+    def lets_download(self, sockets: Sequence[socket.socket]) -> bool:
+        """Whether the page may offer to download models: where nobody comes in from another machine, or only
+        who knows the password."""
+        return not self.is_open(sockets)
+
     def check(self, sockets: Sequence[socket.socket]) -> None:
         """Sees to it that nobody opens the page to others without having said how.
 

@@ -36,7 +36,7 @@ from launcher.errors import (
 )
 from launcher.families import Family, ModelSizes
 from launcher.gpu_support import check_gpu, compute_dtype
-from launcher.memory import Card, MemoryPlan, plan_memory
+from launcher.memory import Card, MemoryPlan, plan_memory, wished_pictures
 from launcher.preset_fits import check_chat
 from launcher.presets import Endpoint, Preset
 from launcher.user_folders import expanded
@@ -287,6 +287,14 @@ def _download(preset: Preset, absent: Absent, command: str, *, gpu: bool) -> Che
             name=name,
             places=places,
         )
+    if absent.is_made:
+        return CheckpointError(
+            "{name} is not on this machine. Looked for it at {places}",
+            "To make it of the model in 16 bits, type: {command}",
+            name=name,
+            places=places,
+            command=command,
+        )
     if gpu:
         return CheckpointError(
             "{name} is not on this machine. Looked for it at {places}",
@@ -336,8 +344,9 @@ def _assess_present(
     family = families.of(facts.config, folder / CONFIG)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
     check_chat(preset, facts, family)
+    wished_pictures(sizes.pictures, preset.memory)  # or it asks for what there is not
     engine = _wanted(preset)
-    if (_needs_gpu_for(engine) or facts.quantization is not None) and not devices.gpus:
+    if (_needs_gpu_for(engine) or _only_lmdeploy_reads(facts)) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _needs_gpu(preset))
     if _is_planned(engine, facts, devices, installed):
         (gpu,) = devices.gpus
@@ -353,11 +362,15 @@ def _is_planned(
 ) -> bool:
     """Whether an LMDeploy engine is to run it: where it is wanted, where nothing else reads such weights, and
     by preference on a GPU."""
-    if facts.quantization is not None:
+    if _only_lmdeploy_reads(facts):
         return True
     if engine is not None:
         return engine.is_planned
     return bool(devices.gpus) and any(table.find(name).is_planned for name in installed.names)
+
+
+def _only_lmdeploy_reads(facts: CheckpointFacts) -> bool:
+    return facts.quantization is not None and not facts.quantization.is_awq
 
 
 def _on_gpu(
@@ -393,7 +406,7 @@ def _unplanned(
     preset: Preset, engine: Declaration, folder: Path, facts: CheckpointFacts, devices: Devices
 ) -> Readiness:
     """On a GPU where there is room for it and for what it will keep, else on the CPU."""
-    weight_bytes = facts.loaded_bytes or 0
+    weight_bytes = facts.unpacked_bytes or 0
     large = weight_bytes > _SLOW_BYTES
     if "cuda" in engine.devices and devices.gpus:
         (gpu,) = devices.gpus

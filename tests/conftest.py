@@ -12,6 +12,7 @@ import os
 import signal
 from collections.abc import Iterator
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,15 @@ from hypothesis import HealthCheck, settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from launcher.engines.yapf_import import import_yapf
 from tests.fast import is_fast, refuse_what_is_slow
 from tests.scripted_engine import register
 
 register()
+
+# Tests import LMDeploy as they please, side by side.
+if find_spec("yapf"):
+    import_yapf()
 
 # Tests run side by side, and PyTorch's threads spin while they wait: on two busy cores, tiny-chat's
 # 323 known answers took 33 s with one thread and 472 s with two.

@@ -27,8 +27,8 @@ ALLOWED = {**{part: set[str]() for part in (*FREE, "__init__")}, **import_table(
 
 # which parts may import the heavy packages at module level, anywhere
 HEAVY_HOMES = {
-    "torch": ("models", "engines", "demo/training"),
-    "transformers": ("models", "engines", "demo/training"),
+    "torch": ("models", "engines", "demo/training", "quantizing"),
+    "transformers": ("models", "engines", "demo/training", "quantizing"),
     "lmdeploy": ("models", "engines"),
     "gradio": ("ui",),
 }

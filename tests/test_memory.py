@@ -9,8 +9,9 @@ import pytest
 from hypothesis import assume, event, given
 from hypothesis import strategies as st
 
+from launcher import families
 from launcher.engine_costs import COSTS, MIB, RATIO_MARGIN, EngineKind, TurbomindCache
-from launcher.errors import MemoryPlanError
+from launcher.errors import MemoryPlanError, PresetError
 from launcher.families import ModelSizes, model_sizes
 from launcher.memory import (
     ANSWER_TOKENS,
@@ -30,6 +31,8 @@ from tests.published import KNOWN_CONFIGS
 SIZES = {name: model_sizes(config) for name, config in KNOWN_CONFIGS.items()}
 KV_TOKEN_BYTES = 24 * 8 * 128 * 2 * 2  # layers, KV heads, head size, key and value, 16 bits
 
+SERVED = [(name, engine) for name in sorted(SIZES) for engine in families.of(KNOWN_CONFIGS[name]).engines]
+
 engines = st.sampled_from(["turbomind", "pytorch"])
 models = st.sampled_from(sorted(SIZES))
 gib = st.floats(1, 200)
@@ -40,7 +43,25 @@ wishes = st.builds(
     gpu_budget_gib=st.floats(1, 100),
     session_tokens=st.one_of(st.just("auto"), st.integers(64, 40000)),
     max_tiles=st.one_of(st.just("auto"), st.integers(1, 64)),
+    max_picture_tokens=st.one_of(st.just("auto"), st.integers(64, 20000)),
 )
+
+
+def bounds(memory: MemorySettings) -> tuple[int | None, int | None]:
+    """What a preset asks for of pictures, as a budget takes it."""
+    wanted = (memory.max_tiles, memory.max_picture_tokens)
+    tiles, tokens = (None if each == "auto" else each for each in wanted)
+    return tiles, tokens
+
+
+def askable(memory: MemorySettings, sizes: ModelSizes) -> MemorySettings:
+    """Without a bound on pictures that this model has not."""
+    try:
+        if sizes.pictures:
+            sizes.pictures.wished(*bounds(memory))
+    except PresetError:
+        return memory.model_copy(update={"max_tiles": "auto", "max_picture_tokens": "auto"})
+    return memory
 
 
 def card(size_gib: float) -> Card:
@@ -62,6 +83,7 @@ def test_a_plan_keeps_its_promises_and_a_refusal_its_reasons(
     memory: MemorySettings, model: str, engine: EngineKind, size: float, held: float
 ) -> None:
     sizes, on = SIZES[model], Card(int((size + held) * GIB), int(size * GIB))
+    memory = askable(memory, sizes)
     try:
         made = plan_memory(memory, sizes, engine, on)
     except MemoryPlanError as refusal:
@@ -92,10 +114,10 @@ def check_plan(made: MemoryPlan, memory: MemorySettings, sizes: ModelSizes, size
     assert made.max_batch == 1 or made.max_batch * each <= made.cache_tokens
     # what a person wrote and the plan changed is said, and nothing else
     said = {change.template.split(" {")[0] for change in made.changes}
-    own, wanted = sizes.pictures, memory.max_tiles
-    wanted_tiles = (own if wanted == "auto" else own.limited(wanted)).limit if own else 0
+    wished = sizes.pictures.wished(*bounds(memory)) if sizes.pictures else None
     assert ("KV cache bits" in said) == (memory.kv_bits not in ("auto", made.kv_bits))
-    assert ("Tiles of a picture" in said) == (made.max_tiles < wanted_tiles)
+    lowered = bool(said & {"Tiles of a picture", "Tokens of a picture"})
+    assert lowered == (made.picture is not None and wished is not None and made.picture.limit < wished.limit)
     assert ("Session" in said) == (memory.session_tokens not in ("auto", made.session_tokens))
     assert ("KV cache ratio" in said) or made.cache_ratio >= 0.999 * memory.kv_cache_ratio
     assert all(str(change) for change in made.changes)
@@ -172,8 +194,7 @@ def refused_or_planned(memory: MemorySettings, sizes: ModelSizes, engine: Engine
     return set()
 
 
-@pytest.mark.parametrize("name", sorted(SIZES))
-@pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
+@pytest.mark.parametrize(("name", "engine"), SERVED)
 def test_every_shipped_preset_has_its_plan_on_8_gib_and_none_is_called_changed(
     name: str, engine: EngineKind
 ) -> None:
@@ -181,7 +202,7 @@ def test_every_shipped_preset_has_its_plan_on_8_gib_and_none_is_called_changed(
     preset = read_presets().find(name)
     made, pictures = plan_memory(preset.memory, SIZES[name], engine, card(8)), SIZES[name].pictures
     assert made.changes == ()
-    assert made.max_tiles == (pictures.limit if pictures else 0)
+    assert made.picture_tokens == (pictures.wished(*bounds(preset.memory)).most_tokens if pictures else 0)
 
 
 @pytest.mark.parametrize(
@@ -200,8 +221,7 @@ def test_where_the_budget_lets_the_cache_grow_so_does_the_batch() -> None:
     assert plan(size_gib=80, gpu_budget_gib=70).max_batch == 128
 
 
-@pytest.mark.parametrize("name", sorted(SIZES))
-@pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
+@pytest.mark.parametrize(("name", "engine"), SERVED)
 def test_every_model_answers_64_at_once_on_80_gib_and_pays_for_their_logits(
     name: str, engine: EngineKind
 ) -> None:
@@ -223,9 +243,9 @@ def test_a_larger_budget_never_gives_less(
     except MemoryPlanError:
         assume(False)
     greater = plan(model, size, engine, gpu_budget_gib=small + more)
-    assert greater.max_tiles >= lesser.max_tiles
-    assert (greater.max_tiles, greater.kv_bits) >= (lesser.max_tiles, lesser.kv_bits)
-    if (greater.kv_bits, greater.max_tiles) == (lesser.kv_bits, lesser.max_tiles):
+    assert greater.picture_tokens >= lesser.picture_tokens
+    assert (greater.picture_tokens, greater.kv_bits) >= (lesser.picture_tokens, lesser.kv_bits)
+    if (greater.kv_bits, greater.picture_tokens) == (lesser.kv_bits, lesser.picture_tokens):
         assert greater.max_batch >= lesser.max_batch
         # what more askers at once take is taken from the cache
         assert greater.session_tokens >= lesser.session_tokens or greater.max_batch > lesser.max_batch

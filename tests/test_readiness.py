@@ -102,7 +102,9 @@ class TestAbsent:
         assert "without an NVIDIA GPU" not in text
 
     def test_awq_without_a_gpu_needs_one_first(self) -> None:
-        text = refused(assess(shipped("internvl2-2b-awq"), NO_GPU, ALL), ReadyState.NEEDS_GPU)
+        text = refused(
+            assess(shipped("internvl2-2b-awq", engine="turbomind"), NO_GPU, ALL), ReadyState.NEEDS_GPU
+        )
         assert "needs an NVIDIA GPU, and this machine has none; the model is not here either" in text
 
     def test_a_preset_of_folders_alone(self) -> None:
@@ -154,14 +156,26 @@ class TestOnTheCpu:
         found = assess(shipped("internlm2-chat-1_8b", engine=engine), NO_GPU, ALL)
         assert "needs an NVIDIA GPU" in refused(found, ReadyState.NEEDS_GPU)
 
-    def test_quantised_weights_need_a_gpu_whatever_the_preset_says(self, tmp_path: Path) -> None:
-        put(
-            tmp_path / "internlm2-chat-1_8b",
-            {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}},
-        )
-        refused(
-            assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, ALL), ReadyState.NEEDS_GPU
-        )
+    @pytest.mark.parametrize(("method", "bits"), [("gptq", 4), ("awq", 8)])
+    def test_weights_that_only_lmdeploy_reads_need_a_gpu_whatever_the_preset_says(
+        self, tmp_path: Path, method: str, bits: int
+    ) -> None:
+        quantised = {**LANGUAGE, "quantization_config": {"quant_method": method, "bits": bits}}
+        put(tmp_path / "internlm2-chat-1_8b", quantised)
+        found = assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, ALL)
+        refused(found, ReadyState.NEEDS_GPU)
+
+    def test_awq_runs_on_transformers(self, tmp_path: Path) -> None:
+        quantised = {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}}
+        put(tmp_path / "internlm2-chat-1_8b", quantised)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert (found.state, found.engine, found.device) == (ReadyState.READY, "transformers", "cpu")
+
+    def test_what_is_made_here_says_how(self) -> None:
+        found = assess(shipped("internlm-xcomposer2-vl-1_8b-awq"), NO_GPU, ALL)
+        text = refused(found, ReadyState.NEEDS_DOWNLOAD)
+        assert text.endswith("launcher quantize internlm-xcomposer2-vl-1_8b")
+        assert "To make it" in text
 
     def test_without_transformers_the_command_is_given(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b")

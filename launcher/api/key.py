@@ -12,14 +12,12 @@ from starlette.datastructures import Headers
 from launcher.commands_here import command
 from launcher.errors import RequestError
 from launcher.ui.guard.login import FAILURES_A_MINUTE, without_authorization
-from launcher.ui.guard.rates import Rate, address_of, stands_for_many
+from launcher.ui.guard.nearness import is_from_here
+from launcher.ui.guard.rates import Rate, address_of
 from launcher.ui.guard.refusals import Refusal, is_request
 from launcher.ui.headers import App, Receive, Scope, Send
 
 OPEN_TO_ALL = "/health"
-
-_FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host")
-"""What a proxy adds: who it asks for may be on any machine."""
 
 
 class KeyCheck:
@@ -41,7 +39,7 @@ class KeyCheck:
     def _refusal(self, scope: Scope) -> Refusal | None:
         headers, address = Headers(scope=scope), address_of(scope)
         if self._right is None:
-            return None if _is_here(headers, address) else _no_key()
+            return None if is_from_here(scope) else _no_key()
         given = headers.get("authorization")
         if given is not None and (wait_s := self._failures.wait_s(address)):
             return _too_often(wait_s)
@@ -63,10 +61,6 @@ class KeyCheck:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
-
-
-def _is_here(headers: Headers, address: str) -> bool:
-    return stands_for_many(address) and not any(name in headers for name in _FORWARDED)
 
 
 def _no_key() -> Refusal:

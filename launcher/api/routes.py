@@ -80,7 +80,7 @@ class _Endpoint:
 
     async def models(self, _request: Request) -> Response:
         """What there is to be asked."""
-        page = SyncPage[Model](data=[self._model(name) for name in self._presets], object="list")
+        page = SyncPage[Model](data=[self._model(name) for name in list(self._presets)], object="list")
         return Response(page.model_dump_json(exclude_unset=True), media_type="application/json")
 
     async def model(self, request: Request) -> Response:
@@ -127,7 +127,7 @@ class _Endpoint:
                 "There is no model named {name} that can run here.",
                 hint="These are offered: {names}.",
                 name=shown(name),
-                names=", ".join(self._presets),
+                names=", ".join(list(self._presets)),
                 field="model",
             )
         return self._presets[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,7 +41,7 @@ class Endpoint:
 
 
 def endpoint_beside(
-    presets: Sequence[Preset],
+    presets: Mapping[str, Preset],
     manager: Manager,
     door: Door,
     folder: Path,
@@ -53,7 +53,7 @@ def endpoint_beside(
     """The endpoint, to be put beside a page.
 
     Args:
-        presets: those that can run here.
+        presets: those that can run here, by name; others may come to it later.
         manager: runs them.
         door: who is let in.
         folder: where pictures lie while they are asked about.
@@ -67,8 +67,7 @@ def endpoint_beside(
         from launcher.api.routes import endpoint_app
 
         counts = metrics if isinstance(metrics, Metrics) else Metrics()
-        by_name = {each.name: each for each in presets}
-        return endpoint_app(by_name, manager, counts.of(manager), folder, leave)
+        return endpoint_app(presets, manager, counts.of(manager), folder, leave)
 
     inner = WhenAsked(make)
     if at_once:

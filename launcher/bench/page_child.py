@@ -147,7 +147,7 @@ class _PageProcess:
         from launcher.ui.serving import serving
 
         page = build_page(wanted.models, manager)
-        presets = [model.preset for model in wanted.models]
+        presets = {model.preset.name: model.preset for model in wanted.models}
         endpoint = endpoint_beside(presets, manager, LOCAL_DOOR, wanted.uploads)
         listener = self._stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=2048))
         self._stack.enter_context(serving(page, [listener], endpoint=endpoint))

@@ -1,11 +1,20 @@
-"""A large GPU taken for a smaller one: what is measured of it, as if no more were there."""
+"""A large GPU taken for a smaller one: what there is of it, and what is measured of it, as if no more were
+there."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
+from launcher.devices import Devices
 from launcher.workers.gauge import Measure
 from launcher.workers.states import Seen
+
+
+def smaller(devices: Devices, limit_bytes: int) -> Devices:
+    """The same devices, but no more than ``limit_bytes`` are free of a GPU: models are planned for that."""
+    gpus = (replace(gpu, free_bytes=min(gpu.free_bytes, limit_bytes)) for gpu in devices.gpus)
+    return replace(devices, gpus=tuple(gpus))
 
 
 def limited(measure: Measure, limit_bytes: int) -> Measure:

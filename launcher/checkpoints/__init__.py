@@ -21,6 +21,7 @@ from launcher.checkpoints.locating import (
     locate,
     modelscope_cache,
     own_folder,
+    quantized_folder,
 )
 from launcher.checkpoints.small_files import MAX_JSON_BYTES, TOKENIZERS
 
@@ -43,5 +44,6 @@ __all__ = [
     "locate",
     "modelscope_cache",
     "own_folder",
+    "quantized_folder",
     "read_facts",
 ]

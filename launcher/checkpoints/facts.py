@@ -38,6 +38,8 @@ _LFS = b"version https://git-lfs.github.com/spec/"
 
 _LOADED_BITS = 16
 """What GPU engines make of wider floating-point weights."""
+_FOUR_BITS = ".qweight"
+"""How the names of AWQ's tensors end that hold the weights themselves."""
 _WIDE_FLOATS = frozenset({"F32", "F64"})
 
 _BITS = {
@@ -79,6 +81,12 @@ class Quantization:
     bits: int
     group_size: int | None
 
+    @property
+    def is_awq(self) -> bool:
+        """Whether transformers' models can be given these weights: taken apart into 16 bits or more as they
+        are read."""
+        return (self.method, self.bits) == ("awq", 4)
+
 
 @dataclass(frozen=True)
 class CheckpointFacts:
@@ -119,6 +127,15 @@ class CheckpointFacts:
             return sum(tensors.values())
         on_disk = self.weight_bytes
         return on_disk // 2 if on_disk is not None and self.dtype == "float32" else on_disk
+
+    @property
+    def unpacked_bytes(self) -> int | None:
+        """Bytes of all weights in 16 bits, those that are stored in four as well; None when only a config was
+        read."""
+        if self.loaded_bytes is None:
+            return None
+        packs = sum(tensor.size_bytes for tensor in self.tensors if tensor.name.endswith(_FOUR_BITS))
+        return self.loaded_bytes + (_LOADED_BITS // 4 - 1) * packs
 
     @property
     def tensor_bytes(self) -> dict[str, int] | None:

@@ -14,7 +14,7 @@ from launcher.checkpoints.facts import CONFIG, WEIGHTS
 from launcher.commands_here import command, program
 from launcher.errors import LauncherError, RequestError
 from launcher.presets import Preset
-from launcher.user_folders import expanded, is_file, is_folder, named_by
+from launcher.user_folders import cache_folder, expanded, is_file, is_folder, named_by
 
 Hub = Literal["hf", "modelscope"]
 """Where checkpoints can be downloaded from, as the sources of a preset write it."""
@@ -44,6 +44,13 @@ class Absent:
     places: tuple[str, ...]
     commands: tuple[str, ...]
 
+    @property
+    def is_made(self) -> bool:
+        """Whether it is not fetched but made, by `launcher quantize`."""
+        return len(self.commands) == 1 and not any(
+            place.startswith(("hf:", "modelscope:")) for place in self.places
+        )
+
 
 def locate(preset: Preset) -> Located | Absent:
     """The first of the preset's sources that exists here: a folder or a downloaded copy with a
@@ -67,6 +74,8 @@ def _folder_of(source: str) -> Path | str:
             return _in_hub_cache(name)
         case "modelscope":
             return _in_modelscope_cache(name)
+        case "awq":
+            return _made(name)
     path = folder_meant(source)
     return path if isinstance(path, str) else _with_config(path)
 
@@ -80,6 +89,23 @@ def folder_meant(source: str) -> Path | str:
         return expanded(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], source))
     except LauncherError as error:
         return error.message
+
+
+def _made(preset: str) -> Path | str:
+    try:
+        return _with_config(quantized_folder(preset))
+    except LauncherError as error:
+        return error.message
+
+
+def quantized_folder(preset: str) -> Path:
+    """Where `launcher quantize` puts what it makes of a preset's checkpoint, unless it is told: among the
+    user's own models, else in the launcher's cache.
+
+    Raises:
+        RequestError: LAUNCHER_MODELS begins with a home folder that nobody knows.
+    """
+    return (named_by(MODELS_VARIABLE) or cache_folder() / "models") / f"{preset}-awq"
 
 
 def _with_config(folder: Path) -> Path | str:
@@ -157,7 +183,7 @@ def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ..
     then the hubs' programs.
 
     Args:
-        preset: whose checkpoint; only its hub and ModelScope sources can be fetched.
+        preset: whose checkpoint; only its hub and ModelScope sources can be fetched, and its awq: ones made.
         into: the folder that the hubs' programs are to fetch into; None for their own cache, where ``locate``
             looks as well. ``launcher pull`` finds out for itself.
     """
@@ -172,7 +198,10 @@ def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ..
         elif kind == "modelscope":
             target = f" --local_dir {shlex.quote(str(into))}" if into else ""
             commands.append(f"{program('modelscope')} download --model {name}{target}")
-    return (command("pull", preset.name, presets=preset.given), *commands) if commands else ()
+    pull = (command("pull", preset.name, presets=preset.given),) if commands else ()
+    kinds = (source.partition(":") for source in preset.sources)
+    made = tuple(command("quantize", name, presets=preset.given) for kind, _, name in kinds if kind == "awq")
+    return (*pull, *commands, *made)
 
 
 def own_folder(preset: Preset) -> Path | None:

@@ -12,6 +12,7 @@ from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import ready
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.cli.run_folder import run_folder
+from launcher.devices import read_devices
 
 _GIB = 1 << 30
 
@@ -42,7 +43,7 @@ def bench_switch(
 ) -> None:
     """Measure switches: a question in a tab whose model sleeps, while another one has the GPU.
 
-    The page is served with these models and nothing else. Each is asked once, so that it is loaded, and then
+    The page is served with these models and nothing else. Each is asked twice, so that it is loaded, and then
     in turn, so that whoever is asked sleeps.
 
     first text: seconds from the question to the first text of its answer, over the page; the rounds' median,
@@ -51,6 +52,7 @@ def bench_switch(
     Scripted models have no weights to move: their figure is what the launcher itself takes.
     """
     from launcher.bench.scripted_models import scripted_models, taking_turns
+    from launcher.bench.smaller_gpu import smaller
     from launcher.bench.switch import measure_switches
     from launcher.cli import bench_view
 
@@ -61,8 +63,10 @@ def bench_switch(
     limit_bytes = None if gpu_gib is None else int(gpu_gib * _GIB)
     with run_folder() as folder:
         if names:
-            catalog = read_catalog(presets)
-            models, speed = [ready(catalog.find(name)) for name in dict.fromkeys(names)], None
+            catalog, devices = read_catalog(presets), read_devices()
+            if limit_bytes is not None:
+                devices = smaller(devices, limit_bytes)
+            models, speed = [ready(catalog.find(name), devices) for name in dict.fromkeys(names)], None
         else:
             models, speed = taking_turns(scripted_models(folder, ("one", "two")), _GIB), RATE
             limit_bytes = _GIB

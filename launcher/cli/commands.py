@@ -20,6 +20,7 @@ SUMMARIES = {
     "chat": "Chat in the terminal; /help there lists its commands, exit or Ctrl-D ends it.",
     "add": "Make a preset of a model on a hub or in a folder, having looked whether it can run here.",
     "pull": "Download a model that can run here: only what it needs, never code; goes on where it was cut.",
+    "quantize": "Make a model whose language model has four bits (AWQ), and compare it with the original.",
     "doctor": "Check this machine: exit code 0 says that the page would work here; each fault comes with what"
     " mends it.",
     "bench": "Measure what the page, a switch and a start cost on this machine.",

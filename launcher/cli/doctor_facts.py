@@ -46,6 +46,9 @@ _PROBE = """
 import importlib, json, sys
 if sys.argv[1] == "gradio":
     import launcher.ui.gradio_import  # as the page imports it
+if sys.argv[1].startswith("lmdeploy"):
+    from launcher.engines.yapf_import import import_yapf
+    import_yapf()  # as the engines do
 module = importlib.import_module(sys.argv[1])
 print(json.dumps({"cuda": getattr(getattr(module, "version", None), "cuda", None) or ""}))
 """

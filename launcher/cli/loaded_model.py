@@ -7,20 +7,20 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from launcher.cli import render
-from launcher.devices import read_devices
+from launcher.devices import Devices, read_devices
 from launcher.presets import Preset
 from launcher.readiness import Readiness, assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import runnable_models
 
 
-def ready(preset: Preset) -> Readiness:
-    """Where the preset stands, which is READY.
+def ready(preset: Preset, devices: Devices | None = None) -> Readiness:
+    """Where the preset stands, which is READY; on this machine's devices, unless others are named.
 
     Raises:
         LauncherError: why it cannot run here, and what to type.
     """
-    readiness = assess(preset, read_devices(), installed_engines())
+    readiness = assess(preset, devices or read_devices(), installed_engines())
     if readiness.reason is not None:
         raise readiness.reason
     return readiness

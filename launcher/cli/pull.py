@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, own_folder, read_facts
+from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, read_facts
 from launcher.cli import render
 from launcher.cli.completion import preset_names
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.commands_here import command
 from launcher.devices import Devices, read_devices
 from launcher.errors import CheckpointError, DeviceError, LauncherError
+from launcher.fetching import plans
 from launcher.presets import Preset
-from launcher.readiness import InstalledEngines, Readiness, assess, assess_facts, installed_engines
+from launcher.readiness import InstalledEngines, Readiness, assess, installed_engines
 from launcher.user_folders import typed
 
 if TYPE_CHECKING:
@@ -68,25 +69,13 @@ def pull(
             url=chosen.endpoint.url,
             command=command("doctor", presets=chosen.given),
         )
-    if hub is None and to is None and (found := _whole(chosen)):
+    if hub is None and to is None and (found := plans.whole(chosen)):
         render.line(f"{chosen.name} is on this machine: {found.folder}")
         return
     folder = _fetch(chosen, hub, to, anyway=anyway)
     read_facts(folder)
     render.line(f"{chosen.name} is in {folder}")
     render.note(_what_next(chosen, folder))
-
-
-def _whole(preset: Preset) -> Located | None:
-    """The checkpoint, if it is here with nothing missing."""
-    found = locate(preset)
-    if not isinstance(found, Located):
-        return None
-    try:
-        read_facts(found.folder)
-    except CheckpointError:
-        return None
-    return found
 
 
 def _hub_and_commands(
@@ -97,7 +86,7 @@ def _hub_and_commands(
     Raises:
         CheckpointError: the preset names no hub, or not this one.
     """
-    hubs = _hubs(preset)
+    hubs = plans.hubs_of(preset)
     if not hubs:
         raise CheckpointError(
             "{name} names no hub to download from",
@@ -115,18 +104,6 @@ def _hub_and_commands(
     return hub, again, others[0] if others else ""
 
 
-def _hubs(preset: Preset) -> dict[Hub, str]:
-    """The model's name on each hub that the preset names, in the preset's order."""
-    found: dict[Hub, str] = {}
-    for source in preset.sources:
-        kind, _, name = source.partition(":")
-        if kind == "hf":
-            found.setdefault("hf", name)
-        elif kind == "modelscope":
-            found.setdefault("modelscope", name)
-    return found
-
-
 def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, *, anyway: bool) -> Path:
     from launcher.cli import pull_view
     from launcher.downloads import (
@@ -138,7 +115,7 @@ def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, *, anyway: bool)
 
     hub, again, instead = _hub_and_commands(preset, wanted, to, anyway=anyway)
     with new_client() as client:
-        repository = find_repository(client, Source(hub, _hubs(preset)[hub], again, instead))
+        repository = find_repository(client, Source(hub, plans.hubs_of(preset)[hub], again, instead))
         download = plan_download(repository, _destination(preset, repository, to))
         _check_can_run(preset, download, client, anyway=anyway)
         download.check_room()
@@ -152,9 +129,7 @@ def _check_can_run(preset: Preset, download: Download, client: httpx.Client, *, 
     Raises:
         LauncherError: why the model cannot run here; with ``anyway`` only what no machine changes.
     """
-    facts = download.facts(client)
-    folder = download.destination.folder
-    reason = _why_not(lambda *machine: assess_facts(preset, folder, facts, *machine))
+    reason = _why_not(lambda *machine: plans.readiness_of(preset, download, client, *machine))
     if reason is None:
         return
     if isinstance(reason, CheckpointError):
@@ -176,20 +151,9 @@ def _why_not(assessed: Callable[[Devices, InstalledEngines], Readiness]) -> Laun
 
 
 def _destination(preset: Preset, repository: Repository, to: Path | None) -> Destination:
-    """Where the launcher will look first: a broken folder is mended in place, the user's own models' folder
-    comes next."""
-    from launcher.downloads import FolderDestination, HubCacheDestination, modelscope_cache_folder
+    from launcher.downloads import FolderDestination
 
-    if to is not None:
-        return FolderDestination(to.absolute())
-    found = locate(preset)
-    if isinstance(found, Located) and not found.source.startswith(("hf:", "modelscope:")):
-        return FolderDestination(found.folder)
-    if own := own_folder(preset):
-        return FolderDestination(own)
-    if repository.source.hub == "hf":
-        return HubCacheDestination(repository)
-    return FolderDestination(modelscope_cache_folder(repository.source.name))
+    return plans.destination(preset, repository) if to is None else FolderDestination(to.absolute())
 
 
 def _what_next(preset: Preset, folder: Path) -> str:

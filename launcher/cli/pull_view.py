@@ -13,6 +13,7 @@ from rich.progress import Progress as Bar
 
 from launcher.cli import render
 from launcher.downloads import Download, Progress, Report
+from launcher.fetching.tally import Tally
 
 
 @contextmanager
@@ -52,13 +53,8 @@ class _OnBar:
     def __init__(self, bar: Bar, whole_bytes: int) -> None:
         self._bar = bar
         self._task = bar.add_task("", total=whole_bytes)
-        self._finished_bytes = 0
+        self._tally = Tally()
 
     def __call__(self, step: Progress) -> None:
-        here_bytes = step.done_bytes if step.stage == "fetching" else step.size_bytes
         description = f"checking {step.file}" if step.stage == "checking" else step.file
-        self._bar.update(
-            self._task, description=render.visible(description), completed=self._finished_bytes + here_bytes
-        )
-        if step.stage == "done":
-            self._finished_bytes += step.size_bytes
+        self._bar.update(self._task, description=render.visible(description), completed=self._tally.add(step))

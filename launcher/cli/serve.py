@@ -29,13 +29,16 @@ from launcher.cli.listening import (
     announcement,
     listen,
 )
+from launcher.cli.page_order import page_order, ready_first
 from launcher.cli.run_folder import run_folder
 from launcher.devices import Devices, read_devices
 from launcher.door import OPEN, Door, door_of, name_and_port
 from launcher.errors import PresetError
+from launcher.fetching.fetches import Fetches
 from launcher.linked_pictures.leave import Leave
 from launcher.presets import read_presets
-from launcher.readiness import Readiness, ReadyState, assess, installed_engines
+from launcher.readiness import InstalledEngines, Readiness, ReadyState, assess, installed_engines
+from launcher.workers.arrivals import arrivals_of
 from launcher.workers.manager import Manager
 from launcher.workers.observers import SILENT, Observer
 from launcher.workers.runnable import manager_of
@@ -127,8 +130,8 @@ def serve(
         sockets = [stack.enter_context(each) for each in listen(address)]
         if not no_page:  # the endpoint answers nobody else without a key
             door.check(sockets)
-        devices = read_devices()
-        models, errors = _models(presets or [], devices)
+        devices, installed = read_devices(), installed_engines()
+        models, errors = _models(presets or [], devices, installed)
         observer = _metrics() if metrics else None
         manager = stack.enter_context(manager_of(models, devices, observer=observer or SILENT))
         folder = stack.enter_context(run_folder())
@@ -136,18 +139,30 @@ def serve(
 
         from launcher.api.serving import endpoint_beside, serving_alone
 
-        ready = [model.preset for model in models if model.state is ReadyState.READY]
+        arrivals = arrivals_of(models, manager, devices, installed)
         endpoint = endpoint_beside(
-            ready, manager, door, folder, metrics=observer, leave=leave, at_once=no_page
+            arrivals.ready, manager, door, folder, metrics=observer, leave=leave, at_once=no_page
         )
         if no_page:
             alone = serving_alone(endpoint, sockets, server_name=SERVER_NAME, root_path=root_path, door=door)
             stack.enter_context(alone)
         else:
             os.environ["GRADIO_TEMP_DIR"] = str(folder)
+            fetches = None
+            if door.lets_download(sockets):
+                changed, came = manager.tell_of_change, arrivals.came
+                fetches = Fetches(models, devices, installed, arrived=came, changed=changed)
+                stack.callback(fetches.close)
             stack.enter_context(
                 _page_beside(
-                    endpoint, models, manager, errors, sockets=sockets, root_path=root_path, door=door
+                    endpoint,
+                    models,
+                    manager,
+                    errors,
+                    fetches,
+                    sockets=sockets,
+                    root_path=root_path,
+                    door=door,
                 )
             )
         render.announce(announcement(address, sockets, has_page=not no_page))
@@ -161,6 +176,7 @@ def _page_beside(
     models: Sequence[Readiness],
     manager: Manager,
     errors: Sequence[PresetError],
+    fetches: Fetches | None,
     *,
     sockets: Sequence[socket.socket],
     root_path: str,
@@ -171,7 +187,7 @@ def _page_beside(
     from launcher.ui.serving import serving
 
     is_open = door.is_open(sockets)
-    page = build_page(models, manager, errors, is_open=is_open)
+    page = build_page(models, manager, errors, is_open=is_open, fetches=fetches)
     if is_open:
         typer.echo(OPEN, err=True)
     with serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door, endpoint=endpoint):
@@ -210,8 +226,10 @@ def right_root_path(given: str) -> str:
     return path
 
 
-def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], Sequence[PresetError]]:
-    """What the page offers, those first that can run here; files that are wrong are left out and told of.
+def _models(
+    paths: Sequence[Path], devices: Devices, installed: InstalledEngines
+) -> tuple[list[Readiness], Sequence[PresetError]]:
+    """What the page offers, in its order; files that are wrong are left out and told of.
 
     Raises:
         PresetError: no file can be used.
@@ -221,9 +239,8 @@ def _models(paths: Sequence[Path], devices: Devices) -> tuple[list[Readiness], S
         raise catalog.errors[0]
     for error in catalog.errors:
         typer.echo(str(error), err=True)
-    installed = installed_engines()
     assessed = [assess(preset, devices, installed) for preset in catalog.presets]
-    return sorted(assessed, key=lambda model: model.state is not ReadyState.READY), catalog.errors
+    return ready_first(assessed) if paths else page_order(assessed), catalog.errors
 
 
 def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]) -> None:

@@ -44,6 +44,8 @@ class Progress:
 
 
 Report = Callable[[Progress], None]
+"""Told before each request, with each piece and at the end. What it raises ends the download, which goes on
+from there the next time."""
 
 
 class _WrongContentError(Exception):
@@ -140,6 +142,7 @@ def _transfer(client: httpx.Client, file: RemoteFile, opened: BinaryIO, report: 
     """Asks for what is missing until nothing is."""
     fruitless, reason = 0, "the connection was closed"
     while (had := opened.seek(0, os.SEEK_END)) < file.size_bytes:
+        report(Progress(file.name, "fetching", had, file.size_bytes))
         try:
             reason = _ask_once(client, file, opened, report) or reason
         except httpx.RequestError as error:
@@ -168,8 +171,9 @@ def _ask_once(client: httpx.Client, file: RemoteFile, opened: BinaryIO, report: 
     with client.stream("GET", file.url, headers=asked) as response:
         if not response.is_success:
             return _no_content(file, response, opened)
-        if response.status_code != httpx.codes.PARTIAL_CONTENT or not _begins_at(response, had):
-            opened.truncate(0)  # the whole file comes, not the rest
+        is_rest = response.status_code == httpx.codes.PARTIAL_CONTENT and _begins_at(response, had)
+        if had and not is_rest:
+            opened.truncate(0)  # the whole file comes
             had = 0
         for piece in response.iter_raw():  # as it comes: a larger piece would be lost with the connection
             written = memoryview(piece)

@@ -66,8 +66,8 @@ class EngineSpec:
 class EngineFacts:
     """What a loaded engine says of itself.
 
-    ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles; ``sleeps`` says that it
-    has ``sleep``.
+    ``session_tokens`` bounds prompt plus answer; ``max_tiles`` one picture's tiles, where it is cut;
+    ``sleeps`` says that it has ``sleep``.
     """
 
     engine: str

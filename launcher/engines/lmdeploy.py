@@ -27,6 +27,7 @@ from launcher import families
 from launcher.checkpoints import CONFIG, CheckpointFacts, facts_from_config
 from launcher.commands_here import pip_install
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
+from launcher.engines.yapf_import import import_yapf
 from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
 from launcher.families import PictureBudget
 from launcher.memory import GIB, MemoryPlan
@@ -334,6 +335,7 @@ async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
 
 def _lmdeploy_pipeline() -> Callable[..., Pipeline]:
     with _whole_lmdeploy():
+        import_yapf()
         from lmdeploy import pipeline
     return cast("Callable[..., Pipeline]", pipeline)
 

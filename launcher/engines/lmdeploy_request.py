@@ -19,12 +19,13 @@ from launcher.checkpoints import CONFIG, facts_from_config
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
 from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
-from launcher.engines.lmdeploy_pictures import TiledPicture, TiledPictures
+from launcher.engines.lmdeploy_pictures import OpenedPicture, OpenedPictures, tiled_pictures
+from launcher.engines.lmdeploy_scaled_pictures import scaled_pictures
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
 from launcher.engines.own_tokens import first_ids, stop_ids
 from launcher.engines.text_stream import TextStream
 from launcher.errors import RequestError
-from launcher.families import build_prompt, split_at_pictures
+from launcher.families import Family, build_prompt, split_at_pictures
 from launcher.memory import MemoryPlan
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
@@ -98,10 +99,9 @@ class RequestMaker:
         self._decoder = families.code(family.decoder)
         pictures = family.sizes(config).pictures
         self._budget = pictures.limited(plan.picture.limit) if pictures and plan.picture else None
+        self.cuts_prompts = True
         encoder = pipe.async_engine.prompt_processor.vl_encoder
-        self._pictures = (
-            TiledPictures(encoder.model, self._budget.engine_options) if encoder and self._budget else None
-        )
+        self._pictures = self._take_over(encoder, family, folder) if encoder and self._budget else None
 
     def __call__(self, request: ChatRequest) -> Request:
         """A request of this pipeline, asked for by the loop that will read it; it begins when its pieces are
@@ -111,7 +111,22 @@ class RequestMaker:
             self._hand_over = HandOver(loop)
         return Request(self, request, self._hand_over)
 
-    def open_picture(self, path: Path) -> TiledPicture:
+    def _take_over(self, encoder: Any, family: Family, folder: Path) -> OpenedPictures:
+        """Has LMDeploy take pictures that are pixels already."""
+        assert self._budget is not None
+        if not family.pixels:
+            return tiled_pictures(encoder.model, self._budget.engine_options)
+        self.cuts_prompts = not encoder._uses_new_preprocess
+        return scaled_pictures(
+            encoder.model, families.code(family.pixels)(folder, self._budget), self._budget, self.encode
+        )
+
+    def encode(self, text: str) -> list[int]:
+        """Token ids of a piece of a prompt, as both engines count them."""
+        (encoding,) = self.tokenizer.backend_tokenizer.encode_batch([text], add_special_tokens=False)
+        return list(encoding.ids)
+
+    def open_picture(self, path: Path) -> OpenedPicture:
         """A picture as this pipeline takes it; text models' prompts have none. Raises PictureError."""
         assert self._pictures is not None
         return self._pictures.open(path)
@@ -249,7 +264,7 @@ class Request:
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
         messages = await asyncio.to_thread(
-            messages_for, self._request.messages, maker.form, maker.open_picture
+            messages_for, self._request.messages, maker.form, maker.open_picture, cut=maker.cuts_prompts
         )
         picture_tokens = maker.picture_tokens(messages)
         await asyncio.to_thread(maker.refuse_too_long, self._request, picture_tokens)

@@ -83,17 +83,23 @@ def generation_config(options: GenerationOptions, stop_token_ids: Sequence[int])
 
 
 def messages_for(
-    conversation: Sequence[Message], form: PromptForm, open_picture: Callable[[Path], object]
+    conversation: Sequence[Message],
+    form: PromptForm,
+    open_picture: Callable[[Path], object],
+    *,
+    cut: bool = True,
 ) -> list[dict[str, Any]]:
-    """One message whose content is the whole prompt, its pictures in their places; for
-    ``do_preprocess=False``.
+    """One message whose content is the whole prompt with its pictures; for ``do_preprocess=False``.
 
-    LMDeploy itself writes a picture's opening, tokens and closing, so the prompt is cut around all three.
+    Where LMDeploy itself writes a picture's opening, tokens and closing, the prompt is cut around all three,
+    and pictures stand in their places. Its newer preprocessing reads the first part alone, and wants the
+    marks of pictures in it.
 
     Args:
         conversation: what is written down.
         form: how.
         open_picture: a picture's file -> what the pipeline takes for a picture.
+        cut: LMDeploy writes pictures down.
 
     Raises:
         RequestError: there are pictures, and the model reads text only.
@@ -103,9 +109,11 @@ def messages_for(
     pictures = [path for message in conversation for path in message.pictures]
     if not pictures:
         return [{"role": "user", "content": prompt}]
+    shown = [{"type": "image_data", "image_data": {"data": open_picture(path)}} for path in pictures]
+    if not cut:
+        return [{"role": "user", "content": [{"type": "text", "text": prompt}, *shown]}]
     pieces = prompt.split(form.picture)
     content: list[dict[str, Any]] = [{"type": "text", "text": pieces[0]}]
-    for path, piece in zip(pictures, pieces[1:], strict=True):
-        picture = {"type": "image_data", "image_data": {"data": open_picture(path)}}
+    for picture, piece in zip(shown, pieces[1:], strict=True):
         content += [picture, {"type": "text", "text": piece}]
     return [{"role": "user", "content": content}]

@@ -177,10 +177,13 @@ def gemm_records() -> Iterator[None]:
 
 
 class PytorchSleeper:
-    """LMDeploy's own sleep and wake-up, with the weights already on the host, and with the prefix cache
-    forgotten.
+    """LMDeploy's own sleep and wake-up, but with the weights already on the host, with the prefix cache
+    forgotten, and without the warm-up.
 
-    LMDeploy 0.18 frees the KV cache in its sleep and keeps the index of what was in it.
+    LMDeploy 0.18 frees the KV cache in its sleep and keeps the index of what was in it. Its warm-up captures
+    CUDA graphs for every size of batch, 0.3 s of a waking; without, each is captured by the first step that
+    needs it (``CUDAGraphRunner._forward_full_graph``), 10 to 50 ms of a crowd's first answers
+    (``tests/gpu/wake_parts.py``).
     """
 
     def __init__(self, pipe: Pipeline) -> None:
@@ -219,11 +222,17 @@ class PytorchSleeper:
         self._pipe.async_engine.engine.scheduler.block_trie.evict(_ALL_BLOCKS)
 
     async def wake(self) -> None:
-        """Copies the weights back, and makes cache and graphs anew."""
+        """Copies the weights back, and makes the cache anew."""
         await self._on_its_loop(self._wake_up())
 
     async def _wake_up(self) -> None:
-        self._pipe.async_engine.wakeup()
+        from lmdeploy.pytorch import envs
+
+        before, envs.skip_warmup = envs.skip_warmup, True
+        try:
+            self._pipe.async_engine.wakeup()
+        finally:
+            envs.skip_warmup = before
 
     async def _on_its_loop(self, work: Any) -> None:
         """LMDeploy's events belong to the pipeline's own loop."""

@@ -40,6 +40,7 @@ from launcher.engines.transformers_generation import Generation
 from launcher.engines.transformers_prompt import Prompt, PromptMaker, Seen
 from launcher.errors import CheckpointError, EngineError, OutOfMemory
 from launcher.families import Decoder
+from launcher.memory import wished_pictures
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
 from launcher.models.loading import LoadedModel, LoadRequest
@@ -197,9 +198,8 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     report("tokenizer", 0.0)
     file, config = spec.folder / CONFIG, facts_from_config(spec.folder).config
     family = families.of(config, file)
-    pictures, memory = family.sizes(config, file=file).pictures, spec.preset.memory
-    if pictures and memory.max_tiles != "auto":
-        pictures = pictures.limited(memory.max_tiles)
+    memory = spec.preset.memory
+    pictures = wished_pictures(family.sizes(config, file=file).pictures, memory)
     dtype = compute_type(spec.device, _published_config(spec.folder).dtype, spec.preset.dtype)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)

@@ -40,6 +40,7 @@ class Generation:
         self._prompt: Prompt | None = prompt
         self._conversations = conversations
         self._seen = seen
+        self._spans = [picture.span for picture in prompt.pictures]
         self._marks = list(prompt.marks)
         self._sampler = Sampler(options, loaded.model.device)
         self._answer_ids = self._ids([])
@@ -52,7 +53,7 @@ class Generation:
         if self._prompt is not None:
             prompt, self._prompt = self._prompt, None
             self._cache, read = self._conversations.recall(prompt.marks)
-            unread = [picture for picture in prompt.pictures if picture.start >= read]
+            unread = [picture for picture in prompt.pictures if picture.span.start >= read]
             logits = self._read(self._ids(prompt.ids[read:]), unread)
         else:
             logits = self._read(self._answer_ids[:, -1:], [])
@@ -70,8 +71,9 @@ class Generation:
     def _read(self, ids: Tensor, pictures: Sequence[PromptPicture]) -> Tensor:
         """The logits of what comes next, (1, vocabulary)."""
         self._is_whole = False
+        arguments = {**self._arguments(ids, pictures), **self._places(ids.shape[1])}
         output = self._loaded.model(
-            **self._arguments(ids, pictures), past_key_values=self._cache, use_cache=True, logits_to_keep=1
+            **arguments, past_key_values=self._cache, use_cache=True, logits_to_keep=1
         )
         self._is_whole = True
         logits: Tensor = output.logits[:, -1]
@@ -83,6 +85,14 @@ class Generation:
         seen = torch.cat([self._look_at(picture).states for picture in pictures])
         return self._loaded.pictures.arguments(ids, seen)
 
+    def _places(self, count: int) -> dict[str, Tensor]:
+        """Of the tokens to be read, where the model does not count them by itself."""
+        reader = self._loaded.pictures
+        if reader is None or reader.positions is None:
+            return {}
+        places = reader.positions(self._spans, self._cache.get_seq_length(), count)
+        return {"position_ids": places.to(self._loaded.model.device)}
+
     def _look_at(self, picture: PromptPicture) -> Seen:
         known = picture.seen or self._seen.get(picture.key)  # another may have asked about it meanwhile
         if known is not None:
@@ -91,7 +101,7 @@ class Generation:
         assert picture.pixels is not None, "a prompt beyond the session has no answer"
         model = self._loaded.model
         states = self._loaded.pictures.see(picture.pixels.to(model.device, model.dtype))
-        seen = Seen(picture.tokens, states)
+        seen = Seen(picture.span.grid, states)
         self._seen.put(picture.key, seen, states.nbytes)
         return seen
 

@@ -17,26 +17,31 @@ from launcher.errors import RequestError
 from launcher.families import PromptForm, build_prompt, split_at_pictures
 from launcher.images import content_key, load_picture
 from launcher.messages import ChatRequest
-from launcher.models.loading import PictureReader
+from launcher.models.loading import PictureReader, Span
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What the picture tower has made of a picture, and how many tokens stand for it."""
+    """What the picture tower has made of a picture, and rows and columns of the tokens that stand for it."""
 
-    tokens: int
+    grid: tuple[int, int]
     states: Tensor
 
 
 @dataclass(frozen=True, slots=True)
 class PromptPicture:
-    """A picture of a prompt: its tokens begin at ``start``. ``pixels`` is None where ``seen`` is there."""
+    """A picture of a prompt, with its place in it. ``pixels`` is None where ``seen`` is there."""
 
     key: bytes
-    start: int
-    tokens: int
+    span: Span
     pixels: Tensor | None = None
     seen: Seen | None = None
+
+    @property
+    def tokens(self) -> int:
+        """How many stand for it."""
+        rows, columns = self.span.grid
+        return rows * columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,10 +113,10 @@ class PromptMaker:
     def _picture(self, reader: PictureReader, path: Path, start: int, *, fits: bool) -> PromptPicture:
         key = content_key(path)
         if (seen := self._seen.get(key)) is not None:
-            return PromptPicture(key, start, seen.tokens, seen=seen)
+            return PromptPicture(key, Span(start, seen.grid), seen=seen)
         picture = load_picture(path)
         pixels = reader.to_pixels(picture) if fits else None
-        return PromptPicture(key, start, reader.count_tokens(picture), pixels)
+        return PromptPicture(key, Span(start, reader.grid(picture)), pixels)
 
     def _encode(self, text: str) -> list[int]:
         # The backend's own method: transformers' sets truncation and padding on it, which two threads may not

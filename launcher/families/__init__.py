@@ -17,8 +17,9 @@ from typing import Any
 from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Decoder, Family, code
-from launcher.families.common.pictures import PictureBudget
+from launcher.families.common.pictures import PictureBudget, PictureUnit
 from launcher.families.common.prompts import ChatTemplate, PromptForm, build_prompt, split_at_pictures
+from launcher.families.common.reading import AWQ_ELEMENT_BYTES, linear_elements
 from launcher.families.common.refused import refusal
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
 
@@ -35,11 +36,13 @@ __all__ = [
     "LanguageSizes",
     "ModelSizes",
     "PictureBudget",
+    "PictureUnit",
     "PromptForm",
     "TowerSizes",
     "build_prompt",
     "code",
     "four_bit_twin",
+    "in_four_bits",
     "known_config",
     "model_sizes",
     "of",
@@ -66,6 +69,7 @@ KNOWN_CONFIGS: dict[str, Mapping[str, Any]] = {
     name: config for family in FAMILIES for name, config in family.published.items()
 }
 """Configs of published models by their hubs' ids, so that a plan needs no download."""
+_MADE_CONFIGS = {name: config for family in FAMILIES for name, config in family.made.items()}
 
 
 def of(config: Mapping[str, Any], file: object = "config.json") -> Family:
@@ -113,12 +117,27 @@ def model_sizes(
 
 
 def known_config(sources: Iterable[str]) -> Mapping[str, Any] | None:
-    """The config of the published model that a preset's sources name, as far as memory depends on it."""
+    """The config of the published model that a preset's sources name, or of what `launcher quantize` makes of
+    a preset that comes with the launcher, as far as memory depends on it."""
     for source in sources:
         hub, _, name = source.partition(":")
         if hub in ("hf", "modelscope") and name in KNOWN_CONFIGS:
             return KNOWN_CONFIGS[name]
+        if hub == "awq" and name in _MADE_CONFIGS:
+            return _MADE_CONFIGS[name]
     return None
+
+
+def in_four_bits(sizes: ModelSizes) -> ModelSizes:
+    """A model of 16 bits as `launcher quantize` makes it: the linear layers of its language model in AWQ, all
+    else as it was, in float16."""
+    saved = linear_elements(sizes.language) * (ELEMENT_BYTES - AWQ_ELEMENT_BYTES)
+    return replace(
+        sizes,
+        dtype="float16",
+        language=replace(sizes.language, weight_bits=4),
+        language_bytes=sizes.language_bytes - int(sizes.language.layers * saved),
+    )
 
 
 def four_bit_twin(sizes: ModelSizes) -> ModelSizes | None:

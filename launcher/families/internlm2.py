@@ -48,6 +48,7 @@ FAMILY = Family(
     template_name=lambda _: "internlm2",
     decoder=DECODER,
     loader="launcher.models.loaders:load_internlm2",
+    layered="launcher.models.layered:layered_internlm2",
     check=_check,
     published={
         "internlm/internlm2-chat-1_8b": CHAT_1_8B,

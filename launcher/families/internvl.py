@@ -27,6 +27,7 @@ FAMILY = Family(
     template_name=internvl.template_name,
     decoder=DECODER,
     loader="launcher.models.loaders:load_internvl2",
+    layered="launcher.models.layered:layered_internvl2",
     tensor_parts=internvl.TENSOR_PARTS,
     published={
         "OpenGVLab/InternVL2-2B": _2B,

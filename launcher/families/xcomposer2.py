@@ -81,6 +81,7 @@ FAMILY = Family(
     template_name=lambda _: "xcomposer2",
     decoder=DECODER,
     loader="launcher.models.loaders:load_xcomposer2",
+    layered="launcher.models.layered:layered_xcomposer2",
     plug_in="launcher.models.xcomposer2_lmdeploy:register",
     tensor_parts={"vit.": "vision", "vision_proj.": "projector"},
     refused_tensors={"plora_glb_GN": _CUTS_PICTURES},
@@ -88,5 +89,8 @@ FAMILY = Family(
     published={
         "internlm/internlm-xcomposer2-vl-1_8b": _VL_1_8B,
         "Shanghai_AI_Laboratory/internlm-xcomposer2-vl-1_8b": _VL_1_8B,
+    },
+    made={
+        "internlm-xcomposer2-vl-1_8b": {**_VL_1_8B, "quantization_config": {"quant_method": "awq"}},
     },
 )

@@ -17,6 +17,7 @@ from launcher.memory.problem import (
     PROMPT_TOKENS,
     TOKENS_PER_ONE_OF_MANY,
     TOKENS_PER_USER,
+    wished_pictures,
 )
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "PlanChange",
     "PlannedPicture",
     "plan_memory",
+    "wished_pictures",
 ]

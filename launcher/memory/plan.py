@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from launcher.engine_costs import EngineKind
+from launcher.families import PictureUnit
 
 PartName = Literal["language_model", "vision_tower", "projector", "cuda_context", "activations", "kv_cache"]
 
@@ -44,9 +45,10 @@ class PlanChange:
 
 @dataclass(frozen=True, slots=True)
 class PlannedPicture:
-    """The largest picture that a plan admits: ``limit`` in the unit of the family's budget
+    """The largest picture that a plan admits: ``limit`` in the ``unit`` of the family's budget
     (``PictureBudget.limited`` gives it back), its tokens, and itself in words."""
 
+    unit: PictureUnit
     limit: int
     tokens: int
     shown: str
@@ -94,8 +96,9 @@ class MemoryPlan:
 
     @property
     def max_tiles(self) -> int:
-        """Tiles of the largest picture without its thumbnail: 1 where none is cut, 0 for a text model."""
-        return self.picture.limit if self.picture else 0
+        """Tiles of the largest picture without its thumbnail: 1 where it is squeezed to one, 0 where the
+        model knows of none."""
+        return self.picture.limit if self.picture and self.picture.unit == "tiles" else 0
 
     @property
     def picture_tokens(self) -> int:

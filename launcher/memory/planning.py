@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from launcher.engine_costs import EngineKind
-from launcher.families import ModelSizes
+from launcher.families import ModelSizes, PictureBudget
 from launcher.memory.plan import GIB, Card, MemoryPart, MemoryPlan, PartName, PlanChange, PlannedPicture
 from launcher.memory.problem import BLOCK_TOKENS, Problem, Setting
 from launcher.memory.refusal import refusal
@@ -28,6 +28,7 @@ def plan_memory(
     Raises:
         MemoryPlanError: one picture with an answer (for a text model: a question with an answer) does not
             fit, whatever is lowered.
+        PresetError: the preset bounds pictures in a way that this model has not.
     """
     problem = Problem(memory, sizes, engine, card, dtype or sizes.dtype)
     setting = problem.setting()
@@ -60,11 +61,15 @@ def _plan(problem: Problem, setting: Setting) -> MemoryPlan:
         session_tokens=session_tokens,
         max_prefill_tokens=min(problem.prefill_tokens(setting.pictures), session_tokens),
         max_batch=problem.max_batch(setting),
-        picture=PlannedPicture(pictures.limit, pictures.most_tokens, pictures.shown) if pictures else None,
+        picture=_planned(pictures) if pictures else None,
         loading_bytes=problem.loading_bytes,
         asleep_bytes=problem.costs.asleep_bytes,
         changes=tuple(_changes(problem, setting, session_tokens)),
     )
+
+
+def _planned(pictures: PictureBudget) -> PlannedPicture:
+    return PlannedPicture(pictures.unit, pictures.limit, pictures.most_tokens, pictures.shown)
 
 
 def _changes(problem: Problem, setting: Setting, session_tokens: int) -> Iterator[PlanChange]:
@@ -92,7 +97,7 @@ def _changes(problem: Problem, setting: Setting, session_tokens: int) -> Iterato
         first = Setting(problem.wanted_bits, full)
         yield _change(
             "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a"
-            " picture of {tiles} tiles"
+            " picture of {picture}"
             " with its answer takes {needed}."
             if full
             else "KV cache bits {wanted} -> {chosen}: at {wanted} bits the cache holds {held} tokens, a"
@@ -101,12 +106,15 @@ def _changes(problem: Problem, setting: Setting, session_tokens: int) -> Iterato
             wanted=memory.kv_bits,
             chosen=setting.kv_bits,
             held=problem.cache_tokens(first),
-            tiles=full.limit if full else 0,
+            picture=full.shown if full else "",
             needed=problem.needed_tokens(full),
         )
     if full and setting.pictures and setting.pictures.limit < full.limit:
         yield _change(
-            "Tiles of a picture {wanted} -> {chosen}: the session of {session} tokens has no room for more.",
+            "Tiles of a picture {wanted} -> {chosen}: the session of {session} tokens has no room for more."
+            if full.unit == "tiles"
+            else "Tokens of a picture {wanted} -> {chosen}: the session of {session} tokens has no room for"
+            " more.",
             wanted=full.limit,
             chosen=setting.pictures.limit,
             session=session_tokens,

@@ -31,6 +31,18 @@ TOKENS_PER_ONE_OF_MANY = 320
 answered at once. Who asks or is told more takes it from the others, and the engine lets the newest wait."""
 
 
+def wished_pictures(own: PictureBudget | None, memory: MemorySettings) -> PictureBudget | None:
+    """The model's picture budget within what a preset asks for; None for a text model.
+
+    Raises:
+        PresetError: this model's pictures cannot be bounded so.
+    """
+    if own is None:
+        return None
+    tiles, tokens = memory.max_tiles, memory.max_picture_tokens
+    return own.wished(None if tiles == "auto" else tiles, None if tokens == "auto" else tokens)
+
+
 @dataclass(frozen=True, slots=True)
 class Setting:
     """One way to run the model, to be tried against the budget."""
@@ -95,9 +107,8 @@ class Problem:
 
     @property
     def full_pictures(self) -> PictureBudget | None:
-        """The picture budget before anything is lowered."""
-        wanted, own = self.memory.max_tiles, self.sizes.pictures
-        return own if own is None or wanted == "auto" else own.limited(wanted)
+        """The picture budget before anything is lowered. Raises PresetError."""
+        return wished_pictures(self.sizes.pictures, self.memory)
 
     def block_bytes(self, kv_bits: int) -> int:
         """One cache block."""

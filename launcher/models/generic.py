@@ -8,9 +8,10 @@ from collections.abc import Iterator
 import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
 
-from launcher.models.internlm2 import refuse_quantised, renew_rotary
+from launcher.models.awq import open_tensors
+from launcher.models.internlm2 import renew_rotary
 from launcher.models.loading import LoadedModel, LoadRequest
-from launcher.models.weights import CheckpointTensors, TensorMap, fill
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill
 
 _HEAD = "lm_head.weight"
 _FREQUENCIES = ".rotary_emb.inv_freq"
@@ -21,16 +22,16 @@ def load_text_model(request: LoadRequest) -> LoadedModel:
     """A text model without code of its own.
 
     Raises:
-        CheckpointError: the folder is incomplete, damaged, quantised, or does not match its config.json.
+        CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
+            match its config.json.
     """
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
-    refuse_quantised(request.folder, config)
+    tensors = open_tensors(request.folder, config)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, attn_implementation="sdpa")
-    tensors = CheckpointTensors(request.folder)
     maps = [TensorMap(name, (name,)) for name, _ in model.named_parameters()]
     spare = frozenset(_not_needed(tensors, config))
-    fill(model, maps, tensors, request.dtype, request.device, not_needed=spare)
+    fill(Unfilled(model, maps, tensors, spare), request.dtype, request.device)
     renew_rotary(model.model, request.device)
     model.tie_weights()
     return LoadedModel(model.eval(), config.max_position_embeddings)

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor, nn
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedConfig
 
-from launcher.errors import CheckpointError
-from launcher.models.weights import CheckpointTensors, TensorMap, fill, published
+from launcher.models.awq import open_tensors
+from launcher.models.weights import TensorMap, Unfilled, fill, published
 
 
 class InternLM2Config(PreTrainedConfig):
@@ -147,32 +147,33 @@ def published_tensors(model: LlamaForCausalLM) -> dict[str, Tensor]:
     return published(model, language_maps(model.config))
 
 
+def unfilled_model(folder: Path) -> Unfilled:
+    """The model of an InternLM2ForCausalLM checkpoint, without its weights.
+
+    Raises:
+        CheckpointError: the folder is incomplete, quantised in a way that is not known, or does not match its
+            config.json.
+    """
+    config = InternLM2Config.from_pretrained(folder)
+    tensors = open_tensors(folder, config)
+    with torch.device("meta"):
+        model = build_model(config)
+    return Unfilled(model, language_maps(model.config), tensors)
+
+
 def load_model(folder: Path, dtype: torch.dtype, device: str) -> LlamaForCausalLM:
     """Reads an InternLM2ForCausalLM checkpoint.
 
     Raises:
-        CheckpointError: the folder is incomplete, damaged, quantised, or does not match its config.json.
+        CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
+            match its config.json.
     """
-    config = InternLM2Config.from_pretrained(folder)
-    refuse_quantised(folder, config)
-    with torch.device("meta"):
-        model = build_model(config)
-    fill(model, language_maps(model.config), CheckpointTensors(folder), dtype, device)
+    unfilled = unfilled_model(folder)
+    fill(unfilled, dtype, device)
+    model: LlamaForCausalLM = unfilled.model
     renew_rotary(model.model, device)
     model.tie_weights()
     return model.eval()
-
-
-def refuse_quantised(folder: Path, config: PreTrainedConfig) -> None:
-    """Raises CheckpointError for packed low-bit weights, which transformers' classes cannot hold."""
-    settings = getattr(config, "quantization_config", None)
-    if settings:
-        raise CheckpointError(
-            "{folder} holds quantised weights ({method}), which the transformers engine cannot run",
-            hint="Use the unquantised checkpoint, or an NVIDIA GPU with engine: turbomind.",
-            folder=folder,
-            method=settings.get("quant_method", "?"),
-        )
 
 
 def renew_rotary(language: nn.Module, device: str) -> None:

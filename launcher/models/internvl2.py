@@ -23,9 +23,10 @@ from transformers import (
 )
 
 from launcher.errors import CheckpointError
-from launcher.models.internlm2 import refuse_quantised, renew_rotary
+from launcher.models.awq import open_tensors
+from launcher.models.internlm2 import renew_rotary
 from launcher.models.internvl_language import language_config, language_tensors, spare_tensors, text_config
-from launcher.models.weights import CheckpointTensors, TensorMap, fill, published
+from launcher.models.weights import TensorMap, Unfilled, fill, published
 
 
 class InternVisionConfig(PreTrainedConfig):
@@ -231,19 +232,30 @@ def published_tensors(model: InternVLForConditionalGeneration) -> dict[str, Tens
     return published(model, tensor_maps(model))
 
 
+def unfilled_model(folder: Path) -> Unfilled:
+    """The model of an InternVLChatModel checkpoint, without its weights.
+
+    Raises:
+        CheckpointError: the folder is incomplete, quantised in a way that is not known, or does not match its
+            config.json.
+    """
+    config = InternVLChatConfig.from_pretrained(folder)
+    tensors = open_tensors(folder, config, config.llm_config)
+    with torch.device("meta"):
+        model = build_model(config)
+    return Unfilled(model, tensor_maps(model), tensors, spare_tensors(model.config.text_config))
+
+
 def load_model(folder: Path, dtype: torch.dtype, device: str) -> InternVLForConditionalGeneration:
     """Reads an InternVLChatModel checkpoint.
 
     Raises:
-        CheckpointError: the folder is incomplete, damaged, quantised, or does not match its config.json.
+        CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
+            match its config.json.
     """
-    config = InternVLChatConfig.from_pretrained(folder)
-    refuse_quantised(folder, config.llm_config)
-    refuse_quantised(folder, config)
-    with torch.device("meta"):
-        model = build_model(config)
-    spare = spare_tensors(model.config.text_config)
-    fill(model, tensor_maps(model), CheckpointTensors(folder), dtype, device, not_needed=spare)
+    unfilled = unfilled_model(folder)
+    fill(unfilled, dtype, device)
+    model: InternVLForConditionalGeneration = unfilled.model
     renew_rotary(model.model.language_model, device)
     model.tie_weights()
     return model.eval()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from transformers import InternVLForConditionalGeneration
+
 from launcher.families.common.pictures import TileBudget
 from launcher.models import internlm2, internvl2, xcomposer2
 from launcher.models.loading import LoadedModel, LoadRequest, PictureReader, picture_token_id
@@ -18,13 +20,18 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
     """InternVLChatModel: a picture is its tiles and a thumbnail."""
     config = internvl2.InternVLChatConfig.from_pretrained(request.folder)
     model = internvl2.load_model(request.folder, request.dtype, request.device)
+    return LoadedModel(model, config.llm_config.max_position_embeddings, internvl2_reader(model, request))
+
+
+def internvl2_reader(model: InternVLForConditionalGeneration, request: LoadRequest) -> PictureReader:
+    """How an InternVL reads pictures; tells the model its picture token."""
     tiles, token_id = request.pictures, picture_token_id(request)
     assert isinstance(tiles, TileBudget)
     model.config.image_token_id = token_id
-    reader = PictureReader(
+    return PictureReader(
         token_id,
         tiles.limit,
-        count_tokens=lambda picture: tiles.tokens(picture.width, picture.height),
+        grid=lambda picture: (1, tiles.tokens(picture.width, picture.height)),
         to_pixels=lambda picture: to_pixels(cut_tiles(picture, tiles.rule)),
         see=lambda pixels: (
             model.get_image_features(
@@ -35,19 +42,22 @@ def load_internvl2(request: LoadRequest) -> LoadedModel:
             "inputs_embeds": internvl2.with_pictures(model.get_input_embeddings()(ids), ids == token_id, seen)
         },
     )
-    return LoadedModel(model, config.llm_config.max_position_embeddings, reader)
 
 
 def load_xcomposer2(request: LoadRequest) -> LoadedModel:
     """InternLMXComposer2ForCausalLM: a picture is squeezed to one square."""
     model = xcomposer2.load_model(request.folder, request.dtype, request.device)
+    return LoadedModel(model, model.config.max_position_embeddings, xcomposer2_reader(model))
+
+
+def xcomposer2_reader(model: xcomposer2.XComposer2ForCausalLM) -> PictureReader:
+    """How an XComposer2 reads pictures."""
     config = model.config
-    reader = PictureReader(
+    return PictureReader(
         config.image_token_id,
         None,
-        count_tokens=lambda _: int(config.picture_tokens),
+        grid=lambda _: (1, int(config.picture_tokens)),
         to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
         see=model.picture_embeddings,
         arguments=lambda ids, seen: {"input_ids": ids, "picture_embeddings": seen},
     )
-    return LoadedModel(model, config.max_position_embeddings, reader)

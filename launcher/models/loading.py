@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,22 @@ from launcher.families import PictureBudget, PromptForm
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """Where a picture's tokens stand in a conversation: from ``start`` on, row by row, in a grid of so many
+    rows and columns."""
+
+    start: int
+    grid: tuple[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PictureReader:
-    """How a model reads a picture: ``count_tokens`` of them stand for it in the prompt, each ``token_id``."""
+    """How a model reads a picture: tokens in a grid stand for it in the prompt, each ``token_id``."""
 
     token_id: int
     max_tiles: int | None
-    count_tokens: Callable[[Image.Image], int]
+    grid: Callable[[Image.Image], tuple[int, int]]
+    """Rows and columns of a picture's tokens; one row, where the model knows of none."""
     to_pixels: Callable[[Image.Image], Tensor]
     """Picture -> float32 (tiles, 3, height, width)."""
     see: Callable[[Tensor], Tensor]
@@ -30,6 +40,9 @@ class PictureReader:
     arguments: Callable[[Tensor, Tensor], dict[str, Any]]
     """Token ids, and what was seen of all pictures among them, in reading order -> the model's arguments for
     both."""
+    positions: Callable[[Sequence[Span], int, int], Tensor] | None = None
+    """Where a token's place is not its number: all pictures of a conversation, a token's number, how many
+    from there on -> the model's ``position_ids``."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from launcher.errors import CheckpointError, RequestError
-from launcher.families.common.prompts import defused
+from launcher.families.common.prompts import PictureMarks, defused
 from launcher.messages import Message
 
 _WITHOUT_THINKING = {"enable_thinking": False}
 """Templates of models that can think before they answer ask for it by this name (Qwen3); others do not look.
 What was thought would stand in the answer, and take its tokens."""
 _SAID = "launcher"
+_ANY_PICTURE = Path("picture")
 
 
 class TokenizerPrompts:
@@ -27,12 +29,18 @@ class TokenizerPrompts:
     Typed text that holds one of the tokenizer's added tokens is defused before the template sees it.
     """
 
-    picture_token: str | None = None
-    picture = ""
+    def __init__(self, tokenizer: PreTrainedTokenizerBase, marks: PictureMarks | None = None) -> None:
+        """
+        Args:
+            tokenizer: the checkpoint's.
+            marks: how its template writes a picture; None for a text model.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
-        """Raises CheckpointError where there is no template, or it cannot write a conversation."""
+        Raises:
+            CheckpointError: there is no template, or it cannot write a conversation, or a picture otherwise.
+        """
         self._tokenizer = tokenizer
+        self.picture_token = marks.token if marks else None
+        self.picture = marks.written if marks else ""
         self._markup = _any_of(_added_tokens(tokenizer))
         self._bos = tokenizer.bos_token if _adds_bos(tokenizer) else None
         try:
@@ -44,6 +52,8 @@ class TokenizerPrompts:
                 folder=tokenizer.name_or_path,
                 reason=str(error).split("\n", maxsplit=1)[0],
             ) from error
+        if marks is not None:
+            self._check_pictures(marks)
 
     def write(self, messages: Sequence[Message]) -> str:
         """See ``launcher.families.PromptForm``.
@@ -51,7 +61,7 @@ class TokenizerPrompts:
         Raises:
             RequestError: the template refuses such a conversation.
         """
-        turns = [{"role": each.role, "content": defused(each.text, self._markup)} for each in messages]
+        turns = [_turn(each, defused(each.text, self._markup)) for each in messages]
         try:
             text = self._render(turns, add_generation_prompt=True)
         except TemplateError as error:
@@ -62,7 +72,18 @@ class TokenizerPrompts:
             ) from error
         return text.removeprefix(self._bos) if self._bos else text
 
-    def _render(self, turns: list[dict[str, str]], *, add_generation_prompt: bool) -> str:
+    def _check_pictures(self, marks: PictureMarks) -> None:
+        asked = [_turn(Message("user", _SAID, (_ANY_PICTURE, _ANY_PICTURE)), _SAID)]
+        written = self._render(asked, add_generation_prompt=True)
+        if written.count(marks.token) != 2 or marks.written * 2 not in written:
+            raise CheckpointError(
+                "{folder}: the tokenizer's chat template does not write a picture as {marks}",
+                hint="Take the model's chat or instruct version, or download its tokenizer again.",
+                folder=self._tokenizer.name_or_path,
+                marks=marks.written,
+            )
+
+    def _render(self, turns: list[dict[str, Any]], *, add_generation_prompt: bool) -> str:
         text: Any = self._tokenizer.apply_chat_template(
             turns, tokenize=False, add_generation_prompt=add_generation_prompt, **_WITHOUT_THINKING
         )
@@ -70,10 +91,18 @@ class TokenizerPrompts:
 
     def _find_turn_end(self) -> str:
         """The first special token behind what the assistant said; EOS where the template writes none."""
-        turns = [{"role": "user", "content": _SAID}, {"role": "assistant", "content": _SAID}]
+        turns = [_turn(Message(role, _SAID), _SAID) for role in ("user", "assistant")]
         rest = self._render(turns, add_generation_prompt=False).rpartition(_SAID)[2]
         found = _any_of(_special_tokens(self._tokenizer)).search(rest)
         return found[0] if found else str(self._tokenizer.eos_token)
+
+
+def _turn(message: Message, text: str) -> dict[str, Any]:
+    """As templates take it: pictures and text in a list, a text alone as it is, which all of them know."""
+    if not message.pictures:
+        return {"role": message.role, "content": text}
+    parts = [*({"type": "image"} for _ in message.pictures), {"type": "text", "text": text}]
+    return {"role": message.role, "content": parts}
 
 
 def _added_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:

@@ -128,37 +128,49 @@ class CheckpointTensors:
         )
 
 
-def fill(
-    model: nn.Module,
-    maps: Iterable[TensorMap],
-    tensors: CheckpointTensors,
-    dtype: torch.dtype,
-    device: str,
-    *,
-    not_needed: Set[str] = frozenset(),
-) -> None:
-    """Puts a checkpoint's tensors into a model built on the meta device, as ``dtype`` on ``device``; those
-    that are ``not_needed`` may be there.
+@dataclass(frozen=True, slots=True)
+class Unfilled:
+    """A model on the meta device, and where its weights are; ``spare`` are tensors that the checkpoint may
+    hold and nobody needs.
 
     Raises:
-        CheckpointError: a tensor is missing, left over, of the wrong shape, or would leave a parameter
-            unfilled.
+        CheckpointError: a tensor is missing or left over.
     """
-    maps = tuple(maps)
-    wanted = {entry.published for entry in maps}
-    _refuse(
-        tensors.folder,
-        "lacks {count} tensors that its config.json asks for: {names}",
-        wanted - tensors.names(),
-    )
-    _refuse(
-        tensors.folder,
-        "holds {count} tensors that its config.json has no place for: {names}",
-        tensors.names() - wanted - not_needed,
-    )
-    parameters = dict(model.named_parameters())
+
+    model: Any
+    maps: Sequence[TensorMap]
+    tensors: CheckpointTensors
+    spare: Set[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        folder, held = self.tensors.folder, self.tensors.names()
+        wanted = {entry.published for entry in self.maps}
+        _refuse(folder, "lacks {count} tensors that its config.json asks for: {names}", wanted - held)
+        _refuse(
+            folder,
+            "holds {count} tensors that its config.json has no place for: {names}",
+            held - wanted - self.spare,
+        )
+
+
+def fill(unfilled: Unfilled, dtype: torch.dtype, device: str, *, below: str = "") -> None:
+    """Puts a checkpoint's tensors into the model, as ``dtype`` on ``device``.
+
+    Args:
+        unfilled: the model and its tensors.
+        dtype: of the weights in memory.
+        device: torch device name.
+        below: fills only the parameters whose names begin so.
+
+    Raises:
+        CheckpointError: a tensor is of the wrong shape, or a parameter would be left unfilled.
+    """
+    model, tensors = unfilled.model, unfilled.tensors
+    parameters = {name: each for name, each in model.named_parameters() if name.startswith(below)}
     filled: dict[str, Tensor] = {}
-    for entry in maps:
+    for entry in unfilled.maps:
+        if not parameters.keys() >= set(entry.parameters):
+            continue
         tensor = tensors.read(entry.published)
         _check_shape(
             tensors.folder, entry, tensor, entry.join([parameters[name] for name in entry.parameters]).shape

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,9 +42,10 @@ from transformers.models.llama.modeling_llama import (
 )
 
 from launcher.errors import CheckpointError, RequestError
-from launcher.models.internlm2 import refuse_quantised, renew_rotary
+from launcher.models.awq import GROUP, open_tensors, packed_shapes
+from launcher.models.internlm2 import renew_rotary
 from launcher.models.partial_lora import PartialLoraLinear, picture_rows_of
-from launcher.models.weights import CheckpointTensors, TensorMap, fill, published
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill, published
 
 MODEL_TYPE = "internlmxcomposer2"
 ARCHITECTURE = "InternLMXComposer2ForCausalLM"
@@ -475,9 +475,19 @@ def published_tensors(model: XComposer2ForCausalLM) -> dict[str, Tensor]:
 
 
 def published_shapes(config: XComposer2Config) -> dict[str, torch.Size]:
-    """The shape of every published tensor by name."""
+    """The shape of every published tensor by name; of a checkpoint in four bits, the packed ones."""
     with torch.device("meta"):
-        return {name: weight.shape for name, weight in XComposer2ForCausalLM(config).named_parameters()}
+        model = XComposer2ForCausalLM(config)
+    shapes = {name: weight.shape for name, weight in model.named_parameters()}
+    settings = getattr(config, "quantization_config", None)
+    if not settings:
+        return shapes
+    group = settings.get("group_size", GROUP)
+    for name, module in model.named_modules():
+        if isinstance(module, PartialLoraLinear):
+            packs = packed_shapes(shapes.pop(f"{name}.weight"), group)
+            shapes |= {f"{name}.{part}": shape for part, shape in packs.items()}
+    return shapes
 
 
 def resized_positions(table: Tensor, side: int) -> Tensor:
@@ -491,6 +501,23 @@ def resized_positions(table: Tensor, side: int) -> Tensor:
     return torch.cat([table[:1], grid.permute(0, 2, 3, 1).flatten(0, 2).to(table.dtype)])
 
 
+def unfilled_model(folder: Path) -> Unfilled:
+    """The model of a checkpoint folder, without its weights.
+
+    Raises:
+        CheckpointError: weights are missing, or quantised in a way that is not known, or a tensor is missing
+            or unknown; each is named.
+    """
+    config = XComposer2Config.from_pretrained(folder)
+    tensors = open_tensors(folder, config)
+    read_sizes(config, tensors)
+    with torch.device("meta"):
+        model = XComposer2ForCausalLM(config)
+    table_side = math.isqrt(_shape(tensors, POSITION_TABLE)[0] - 1)
+    maps = [_stretched(entry, table_side, config.grid_side) for entry in tensor_maps(model)]
+    return Unfilled(model, maps, tensors, {name for name in tensors.names() if name.endswith(COMPUTED)})
+
+
 def load_model(folder: Path, dtype: torch.dtype, device: str) -> XComposer2ForCausalLM:
     """The model of a checkpoint folder, ready to answer.
 
@@ -500,18 +527,11 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> XComposer2ForCa
         device: torch device name.
 
     Raises:
-        CheckpointError: weights are missing, or a tensor is missing, unknown or of the wrong shape; each is
-            named.
+        CheckpointError: as ``unfilled_model`` does, or a tensor is of the wrong shape.
     """
-    tensors = CheckpointTensors(folder)
-    config = XComposer2Config.from_pretrained(folder)
-    refuse_quantised(folder, config)
-    read_sizes(config, tensors)
-    with torch.device("meta"):
-        model = XComposer2ForCausalLM(config)
-    table_side = math.isqrt(_shape(tensors, POSITION_TABLE)[0] - 1)
-    maps = [_stretched(entry, table_side, config.grid_side) for entry in tensor_maps(model)]
-    fill(model, [*maps, *_computed(tensors)], tensors, dtype, device)
+    unfilled = unfilled_model(folder)
+    fill(unfilled, dtype, device)
+    model: XComposer2ForCausalLM = unfilled.model
     renew_rotary(model.model, device)
     model.vit.count_positions()
     model.requires_grad_(False).eval()
@@ -527,13 +547,3 @@ def _stretched(entry: TensorMap, table_side: int, side: int) -> TensorMap:
         split=lambda table: (resized_positions(table, side),),
         join=lambda parts: resized_positions(parts[0], table_side),
     )
-
-
-def _computed(tensors: CheckpointTensors) -> list[TensorMap]:
-    """Maps to nowhere for what old checkpoints hold although it is computed, not learned."""
-    names = sorted(name for name in tensors.names() if name.endswith(COMPUTED))
-    return [TensorMap(name, (), split=lambda _: (), join=partial(_stored, tensors, name)) for name in names]
-
-
-def _stored(tensors: CheckpointTensors, name: str, _: Sequence[Tensor]) -> Tensor:
-    return tensors.read(name)

@@ -203,6 +203,11 @@ class InternLMXComposer2ForCausalLM(InternLM2ForCausalLM):
                 parameters[name].data.copy_(tensor)
             elif name.startswith(("vit.", "vision_proj.")):
                 load_weight(parameters[name], tensor)
+            elif ".wqkv." in name and not name.endswith(".weight"):
+                # In four bits LMDeploy's own loading takes no keys narrower than a group, though nothing is
+                # cut on one GPU.
+                parts = parameters[name].weight_spliter(tensor, layout="hgd")
+                parameters[name].data.copy_(torch.cat(parts, dim=1))
             else:
                 yield name, tensor
 

@@ -12,6 +12,7 @@ HERE: Mapping[str, tuple[str, str]] = {
     "gpu_memory_utilization": ("memory.gpu_budget_gib", "in GiB, not as a share of the card"),
     "quant_policy": ("memory.kv_bits", "8 for 8, 4 for 4, and 16 for 0"),
     "max_dynamic_patch": ("memory.max_tiles", "with the same number"),
+    "max_pixels": ("memory.max_picture_tokens", "in tokens: Qwen3-VL's has 1,024 pixels, Qwen2-VL's 784"),
     "backend": ("engine", "turbomind or pytorch"),
     "model_name": ("name", "of lower-case letters"),
     "model_path": ("sources", "as hf:org/name or a folder"),

@@ -65,10 +65,10 @@ Text = Annotated[str, Field(min_length=1)]
 Source = Annotated[
     str,
     Field(
-        pattern=r"^(hf:\w[\w.-]*/\w[\w.-]*|modelscope:\w[\w.-]*/\w[\w.-]*|builtin:[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
+        pattern=r"^(hf:\w[\w.-]*/\w[\w.-]*|modelscope:\w[\w.-]*/\w[\w.-]*|(builtin|awq):[a-z0-9][a-z0-9._-]*|[/~.$].*)$",
         json_schema_extra={
-            "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, or a folder (it begins"
-            " with /, ~, . or $)"
+            "patternErrorMessage": "hf:org/name, modelscope:org/name, builtin:name, awq:preset (what"
+            " `launcher quantize` makes of it), or a folder (it begins with /, ~, . or $)"
         },
     ),
 ]
@@ -76,6 +76,7 @@ MOST_SEED = 2**53 - 1
 """The largest number that a browser's box holds to the last digit."""
 Budget = Annotated[float, Field(gt=0, le=1024)]
 SessionTokens = Annotated[int, Field(ge=64, le=1_048_576)]
+PictureTokens = Annotated[int, Field(ge=64, le=65536)]
 AnswerTokens = Annotated[int, Field(ge=1, le=32768)]
 KeepAlive = Annotated[int, Field(ge=1, le=604_800)]
 
@@ -199,7 +200,14 @@ class MemorySettings(_Section):
     max_tiles: Annotated[int, Field(ge=1, le=64)] | Auto = Field(
         default="auto",
         description="Most tiles a picture is cut into; auto: the model's own limit, or fewer where memory"
-        " asks for it.",
+        " asks for it. For models that cut pictures.",
+    )
+    max_picture_tokens: Annotated[PictureTokens | Auto, TOKENS.before(PictureTokens, Auto)] = Field(
+        default="auto",
+        description="Most tokens that one picture takes of the conversation (1k is 1024), and with them how"
+        " finely it is looked at; auto: the model's own limit, or fewer where memory asks for it. Models that"
+        " cut pictures round down to whole tiles; one whose pictures always take as many has no other"
+        " number.",
     )
 
 

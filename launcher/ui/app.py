@@ -9,13 +9,17 @@ from typing import Any
 
 from launcher.door import OPEN
 from launcher.errors import PresetError
+from launcher.fetching.fetches import Fetches
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
 from launcher.ui.compare_tab import build_compare_tab
+from launcher.ui.fetch_panel import FACTS, FETCH
 from launcher.ui.gradio_import import gr
 from launcher.ui.guard.file_data import UploadedFiles
 from launcher.ui.handlers import ChatHandlers
+from launcher.ui.model_facts import facts_html
 from launcher.ui.page_script import COMPARE, call, connect
+from launcher.ui.places import ON_LOAD, place
 from launcher.ui.routes.pages import Pages
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
@@ -52,9 +56,18 @@ def build_page(
     preset_errors: Sequence[PresetError] = (),
     *,
     is_open: bool = False,
+    fetches: Fetches | None = None,
 ) -> Page:
-    """The page with its tabs in the given order; nothing is served yet: ``launcher.ui.serving`` does that. It
-    says so where it is open to anyone."""
+    """The page with its tabs in the given order; nothing is served yet: ``launcher.ui.serving`` does that.
+
+    Args:
+        models: what is offered, in order.
+        manager: runs them.
+        preset_errors: files that are left out.
+        is_open: anyone can come in, which the page says.
+        fetches: the downloads that it offers; None where it offers none.
+    """
+    later = frozenset(fetches.names if fetches else ())
     texts = gr.I18n(**_translations(models, preset_errors))
     tabs: list[ChatTab] = []
     with gr.Blocks(
@@ -68,35 +81,56 @@ def build_page(
             gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
-        with gr.Tabs():
+        with gr.Tabs(overflow_behavior="wrap"):  # a menu would hide some
             for number, model in enumerate(models):
-                tabs += _build_tab(number, model, manager, texts)
-            compared = _build_comparison(models, texts)
+                tabs += _build_tab(number, model, manager, texts, comes_later=model.preset.name in later)
+            compared = _build_comparison(models, texts, later)
         _wire_opening(blocks, tabs, compared)
     blocks.queue(default_concurrency_limit=None)
-    return Page(blocks, texts, {tab.preset.name: tab.handlers for tab in tabs}, Pages(manager))
+    return Page(
+        blocks, texts, {tab.preset.name: tab.handlers for tab in tabs}, Pages(manager, fetches=fetches)
+    )
 
 
-def _build_tab(number: int, model: Readiness, manager: Manager, texts: gr.I18n) -> list[ChatTab]:
-    with gr.Tab(texts(f"title_{number}"), id=model.preset.name) as tab:
-        is_ready = model.state is ReadyState.READY
-        tab.select(None, None, None, js=call("show", model.preset.name if is_ready else None), **QUIET)
+def _build_tab(
+    number: int, model: Readiness, manager: Manager, texts: gr.I18n, *, comes_later: bool
+) -> list[ChatTab]:
+    """The chat of a model that comes later is built with the page, and shown once the model is here."""
+    name = model.preset.name
+    is_ready = model.state is ReadyState.READY
+    with gr.Tab(texts(f"title_{number}"), id=name) as tab:
+        tab.select(None, None, None, js=call("show", name if is_ready or comes_later else None), **QUIET)
+        if comes_later:
+            gr.HTML(place(FETCH + name, kind="fetch", role="status"), padding=False, js_on_load=ON_LOAD)
+            gr.HTML(f'<div class="trouble" id="trouble-fetch-{name}" role="alert"></div>', padding=False)
+            with gr.Column(elem_id=f"here-{name}", elem_classes="until-here"):
+                return [build_chat_tab(_handlers(model, manager), place(FACTS + name), texts)]
         if is_ready:
-            uploads = UploadedFiles(gr.utils.get_upload_folder())
-            handlers = ChatHandlers(model.preset, manager, is_ours=uploads.__contains__)
-            return [build_chat_tab(handlers, texts(f"facts_{number}"), texts)]
+            return [build_chat_tab(_handlers(model, manager), texts(f"facts_{number}"), texts)]
         gr.HTML(texts(f"missing_{number}"), padding=False)
         return []
 
 
-def _build_comparison(models: Sequence[Readiness], texts: gr.I18n) -> dict[str, gr.HTML]:
-    """A tab for all models that can run here, where there is more than one: where their status lines stand,
-    by the presets' names."""
-    ready = {number: model.preset for number, model in enumerate(models) if model.state is ReadyState.READY}
-    if len(ready) < 2:
+def _handlers(model: Readiness, manager: Manager) -> ChatHandlers:
+    uploads = UploadedFiles(gr.utils.get_upload_folder())
+    return ChatHandlers(model.preset, manager, is_ours=uploads.__contains__)
+
+
+def _build_comparison(
+    models: Sequence[Readiness], texts: gr.I18n, later: frozenset[str]
+) -> dict[str, gr.HTML]:
+    """A tab for all models that can run here, where there is more than one, those among them that come
+    ``later``: where their status lines stand, by the presets' names."""
+    compared = {
+        number: model.preset
+        for number, model in enumerate(models)
+        if model.state is ReadyState.READY or model.preset.name in later
+    }
+    if len(compared) < 2:
         return {}
     with gr.Tab(texts("compare"), id=COMPARE, elem_id=COMPARE):
-        return build_compare_tab(list(ready.values()), [texts(f"title_{number}") for number in ready], texts)
+        titles = [texts(f"title_{number}") for number in compared]
+        return build_compare_tab(list(compared.values()), titles, texts, later)
 
 
 def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], compared: Mapping[str, gr.HTML]) -> None:
@@ -134,19 +168,9 @@ def _own_texts(
     }
     for number, model in enumerate(models):
         texts[f"title_{number}"] = model.preset.title.zh if language == "zh" else model.preset.title.en
-        texts[f"facts_{number}"] = _facts(model, language)
+        texts[f"facts_{number}"] = facts_html(model, language)
         texts[f"missing_{number}"] = _missing(model, language)
     return texts
-
-
-def _facts(model: Readiness, language: Language) -> str:
-    """What a model runs on."""
-    parts = [
-        model.preset.name,
-        say("{engine} on {device}", language, {"engine": model.engine, "device": model.place}),
-    ]
-    parts += [say(model.note, language)] if model.note else []
-    return f'<p class="facts">{html.escape(" · ".join(parts))}</p>'
 
 
 def _missing(model: Readiness, language: Language) -> str:

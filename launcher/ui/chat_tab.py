@@ -15,6 +15,7 @@ from launcher.ui.conversation import Typed
 from launcher.ui.gradio_import import gr
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.page_script import call, connect
+from launcher.ui.places import ON_LOAD
 from launcher.ui.program_question import question_input
 from launcher.ui.settings import SETTING_NAMES, settings_inputs, to_settings
 from launcher.ui.texts import Language, language_of, say_error_in_lines
@@ -79,7 +80,7 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
     box = question_box(preset.name, preset.kind, translate)
     with gr.Accordion(translate("advanced"), open=False):
-        gr.HTML(facts, padding=False)
+        gr.HTML(facts, padding=False, js_on_load=ON_LOAD)
         settings = settings_inputs(preset, translate)
     gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
     news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended", "amended"]))
@@ -165,6 +166,7 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
 
     in_browser(box.submit, "ask", [box, *settings], standing)
     in_browser(box.stop, "stop", [], [])
+    in_browser(box.change, "attached", [], [])
     in_browser(chatbot.retry, "askAgain", settings, standing)
     in_browser(chatbot.undo, "undo", [box], standing)
     in_browser(chatbot.clear, "clear", [box], [box, cost])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from launcher.ui.chinese_api import API
 from launcher.ui.chinese_errors import ERRORS
+from launcher.ui.chinese_fetch import FETCH
 from launcher.ui.chinese_guard import GUARD
+from launcher.ui.chinese_quantizing import QUANTIZING
 from launcher.ui.chinese_remote import REMOTE
 
 ZH = {
@@ -31,6 +33,7 @@ ZH = {
     "Repetition penalty": "重复惩罚",
     "Seed": "随机种子",
     "Unload": "卸载",
+    "As the preset has them": "恢复为预设的值",
     "-1 draws a new answer each time": "-1 表示每次结果不同",
     "This model cannot run here yet": "这个模型暂时无法在这里运行",
     "{count} preset files are left out": "有 {count} 个预设文件未载入",
@@ -141,6 +144,8 @@ ZH = {
     ),
     **ERRORS,
     **API,
+    **FETCH,
     **GUARD,
+    **QUANTIZING,
     **REMOTE,
 }

@@ -149,6 +149,28 @@ FAMILIES = {
     "Write `kind: text` in the preset, or name a model for pictures in its sources.": (
         "请在预设中写 `kind: text`，或在 sources 中给出支持图片的模型。"
     ),
+    "memory.max_picture_tokens is {wanted}, but every picture of this model takes {only} tokens": (
+        "memory.max_picture_tokens 是 {wanted}，但这个模型的每张图片都占 {only} 个 token"
+    ),
+    "Write {only} or auto.": "请写 {only} 或 auto。",
+    "memory.max_picture_tokens is {wanted}, but the smallest picture of this model takes {least}": (
+        "memory.max_picture_tokens 是 {wanted}，但这个模型最小的图片也要占 {least} 个 token"
+    ),
+    "Write {least} or more, or auto.": "请写 {least} 或更大的数，或者写 auto。",
+    "memory.max_tiles is {wanted}, but this model does not cut pictures into tiles": (
+        "memory.max_tiles 是 {wanted}，但这个模型不把图片切成小块"
+    ),
+    "Write max_tiles: auto, and bound its pictures by max_picture_tokens, such as 1024.": (
+        "请写 max_tiles: auto，并用 max_picture_tokens（例如 1024）限制图片大小。"
+    ),
+    "{file}: {key} is {found}; the launcher prepares this model's pictures with {value} alone": (
+        "{file}：{key} 是 {found}；启动器只会按 {value} 处理这个模型的图片"
+    ),
+    "Take the model as its makers published it.": "请使用作者发布的原版模型。",
+    "{folder}: the tokenizer's chat template does not write a picture as {marks}": (
+        "{folder}：分词器的对话模板没有把图片写成 {marks}"
+    ),
+    "{file}: {key} is {value}, not a list of layers": "{file}：{key} 是 {value}，不是层号的列表",
     "{architecture} in {folder} has no chat template: it is a base model, which goes on with a text"
     " and does not talk": ("{folder} 中的 {architecture} 没有对话模板：它是基座模型，只会续写文本，不会对话"),
     "Take the model's chat or instruct version.": "请改用该模型的对话（chat 或 instruct）版本。",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,20 +27,32 @@ class _Column:
 
 
 def build_compare_tab(
-    presets: Sequence[Preset], titles: Sequence[Any], translate: Translate
+    presets: Sequence[Preset], titles: Sequence[Any], translate: Translate, later: Collection[str] = ()
 ) -> dict[str, gr.HTML]:
     """Builds the tab's content in the current ``gr.Tab`` and wires it. Where each model's status line stands,
-    by its preset's name."""
+    by its preset's name. Models that come ``later`` are seen once they are here."""
     names = [preset.name for preset in presets]
+    first = [name for name in names if name not in later][:_CHOSEN_FIRST]
+
+    def hidden(name: str) -> list[str]:
+        return ["until-here"] if name in later else []
+
     with gr.Row(elem_classes="choice"):
         choice = [
-            gr.Checkbox(at < _CHOSEN_FIRST, label=title, container=False, min_width=120)
-            for at, title in enumerate(titles)
+            gr.Checkbox(
+                name in first,
+                label=title,
+                container=False,
+                min_width=120,
+                elem_id=f"choice-{name}",
+                elem_classes=hidden(name),
+            )
+            for name, title in zip(names, titles, strict=True)
         ]
     with gr.Row(elem_classes="columns", equal_height=False):
         columns = [
-            _column(preset, title, at < _CHOSEN_FIRST, translate)
-            for at, (preset, title) in enumerate(zip(presets, titles, strict=True))
+            _column(preset, title, [*hidden(preset.name), *_unless(preset.name in first)], translate)
+            for preset, title in zip(presets, titles, strict=True)
         ]
     gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
     kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
@@ -53,6 +65,7 @@ def build_compare_tab(
     for each in choice:
         in_browser(each.change, "choose", [names], choice, [])
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
+    in_browser(box.change, "attached", [COMPARE], [], [])
     in_browser(box.stop, "stopComparing", [], [], [])
     in_browser(news.rested, "rested", [], [box], [box])
     in_browser(news.carried, "carriedOver", [], [box], [box])
@@ -64,9 +77,12 @@ def build_compare_tab(
     return {column.name: column.status for column in columns}
 
 
-def _column(preset: Preset, title: Any, is_chosen: bool, translate: Translate) -> _Column:
+def _unless(is_chosen: bool) -> list[str]:
+    return [] if is_chosen else ["unchosen"]
+
+
+def _column(preset: Preset, title: Any, hidden: Sequence[str], translate: Translate) -> _Column:
     key = preset.name + COMPARE
-    hidden = [] if is_chosen else ["unchosen"]
     with gr.Column(min_width=280, elem_id=f"column-{preset.name}", elem_classes=["model", *hidden]):
         gr.Markdown(title, elem_classes="name")
         with gr.Row(elem_classes="standing"):

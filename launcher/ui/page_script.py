@@ -14,14 +14,17 @@ from launcher.ui.texts import Language, say
 
 _HEAD = b"<head>"
 _PARTS = (
+    "places.js",
     "server.js",
     "turns.js",
+    "pictures.js",
     "files.js",
     "kept.js",
     "archive.js",
     "shelf.js",
     "compare.js",
     "earlier.js",
+    "fetch.js",
     "launcher.js",
 )
 """One scope, in this order."""
@@ -57,9 +60,10 @@ TEXTS = {
     "amend": "Change this question and go on from there",
     "carry": "Ask other models this",
     "none": "No model is chosen. Choose two or more above.",
+    "unreached": "The launcher did not answer. Press the button again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
-"""Key in ``page/shelf.js``, ``page/compare.js`` and ``page/earlier.js`` -> English text."""
+"""Key in ``page/shelf.js``, ``compare.js``, ``earlier.js`` and ``fetch.js`` -> English text."""
 
 
 def page_script() -> str:

@@ -37,7 +37,8 @@ SETTING_NAMES = ("system_prompt", *OPTION_NAMES)
 
 
 def settings_inputs(preset: Preset, translate: Translate) -> list[Any]:
-    """Builds the components where they are to stand, in the order of ``SETTING_NAMES``."""
+    """Builds the components where they are to stand, in the order of ``SETTING_NAMES``, and the button that
+    sets them back."""
     own = preset.generation
     system_prompt = _as_given(
         gr.Textbox(preset.chat.system_prompt, label=translate("system_prompt"), lines=2, max_lines=8)
@@ -57,7 +58,15 @@ def settings_inputs(preset: Preset, translate: Translate) -> list[Any]:
         seed = _as_given(
             gr.Number(shown_seed, precision=0, label=translate("seed"), info=translate("seed_info"))
         )
-    return [system_prompt, longest, heat, top_p, top_k, penalty, seed]
+    inputs = [system_prompt, longest, heat, top_p, top_k, penalty, seed]
+    _wire_reset(gr.Button(translate("reset"), size="sm", elem_classes="reset"), inputs)
+    return inputs
+
+
+def _wire_reset(button: gr.Button, inputs: list[Any]) -> None:
+    """Pressed, it gives each input the value that it was built with, which is the preset's."""
+    own = json.dumps([each.value for each in inputs])
+    button.click(None, None, inputs, js=f"() => {own}", show_progress="hidden", api_visibility="private")
 
 
 def _slider(low: float, high: float, value: float, *, step: float, label: Any, info: Any = None) -> gr.Slider:

@@ -1,4 +1,5 @@
-"""The status lines of all models in one language, made once for however many pages read them.
+"""The status lines of all models, and what is shown beside them, in one language, made once for however many
+pages read them.
 
 A page that nothing happens to costs one waiting coroutine: no thread, and no request.
 """
@@ -6,7 +7,7 @@ A page that nothing happens to costs one waiting coroutine: no thread, and no re
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from typing import Literal
 
 from launcher.ui import status_line
@@ -20,11 +21,23 @@ this."""
 _LONG_S = 3600.0
 
 
-class StatusBoard:
-    """Follows the models while anybody reads. All methods are one loop's."""
+def _nothing(_: Language) -> dict[str, str]:
+    return {}
 
-    def __init__(self, manager: Manager, language: Language) -> None:
-        self._manager, self._language = manager, language
+
+class StatusBoard:
+    """Follows the models while anybody reads. All methods are one loop's.
+
+    Args:
+        manager: whose models and changes are followed.
+        language: of the lines.
+        beside: what else there is to show: place -> HTML. It changes only when the manager tells of a change.
+    """
+
+    def __init__(
+        self, manager: Manager, language: Language, beside: Callable[[Language], dict[str, str]] = _nothing
+    ) -> None:
+        self._manager, self._language, self._beside = manager, language, beside
         self._lines: dict[str, str] = {}
         self._bare: dict[str, str] = {}
         self._news = asyncio.Event()
@@ -32,7 +45,8 @@ class StatusBoard:
         self._following: asyncio.Task[None] | None = None
 
     async def changes(self, ended: asyncio.Event) -> AsyncGenerator[dict[str, str], None]:
-        """Model -> status line as HTML: all at first, then those that changed; ends once ``ended`` is set."""
+        """Model -> status line, place -> what it shows, as HTML: all at first, then those that changed; ends
+        once ``ended`` is set."""
         self._begin_reading()
         end = asyncio.create_task(ended.wait())
         try:
@@ -68,7 +82,8 @@ class StatusBoard:
     def _look(self) -> None:
         """Lines of which only the seconds differ are no news: pages count by themselves."""
         statuses, uses = self._manager.statuses(), self._manager.device_uses()
-        self._lines = {status.name: status_line.render(status, self._language, uses) for status in statuses}
+        lines = {status.name: status_line.render(status, self._language, uses) for status in statuses}
+        self._lines = lines | self._beside(self._language)
         known = self._bare
         self._bare = {name: status_line.without_seconds(line) for name, line in self._lines.items()}
         if self._bare != known:

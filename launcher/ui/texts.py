@@ -36,6 +36,7 @@ COMPONENTS = {
     "repetition_penalty": "Repetition penalty",
     "seed": "Seed",
     "unload": "Unload",
+    "reset": "As the preset has them",
     "seed_info": "-1 draws a new answer each time",
 }
 """Key for Gradio's translation -> English text; the Chinese is ``ZH[text]``."""

@@ -56,9 +56,25 @@ PAGE_CSS = """
 .missing { padding: 14px 2px; }
 .missing h2 { font-size: 1.1rem; margin: 0 0 8px; }
 .missing p { margin: 0 0 10px; line-height: 1.7; overflow-wrap: anywhere; }
-.missing code, .status code, .note code, .trouble code {
+.missing code, .status code, .note code, .trouble code, .fetch code {
   font-family: var(--font-mono); background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
+.fetch h2 { font-size: 1.1rem; margin: 14px 2px 8px; }
+.fetch p { margin: 0 2px 10px; line-height: 1.6; overflow-wrap: anywhere; }
+.fetch progress { appearance: none; display: block; width: 100%; max-width: 560px; height: 10px; border: 0;
+  border-radius: 5px; overflow: hidden; margin: 0 2px 6px; background: var(--border-color-primary); }
+.fetch progress::-webkit-progress-bar { background: var(--border-color-primary); }
+.fetch progress::-webkit-progress-value { background: var(--color-accent); }
+.fetch progress::-moz-progress-bar { background: var(--color-accent); }
+.fetch .how { font-variant-numeric: tabular-nums; font-size: 0.92rem; min-height: 1.6em; }
+.fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; }
+.fetch button { font: inherit; cursor: pointer; padding: 6px 16px; border-radius: 6px;
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color);
+  background: var(--background-fill-secondary); }
+.fetch button.first { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }
+.fetch button:hover { filter: brightness(1.08); }
+.fetch button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.block:has(> .html-container > .prose > .fetch:empty) { display: none; }
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
 .status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
@@ -96,6 +112,7 @@ PAGE_CSS = """
   border-radius: 4px; padding: 1px 6px; }
 .standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
+.reset { align-self: flex-end; width: auto !important; }
 .standing .unload { display: none; margin-left: auto; padding: 0 10px; }
 .standing:has(.unloadable) .unload { display: block; }
 .status::before {
@@ -109,12 +126,25 @@ PAGE_CSS = """
 @media (prefers-reduced-motion: reduce) { .status::before { animation: none !important; } }
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
-.talk [data-testid="user"] img { max-height: 220px; width: auto !important; object-fit: contain; }
-.talk { height: clamp(280px, calc(100dvh - 292px), 760px) !important; }
+.talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
+.talk .picture { position: relative; }
+.talk .picture img { display: block; width: auto !important; height: auto; max-height: 220px; max-width: 100%;
+  margin: 0; border-radius: 4px; object-fit: contain; }
+.talk .picture:not(:only-child) img { max-height: 120px; }
+.talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
+  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.75rem;
+  line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
+.question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
+.question .thumbnail-wrapper { position: relative; counter-increment: picture; }
+.question .thumbnail-wrapper::after { content: counter(picture); }
+.question .thumbnail-wrapper:only-of-type::after { content: none; }
+.talk { height: clamp(280px, calc(100dvh - 324px), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
-  height: clamp(200px, calc(100dvh - 400px), 652px) !important; }
+  height: clamp(200px, calc(100dvh - 432px), 652px) !important; }
 @media (max-width: 640px) {
   .gradio-container > .main { padding: 8px 10px !important; }
+  .tab-container.wrap { flex-wrap: nowrap !important; overflow-x: auto !important; scrollbar-width: thin; }
+  .tab-container.wrap > button { flex-shrink: 0; }
   .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
   .column:has(> .block .trouble:not(:empty)) > .talk {
     height: clamp(200px, calc(100dvh - 480px), 472px) !important; }

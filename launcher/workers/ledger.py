@@ -29,6 +29,10 @@ class Ledger:
         self._seen_s: dict[str, float] = {}
         self._looking: set[str] = set()
 
+    def know(self, budgets: Mapping[str, int]) -> None:
+        """What may be held of devices that are not known yet."""
+        self._budgets = {**budgets, **self._budgets}
+
     def budget(self, device: str) -> int:
         """What all may hold of it together; nothing of a device that nobody has told of."""
         return self._budgets.get(device, 0)

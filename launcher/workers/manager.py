@@ -188,6 +188,29 @@ class Manager:
             self._do(self._scheduler.ask(name, answer_id, time.monotonic(), retry=retry))
         return answer
 
+    def offer(self, models: Sequence[RunnableModel], gpu_numbers: Mapping[str, str] | None = None) -> None:
+        """A model that could not run when the launcher was started may run from now on.
+
+        Args:
+            models: all models by the names that are offered already, as they are to be loaded from now on;
+                those that could not run and still cannot are left as they are.
+            gpu_numbers: as at the start, of GPUs that no model was on before.
+        """
+        with self._lock:
+            for model in models:
+                self._check(model.name)
+                self._longest_session[model.name] = session_tokens(model)
+                if self._scheduler.state_of(model.name) is ModelState.UNAVAILABLE:
+                    self._session_tokens[model.name] = self._longest_session[model.name]
+                self._processes.know(model.name, model.specs)
+            self._gpu_numbers.update(gpu_numbers or {})
+            self._do(self._scheduler.offer(map(needs, models), budgets_of(models), time.monotonic()))
+
+    def tell_of_change(self) -> None:
+        """Wakes all who wait for a change: something that is shown beside the models is another now."""
+        with self._lock:
+            self._changes.tell()
+
     def unload(self, name: str) -> None:
         """Ends the model's process, loaded, asleep or standing by, once the questions it has been asked are
         answered; returns at once."""

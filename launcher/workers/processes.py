@@ -45,7 +45,7 @@ class Processes:
         log_folder: Path,
         report: Report,
     ) -> None:
-        self._specs = specs
+        self._specs = dict(specs)
         self._limits = limits
         self._log_folder = log_folder
         self._report = report
@@ -53,6 +53,10 @@ class Processes:
         self._of: dict[str, Process] = {}
         self._spares: dict[str, Process] = {}
         self._spares_leaving: set[Process] = set()
+
+    def know(self, name: str, specs: Mapping[str, EngineSpec]) -> None:
+        """How the model's engine is built from its next load on."""
+        self._specs[name] = specs
 
     def carry_out(self, action: ProcessAction) -> None:
         """Does what was decided; returns at once."""

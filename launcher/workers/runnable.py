@@ -54,14 +54,16 @@ def page_manager(
         measure=measure,
         standby=standby,
         log_folder=log_folder,
-        gpu_numbers={
-            place.gpu.uuid: place.gpu.number
-            for one in models
-            for place in one.places
-            if place.gpu is not None
-        },
+        gpu_numbers=gpu_numbers(models),
         observer=observer,
     )
+
+
+def gpu_numbers(models: Iterable[Readiness]) -> dict[str, str]:
+    """The GPUs that models may run on -> their numbers as nvidia-smi counts."""
+    return {
+        place.gpu.uuid: place.gpu.number for one in models for place in one.places if place.gpu is not None
+    }
 
 
 def runnable_models(

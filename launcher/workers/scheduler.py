@@ -90,6 +90,17 @@ class Scheduler:
             if model.needs.unavailable is not None:
                 model.state, model.error = ModelState.UNAVAILABLE, model.needs.unavailable
 
+    def offer(self, models: Iterable[ModelNeeds], budgets: Mapping[str, int], now_s: float) -> list[Action]:
+        """Models that could not run here may run from now on. Of the others nothing changes, but what may be
+        taken of devices that nobody has told of."""
+        self._ledger.know(budgets)
+        for needs in models:
+            model = self._models[needs.name]
+            if model.state is ModelState.UNAVAILABLE and needs.unavailable is None:
+                model.needs, model.error = needs, None
+                model.enter(ModelState.ASLEEP, now_s)
+        return self.settle(now_s)
+
     def statuses(self, now_s: float) -> tuple[ModelStatus, ...]:
         """Every model's state, in the order given."""
         return overview.statuses(self._all, now_s)

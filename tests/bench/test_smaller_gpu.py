@@ -6,7 +6,8 @@ from collections.abc import Mapping
 
 import pytest
 
-from launcher.bench.smaller_gpu import limited
+from launcher.bench.smaller_gpu import limited, smaller
+from launcher.devices import Devices, Gpu
 from launcher.workers.states import Seen
 
 
@@ -40,3 +41,11 @@ def test_where_the_driver_tells_of_no_process_the_plans_stand_in() -> None:
 def test_ram_is_what_it_is() -> None:
     seen = Seen(75, {"one": 5})
     assert on_the_card(seen, device="cpu") == seen
+
+
+def test_models_are_planned_for_what_there_is_to_be() -> None:
+    large = Gpu("H100", "GPU-1", 80, 75, (9, 0), "580.1", (13, 0))
+    taken = Gpu("RTX 4060", "GPU-2", 8, 3, (8, 9), "580.1", (13, 0))
+    found = smaller(Devices((large, taken), 64, 32), 8)
+    assert [gpu.free_bytes for gpu in found.gpus] == [8, 3]
+    assert (found.gpus[0].total_bytes, found.ram_free_bytes) == (80, 32)

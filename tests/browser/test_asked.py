@@ -100,6 +100,15 @@ def test_options_that_were_changed_and_number_boxes_that_were_emptied(chat: Page
             expect(number_box(chat, label)).to_have_value(str(OPTIONS[name]))
 
 
+def test_what_was_changed_is_set_back_to_the_presets_values(chat: Page) -> None:
+    system_box(chat).fill("something else")
+    for label, value in {"Temperature": "1.35", "Top k": "7", "Seed": "12345"}.items():
+        write_number(chat, label, value)
+    chat.get_by_role("button", name="As the preset has them").click()
+    expect(number_box(chat, "Seed")).to_have_value("-1")
+    assert given_to_engine(chat) == {"messages": [TOLD, ("user", "/asked")], "options": OPTIONS}
+
+
 def test_two_turns_of_history_with_characters_that_mean_something(chat: Page) -> None:
     first = "<b>&amp;</b> *x* _y_ `z` | $$1$$ \\* [a](b) 1. 你好 🦊 &lt;"
     ask(chat, first)

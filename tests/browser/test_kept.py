@@ -76,7 +76,7 @@ def test_a_conversation_outlives_a_reload_and_is_gone_on_with(browser: Page, tmp
     assert "what is on it?" in told
     assert ".png" in told
     look(browser, 1)  # the same conversation, longer
-    expect(questions(browser)).to_have_count(3)  # the picture has a bubble of its own
+    expect(questions(browser)).to_have_count(2)
 
 
 def test_what_is_cleared_is_forgotten_and_what_is_begun_anew_is_kept(browser: Page) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from playwright.sync_api import expect
 
+from launcher.cli.page_order import page_order
+from launcher.devices import Devices
+from launcher.presets import read_presets
+from launcher.readiness import assess, installed_engines
 from tests.browser.conftest import Open
 from tests.browser.person import answers, ask, idle, ready, trouble
-from tests.ui.scripted_page import Served
+from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser
 
@@ -43,3 +49,37 @@ def test_an_error_covers_nothing_that_can_be_clicked(
     browser.get_by_role("button", name=clear).locator("visible=true").click()
     expect(answers(browser)).to_have_count(0)
     expect(trouble(browser)).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """A page with all presets that are shipped, on a machine without a GPU."""
+    no_gpu, installed = Devices(gpus=(), ram_total_bytes=2**34, ram_free_bytes=2**33), installed_engines()
+    models = page_order([assess(preset, no_gpu, installed) for preset in read_presets().presets])
+    folder = tmp_path_factory.mktemp("shipped")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        with served(models, folder) as page:
+            yield page
+
+
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_no_tab_is_hidden_behind_a_menu(shipped: Served, opened: Open, locale: str) -> None:
+    browser = opened(shipped.url, locale=locale, width=1280)
+    tabs = browser.get_by_role("tablist").first.get_by_role("tab")
+    expect(tabs).to_have_count(len(read_presets().presets) + 1)  # and Compare
+    for tab in tabs.all():
+        expect(tab).to_be_in_viewport(ratio=1)
+
+
+def test_on_a_phone_tabs_are_one_line_that_is_moved_by_hand(shipped: Served, opened: Open) -> None:
+    browser = opened(shipped.url, width=390, height=844)
+    bar = browser.get_by_role("tablist").first
+    tops = {round(tab.bounding_box()["y"]) for tab in bar.get_by_role("tab").all()}  # type: ignore[index]
+    assert len(tops) == 1
+    last = bar.get_by_role("tab").last
+    last.scroll_into_view_if_needed()
+    expect(last).to_be_in_viewport(ratio=0.95)
+    last.click()
+    expect(last).to_have_attribute("aria-selected", "true")
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")

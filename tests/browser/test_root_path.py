@@ -102,7 +102,7 @@ def ask(opened: Open, url: str, picture: Path) -> None:
     expect(page.locator(".bot").last).to_contain_text("[shapes.png] two words")
     page.wait_for_function(
         "() => [...document.querySelectorAll('.user img')]"
-        ".some(image => image.alt === '' && image.naturalWidth > 100)"
+        ".some(image => image.alt === 'shapes.png' && image.naturalWidth > 100)"
     )
     page.context.close()  # before the servers end
 

@@ -97,6 +97,12 @@ def upload(url: str, prefix: str = "") -> Path:
     return Path(answer.json()[0])
 
 
+def fetch(url: str, name: str, auth: tuple[str, str] | None = None) -> httpx.Response:
+    """The page's button that downloads a model."""
+    with httpx.Client(trust_env=False, timeout=60, auth=auth) as client:
+        return client.post(f"{url}/launcher/fetch", json={"page": "some0page", "tab": name})
+
+
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT], ids=lambda number: number.name
 )
@@ -214,6 +220,7 @@ def test_a_page_that_is_open_to_anyone_says_so_and_is_where_it_is_said_to_be(pre
         page = httpx.get(address_in(said), trust_env=False, timeout=60).text
         assert "Anyone who can reach this address can use this page" in page
         assert "任何能访问此地址的人都可以使用本页面" in page
+        assert fetch(address_in(said), "one").text.startswith("This page downloads no models.")
         process.terminate()
         assert process.wait(timeout=END_S) == 0
         assert process.stderr is not None
@@ -232,6 +239,9 @@ def test_a_password_opens_the_page(presets: Path, way: str) -> None:
             assert client.get(url).status_code == 401
             assert client.get(url, auth=("ada", "wrong")).status_code == 401
             page = client.get(url, auth=("ada", "geheim"))
+        assert fetch(url, "one").status_code == 401
+        offered = fetch(url, "one", auth=("ada", "geheim"))
+        assert offered.text.startswith("There is nothing to download for one.")
         assert page.status_code == 200
         assert '<div class=\\"note open' not in page.text
         eventually(lambda: children_of(process.pid))

@@ -22,7 +22,9 @@ from lmdeploy.pipeline import _EventLoopThread
 from lmdeploy.serve.core import AsyncEngine
 from lmdeploy.serve.processors import MultimodalProcessor
 from lmdeploy.vl.engine import ImageEncoder
+from lmdeploy.vl.model.base import MultimodalSpecialTokens
 from lmdeploy.vl.model.internvl import InternVLVisionModel
+from lmdeploy.vl.model.qwen3 import Qwen3VLModel
 from transformers import AutoTokenizer
 
 from launcher import families, models
@@ -120,10 +122,30 @@ class VisionModel(InternVLVisionModel):  # type: ignore[misc]
         self.image_tokens_per_patch = int(side**2 * self.config.downsample_ratio**2)
 
 
+class QwenModel(Qwen3VLModel):  # type: ignore[misc]
+    """LMDeploy's own, but for transformers' processor, which needs torchvision; the launcher puts another in
+    its place."""
+
+    def build_preprocessor(self, trust_remote_code: bool = False) -> None:
+        tokenizer = AutoTokenizer.from_pretrained(self.model_path)
+        self.processor, self.image_token = None, "<|image_pad|>"
+        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
+        self.mm_tokens = MultimodalSpecialTokens(
+            image_token=self.image_token, image_token_id=self.image_token_id
+        )
+
+
+_VISION_MODELS = {
+    "InternVLChatModel": (VisionModel, "turbomind"),
+    "Qwen3VLForConditionalGeneration": (QwenModel, "pytorch"),
+}
+"""By architecture: the vision model, and the engine that it is prepared for."""
+
+
 class Encoder(ImageEncoder):  # type: ignore[misc]
     """LMDeploy's own, without its look at the GPU."""
 
-    def __init__(self, model: VisionModel) -> None:
+    def __init__(self, model: Any) -> None:
         self.model = model
         model.set_mm_feature_dtype(torch.bfloat16)
         self.executor = ThreadPoolExecutor(max_workers=1)
@@ -150,18 +172,19 @@ class Stand:
             backend_config=turbomind_config(self.plan, 0.1),
             chat_template_config=chat_template_config(form.turn_end),
         )
-        if architecture == "InternVLChatModel":
-            self.async_engine.prompt_processor = self._picture_processor(folder, config)
+        if architecture in _VISION_MODELS:
+            made, backend = _VISION_MODELS[architecture]
+            model = made(str(folder), hf_config=config, backend=backend)
+            self.async_engine.prompt_processor = self._picture_processor(model, backend)
         self.internal_thread = _EventLoopThread(daemon=True)
         self.async_engine.start_loop(self.internal_thread.loop, use_async_api=False)
         self.requests = RequestMaker(self, self.plan, folder, stops)  # type: ignore[arg-type]
 
-    def _picture_processor(self, folder: Path, config: Any) -> MultimodalProcessor:
-        model = VisionModel(str(folder), hf_config=config, backend="turbomind")
+    def _picture_processor(self, model: Any, backend: str) -> MultimodalProcessor:
         model.build_preprocessor()
         engine = self.async_engine
         return MultimodalProcessor(
-            engine.tokenizer, engine.chat_template, vl_encoder=Encoder(model), backend="turbomind"
+            engine.tokenizer, engine.chat_template, vl_encoder=Encoder(model), backend=backend
         )
 
     def session(self) -> Any:

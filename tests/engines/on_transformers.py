@@ -7,11 +7,19 @@ from typing import Literal
 
 from launcher.engines.base import EngineSpec
 from launcher.engines.transformers import TransformersEngine
-from launcher.presets import BilingualText, Preset
+from launcher.presets import BilingualText, MemorySettings, Preset
 
 
-async def loaded(folder: Path, kind: Literal["vision", "text"]) -> TransformersEngine:
-    preset = Preset(name="a", title=BilingualText(en="A", zh="A"), kind=kind, sources=("/a",))
+async def loaded(
+    folder: Path, kind: Literal["vision", "text"], memory: MemorySettings | None = None
+) -> TransformersEngine:
+    preset = Preset(
+        name="a",
+        title=BilingualText(en="A", zh="A"),
+        kind=kind,
+        sources=("/a",),
+        memory=memory or MemorySettings(),
+    )
     engine = TransformersEngine(EngineSpec("transformers", preset, folder, "cpu"))
     await engine.prepare()
     await engine.load(lambda _stage, _fraction: None)

@@ -32,10 +32,12 @@ if find_spec("lmdeploy") is None:
 from lmdeploy import GenerationConfig, PytorchEngineConfig, TurbomindEngineConfig
 from lmdeploy.archs import check_vl_llm, get_model_arch
 from lmdeploy.messages import QuantPolicy, Response
+from lmdeploy.model import BaseChatTemplate
 from lmdeploy.pytorch.models.module_map import MODULE_MAP
 from lmdeploy.tokenizer import Tokenizer
 from lmdeploy.turbomind.supported_models import SUPPORTED_ARCHS, is_supported
 from lmdeploy.vl.model.internvl import InternVLVisionModel
+from lmdeploy.vl.model.qwen3 import Qwen3VLModel
 
 from launcher.engines.lmdeploy import LmdeployEngine
 from launcher.engines.lmdeploy_request import FINISH
@@ -237,6 +239,19 @@ def test_vision_models_leave_pictures_to_their_processor() -> None:
     assert "image_size=image.size" in source
     signature = inspect.signature(InternVLVisionModel._preprocess_v1_5)
     assert list(signature.parameters) == ["self", "image", "params"]
+
+
+def test_qwen_s_vision_model_takes_what_stands_in_for_its_processor() -> None:
+    """By the names that ``lmdeploy_scaled_pictures`` uses; a picture in a prompt is text there."""
+    built = inspect.getsource(Qwen3VLModel.build_preprocessor)
+    for name in ("processor", "image_token", "image_token_id"):
+        assert f"self.{name} = " in built
+    assert list(inspect.signature(Qwen3VLModel.preprocess).parameters)[1:3] == ["messages", "input_prompt"]
+    called = inspect.getsource(Qwen3VLModel.preprocess)
+    for words in ("text=[input_text]", "kwargs['images'] = raw_images", "self.processor.image_processor"):
+        assert words in called
+    written = [{"role": "user", "content": [{"type": "text", "text": "all of it"}, {"type": "image"}]}]
+    assert Qwen3VLModel.get_input_prompt(written, BaseChatTemplate()) == "all of it"
 
 
 def test_an_engine_without_a_plan_is_refused(tmp_path: Path) -> None:

@@ -37,6 +37,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
     import lmdeploy.pytorch.nn  # noqa: F401 - before its CUDA backend is stood in for
     from lmdeploy.pipeline import _EventLoopThread
+    from lmdeploy.pytorch import envs
     from lmdeploy.turbomind.checkpoint import create_checkpoint
 
     from launcher.engines import lmdeploy_sleep
@@ -89,8 +90,9 @@ class PytorchPipe:
                 cache.fill_(float("nan"))
 
     def _wakeup(self) -> None:
-        """LMDeploy moves the weights back, and makes an empty KV cache."""
-        self.asked.append("wakeup")
+        """LMDeploy moves the weights back, makes an empty KV cache, and warms up unless that is switched
+        off."""
+        self.asked.append("wakeup" if envs.skip_warmup else "wakeup and warm-up")
         with torch.inference_mode():
             for parameter in self.cpu.model.parameters():
                 parameter.data = parameter.data.clone()
@@ -126,6 +128,7 @@ def test_a_model_answers_the_same_after_each_sleep_and_reads_no_cache_that_is_go
         assert woken.tokens == first.tokens
         assert torch.equal(torch.cat(woken.logits), torch.cat(first.logits))
     assert pipe.asked == ["sleep 1", "wakeup"] * 3
+    assert not envs.skip_warmup, "a first load warms up"
 
 
 def test_where_no_memory_can_be_locked_the_weights_are_kept_in_ordinary_memory(

@@ -138,3 +138,18 @@ def test_lmdeploys_sleep_leaves_the_prefix_cache_to_us() -> None:
     assert "block_trie" not in inspect.getsource(
         importlib.import_module("lmdeploy.pytorch.engine.engine").Engine.sleep
     )
+
+
+def test_the_pytorch_engines_warm_up_asks_each_time_whether_it_is_to_be() -> None:
+    """``PytorchSleeper`` switches it off for a waking."""
+    warm_up = methods_of("pytorch/engine/model_agent/agent.py", "BaseModelAgent")["warmup"]
+    first = next(node for node in warm_up.body if isinstance(node, ast.ImportFrom))
+    assert (first.module, first.names[0].name) == ("lmdeploy.pytorch.envs", "skip_warmup")
+    assert importlib.import_module("lmdeploy.pytorch.envs").skip_warmup is False
+
+
+def test_a_graph_that_no_warm_up_has_captured_is_captured_when_it_is_needed() -> None:
+    forward = methods_of("pytorch/backends/cuda/graph_runner/runner.py", "CUDAGraphRunner")[
+        "_forward_full_graph"
+    ]
+    assert "_capture_full_graph" in called(forward)

@@ -1,8 +1,8 @@
 """LMDeploy's PyTorch engine model on the CPU: its own building, loading, contexts and layers, with attention
 written plainly.
 
-LMDeploy has plain CPU versions of all its operators but paged attention. What stands in here is that one
-operator, the backend that hands it out, and the loop around the model. ``CpuEngine`` is told what is in a
+LMDeploy has plain CPU versions of all its operators but attention, paged and not. What stands in here are
+these two, the backend that hands them out, and the loop around the model. ``CpuEngine`` is told what is in a
 batch; ``ScheduledCpuEngine`` leaves that to LMDeploy's scheduler, prefix cache and input maker. CUDA graphs
 need a GPU and are left to tests/gpu.
 """
@@ -21,12 +21,13 @@ from typing import Any
 import torch
 from lmdeploy.pytorch.backends.attention import AttentionMetadata, PagedAttentionBuildSpec
 from lmdeploy.pytorch.backends.default import DefaultOpsBackend
+from lmdeploy.pytorch.backends.flash_attention import FlashAttentionBuildSpec
 from lmdeploy.pytorch.config import CacheConfig, ModelConfig, SchedulerConfig
 from lmdeploy.pytorch.disagg.config import EngineRole
 from lmdeploy.pytorch.engine.inputs_maker import InputsMakerAsync, InputsMakerConfig
 from lmdeploy.pytorch.messages import HistoryMultiModals, MessageStatus, SamplingParam, SequenceMeta
 from lmdeploy.pytorch.model_inputs import ModelInputs, StepContextManager, VisionModelInputs, step_ctx_manager
-from lmdeploy.pytorch.models.patch import build_model_from_hf_config
+from lmdeploy.pytorch.models.patch import BuildModelContext, build_model_from_hf_config
 from lmdeploy.pytorch.multimodal.data_type import MultiModalData
 from lmdeploy.pytorch.paging import Scheduler
 from lmdeploy.pytorch.strategies.ar import ARStrategyFactory
@@ -34,7 +35,6 @@ from lmdeploy.pytorch.weight_loader.model_weight_loader import load_model_weight
 from torch import Tensor
 
 BLOCK_TOKENS = 4
-BLOCKS = 64
 
 
 class PlainPagedAttention:
@@ -80,11 +80,41 @@ class PlainPagedAttention:
         return out
 
 
+class PlainAttention:
+    """Attention without a cache, all to all within each stretch: what picture towers do."""
+
+    def __init__(self, spec: FlashAttentionBuildSpec) -> None:
+        assert not spec.causal
+        self.scale = spec.scale or spec.head_dim**-0.5
+
+    def forward(
+        self,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        q_start_loc: Tensor,
+        q_seqlens: Tensor,
+        *_: Any,
+        **__: Any,
+    ) -> Tensor:
+        """[1, tokens, heads, size] each, or without the first."""
+        shape = query.shape
+        query, key, value = (each.reshape(-1, *shape[-2:]) for each in (query, key, value))
+        out = torch.empty_like(query)
+        for first, length in zip(q_start_loc.tolist(), q_seqlens.tolist(), strict=True):
+            here = slice(first, first + length)
+            scores = torch.einsum("qhd,khd->hqk", query[here], key[here]) * self.scale
+            out[here] = torch.einsum("hqk,khd->qhd", scores.softmax(-1), value[here])
+        return out.reshape(shape)
+
+
 class PlainBackend(DefaultOpsBackend):
     @classmethod
     def build_op(cls, spec: Any, *, enable_deterministic: bool = False) -> Any:
         if isinstance(spec, PagedAttentionBuildSpec):
             return PlainPagedAttention(spec)
+        if isinstance(spec, FlashAttentionBuildSpec):
+            return PlainAttention(spec)
         return super().build_op(spec, enable_deterministic=enable_deterministic)
 
 
@@ -130,23 +160,30 @@ class Conversation:
 class CpuEngine:
     """Prefills and decodes batches through the patched model, as LMDeploy's model agent does."""
 
+    blocks = 64
+    """Of the cache, each of ``BLOCK_TOKENS``."""
+
     def __init__(self, folder: Path) -> None:
         self.model_config = ModelConfig.from_pretrained(str(folder))
         self.cache_config = CacheConfig(
-            max_batches=8, block_size=BLOCK_TOKENS, num_cpu_blocks=0, num_gpu_blocks=BLOCKS
+            max_batches=8, block_size=BLOCK_TOKENS, num_cpu_blocks=0, num_gpu_blocks=self.blocks
         )
         config = self.model_config.hf_config
         with plain_backend():
             self.ctx_mgr = StepContextManager()
             with torch.inference_mode():
                 self.model = build_model_from_hf_config(
-                    config, torch.float32, torch.device("cpu"), ctx_mgr=self.ctx_mgr
+                    config,
+                    torch.float32,
+                    torch.device("cpu"),
+                    ctx_mgr=self.ctx_mgr,
+                    build_model_ctx=BuildModelContext(quant_config=self.model_config.quant_config),
                 )
             load_model_weights(self.model, str(folder))
         known = self.model_config
-        shape = (BLOCKS, BLOCK_TOKENS, known.num_key_value_heads, known.head_dim)
+        shape = (self.blocks, BLOCK_TOKENS, known.num_key_value_heads, known.head_dim)
         self.caches = [[torch.zeros(shape), torch.zeros(shape)] for _ in range(known.num_layers)]
-        self._free = list(range(BLOCKS))
+        self._free = list(range(self.blocks))
 
     def open(self, room_tokens: int) -> Conversation:
         count = -(-room_tokens // BLOCK_TOKENS)
@@ -223,12 +260,17 @@ class Answer:
 class ScheduledCpuEngine(CpuEngine):
     """The same under LMDeploy's scheduler, prefix cache and input maker, which decide what is in a batch."""
 
+    modality = "image"
+    """What the model's input processor calls pictures."""
+
     def __init__(self, folder: Path, max_prefill_tokens: int = 4096) -> None:
         super().__init__(folder)
         self.cache_config = replace(
             self.cache_config, enable_prefix_caching=True, max_prefill_token_num=max_prefill_tokens
         )
-        limits = SchedulerConfig(max_batches=8, max_session_len=256, prefill_interval=1)
+        limits = SchedulerConfig(
+            max_batches=8, max_session_len=self.blocks * BLOCK_TOKENS, prefill_interval=1
+        )
         parts = ARStrategyFactory(self.model_config)
         with no_model_agent():
             self._sequence_strategy, self._agent_strategy = (
@@ -237,7 +279,14 @@ class ScheduledCpuEngine(CpuEngine):
             )
             self._steps, sampling_strategy = parts.build_step_inputs(), parts.build_sampling_strategy()
         self._scheduler = Scheduler(
-            limits, self.cache_config, SequenceMeta(BLOCK_TOKENS, strategy=self._sequence_strategy)
+            limits,
+            self.cache_config,
+            SequenceMeta(
+                BLOCK_TOKENS,
+                strategy=self._sequence_strategy,
+                use_mrope=self.model_config.use_mrope,
+                enable_prefix_caching=True,
+            ),
         )
         self._maker = InputsMakerAsync(
             executor=SimpleNamespace(device_type="cpu"),
@@ -257,19 +306,20 @@ class ScheduledCpuEngine(CpuEngine):
                 enable_prefix_caching=True,
                 prefix_cache_decode_state_interval=0,
                 prefill_interval=1,
+                use_mrope=self.model_config.use_mrope,
             ),
         )
         self._numbers = count()
 
     @torch.inference_mode()
     def ask(self, *requests: tuple[list[int], list[MultiModalData]], new_tokens: int = 1) -> list[Answer]:
-        """Answers requests that come at the same time, greedily."""
+        """Answers requests that come at the same time, greedily; pictures are under ``self.modality``."""
         sequences = []
         for ids, pictures in requests:
             session = self._scheduler.add_session(next(self._numbers))
             given = SamplingParam(max_new_tokens=new_tokens, random_seed=0)
             sequences.append(
-                session.add_sequence(ids, given, multimodals={"image": pictures} if pictures else None)
+                session.add_sequence(ids, given, multimodals={self.modality: pictures} if pictures else None)
             )
         answers = {sequence.session_id: Answer() for sequence in sequences}
         while any(sequence.status is not MessageStatus.STOPPED for sequence in sequences):

@@ -153,9 +153,10 @@ def test_a_tensor_out_of_place_is_named(tmp_path: Path, checkpoint: Path, change
 
 
 def test_quantised_and_damaged_and_empty_folders_are_refused(tmp_path: Path, checkpoint: Path) -> None:
-    folder = copy_with(checkpoint, tmp_path, quantization_config={"quant_method": "awq", "bits": 4})
-    with pytest.raises(CheckpointError, match="awq"):
-        load_model(folder, torch.float32, "cpu")
+    for method, said in (("gptq", "gptq"), ("awq", "none has")):
+        folder = copy_with(checkpoint, tmp_path, quantization_config={"quant_method": method, "bits": 4})
+        with pytest.raises(CheckpointError, match=said):
+            load_model(folder, torch.float32, "cpu")
     copy_with(checkpoint, tmp_path)
     whole = (tmp_path / "model.safetensors").read_bytes()
     (tmp_path / "model.safetensors").write_bytes(whole[:-100])

@@ -11,9 +11,11 @@ import launcher
 from launcher import errors
 
 CODE = Path(launcher.__file__).parent
-NEVER_ON_THE_PAGE = ("cli", "demo", "downloads", "presets", "__main__.py")
-"""The terminal's own errors, with those of downloads, which it alone starts; the training program's; and
-presets' (a file's name, line and key, told in English)."""
+NEVER_ON_THE_PAGE = ("cli", "demo", "presets", "__main__.py")
+"""The terminal's own errors; the training program's; and presets' (a file's name, line and key, told in
+English)."""
+HINTS_NEVER_ON_THE_PAGE = ("downloads",)
+"""The page says itself what to do then (``launcher.ui.fetch_advice``)."""
 
 ERRORS = {
     name
@@ -38,8 +40,9 @@ def sentences() -> Iterator[tuple[str, str]]:
         for node in _nodes(path):
             if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                 place = f"{path.relative_to(CODE)}:{node.lineno}"
+                has_hints = path.relative_to(CODE).parts[0] not in HINTS_NEVER_ON_THE_PAGE
                 for argument in [
-                    *node.args[:2],
+                    *node.args[: 1 + has_hints],
                     *(word.value for word in node.keywords if word.arg in ("message", "hint")),
                 ]:
                     yield from ((place, text) for text in _texts(argument, known))

@@ -14,17 +14,22 @@ from typing import Any
 
 from launcher.api.metrics import Metrics
 from launcher.api.serving import endpoint_beside
+from launcher.devices import Devices
 from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
+from launcher.fetching.fetches import Fetches
 from launcher.linked_pictures.leave import Leave
 from launcher.presets import Preset
-from launcher.readiness import Readiness, ReadyState
+from launcher.readiness import Readiness, ReadyState, installed_engines
 from launcher.ui.app import Page, build_page
 from launcher.ui.serving import serving
+from launcher.workers.arrivals import arrivals_of
 from launcher.workers.manager import Manager
 from launcher.workers.observers import SILENT
 from launcher.workers.runnable import runnable_models
 from tests.workers.stage import a_plan
+
+NO_GPU = Devices(gpus=(), ram_total_bytes=2**34, ram_free_bytes=2**33)
 
 
 def scripted(
@@ -79,7 +84,11 @@ def served(
     door: Door = LOCAL_DOOR,
     leave: Leave | None = None,
     metrics: Metrics | None = None,
+    *,
+    downloads: bool = False,
 ) -> Iterator[Served]:
+    """A page of these models; with ``downloads`` it offers to fetch those that are not here, for a machine
+    without a GPU."""
     budgets = {"cuda:0": budget_bytes}
     with (
         Manager(
@@ -92,16 +101,22 @@ def served(
         ) as manager,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
+        arrivals = arrivals_of(models, manager, NO_GPU, installed_engines())
+        fetches = None
+        if downloads:
+            changed, came = manager.tell_of_change, arrivals.came
+            fetches = Fetches(models, NO_GPU, installed_engines(), arrived=came, changed=changed)
         with ThreadPoolExecutor(
             1
         ) as thread:  # this one may have a loop, Playwright's, that must not stand still
-            page = thread.submit(lambda: asyncio.run(_built(models, manager, errors))).result()
-        presets = [model.preset for model in models if model.state is ReadyState.READY]
-        endpoint = endpoint_beside(presets, manager, door, folder, metrics=metrics, leave=leave)
+            page = thread.submit(lambda: asyncio.run(_built(models, manager, errors, fetches))).result()
+        endpoint = endpoint_beside(arrivals.ready, manager, door, folder, metrics=metrics, leave=leave)
         with serving(page, [listener], root_path=root_path, door=door, endpoint=endpoint):
             yield Served(f"http://127.0.0.1:{listener.getsockname()[1]}", manager, folder)
 
 
-async def _built(models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError]) -> Page:
+async def _built(
+    models: Sequence[Readiness], manager: Manager, errors: Sequence[PresetError], fetches: Fetches | None
+) -> Page:
     """Inside a running loop, Gradio makes none of its own, which it would never close."""
-    return build_page(models, manager, errors)
+    return build_page(models, manager, errors, fetches=fetches)

@@ -9,6 +9,7 @@ from launcher.errors import EngineError, LauncherError, PictureError
 from launcher.memory.refusal import _OTHER_WAYS
 from launcher.readiness import SLOW
 from launcher.ui.chinese import ZH
+from launcher.ui.fetch_advice import ADVICE
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus
 from tests.ui.error_templates import sentences
@@ -20,6 +21,14 @@ PUT_TOGETHER = {"models/weights.py"}
 @pytest.mark.parametrize(("place", "sentence"), [each for each in sentences() if each[1]])
 def test_every_error_of_the_page_is_known_in_chinese(place: str, sentence: str) -> None:
     assert sentence in ZH, f"{place}: add the Chinese of {sentence!r} to launcher/ui/chinese_errors.py"
+
+
+def test_the_page_knows_what_to_do_after_every_error_of_a_download() -> None:
+    of_downloads = {sentence for place, sentence in sentences() if place.startswith("downloads/")}
+    assert of_downloads == ADVICE.keys()
+    for sentence, advice in ADVICE.items():
+        assert advice in ZH
+        assert placeholders(advice) <= placeholders(sentence) | {"button", "hf"}
 
 
 def test_sentences_are_not_put_together() -> None:

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from launcher.engine_costs import COSTS, EngineKind
 from launcher.errors import DeviceError, UnsupportedModel
 from launcher.families.common.config_part import ConfigPart
-from launcher.families.common.prompts import ChatTemplate, PromptForm
+from launcher.families.common.prompts import ChatTemplate, PictureMarks, PromptForm
 from launcher.families.common.sizes import ModelSizes
 from launcher.families.common.tensors import PartNames, check_layers, with_tensor_bytes
 
@@ -71,6 +71,14 @@ class Family:
     """A function: transformers' tokenizer -> ``Decoder`` of one answer."""
     loader: str
     """A function: ``launcher.models.loading.LoadRequest`` -> ``LoadedModel``, for transformers."""
+    layered: str = ""
+    """A function: ``LoadRequest`` -> ``launcher.models.layered.LayeredModel``, for `launcher quantize`; none
+    where that cannot take the family."""
+    picture_marks: PictureMarks | None = None
+    """How the tokenizers' own templates write a picture; None where there are no such, or no pictures."""
+    pixels: str = ""
+    """A function: checkpoint's folder, picture budget -> (picture -> what LMDeploy's engines are shown of it,
+    float32); none where LMDeploy's own preprocessing does."""
     plug_in: str = ""
     """A function that gives LMDeploy what it lacks for this family; none where it lacks nothing."""
     tensor_parts: PartNames = field(default_factory=dict)
@@ -80,6 +88,8 @@ class Family:
     """Raises UnsupportedModel for a config.json of the same architecture whose model does not run."""
     published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Configs of published models by their hubs' ids, cut down to what memory depends on."""
+    made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """The same of what `launcher quantize` makes of presets that come with the launcher, by their names."""
 
     def sizes(
         self,
@@ -119,7 +129,7 @@ class Family:
         """
         name = str(self.template_name(config))
         if name == TOKENIZER_S_OWN:
-            form: PromptForm = code(_TOKENIZER_FORM)(tokenizer)
+            form: PromptForm = code(_TOKENIZER_FORM)(tokenizer, self.picture_marks)
             return form
         return self.templates[name]
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Literal, Protocol
 
+from launcher.errors import PresetError
 from launcher.families.common.tile_grid import TileRule, count_tiles
+
+PictureUnit = Literal["tiles", "tokens"]
+"""What a budget's limit counts."""
 
 
 class PictureBudget(Protocol):
@@ -15,8 +19,13 @@ class PictureBudget(Protocol):
     lowers it until the largest picture fits."""
 
     @property
+    def unit(self) -> PictureUnit:
+        """What ``limit`` counts: tiles, where pictures are cut."""
+        ...
+
+    @property
     def limit(self) -> int:
-        """The most of one picture, in the family's own unit: tiles, where pictures are cut."""
+        """The most of one picture, in the family's own unit."""
         ...
 
     @property
@@ -56,6 +65,15 @@ class PictureBudget(Protocol):
         """The next smaller one; None where it cannot be lowered."""
         ...
 
+    def wished(self, tiles: int | None, tokens: int | None) -> PictureBudget:
+        """The largest within what a preset asks for, by ``memory.max_tiles`` and
+        ``memory.max_picture_tokens``; None leaves it to the model.
+
+        Raises:
+            PresetError: this model's pictures cannot be bounded so.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class TileBudget:
@@ -65,6 +83,11 @@ class TileBudget:
     rule: TileRule
     tokens_per_tile: int
     patches_per_tile: int
+
+    @property
+    def unit(self) -> PictureUnit:
+        """See ``PictureBudget``."""
+        return "tiles"
 
     @property
     def limit(self) -> int:
@@ -111,6 +134,16 @@ class TileBudget:
         """See ``PictureBudget``."""
         return self.limited(self.limit - 1) if self.limit > 1 else None
 
+    def wished(self, tiles: int | None, tokens: int | None) -> TileBudget:
+        """See ``PictureBudget``: tokens are rounded down to whole tiles."""
+        wished = self if tiles is None else self.limited(tiles)
+        if tokens is None:
+            return wished
+        fits = [n for n in range(1, wished.limit + 1) if self.limited(n).most_tokens <= tokens]
+        if not fits:
+            raise too_few_tokens(tokens, self.tokens_per_tile)
+        return self.limited(fits[-1])
+
     @property
     def _most_tiles(self) -> int:
         return self.limit + (1 if self.rule.thumbnail and self.limit > 1 else 0)
@@ -123,6 +156,11 @@ class WholeBudget:
     size_px: int
     picture_tokens: int
     patches: int
+
+    @property
+    def unit(self) -> PictureUnit:
+        """See ``PictureBudget``."""
+        return "tiles"
 
     @property
     def limit(self) -> int:
@@ -165,3 +203,24 @@ class WholeBudget:
     def lowered(self) -> None:
         """See ``PictureBudget``."""
         return
+
+    def wished(self, tiles: int | None, tokens: int | None) -> WholeBudget:  # noqa: ARG002 - it is one tile
+        """See ``PictureBudget``: there is one number of tokens."""
+        if tokens not in (None, self.picture_tokens):
+            raise PresetError(
+                "memory.max_picture_tokens is {wanted}, but every picture of this model takes {only} tokens",
+                "Write {only} or auto.",
+                wanted=tokens,
+                only=self.picture_tokens,
+            )
+        return self
+
+
+def too_few_tokens(wanted: int, least: int) -> PresetError:
+    """A preset leaves a picture less than the smallest takes."""
+    return PresetError(
+        "memory.max_picture_tokens is {wanted}, but the smallest picture of this model takes {least}",
+        "Write {least} or more, or auto.",
+        wanted=wanted,
+        least=least,
+    )

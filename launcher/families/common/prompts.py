@@ -50,6 +50,20 @@ class PromptForm(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PictureMarks:
+    """How a tokenizer's own chat template writes a picture down: ``token`` stands for its tokens."""
+
+    opening: str
+    token: str
+    closing: str
+
+    @property
+    def written(self) -> str:
+        """One picture."""
+        return f"{self.opening}{self.token}{self.closing}"
+
+
 def defused(text: str, markup: re.Pattern[str]) -> str:
     """The text with every piece of markup in it broken by a zero-width space, so that it reads the same and
     does nothing."""

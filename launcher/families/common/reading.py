@@ -59,6 +59,12 @@ def language_bytes(sizes: LanguageSizes, block_extra: int = 0) -> int:
     return sizes.layers * block_bytes + tables * sizes.table_bytes + sizes.hidden * ELEMENT_BYTES
 
 
+def linear_elements(sizes: LanguageSizes) -> int:
+    """Numbers in the five linear layers of a block, partial LoRA left out."""
+    query, key_value = sizes.heads * sizes.head_dim, sizes.kv_heads * sizes.head_dim
+    return sizes.hidden * (2 * query + 2 * key_value + 3 * sizes.intermediate)
+
+
 def tower_bytes(tower: TowerSizes, patch_px: int, patches: int, scale_vectors: int) -> int:
     """A ViT in 16 bits: patch and position embedding, then blocks of fused or separate q, k, v, output,
     two-layer MLP, two norms and ``scale_vectors`` vectors more."""

@@ -101,7 +101,6 @@ NOT_YET = frozenset(
         "Qwen3MoeForCausalLM",
         "Qwen3NextForCausalLM",
         "Qwen3OmniMoeForConditionalGeneration",
-        "Qwen3VLForConditionalGeneration",
         "Qwen3VLMoeForConditionalGeneration",
         "Qwen3_5ForConditionalGeneration",
         "Qwen3_5MoeForConditionalGeneration",

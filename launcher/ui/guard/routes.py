@@ -36,6 +36,8 @@ OPEN = {
     "POST /launcher/stop": "the page's stop button",
     "POST /launcher/show": "a tab is selected",
     "POST /launcher/unload": "the page's Unload button",
+    "POST /launcher/fetch": "begins a model's download, or goes on with it",
+    "POST /launcher/fetch/cancel": "ends it, for everyone",
     "GET /launcher/status": "a stream of the models' status lines, for a page that is seen",
     "POST /launcher/cover": "the page is not seen any more",
     "POST /launcher/leave": "the page is being closed",

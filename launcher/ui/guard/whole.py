@@ -12,6 +12,7 @@ from launcher.ui.guard.ended_sessions import EndedSessions
 from launcher.ui.guard.file_data import FileData, UploadedFiles
 from launcher.ui.guard.lean_sessions import LeanSessions
 from launcher.ui.guard.login import Login
+from launcher.ui.guard.nearness import Nearness
 from launcher.ui.guard.rates import address_of
 from launcher.ui.guard.routes import Routes
 from launcher.ui.guard.served_files import ServedFiles
@@ -54,4 +55,4 @@ def guarded(
     app = UploadRates(app)
     app = Bodies(app)
     app = Routes(app)
-    return app if credentials is None else Login(app, credentials)
+    return Nearness(app) if credentials is None else Login(app, credentials)

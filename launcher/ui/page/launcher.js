@@ -15,8 +15,8 @@ const unload = (name) => {
 };
 
 return {
-  connect, follow, show, unload,
+  connect, follow, show, unload, fill,
   stand: (...names) => names.map(lineOf),
   ask, askExample, askAgain, grown, ended, stop, undo, clear,
-  amend, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,
+  amend, attached, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,
 };

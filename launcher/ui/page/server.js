@@ -1,6 +1,7 @@
 // What this page asks of the launcher's own routes (launcher/ui/routes), and what it is told by them.
 
 const language = /^zh(-|$)/i.test(navigator.language ?? "") ? "zh" : "en";
+const asAttribute = (text) => text.replace(/[^\p{L}\p{N} ,;:=/?.-]/gu, (mark) => `&#${mark.codePointAt(0)};`);
 const asHtml = (text) => new Option(text).innerHTML.replaceAll("\n", "<br>");
 
 // Which page this is, for the server: nobody else can guess it.
@@ -72,6 +73,7 @@ const follow = () => {
   stream = new EventSource(address(`status?page=${page}`));
   stream.onmessage = (event) => {
     const changed = JSON.parse(event.data);
+    take(changed);
     Object.assign(lines, changed);
     for (const name in changed) heardAt[name] = performance.now();
     stand();

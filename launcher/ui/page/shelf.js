@@ -84,14 +84,15 @@ const revived = async ({ turns }) => {
   const response = await send("shown", { turns: texts });
   if (!response.ok) throw new Error(await response.text());
   const shown = await response.json();
-  return turns.map((turn, at) => {
+  return turns.reduce((before, turn, at) => {
     const question = {
       text: turn.question,
       files: turn.pictures.map((picture) => fileOf.get(picture)).filter(Boolean),
     };
-    const bubbles = [asked(question, shown[at].question, at), bubble("assistant", [text(shown[at].answer)])];
-    return { question, answer: turn.answer, bubbles };
-  });
+    const answered = bubble("assistant", [text(shown[at].answer)]);
+    const bubbles = [asked(question, shown[at].question, before), answered];
+    return [...before, { question, answer: turn.answer, bubbles }];
+  }, []);
 };
 
 const open = (name, id) =>

@@ -91,13 +91,8 @@ const tell = (name, html) => {
 
 const bubble = (role, content) => ({ role, content, metadata: null, options: null });
 const text = (html) => ({ type: "text", text: html });
-const picture = (file) => ({
-  type: "file",
-  alt_text: null,
-  file: { ...file, mime_type: file.mime_type?.startsWith("image/") ? file.mime_type : "image/png" },
-});
-const asked = (question, html, at) =>
-  bubble("user", [...question.files.map(picture), text(html + buttonsOf(at))]);
+const asked = (question, html, before) =>
+  bubble("user", [text(stripOf(question.files, picturesIn(before)) + html + buttonsOf(before.length))]);
 const conversation = ({ turns, now }) => [
   ...turns.flatMap((turn) => turn.bubbles),
   ...(now?.question_bubble ? [now.question_bubble] : []),
@@ -120,7 +115,7 @@ const answerNow = async (name, values) => {
   };
   const grow = (updates) => {
     for (const each of updates) {
-      if ("question" in each) now.question_bubble = asked(now.question, each.question, tab.turns.length);
+      if ("question" in each) now.question_bubble = asked(now.question, each.question, tab.turns);
       else now.shown = now.shown.slice(0, each.keep) + each.add;
     }
     now.isHeard();

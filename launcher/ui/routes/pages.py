@@ -7,6 +7,8 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass, field
 
+from launcher.fetching.fetches import Fetches
+from launcher.ui.fetch_panel import fetch_places
 from launcher.ui.status_board import StatusBoard
 from launcher.ui.texts import Language
 from launcher.workers.manager import Manager
@@ -22,19 +24,22 @@ class Pages:
 
     manager: Manager
     covered_s: float = COVERED_S
+    fetches: Fetches | None = None
+    """The downloads that the page offers; None where it offers none."""
     _boards: dict[Language, StatusBoard] = field(default_factory=dict)
     _seen: dict[str, asyncio.Event] = field(default_factory=dict)
     """By page, what ends its stream."""
     _covered: dict[str, asyncio.TimerHandle] = field(default_factory=dict)
 
     async def follow(self, page: str, language: Language) -> AsyncGenerator[dict[str, str], None]:
-        """Model -> status line as HTML: all lines, then those that changed, until the page is covered."""
+        """Model -> status line, place -> what it shows, as HTML: all, then those that changed, until the page
+        is covered."""
         if timer := self._covered.pop(page, None):
             timer.cancel()
         if page in self._seen:  # its own earlier stream, which it has given up
             self._seen[page].set()
         ended = self._seen[page] = asyncio.Event()
-        board = self._boards.setdefault(language, StatusBoard(self.manager, language))
+        board = self._boards.setdefault(language, StatusBoard(self.manager, language, self._beside))
         try:
             async with aclosing(board.changes(ended)) as changes:
                 async for changed in changes:
@@ -44,6 +49,10 @@ class Pages:
                 del self._seen[page]
                 if not ended.is_set():
                     self.manager.leave(page)
+
+    def _beside(self, language: Language) -> dict[str, str]:
+        """What the page shows beside the status lines: place -> HTML."""
+        return fetch_places(self.fetches, language) if self.fetches else {}
 
     def cover(self, page: str) -> None:
         """The page is not seen; its wish stands for a while."""

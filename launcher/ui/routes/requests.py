@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from launcher.fetching.states import Hub
 from launcher.ui.conversation import Exchange, Typed
 
 PageId = Annotated[str, Field(pattern=r"^[0-9A-Za-z]{8,64}$")]
@@ -86,5 +87,19 @@ class ShownTab(FromPage):
 
 class UnloadButton(FromPage):
     """The model is to give its memory back."""
+
+    tab: str
+
+
+class FetchButton(FromPage):
+    """A model's download is to begin, or to go on; ``hub`` is where from, None for where it came from last,
+    at first the preferred one."""
+
+    tab: str
+    hub: Hub | None = None
+
+
+class CancelButton(FromPage):
+    """A model's download is to end."""
 
     tab: str

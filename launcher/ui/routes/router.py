@@ -12,13 +12,17 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.responses import Response
 
+from launcher.commands_here import command
 from launcher.errors import RequestError
+from launcher.fetching.fetches import Fetches
 from launcher.settings import shown
 from launcher.ui.handlers import ChatHandlers, Turn
 from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.routes.refusals import RefusingRoute
 from launcher.ui.routes.requests import (
+    CancelButton,
+    FetchButton,
     FromPage,
     KeptTurns,
     PageId,
@@ -88,6 +92,25 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute
     async def unload(asked: UnloadButton) -> None:
         """Gives a model's memory back, once the answers it has begun are finished."""
         tab_of(asked.tab).unload()
+
+    def fetches() -> Fetches:
+        if pages.fetches is None:
+            raise RequestError(
+                "This page downloads no models.",
+                hint="It does on this machine alone, or behind a password: {command}",
+                command=command("serve", "--auth", "me:FILE"),
+            )
+        return pages.fetches
+
+    @router.post("/fetch", status_code=HTTPStatus.NO_CONTENT)
+    async def fetch(asked: FetchButton) -> None:
+        """Begins a model's download, or goes on with it; the second who asks sees the first one's."""
+        await asyncio.to_thread(fetches().start, asked.tab, asked.hub)
+
+    @router.post("/fetch/cancel", status_code=HTTPStatus.NO_CONTENT)
+    async def cancel(asked: CancelButton) -> None:
+        """Ends it for everyone; what has come stays."""
+        await asyncio.to_thread(fetches().cancel, asked.tab)
 
     @router.get("/status")
     async def status(request: Request, page: Annotated[PageId, Query()]) -> Response:

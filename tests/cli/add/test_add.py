@@ -98,7 +98,7 @@ def test_what_this_machine_alone_cannot_is_written_and_said(
     launch: Launch, hub: PlayedHub, own: Path
 ) -> None:
     config = json.loads(checkpoint_files()["config.json"])
-    quantised = {**config, "quantization_config": {"quant_method": "awq", "bits": 4, "group_size": 128}}
+    quantised = {**config, "quantization_config": {"quant_method": "gptq", "bits": 4, "group_size": 128}}
     hub.models[MODEL]["config.json"] = json.dumps(quantised).encode()
     done = launch("add", f"hf:{MODEL}")
     assert done.returncode == 0, done.stderr

@@ -52,7 +52,7 @@ def test_what_no_machine_runs_is_refused_before_its_weights(
 def test_what_needs_a_gpu_is_fetched_only_when_told_so(
     launch: Launch, typed: Any, hub: PlayedHub, tmp_path: Path
 ) -> None:
-    serve_config(hub, quantization_config={"quant_method": "awq", "bits": 4, "group_size": 128})
+    serve_config(hub, quantization_config={"quant_method": "gptq", "bits": 4, "group_size": 128})
     refused = pull(launch)
     assert "tiny needs an NVIDIA GPU, and this machine has none" in failed(refused, 4)
     assert nothing_was_fetched(hub, tmp_path)

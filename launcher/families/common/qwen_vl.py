@@ -1,0 +1,67 @@
+"""What Qwen's picture models share: how their pictures are scaled and written down, the tower's numbers by
+their names for them, the names of tensors."""
+
+from __future__ import annotations
+
+from launcher.families.common import reading
+from launcher.families.common.config_part import ConfigPart
+from launcher.families.common.pixel_budget import PixelBudget
+from launcher.families.common.pixel_rule import Color, PixelRule
+from launcher.families.common.prompts import PictureMarks
+from launcher.families.common.sizes import TowerSizes
+from launcher.families.common.tensors import PartNames
+
+MARKS = PictureMarks("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
+TENSOR_PARTS: PartNames = {
+    "model.visual.merger.": "projector",
+    "model.visual.deepstack_merger_list.": "projector",
+    "model.visual.": "vision",
+    "visual.merger.": "projector",
+    "visual.": "vision",
+}
+"""As transformers writes them, and, without "model.", as Qwen2-VL and Qwen2.5-VL were published."""
+LOADER = "launcher.models.qwen_vl:load"
+PIXELS = "launcher.models.qwen_vl_pixels:scaler"
+DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
+
+_MOST_TOKENS = 16384
+"""Of one picture, in every published preprocessor_config.json. The bounds are the family's: of a checkpoint
+whose own differ the preset's ``memory.max_picture_tokens`` says more."""
+_MAX_MERGE = 16
+FRAMES = 2
+"""A patch is two frames deep; a picture is two of the same."""
+
+
+def budget(vision: ConfigPart, patch_px: int, least: int, mean: Color, std: Color) -> PixelBudget:
+    """How pictures are scaled.
+
+    Args:
+        vision: ``vision_config``.
+        patch_px: side of a patch where the config does not say it.
+        least: tokens up to which smaller pictures are made larger.
+        mean: of colours.
+        std: of colours.
+
+    Raises:
+        CheckpointError: a size is wrong.
+    """
+    return PixelBudget(
+        PixelRule(
+            patch_px=vision.whole("patch_size", reading.MAX_IMAGE_PX, patch_px),
+            merge=vision.whole("spatial_merge_size", _MAX_MERGE, 2),
+            least=least,
+            most=_MOST_TOKENS,
+            mean=mean,
+            std=std,
+        )
+    )
+
+
+def tower(vision: ConfigPart, hidden: int, intermediate: int) -> TowerSizes:
+    """The tower's shape. Raises CheckpointError."""
+    return TowerSizes(vision.whole("depth", reading.MAX_LAYERS), hidden, intermediate)
+
+
+def patch_elements(pictures: PixelBudget, hidden: int) -> int:
+    """Of the weight that makes patches: three colours, ``FRAMES`` deep."""
+    return 3 * FRAMES * pictures.rule.patch_px**2 * hidden

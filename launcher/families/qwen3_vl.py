@@ -1,0 +1,119 @@
+"""Qwen3-VL: pictures are scaled to the tokens that their pixels ask for; what several layers of the tower
+have seen goes into the first layers of the language model (DeepStack)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from launcher.errors import CheckpointError
+from launcher.families.common import qwen_vl, reading
+from launcher.families.common.blocks import language_part
+from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
+from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
+from launcher.families.common.pixel_budget import PixelBudget
+from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes, TowerSizes
+
+_NAME = "Qwen3VLForConditionalGeneration"
+_LANGUAGE = "Qwen3ForCausalLM"
+"""Built like it, under tensor names of its own."""
+_HALF = (0.5, 0.5, 0.5)
+_LEAST_TOKENS = 64
+
+
+def _sizes(config: ConfigPart) -> ModelSizes:
+    vision = config.part("vision_config")
+    hidden = vision.whole("hidden_size", reading.MAX_HIDDEN)
+    tower = qwen_vl.tower(vision, hidden, vision.whole("intermediate_size", reading.MAX_HIDDEN))
+    pictures = qwen_vl.budget(vision, 16, _LEAST_TOKENS, _HALF, _HALF)
+    language, language_bytes = language_part(
+        _text(config), _LANGUAGE, config.values.get("quantization_config")
+    )
+    return ModelSizes(
+        architecture=_NAME,
+        dtype=reading.dtype(config.part("text_config")),
+        language=language,
+        language_bytes=language_bytes,
+        tower=tower,
+        pictures=pictures,
+        vision_bytes=_tower_elements(vision, tower, pictures) * ELEMENT_BYTES,
+        projector_bytes=_merger_elements(vision, tower, pictures, language.hidden) * ELEMENT_BYTES,
+    )
+
+
+def _text(config: ConfigPart) -> ConfigPart:
+    """``text_config``; whether its head is the embedding table is said outside of it."""
+    text = config.part("text_config")
+    tied = config.values.get("tie_word_embeddings", text.values.get("tie_word_embeddings"))
+    return ConfigPart({**text.values, "tie_word_embeddings": tied}, text.file, text.place)
+
+
+def _tower_elements(vision: ConfigPart, tower: TowerSizes, pictures: PixelBudget) -> int:
+    """Patches, a table of positions, and blocks of two norms, attention and two-layer MLP, all with
+    biases."""
+    hidden, inner = tower.hidden, tower.intermediate
+    positions = vision.whole("num_position_embeddings", reading.MAX_HIDDEN)
+    block = 4 * hidden + 4 * hidden * (hidden + 1) + 2 * hidden * inner + inner + hidden
+    return qwen_vl.patch_elements(pictures, hidden) + (positions + 1) * hidden + tower.layers * block
+
+
+def _merger_elements(vision: ConfigPart, tower: TowerSizes, pictures: PixelBudget, out: int) -> int:
+    """One after the tower, and one for each layer that is looked into, whose norm is of joined patches."""
+    joined = pictures.rule.merge**2 * tower.hidden
+    layers = joined * (joined + 1) + (joined + 1) * out
+    inner = _inner_layers(vision)
+    return (inner + 1) * layers + 2 * tower.hidden + inner * 2 * joined
+
+
+def _inner_layers(vision: ConfigPart) -> int:
+    found = vision.values.get("deepstack_visual_indexes")
+    if not isinstance(found, list) or len(found) > reading.MAX_LAYERS:
+        raise CheckpointError(
+            "{file}: {key} is {value}, not a list of layers",
+            WRONG_CONFIG,
+            **vision.facts("deepstack_visual_indexes"),
+        )
+    return len(found)
+
+
+# As published (its tower is the 4B's, whose config many repositories print; the sizes of both in torchtitan's
+# and SGLang's code), with which it has the 2.13 billion parameters that its hub counts.
+_2B: dict[str, Any] = {
+    "architectures": [_NAME],
+    "text_config": {
+        "hidden_size": 2048,
+        "intermediate_size": 6144,
+        "num_hidden_layers": 28,
+        "num_attention_heads": 16,
+        "num_key_value_heads": 8,
+        "head_dim": 128,
+        "vocab_size": 151936,
+        "max_position_embeddings": 262144,
+        "dtype": "bfloat16",
+    },
+    "tie_word_embeddings": True,
+    "vision_config": {
+        "deepstack_visual_indexes": [5, 11, 17],
+        "depth": 24,
+        "hidden_size": 1024,
+        "intermediate_size": 4096,
+        "num_position_embeddings": 2304,
+        "patch_size": 16,
+        "spatial_merge_size": 2,
+    },
+}
+
+FAMILY = Family(
+    title="Qwen3-VL",
+    architectures=(Architecture(_NAME),),
+    engines=("pytorch",),
+    reads_pictures=True,
+    read_sizes=_sizes,
+    templates={},
+    template_name=lambda _: TOKENIZER_S_OWN,
+    decoder=qwen_vl.DECODER,
+    loader=qwen_vl.LOADER,
+    picture_marks=qwen_vl.MARKS,
+    pixels=qwen_vl.PIXELS,
+    tensor_parts=qwen_vl.TENSOR_PARTS,
+    published={"Qwen/Qwen3-VL-2B-Instruct": _2B},
+)

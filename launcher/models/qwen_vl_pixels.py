@@ -1,0 +1,97 @@
+"""Picture -> Qwen-VL's pixels -> patches, with Pillow and torch alone.
+
+The same arithmetic as transformers' ``Qwen2VLImageProcessorPil``: one bicubic resize to the size that
+``launcher.families`` chooses, colours normalised; patches in the order in which squares of ``merge`` x
+``merge`` of them become tokens. Owns neither opening files (``launcher.images``) nor the tower.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from launcher.errors import CheckpointError
+from launcher.families import PictureBudget
+from launcher.families.common.pixel_budget import PixelBudget
+from launcher.families.common.pixel_rule import PixelRule, scaled
+from launcher.families.common.qwen_vl import FRAMES
+
+_PREPROCESSOR = "preprocessor_config.json"
+
+
+def scaler(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
+    """What makes pixels of a picture, float32 (1, 3, height, width), for a checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint's own preprocessing is another, or cannot be read.
+    """
+    assert isinstance(budget, PixelBudget)
+    rule = budget.rule
+    _check_own(folder / _PREPROCESSOR, rule)
+    return lambda picture: to_pixels(picture, rule)
+
+
+def to_pixels(picture: Image.Image, rule: PixelRule) -> Tensor:
+    """Normalised pixels, float32 (1, 3, height, width)."""
+    size = scaled(picture.width, picture.height, rule)
+    resized = picture.convert("RGB").resize(size, Image.Resampling.BICUBIC)
+    unit = torch.from_numpy(np.array(resized)).permute(2, 0, 1).unsqueeze(0).to(torch.float32).div(255)
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (rule.mean, rule.std))
+    return unit.sub_(mean).div_(std).contiguous()
+
+
+def to_patches(pixels: Tensor, rule: PixelRule) -> Tensor:
+    """(1, 3, height, width) -> (patches, 3 * frames * side * side): a picture is two frames of the same."""
+    side, merge = rule.patch_px, rule.merge
+    _, colours, height, width = pixels.shape
+    squares = pixels.view(
+        colours, height // (side * merge), merge, side, width // (side * merge), merge, side
+    ).permute(1, 4, 2, 5, 0, 3, 6)  # rows and columns of squares, of patches in one, colours, a patch
+    frames = squares.unsqueeze(5).expand(*squares.shape[:5], FRAMES, side, side)
+    return frames.reshape(-1, colours * FRAMES * side * side)
+
+
+def patch_grid(pixels: Tensor, rule: PixelRule) -> Tensor:
+    """What transformers and LMDeploy call ``image_grid_thw``, (1, 3): frames, rows and columns of patches."""
+    return torch.tensor([[1, pixels.shape[2] // rule.patch_px, pixels.shape[3] // rule.patch_px]])
+
+
+def _check_own(file: Path, rule: PixelRule) -> None:
+    """A checkpoint may come without the file; one that normalises otherwise would be shown other colours."""
+    own = _read(file) if file.is_file() else {}
+    ours: dict[str, Any] = {
+        "patch_size": rule.patch_px,
+        "merge_size": rule.merge,
+        "temporal_patch_size": FRAMES,
+        "image_mean": list(rule.mean),
+        "image_std": list(rule.std),
+    }
+    for key, value in ours.items():
+        if own.get(key, value) != value:
+            raise CheckpointError(
+                "{file}: {key} is {found}; the launcher prepares this model's pictures with {value} alone",
+                hint="Take the model as its makers published it.",
+                file=file,
+                key=key,
+                found=own[key],
+                value=value,
+            )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return dict(json.loads(file.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            "{path} cannot be read: {reason}",
+            hint="The file is damaged or not fully downloaded; download it again.",
+            path=file,
+            reason=str(error),
+        ) from error

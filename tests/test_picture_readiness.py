@@ -1,0 +1,87 @@
+"""Where presets of picture models stand whose pictures are scaled, and what a preset may ask of pictures."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from launcher import families
+from launcher.checkpoints import facts_in_config
+from launcher.presets import MemorySettings, read_presets
+from launcher.readiness import Readiness, ReadyState, assess, assess_facts
+from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
+from tests.test_generic_readiness import ALL, GIB, NO_GPU, WITH_GPU, preset
+
+
+def shipped(name: str, **memory: Any) -> Readiness:
+    """A shipped preset with its published config on a card of 8 GiB."""
+    found = read_presets().find(name)
+    wanted = found.model_copy(update={"memory": found.memory.model_copy(update=memory)})
+    config = families.known_config(found.sources)
+    assert config is not None
+    facts = facts_in_config(json.dumps(config).encode(), Path("config.json"))
+    return assess_facts(wanted, Path("model"), facts, WITH_GPU, ALL)
+
+
+@pytest.mark.parametrize("kind", sorted(ARCHITECTURES))
+def test_a_model_that_scales_pictures_is_ready_on_the_cpu_and_on_a_card(kind: str, tmp_path: Path) -> None:
+    folder = write_qwen_vl(tmp_path / "model", kind, max_position_embeddings=4096)
+    found = assess(preset(folder, kind="vision"), NO_GPU, ALL)
+    assert (found.state, found.engine) == (ReadyState.READY, "transformers"), found.reason
+    engines = families.of(json.loads((folder / "config.json").read_text(encoding="utf-8"))).engines
+    for engine in ("turbomind", "pytorch"):
+        found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, ALL)
+        assert (found.state is ReadyState.READY) == (engine in engines), found.reason
+
+
+@pytest.mark.parametrize("devices", [NO_GPU, WITH_GPU], ids=["cpu", "card"])
+def test_tiles_of_one_are_refused_before_anything_loads(devices: Any, tmp_path: Path) -> None:
+    folder = write_qwen_vl(tmp_path / "model", max_position_embeddings=4096)
+    found = assess(preset(folder, kind="vision", memory=MemorySettings(max_tiles=4)), devices, ALL)
+    assert found.state is ReadyState.UNSUPPORTED
+    assert "does not cut pictures into tiles" in str(found.reason)
+
+
+@pytest.mark.parametrize("name", ["qwen3-vl-2b-instruct"])
+def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded(name: str) -> None:
+    found = shipped(name)
+    assert found.plan is not None, found.reason
+    assert found.plan.peak_bytes < 8 * GIB
+    assert found.plan.changes == ()
+    assert found.plan.kv_bits == 16
+    assert found.plan.picture_tokens == 1024
+    assert found.plan.session_tokens > 2 * 1024
+
+
+def test_one_that_is_not_bounded_takes_as_large_pictures_as_the_cache_holds() -> None:
+    found = shipped("qwen3-vl-2b-instruct", max_picture_tokens="auto")
+    assert found.plan is not None
+    assert [change.template.split(" {")[0] for change in found.plan.changes] == ["Tokens of a picture"]
+    assert 1024 < found.plan.picture_tokens < 16384
+
+
+@pytest.mark.parametrize(("tokens", "tiles"), [(256, 1), (767, 1), (768, 2), (1024, 3), (20000, 12)])
+def test_tokens_are_rounded_down_to_tiles(tokens: int, tiles: int) -> None:
+    found = shipped("internvl2-2b", max_picture_tokens=tokens)
+    assert found.plan is not None
+    assert (found.plan.max_tiles, found.plan.picture_tokens <= tokens) == (tiles, True)
+
+
+@pytest.mark.parametrize(
+    ("name", "tokens", "words"),
+    [
+        ("internvl2-2b", 255, "the smallest picture of this model takes 256"),
+        ("internlm-xcomposer2-vl-1_8b", 1024, "every picture of this model takes 1225 tokens"),
+    ],
+)
+def test_what_pictures_cannot_be_is_said(name: str, tokens: int, words: str) -> None:
+    found = shipped(name, max_picture_tokens=tokens)
+    assert found.state is ReadyState.UNSUPPORTED
+    assert words in str(found.reason)
+
+
+def test_one_of_constant_pictures_may_say_so() -> None:
+    assert shipped("internlm-xcomposer2-vl-1_8b", max_picture_tokens=1225).state is ReadyState.READY
