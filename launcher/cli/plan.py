@@ -157,7 +157,7 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
         made = plan_memory(preset.memory, sizes, engine, card, dtype)
         can_shrink = bool(family.layered) and sizes.language.weight_bits == 16
-        return Planned(preset, made, member=Member(preset, sizes, engine, made, can_shrink))
+        return Planned(preset, made, member=Member(preset, sizes, made, can_shrink))
     except LauncherError as problem:
         return Planned(preset, None, problem)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from launcher.commands_here import command
-from launcher.engine_costs import EngineKind
 from launcher.errors import MemoryPlanError
 from launcher.families import ModelSizes, in_four_bits
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
@@ -24,7 +23,6 @@ class Member:
 
     preset: Preset
     sizes: ModelSizes
-    engine: EngineKind
     plan: MemoryPlan
     can_shrink: bool
 
@@ -34,7 +32,7 @@ class Member:
         if budget_gib is not None:
             memory = memory.model_copy(update={"gpu_budget_gib": budget_gib})
         try:
-            plan = plan_memory(memory, self.sizes, self.engine, card, self.plan.dtype)
+            plan = plan_memory(memory, self.sizes, self.plan.engine, card, self.plan.dtype)
         except MemoryPlanError:
             return None
         return replace(self, plan=plan)
