@@ -1,10 +1,10 @@
 """On a GPU: LMDeploy's engines with Qwen's picture models on tiny random checkpoints against transformers in
 32 bits.
 
-Random weights make no clear favourites among tokens, and 16 bits round; so what is asked of each token that
-LMDeploy chose is that transformers, reading the same, finds it as likely as its own choice, but for what
-rounding explains. A picture in the wrong place or with wrong pixels, or a token's place that is wrong, makes
-other answers altogether.
+Random weights make no clear favourites among tokens, and 16 bits round; so each token that LMDeploy chose is
+weighed by transformers, once reading the same, once with other pictures in their places. In 16 bits on the
+CPU transformers' own answers lie 0.04 of the largest logit below its best with Qwen2.5-VL's random model
+(0.61 with other pictures), and 0.0001 with Qwen3-VL's (0.009).
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 
 import pytest
 import torch
@@ -29,11 +30,10 @@ from tests.models.qwen_vl_reference import LENGTH, Reference, noisy_pictures
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
 pytestmark = list(GPU)
-MOST_GAP = 0.05
-"""Of the largest logit: how far a chosen token's may lie below the reference's best, at the most; bf16 has 8
-bits, and three layers of random weights make some times that of it."""
-LEAST_SAME = 0.9
-"""Of all tokens: those that are the reference's own choice."""
+MOST_SHARE = 0.25
+"""Of the mean gap that other pictures make."""
+SPREAD = 0.2
+"""Of the weights: with less nothing depends on a picture, with more a last bit changes everything."""
 ENGINES = ("turbomind", "pytorch")
 
 
@@ -99,18 +99,21 @@ def spec(folder: Path, engine: str) -> EngineSpec:
 def test_answers_are_transformers_own_alone_together_and_after_a_sleep(
     kind: str, engine: str, tmp_path: Path
 ) -> None:
-    folder = write_qwen_vl(tmp_path / "model", kind, max_position_embeddings=4096)
+    folder = write_qwen_vl(tmp_path / "model", kind, spread=SPREAD, max_position_embeddings=4096)
     if engine not in families.of(facts_from_config(folder).config).engines:
         pytest.skip(f"LMDeploy's {engine} does not serve {kind}")
-    asked = talks(noisy_pictures(tmp_path))
+    pictures = noisy_pictures(tmp_path)
+    asked = talks(pictures)
+    others = talks({"wide": pictures["small"], "tall": pictures["wide"], "small": pictures["tall"]})
     rounds = asyncio.run(_rounds(spec(folder, engine), asked))
     reference = Reference(folder, most_tokens=256)
     for said in rounds:
-        found = [gaps(reference, talk, each) for talk, each in zip(asked, said, strict=True)]
-        every = [gap for each in found for gap in each]
-        assert min(len(each) for each in found) > 3
-        assert max(every) < MOST_GAP, (kind, engine, [max(each) for each in found])
-        assert sum(gap == 0 for gap in every) >= LEAST_SAME * len(every)
+        own, other = (
+            [gap for talk, each in zip(shown, said, strict=True) for gap in gaps(reference, talk, each)]
+            for shown in (asked, others)
+        )
+        assert len(own) > 3 * len(asked)
+        assert fmean(own) <= MOST_SHARE * fmean(other), (kind, engine, fmean(own), fmean(other))
 
 
 async def _rounds(wanted: EngineSpec, asked: list[list[Message]]) -> list[list[list[int]]]:
