@@ -39,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_prefill_equals_our_classes_with_the_picture_s_part_added(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lmdeploy_on_cpu, "BLOCKS", 128)
+    monkeypatch.setattr(lmdeploy_on_cpu.CpuEngine, "blocks", 128)
     engine = lmdeploy_on_cpu.CpuEngine(folder)
     ours = load_model(folder, torch.float32, "cpu")
     config = ours.config
