@@ -24,6 +24,7 @@ from launcher.readiness import Readiness, ReadyState
 
 PYTHON = ">=3.10,<3.15"
 PACKAGES = {
+    "av": ">=15",
     "fastapi": ">=0.115",
     "gradio": ">=6.31,<7",
     "h11": ">=0.16",
@@ -44,6 +45,7 @@ PACKAGES = {
     "pydantic": ">=2.11",
     "pydantic-core": "",
     "pygments": ">=2.19",
+    "pypdfium2": ">=5",
     "pyyaml": ">=6",
     "rich": ">=14",
     "safetensors": ">=0.6",

@@ -62,11 +62,14 @@ class GenerationOptions:
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
     """A conversation whose last message is the user's question. A system message, where there is one, comes
-    first. ``stop`` are texts that end the answer, beside the preset's; none of them is said."""
+    first. ``stop`` are texts that end the answer, beside the preset's; none of them is said. ``one_tile`` are
+    those of its pictures of which the model is shown one tile each, however large they are: pages of a
+    document, frames of a video."""
 
     messages: tuple[Message, ...]
     options: GenerationOptions = field(default_factory=GenerationOptions)
     stop: tuple[str, ...] = ()
+    one_tile: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,10 +31,11 @@ def checked(request: ChatRequest, session_tokens: int) -> ChatRequest:
         RequestError: it has more text than fits the session, an option or a stop text that cannot be.
     """
     check_length(request, session_tokens)
-    return ChatRequest(
-        tuple(map(_well_formed, request.messages)),
-        read_options(asdict(request.options), GenerationOptions()),
-        _checked_stop(request.stop),
+    return replace(
+        request,
+        messages=tuple(map(_well_formed, request.messages)),
+        options=read_options(asdict(request.options), GenerationOptions()),
+        stop=_checked_stop(request.stop),
     )
 
 

@@ -92,7 +92,7 @@ class ScriptedEngine(scripted.ScriptedEngine):
         elif command in _ABOUT_SLEEP:
             self._about_sleep(line)
         elif command == "/asked":
-            yield f"\n\n```json\n{json.dumps(asdict(request), default=str) if request else None}\n```\n"
+            yield f"\n\n```json\n{json.dumps(asdict(request), default=_as_json) if request else None}\n```\n"
         elif command == "/held":
             yield str(self._loads)
         elif command in ("/spawn", "/detach"):
@@ -192,3 +192,7 @@ async def _in_thread(wait: Callable[[], None]) -> None:
 
     threading.Thread(target=run, daemon=True).start()
     await done.wait()
+
+
+def _as_json(value: object) -> object:
+    return sorted(map(str, value)) if isinstance(value, frozenset) else str(value)

@@ -49,6 +49,21 @@ def test_heads_without_kernels_are_said_before_anything_loads(tmp_path: Path) ->
     assert "turbomind has no kernels for LlamaForCausalLM with 80 numbers" in str(found.reason)
 
 
+@pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
+def test_a_model_that_looks_at_its_last_tokens_has_sessions_of_no_more(engine: str, tmp_path: Path) -> None:
+    """TurboMind would look at all, and the PyTorch engine would in layers that look at all: to the window
+    there is no difference."""
+    window = {"sliding_window": 1024, "max_window_layers": 1, "max_position_embeddings": 4096, "head_dim": 64}
+    folder = write_generic(tmp_path / "model", "Qwen3ForCausalLM", **window, use_sliding_window=True)
+    found = assess(preset(folder, engine=engine), WITH_GPU, ALL)
+    assert found.plan is not None, found.reason
+    assert found.plan.session_tokens == 1024
+    folder = write_generic(tmp_path / "other", "Qwen3ForCausalLM", **window, use_sliding_window=False)
+    found = assess(preset(folder, engine=engine), WITH_GPU, ALL)
+    assert found.plan is not None
+    assert found.plan.session_tokens == 4096
+
+
 def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded() -> None:
     """The head that TurboMind builds is as large as the embedding table."""
     shipped = read_presets().find("qwen3-1_7b")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from launcher import families
 from launcher.engine_costs import COSTS, MIB, RATIO_MARGIN, EngineKind, TurbomindCache
 from launcher.errors import MemoryPlanError, PresetError
-from launcher.families import ModelSizes, model_sizes
+from launcher.families import ModelSizes, four_bit_twin, model_sizes
 from launcher.memory import (
     ANSWER_TOKENS,
     BLOCK_TOKENS,
@@ -31,7 +31,12 @@ from tests.published import KNOWN_CONFIGS
 SIZES = {name: model_sizes(config) for name, config in KNOWN_CONFIGS.items()}
 KV_TOKEN_BYTES = 24 * 8 * 128 * 2 * 2  # layers, KV heads, head size, key and value, 16 bits
 
-SERVED = [(name, engine) for name in sorted(SIZES) for engine in families.of(KNOWN_CONFIGS[name]).engines]
+SHIPPED = {preset.name for preset in read_presets().presets}
+SERVED = [
+    (name, engine)
+    for name in sorted(SHIPPED & set(SIZES))
+    for engine in families.of(KNOWN_CONFIGS[name]).engines
+]
 
 engines = st.sampled_from(["turbomind", "pytorch"])
 models = st.sampled_from(sorted(SIZES))
@@ -180,9 +185,10 @@ def check_way_out(
     if "engine: pytorch" in hint:
         assert engine == "turbomind"
         assert plan_memory(memory, sizes, "pytorch", on)
-    if "internvl2-2b-awq" in hint:
-        assert sizes == SIZES["internvl2-2b"]
-        assert plan_memory(memory, SIZES["internvl2-2b-awq"], "turbomind", on)
+    if "-awq" in hint:
+        twin = four_bit_twin(sizes)
+        assert twin is not None
+        assert plan_memory(memory, twin, "turbomind", on)
 
 
 def refused_or_planned(memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, on: Card) -> set[str]:
@@ -378,7 +384,7 @@ def test_what_cannot_even_load_is_refused_with_what_loads() -> None:
         plan(size_gib=6)
     assert caught.value.hint == (
         "It takes a card with 6.2 GiB free, and memory.gpu_budget_gib no less. Or set engine: pytorch in the"
-        " preset, or take the preset internvl2-2b-awq, whose weights have 4 bits."
+        " preset, or take the same model's preset whose name ends in -awq: its weights have 4 bits."
     )
     assert plan(size_gib=6, engine="pytorch").max_tiles >= 1
 
@@ -424,7 +430,7 @@ def test_a_session_too_short_for_anything_is_refused_as_such() -> None:
 
 
 def test_awq_leaves_more_room() -> None:
-    assert plan("internvl2-2b-awq").total_bytes < plan().total_bytes - 1.5 * GIB
+    assert plan("internvl2-2b-awq").total_bytes < plan().total_bytes - 1.25 * GIB
     assert plan("internvl2-2b-awq", 4.5).max_tiles >= 1
 
 

@@ -45,7 +45,7 @@ def test_tiles_of_one_are_refused_before_anything_loads(devices: Any, tmp_path: 
     assert "does not cut pictures into tiles" in str(found.reason)
 
 
-@pytest.mark.parametrize("name", ["qwen3-vl-2b-instruct"])
+@pytest.mark.parametrize("name", ["qwen3-vl-2b-instruct", "qwen2_5-vl-3b-instruct-awq"])
 def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded(name: str) -> None:
     found = shipped(name)
     assert found.plan is not None, found.reason

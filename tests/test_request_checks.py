@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from launcher.errors import RequestError
@@ -45,6 +48,12 @@ def test_options_that_cannot_be_are_named(options: dict[str, object]) -> None:
     (name,) = options
     with pytest.raises(RequestError, match=f"{name} cannot be"):
         checked(request("hello", **options), 64)
+
+
+def test_what_is_checked_stays_what_was_asked() -> None:
+    page = Path("page.png")
+    asked = ChatRequest((Message("user", "a\ud800", (page,)),), stop=("x",), one_tile=frozenset({page}))
+    assert checked(asked, 64) == replace(asked, messages=(Message("user", "a\ufffd", (page,)),))
 
 
 def test_a_request_that_is_well_is_left_as_it_is() -> None:

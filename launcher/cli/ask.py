@@ -13,6 +13,7 @@ import typer
 from launcher.cli import render
 from launcher.cli.batch import Batch, lines_of, read_whole
 from launcher.cli.completion import preset_names
+from launcher.cli.document_notes import tell_of_documents
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files
 from launcher.cli.preset_paths import PresetPaths, read_catalog
@@ -46,7 +47,10 @@ def ask(
     ] = None,
     *,
     image: Annotated[
-        list[str] | None, typer.Option("--image", metavar="PATH", help="A picture; may be given again.")
+        list[str] | None,
+        typer.Option(
+            "--image", metavar="PATH", help="A picture, a PDF or a short video; may be given again."
+        ),
     ] = None,
     allow_url: Annotated[
         bool, typer.Option("--allow-url", help="Let pictures be http and https addresses, and fetch them.")
@@ -85,7 +89,8 @@ def ask(
         if batch is not None:
             _answer_batch(chosen, options, pictures, batch)
         else:
-            _answer(chosen, _request(chosen, question or "", image or [], pictures, options), as_json=as_json)
+            request = _request(chosen, question or "", image or [], pictures, options)
+            _answer(chosen, request, pictures, as_json=as_json)
 
 
 def _request(
@@ -94,7 +99,8 @@ def _request(
     text = _standard_input() if question == STANDARD_INPUT else as_typed(question)
     if images:
         check_takes_pictures(preset)
-    return single(preset, to_message(preset, text, pictures.find(images, Path.cwd())), options)
+    question_asked = to_message(preset, text, pictures.find(images, Path.cwd()))
+    return single(preset, question_asked, options, pictures.one_tile)
 
 
 def _standard_input() -> str:
@@ -111,8 +117,10 @@ def _standard_input() -> str:
         raise unreadable(_STANDARD_INPUT_SHOWN, error) from error
 
 
-def _answer(preset: Preset, request: ChatRequest, *, as_json: bool) -> None:
-    with loaded(ready(preset)) as manager, manager.ask(preset.name, request) as answer:
+def _answer(preset: Preset, request: ChatRequest, pictures: PictureFiles, *, as_json: bool) -> None:
+    model = ready(preset)
+    tell_of_documents(pictures.opened, model)
+    with loaded(model) as manager, manager.ask(preset.name, request) as answer:
         if as_json:
             render.data(render.answer_data(preset.name, *read_whole(answer)))
             return

@@ -122,7 +122,7 @@ class Batch:
     def _request(self, given: _Line) -> ChatRequest:
         pictures = self.pictures.find(given.images, self.base)
         question = to_message(self.preset, well_formed(given.question), pictures)
-        return single(self.preset, question, self.options)
+        return single(self.preset, question, self.options, self.pictures.one_tile)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,12 +11,12 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from launcher.cli import render
+from launcher.cli.chat_attached import Attached
 from launcher.cli.chat_commands import (
     HELP,
     AddPicture,
@@ -36,9 +36,9 @@ from launcher.cli.chat_keyboard import Keyboard, piped_lines
 from launcher.cli.chat_session import ChatSession
 from launcher.cli.completion import preset_names
 from launcher.cli.loaded_model import loaded, ready
-from launcher.cli.picture_files import PictureFiles
+from launcher.cli.picture_files import picture_files
 from launcher.cli.preset_paths import PresetPaths, read_catalog
-from launcher.cli.questions import check_takes_pictures, cut_off
+from launcher.cli.questions import cut_off
 from launcher.commands_here import command as typed_here
 from launcher.devices import read_devices
 from launcher.errors import LauncherError, PresetError, RequestError
@@ -64,7 +64,11 @@ def chat(
     *,
     image: Annotated[
         list[str] | None,
-        typer.Option("--image", metavar="PATH", help="A picture for the first question; may be given again."),
+        typer.Option(
+            "--image",
+            metavar="PATH",
+            help="A picture, a PDF or a short video for the first question; may be given again.",
+        ),
     ] = None,
     presets: PresetPaths = None,
 ) -> None:
@@ -75,11 +79,13 @@ def chat(
     )
     chosen = readiness.preset
     session = ChatSession(chosen, chosen.generation.options(), chosen.chat.system_prompt)
-    for path in image or ():
-        _add_picture(session, path)
-    with loaded(readiness) as manager:
-        talk = _Chat(session, manager, in_terminal=sys.stdin.isatty() and sys.stdout.isatty())
-        failed = talk.run()
+    with picture_files() as pictures:
+        attached = Attached(readiness, session, pictures)
+        for path in image or ():
+            attached.add(path)
+        with loaded(readiness) as manager:
+            talk = _Chat(session, manager, attached, in_terminal=sys.stdin.isatty() and sys.stdout.isatty())
+            failed = talk.run()
     if failed is not None and not talk.in_terminal:
         raise typer.Exit(failed.exit_code)
 
@@ -105,17 +111,13 @@ def _first_ready(catalog: Catalog, kind: Literal["text", "vision"]) -> Readiness
     )
 
 
-def _add_picture(session: ChatSession, name: str) -> None:
-    check_takes_pictures(session.preset)
-    session.pictures += PictureFiles().find([name], Path.cwd())
-
-
 @dataclass
 class _Chat:
     """The loop: a line, what it asks for, what is shown."""
 
     session: ChatSession
     manager: Manager
+    attached: Attached
     in_terminal: bool
 
     def run(self) -> LauncherError | None:
@@ -163,7 +165,7 @@ class _Chat:
             case Ask(text):
                 self._ask(text)
             case AddPicture(path):
-                _add_picture(session, path)
+                self.attached.add(path)
             case Clear():
                 session.clear()
             case SetSystem(text):

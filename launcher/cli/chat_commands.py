@@ -16,7 +16,7 @@ from launcher.messages import GenerationOptions
 from launcher.settings import OPTION_NAMES, read_typed_option
 
 HELP = {
-    "/image PATH": "send a picture with the next question; may be given again",
+    "/image PATH": "send a picture, a PDF or a video with the next question; may be given again",
     "/clear": "forget the conversation",
     "/system TEXT": "what the model is told before the conversation; without TEXT: nothing",
     "/set NAME VALUE": "change how answers are drawn, as in /set temperature 0.2; without: show all",

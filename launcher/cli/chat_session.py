@@ -33,13 +33,14 @@ class Totals:
 
 @dataclass
 class ChatSession:
-    """The conversation so far; ``pictures`` go with the next question."""
+    """The conversation so far; ``pictures`` go with the next question. ``one_tile``: see ``ChatRequest``."""
 
     preset: Preset
     options: GenerationOptions
     system_prompt: str
     turns: tuple[Message, ...] = ()
     pictures: tuple[Path, ...] = ()
+    one_tile: frozenset[Path] = frozenset()
     last: Usage | None = None
     totals: Totals = field(default_factory=Totals)
     _written: set[Path] = field(default_factory=set)
@@ -51,7 +52,8 @@ class ChatSession:
             RequestError: the question cannot be asked of any model.
         """
         message = to_message(self.preset, question, self.pictures)
-        return ChatRequest((*system_turn(self.system_prompt), *self.turns, message), self.options)
+        messages = (*system_turn(self.system_prompt), *self.turns, message)
+        return ChatRequest(messages, self.options, one_tile=self.one_tile)
 
     def answered(self, request: ChatRequest, text: str, last: Chunk) -> None:
         """Keeps a question and its answer, whole or stopped; one that has no word is not kept, and its

@@ -1,5 +1,5 @@
-"""Pictures as a person names them -> checked files: paths, and addresses where the person allowed it. It
-decodes nothing."""
+"""Pictures as a person names them -> checked files: paths, and addresses where the person allowed it. A
+document's pages and a video's frames become pictures. It decodes nothing itself."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from launcher.cli.run_folder import run_folder
+from launcher.documents import Opened, kind_of, open_document
 from launcher.errors import PictureError
 from launcher.images import check_upload
 from launcher.linked_pictures.shown import is_address, shown_address
@@ -22,29 +23,54 @@ _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]")
 
 @dataclass
 class PictureFiles:
-    """Finds pictures; what it fetches lies in ``downloads``, None where fetching is not allowed."""
+    """Finds pictures. What it fetches, where that is allowed, and makes of documents lies in ``folder``;
+    without one it does neither.
 
-    downloads: Path | None = None
+    ``opened`` are the documents and videos so far, by their paths.
+    """
+
+    folder: Path | None = None
+    allow_url: bool = False
+    opened: dict[Path, Opened] = field(default_factory=dict)
     _fetched: dict[str, Path] = field(default_factory=dict)
+
+    @property
+    def one_tile(self) -> frozenset[Path]:
+        """See ``ChatRequest``: all that came from documents and videos."""
+        return frozenset(path for opened in self.opened.values() for path in opened.pictures)
 
     def find(self, names: Sequence[str], base: Path) -> tuple[Path, ...]:
         """Absolute paths of pictures that passed ``launcher.images.check_upload``; relative ones are taken
-        from ``base``.
+        from ``base``. A document stands for its pages.
 
         Raises:
-            PictureError: one is no picture, outside the limits, or an address that may not or cannot be
-                fetched.
+            PictureError: one is neither a picture nor a document, outside the limits, or an address that may
+                not or cannot be fetched.
         """
         paths = tuple(
             self._fetch(name) if is_address(name) else _on_this_machine(name, base) for name in names
         )
-        for path in paths:
+        found = tuple(picture for path in paths for picture in self._pictures_in(path))
+        for path in found:
             check_upload(path)
-        return paths
+        return found
+
+    def _pictures_in(self, path: Path) -> tuple[Path, ...]:
+        if self.folder is None or kind_of(path) is None:
+            return (path,)
+        if path not in self.opened:
+            own = Path(tempfile.mkdtemp(dir=self.folder))
+
+            def store(name: str, content: bytes) -> Path:
+                (own / name).write_bytes(content)
+                return own / name
+
+            self.opened[path] = open_document(path, store)
+        return self.opened[path].pictures
 
     def _fetch(self, address: str) -> Path:
         """The file an address holds, fetched once."""
-        if self.downloads is None:
+        if self.folder is None or not self.allow_url:
             raise PictureError(
                 "{address} is an address: nothing is fetched from the network unasked",
                 "Save the picture and give its path. launcher ask fetches it when told to with --allow-url.",
@@ -56,20 +82,17 @@ class PictureFiles:
             from launcher.linked_pictures.fetching import fetched
 
             content = asyncio.run(fetched(address))
-            path = Path(tempfile.mkdtemp(dir=self.downloads)) / (_name_in(address) or "picture")
+            path = Path(tempfile.mkdtemp(dir=self.folder)) / (_name_in(address) or "picture")
             path.write_bytes(content)
             self._fetched[address] = path
         return self._fetched[address]
 
 
 @contextmanager
-def picture_files(*, allow_url: bool) -> Iterator[PictureFiles]:
-    """A finder of pictures. What it fetched is deleted afterwards."""
-    if not allow_url:
-        yield PictureFiles()
-        return
+def picture_files(*, allow_url: bool = False) -> Iterator[PictureFiles]:
+    """A finder of pictures. What it fetched and made is deleted afterwards."""
     with run_folder() as folder:
-        yield PictureFiles(folder)
+        yield PictureFiles(folder, allow_url)
 
 
 def _on_this_machine(name: str, base: Path) -> Path:

@@ -58,9 +58,11 @@ def check_takes_pictures(preset: Preset) -> None:
         )
 
 
-def single(preset: Preset, question: Message, options: GenerationOptions) -> ChatRequest:
+def single(
+    preset: Preset, question: Message, options: GenerationOptions, one_tile: frozenset[Path] = frozenset()
+) -> ChatRequest:
     """One question without a conversation, after the preset's system prompt."""
-    return ChatRequest((*system_turn(preset.chat.system_prompt), question), options)
+    return ChatRequest((*system_turn(preset.chat.system_prompt), question), options, one_tile=one_tile)
 
 
 def options_of(preset: Preset, max_new_tokens: int | None, temperature: float | None) -> GenerationOptions:

@@ -8,14 +8,16 @@ them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from launcher.engines.kept import Kept
-from launcher.images import content_key, load_picture
+from launcher.engines.picture_key import picture_key
+from launcher.families import PictureBudget
+from launcher.images import load_picture
 
 if TYPE_CHECKING:
     import torch
@@ -25,12 +27,17 @@ if TYPE_CHECKING:
 KEPT_BYTES = 256 << 20
 """Of pixels, in the worker's RAM: sixteen pictures of 13 tiles at 16 bits, many more of small ones."""
 
+Way = Callable[[PictureBudget], "Callable[[Image.Image], Tensor]"]
+"""A budget -> what makes pixels of a picture within it."""
+
 
 @dataclass(frozen=True, slots=True)
 class OpenedPicture:
-    """Stands where LMDeploy expects a picture. ``size`` is the picture's, width and height."""
+    """Stands where LMDeploy expects a picture. ``size`` is the picture's, width and height, ``tokens`` how
+    many stand for it in the prompt."""
 
     size: tuple[int, int]
+    tokens: int
     pixels: Tensor
 
 
@@ -38,42 +45,50 @@ class OpenedPictures:
     """The pictures of one pipeline.
 
     Args:
-        to_pixels: what makes pixels of one.
+        way: a budget -> what makes pixels of a picture within it.
+        budget: of one picture.
         dtype: of the pixels as LMDeploy takes them.
     """
 
-    def __init__(self, to_pixels: Callable[[Image.Image], Tensor], dtype: torch.dtype) -> None:
-        self._to_pixels = to_pixels
+    def __init__(self, way: Way, budget: PictureBudget, dtype: torch.dtype) -> None:
+        self._budgets = {False: budget, True: budget.coarse()}
+        self._to_pixels = {one_tile: way(each) for one_tile, each in self._budgets.items()}
         self._dtype = dtype
         self._kept = Kept[OpenedPicture](KEPT_BYTES)
         self._one_at_a_time = Lock()
 
-    def open(self, path: Path) -> OpenedPicture:
-        """The picture in the file.
+    def open(self, path: Path, *, one_tile: bool) -> OpenedPicture:
+        """The picture in the file, within the budget or as one tile.
 
         Raises:
             PictureError: it cannot be read.
         """
-        key = content_key(path)
+        key = picture_key(path, one_tile=one_tile)
         with self._one_at_a_time:  # who asks about the same picture meanwhile finds it opened
             if (picture := self._kept.get(key)) is None:
                 whole = load_picture(path)
-                pixels = self._to_pixels(whole).to(self._dtype)
-                picture = OpenedPicture(whole.size, pixels)
+                pixels = self._to_pixels[one_tile](whole).to(self._dtype)
+                tokens = self._budgets[one_tile].tokens(*whole.size)
+                picture = OpenedPicture(whole.size, tokens, pixels)
                 self._kept.put(key, picture, pixels.nbytes)
         return picture
 
 
-def tiled_pictures(vision_model: Any, options: Mapping[str, int]) -> OpenedPictures:
+def tiled_pictures(vision_model: Any, budget: PictureBudget) -> OpenedPictures:
     """Those of a model of LMDeploy's whose ``processor`` cuts tiles; it is replaced.
 
     Args:
         vision_model: LMDeploy's.
-        options: what its processor is told with each picture.
+        budget: of one picture.
     """
-    cut, told = vision_model.processor, dict(options)
+    cut = vision_model.processor
     vision_model.processor = _pixels_of
-    return OpenedPictures(lambda picture: cut(picture, told), vision_model.mm_feature_dtype)
+
+    def way(within: PictureBudget) -> Callable[[Image.Image], Tensor]:
+        told = dict(within.engine_options)
+        return lambda picture: cut(picture, told)
+
+    return OpenedPictures(way, budget, vision_model.mm_feature_dtype)
 
 
 def _pixels_of(picture: OpenedPicture, _options: dict[str, Any]) -> Tensor:

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -115,21 +116,20 @@ class RequestMaker:
         """Has LMDeploy take pictures that are pixels already."""
         assert self._budget is not None
         if not family.pixels:
-            return tiled_pictures(encoder.model, self._budget.engine_options)
+            return tiled_pictures(encoder.model, self._budget)
         self.cuts_prompts = not encoder._uses_new_preprocess
-        return scaled_pictures(
-            encoder.model, families.code(family.pixels)(folder, self._budget), self._budget, self.encode
-        )
+        way = partial(families.code(family.pixels), folder)
+        return scaled_pictures(encoder.model, way, self._budget, self.encode)
 
     def encode(self, text: str) -> list[int]:
         """Token ids of a piece of a prompt, as both engines count them."""
         (encoding,) = self.tokenizer.backend_tokenizer.encode_batch([text], add_special_tokens=False)
         return list(encoding.ids)
 
-    def open_picture(self, path: Path) -> OpenedPicture:
+    def open_picture(self, path: Path, *, one_tile: bool) -> OpenedPicture:
         """A picture as this pipeline takes it; text models' prompts have none. Raises PictureError."""
         assert self._pictures is not None
-        return self._pictures.open(path)
+        return self._pictures.open(path, one_tile=one_tile)
 
     def count_prompt(self, request: ChatRequest, picture_tokens: int) -> int:
         """Tokens of the whole prompt, as LMDeploy counts them. Lets go of the interpreter while it counts."""
@@ -149,11 +149,10 @@ class RequestMaker:
 
     def picture_tokens(self, messages: list[dict[str, Any]]) -> int:
         """Tokens that the pictures of LMDeploy's messages take."""
-        budget, content = self._budget, messages[0]["content"]
-        if budget is None or isinstance(content, str):
+        content = messages[0]["content"]
+        if isinstance(content, str):
             return 0
-        sizes = [item["image_data"]["data"].size for item in content if item["type"] == "image_data"]
-        return sum(budget.tokens(width, height) for width, height in sizes)
+        return sum(item["image_data"]["data"].tokens for item in content if item["type"] == "image_data")
 
     def text_stream(self, stop: tuple[str, ...]) -> TextStream:
         """The text of one answer, which the preset's texts end, or these."""
@@ -251,6 +250,9 @@ class Request:
     def _hand_over(self, piece: Piece) -> None:
         self._way.put(self._pieces, piece)
 
+    def _open_picture(self, path: Path) -> OpenedPicture:
+        return self._maker.open_picture(path, one_tile=path in self._request.one_tile)
+
     async def _run(self) -> None:
         """Runs on the pipeline's event loop."""
         error: Exception | None = None
@@ -264,7 +266,7 @@ class Request:
     async def _generate(self) -> None:
         maker, engine, options = self._maker, self._maker.pipe.async_engine, self._request.options
         messages = await asyncio.to_thread(
-            messages_for, self._request.messages, maker.form, maker.open_picture, cut=maker.cuts_prompts
+            messages_for, self._request.messages, maker.form, self._open_picture, cut=maker.cuts_prompts
         )
         picture_tokens = maker.picture_tokens(messages)
         await asyncio.to_thread(maker.refuse_too_long, self._request, picture_tokens)

@@ -11,10 +11,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
-from PIL import Image
 from torch import Tensor
 
-from launcher.engines.lmdeploy_pictures import OpenedPicture, OpenedPictures
+from launcher.engines.lmdeploy_pictures import OpenedPicture, OpenedPictures, Way
 from launcher.families import PictureBudget
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import PixelRule
@@ -59,19 +58,17 @@ class PassingProcessor:
         return {"input_ids": torch.tensor([ids]), **seen}
 
 
-def scaled_pictures(
-    vision_model: Any, to_pixels: Callable[[Image.Image], Tensor], budget: PictureBudget, encode: Encode
-) -> OpenedPictures:
+def scaled_pictures(vision_model: Any, way: Way, budget: PictureBudget, encode: Encode) -> OpenedPictures:
     """Those of a model of LMDeploy's whose ``processor`` is transformers'; it is replaced.
 
     Args:
         vision_model: LMDeploy's.
-        to_pixels: a picture -> float32 (1, 3, height, width).
-        budget: within which it does so.
+        way: a budget -> (a picture -> float32 (1, 3, height, width)).
+        budget: of one picture.
         encode: a prompt's piece -> token ids.
     """
     assert isinstance(budget, PixelBudget)
     vision_model.processor = PassingProcessor(
         budget.rule, vision_model.image_token, vision_model.image_token_id, encode
     )
-    return OpenedPictures(to_pixels, vision_model.mm_feature_dtype)
+    return OpenedPictures(way, budget, vision_model.mm_feature_dtype)

@@ -11,6 +11,7 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from dataclasses import dataclass
+from pathlib import Path
 
 from openai.types import CompletionUsage
 from openai.types.chat import ChatCompletionChunk
@@ -64,7 +65,11 @@ class RemoteEngine:
         assert self._server is not None, "it is loaded first"
         said = _Said(self._endpoint.url, request.options.max_new_tokens)
         stop = (*self._spec.preset.chat.stop, *request.stop)
-        body = await asyncio.to_thread(to_body, self._endpoint.model, request, stop, self._pictures.url)
+
+        def url_of(picture: Path) -> str:
+            return self._pictures.url(picture, one_tile=picture in request.one_tile)
+
+        body = await asyncio.to_thread(to_body, self._endpoint.model, request, stop, url_of)
         async with aclosing(self._server.answer(body)) as chunks:
             async for chunk in chunks:
                 if text := said.take(chunk):

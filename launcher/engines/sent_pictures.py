@@ -11,7 +11,8 @@ from pathlib import Path
 from PIL import Image
 
 from launcher.engines.kept import Kept
-from launcher.images import content_key, load_picture
+from launcher.engines.picture_key import picture_key
+from launcher.images import load_picture
 
 TILE_PIXELS = 448 * 448
 """What a preset's ``max_tiles`` counts."""
@@ -37,15 +38,15 @@ class SentPictures:
         self._most_pixels = max_tiles * TILE_PIXELS
         self._kept: Kept[str] = Kept(KEPT_BYTES)
 
-    def url(self, path: Path) -> str:
-        """The picture as it is sent.
+    def url(self, path: Path, *, one_tile: bool = False) -> str:
+        """The picture as it is sent, with one tile's pixels at most where ``one_tile`` says so.
 
         Raises:
             PictureError: it cannot be read.
         """
-        key = content_key(path)
+        key = picture_key(path, one_tile=one_tile)
         if (url := self._kept.get(key)) is None:
-            url = _encoded(_scaled(load_picture(path), self._most_pixels))
+            url = _encoded(_scaled(load_picture(path), TILE_PIXELS if one_tile else self._most_pixels))
             self._kept.put(key, url, len(url))
         return url
 

@@ -13,9 +13,10 @@ from launcher.engines.conversations import Mark
 from launcher.engines.endings import answer_room
 from launcher.engines.kept import Kept
 from launcher.engines.own_tokens import first_ids
+from launcher.engines.picture_key import picture_key
 from launcher.errors import RequestError
 from launcher.families import PromptForm, build_prompt, split_at_pictures
-from launcher.images import content_key, load_picture
+from launcher.images import load_picture
 from launcher.messages import ChatRequest
 from launcher.models.loading import PictureReader, Span
 
@@ -97,7 +98,8 @@ class PromptMaker:
             assert self._reader is not None
             # those beyond the session are only counted, for the message
             fits = sum(picture.tokens for picture in pictures) < self._session_tokens
-            picture = self._picture(self._reader, path, len(ids), fits=fits)
+            one_tile = path in request.one_tile
+            picture = self._picture(self._reader, path, len(ids), fits=fits, one_tile=one_tile)
             pictures.append(picture)
             ids += [self._reader.token_id] * picture.tokens + text
             marks += [picture.key] * picture.tokens
@@ -110,13 +112,15 @@ class PromptMaker:
         )
         return Prompt(ids, marks, tuple(pictures), room)
 
-    def _picture(self, reader: PictureReader, path: Path, start: int, *, fits: bool) -> PromptPicture:
-        key = content_key(path)
+    def _picture(
+        self, reader: PictureReader, path: Path, start: int, *, fits: bool, one_tile: bool
+    ) -> PromptPicture:
+        key = picture_key(path, one_tile=one_tile)
         if (seen := self._seen.get(key)) is not None:
             return PromptPicture(key, Span(start, seen.grid), seen=seen)
         picture = load_picture(path)
-        pixels = reader.to_pixels(picture) if fits else None
-        return PromptPicture(key, Span(start, reader.grid(picture)), pixels)
+        pixels = reader.to_pixels(picture, one_tile) if fits else None
+        return PromptPicture(key, Span(start, reader.grid(picture, one_tile)), pixels)
 
     def _encode(self, text: str) -> list[int]:
         # The backend's own method: transformers' sets truncation and padding on it, which two threads may not

@@ -26,11 +26,11 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     tower = qwen_vl.tower(vision, hidden, vision.whole("intermediate_size", reading.MAX_HIDDEN))
     pictures = qwen_vl.budget(vision, 16, _LEAST_TOKENS, _HALF, _HALF)
     language, language_bytes = language_part(
-        _text(config), _LANGUAGE, config.values.get("quantization_config")
+        qwen_vl.language(config), _LANGUAGE, config.values.get("quantization_config")
     )
     return ModelSizes(
         architecture=_NAME,
-        dtype=reading.dtype(config.part("text_config")),
+        dtype=qwen_vl.dtype(config),
         language=language,
         language_bytes=language_bytes,
         tower=tower,
@@ -38,13 +38,6 @@ def _sizes(config: ConfigPart) -> ModelSizes:
         vision_bytes=_tower_elements(vision, tower, pictures) * ELEMENT_BYTES,
         projector_bytes=_merger_elements(vision, tower, pictures, language.hidden) * ELEMENT_BYTES,
     )
-
-
-def _text(config: ConfigPart) -> ConfigPart:
-    """``text_config``; whether its head is the embedding table is said outside of it."""
-    text = config.part("text_config")
-    tied = config.values.get("tie_word_embeddings", text.values.get("tie_word_embeddings"))
-    return ConfigPart({**text.values, "tie_word_embeddings": tied}, text.file, text.place)
 
 
 def _tower_elements(vision: ConfigPart, tower: TowerSizes, pictures: PixelBudget) -> int:

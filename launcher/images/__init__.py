@@ -22,7 +22,7 @@ from PIL import Image
 from launcher.errors import PictureError
 from launcher.images.decoding import decoded
 from launcher.images.files import DEFAULT_LIMITS, PictureLimits, read_file, shown_name
-from launcher.images.formats import FORMATS, LISTED, Coded, coded
+from launcher.images.formats import FORMATS, LISTED, Coded, coded, format_of
 from launcher.images.memory import check_memory
 from launcher.images.private import make_private
 from launcher.images.remembered import Remembered, mark_of
@@ -33,8 +33,11 @@ __all__ = [
     "PictureLimits",
     "check_upload",
     "content_key",
+    "is_picture",
     "load_picture",
     "make_private",
+    "read_file",
+    "shown_name",
 ]
 
 _BROKEN = (
@@ -78,6 +81,11 @@ def check_upload(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> None:
     with _ONE_AT_A_TIME:
         _opened(path, limits)
     _passed.keep(mark, True)
+
+
+def is_picture(head: bytes) -> bool:
+    """Whether a file is of a picture's kind, by its first bytes."""
+    return bool(format_of(head))
 
 
 def content_key(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> bytes:

@@ -128,7 +128,8 @@ class Problem:
         if tower is not None and setting.pictures is not None:
             patch_bytes = costs.tile_factor * (tower.hidden + tower.intermediate) * ELEMENT_BYTES
             picture_bytes = setting.pictures.most_patches * patch_bytes
-        return costs.workspace_bytes + int(
+        kernel_bytes = costs.workspace_bytes + (costs.four_bit_bytes if language.weight_bits == 4 else 0)
+        return kernel_bytes + int(
             self.prefill_tokens(setting.pictures) * token_bytes + picture_bytes + logit_bytes
         )
 

@@ -80,9 +80,9 @@ _LARGER_CARD = "It takes a card with {needed:.1f} GiB free, and memory.gpu_budge
 _OTHER_WAYS = {
     (False, False): "Or take a smaller model.",
     (True, False): "Or set engine: pytorch in the preset, which takes less.",
-    (False, True): "Or take the preset internvl2-2b-awq, whose weights have 4 bits.",
-    (True, True): "Or set engine: pytorch in the preset, or take the preset internvl2-2b-awq, whose weights"
-    " have 4 bits.",
+    (False, True): "Or take the same model's preset whose name ends in -awq: its weights have 4 bits.",
+    (True, True): "Or set engine: pytorch in the preset, or take the same model's preset whose name ends in"
+    " -awq: its weights have 4 bits.",
 }
 """By whether the PyTorch engine and whether the model's 4-bit twin would fit where this does not."""
 

@@ -28,11 +28,12 @@ def internvl2_reader(model: InternVLForConditionalGeneration, request: LoadReque
     tiles, token_id = request.pictures, picture_token_id(request)
     assert isinstance(tiles, TileBudget)
     model.config.image_token_id = token_id
+    budgets = {False: tiles, True: tiles.coarse()}
     return PictureReader(
         token_id,
         tiles.limit,
-        grid=lambda picture: (1, tiles.tokens(picture.width, picture.height)),
-        to_pixels=lambda picture: to_pixels(cut_tiles(picture, tiles.rule)),
+        grid=lambda picture, one_tile: (1, budgets[one_tile].tokens(picture.width, picture.height)),
+        to_pixels=lambda picture, one_tile: to_pixels(cut_tiles(picture, budgets[one_tile].rule)),
         see=lambda pixels: (
             model.get_image_features(
                 pixels, vision_feature_layer=-1, vision_feature_select_strategy="default"
@@ -56,8 +57,8 @@ def xcomposer2_reader(model: xcomposer2.XComposer2ForCausalLM) -> PictureReader:
     return PictureReader(
         config.image_token_id,
         None,
-        grid=lambda _: (1, int(config.picture_tokens)),
-        to_pixels=lambda picture: xcomposer2.picture_pixels([picture], config.img_size),
+        grid=lambda _picture, _one_tile: (1, int(config.picture_tokens)),
+        to_pixels=lambda picture, _one_tile: xcomposer2.picture_pixels([picture], config.img_size),
         see=model.picture_embeddings,
         arguments=lambda ids, seen: {"input_ids": ids, "picture_embeddings": seen},
     )

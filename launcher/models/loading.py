@@ -27,13 +27,14 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class PictureReader:
-    """How a model reads a picture: tokens in a grid stand for it in the prompt, each ``token_id``."""
+    """How a model reads a picture: tokens in a grid stand for it in the prompt, each ``token_id``.
+    Both functions of a picture are told whether it may have one tile alone."""
 
     token_id: int
     max_tiles: int | None
-    grid: Callable[[Image.Image], tuple[int, int]]
+    grid: Callable[[Image.Image, bool], tuple[int, int]]
     """Rows and columns of a picture's tokens; one row, where the model knows of none."""
-    to_pixels: Callable[[Image.Image], Tensor]
+    to_pixels: Callable[[Image.Image, bool], Tensor]
     """Picture -> float32 (tiles, 3, height, width)."""
     see: Callable[[Tensor], Tensor]
     """Pixels on the model's device, of its dtype -> what the language model is given of them, tiles first."""

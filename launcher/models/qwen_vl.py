@@ -89,6 +89,8 @@ def _first_published(name: str) -> str:
 def _reader(request: LoadRequest, model: PreTrainedModel) -> PictureReader:
     budget, token_id = request.pictures, picture_token_id(request)
     assert isinstance(budget, PixelBudget)
+    budgets = {False: budget, True: budget.coarse()}
+    scalers = {one: qwen_vl_pixels.scaler(request.folder, each) for one, each in budgets.items()}
     hidden = model.config.text_config.hidden_size
 
     def see(pixels: Tensor) -> Tensor:
@@ -108,8 +110,8 @@ def _reader(request: LoadRequest, model: PreTrainedModel) -> PictureReader:
     return PictureReader(
         token_id,
         max_tiles=None,
-        grid=lambda picture: budget.grid(picture.width, picture.height),
-        to_pixels=qwen_vl_pixels.scaler(request.folder, budget),
+        grid=lambda picture, one_tile: budgets[one_tile].grid(picture.width, picture.height),
+        to_pixels=lambda picture, one_tile: scalers[one_tile](picture),
         see=see,
         arguments=arguments,
         positions=positions,

@@ -52,7 +52,7 @@ class Size:
 
 
 SIZES = {
-    "cpu": Size(0.3, 1.4),
+    "cpu": Size(0.4, 1.5),
     "gpu": Size(4.6, 9.0),
     "dev": Size(0.2, 0.7),
 }

@@ -10,9 +10,12 @@ from typing import Any
 from launcher.door import OPEN
 from launcher.errors import PresetError
 from launcher.fetching.fetches import Fetches
+from launcher.picture_budgets import budget_of
 from launcher.readiness import Readiness, ReadyState
 from launcher.ui.chat_tab import QUIET, ChatTab, build_chat_tab, examples_in
 from launcher.ui.compare_tab import build_compare_tab
+from launcher.ui.device_picture import devices_html
+from launcher.ui.document_pictures import DocumentPictures
 from launcher.ui.fetch_panel import FACTS, FETCH
 from launcher.ui.gradio_import import gr
 from launcher.ui.guard.file_data import UploadedFiles
@@ -43,6 +46,7 @@ class Page:
     texts: gr.I18n
     chats: Mapping[str, ChatHandlers]
     pages: Pages
+    documents: DocumentPictures
 
     def leave(self, program: str) -> None:
         """Ends what a program that is gone, by its session, had asked for."""
@@ -81,15 +85,16 @@ def build_page(
             gr.HTML(texts("open"), padding=False)
         if preset_errors:
             gr.HTML(texts("preset_errors"), padding=False)
+        gr.HTML(devices_html(), padding=False, js_on_load=ON_LOAD)
         with gr.Tabs(overflow_behavior="wrap"):  # a menu would hide some
             for number, model in enumerate(models):
                 tabs += _build_tab(number, model, manager, texts, comes_later=model.preset.name in later)
             compared = _build_comparison(models, texts, later)
         _wire_opening(blocks, tabs, compared)
     blocks.queue(default_concurrency_limit=None)
-    return Page(
-        blocks, texts, {tab.preset.name: tab.handlers for tab in tabs}, Pages(manager, fetches=fetches)
-    )
+    documents = DocumentPictures(gr.utils.get_upload_folder(), blocks.upload_file_set.add)
+    chats = {tab.preset.name: tab.handlers for tab in tabs}
+    return Page(blocks, texts, chats, Pages(manager, fetches=fetches), documents)
 
 
 def _build_tab(
@@ -113,7 +118,7 @@ def _build_tab(
 
 def _handlers(model: Readiness, manager: Manager) -> ChatHandlers:
     uploads = UploadedFiles(gr.utils.get_upload_folder())
-    return ChatHandlers(model.preset, manager, is_ours=uploads.__contains__)
+    return ChatHandlers(model.preset, manager, is_ours=uploads.__contains__, budget=budget_of(model))
 
 
 def _build_comparison(

@@ -78,12 +78,13 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     pictures = _cached_pictures(preset, chatbot)
     chatbot.examples = examples_in(preset, pictures, "en")
     gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
+    gr.HTML(note_place(preset.name), padding=False)
     box = question_box(preset.name, preset.kind, translate)
     with gr.Accordion(translate("advanced"), open=False):
         gr.HTML(facts, padding=False, js_on_load=ON_LOAD)
         settings = settings_inputs(preset, translate)
     gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
-    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended", "amended"]))
+    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended", "amended", "added"]))
     example = gr.MultimodalTextbox(visible=False)
     _wire_page(_Parts(chatbot, box, cost, settings, example, news), preset, pictures)
     _wire_program(handlers, settings)
@@ -138,6 +139,11 @@ def chatbot_for(translate: Translate, welcome: str = "") -> gr.Chatbot:
     )
 
 
+def note_place(name: str) -> str:
+    """Where a tab says what is in its box (``page/documents.js``), as HTML."""
+    return f'<div class="attached" id="note-{name}" role="status"></div>'
+
+
 def question_box(name: str, kind: str, translate: Translate) -> gr.MultimodalTextbox:
     """Of a tab by its name. Takes any file: what a picture is, its content says, when it is asked about."""
     vision = kind == "vision"
@@ -166,12 +172,13 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
 
     in_browser(box.submit, "ask", [box, *settings], standing)
     in_browser(box.stop, "stop", [], [])
-    in_browser(box.change, "attached", [], [])
+    in_browser(box.change, "attached", [box], [])
     in_browser(chatbot.retry, "askAgain", settings, standing)
     in_browser(chatbot.undo, "undo", [box], standing)
     in_browser(chatbot.clear, "clear", [box], [box, cost])
     in_browser(news.grown, "grown", [], [chatbot])
     in_browser(news.ended, "ended", [box, *settings], standing)
+    in_browser(news.added, "added", [box, *settings], standing)
     in_browser(news.amended, "amend", [box], standing)
     chosen = chatbot.example_select(example, None, parts.example, queue=False, **QUIET)
     in_browser(chosen.success, "askExample", [parts.example, *settings], standing)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from launcher.ui.chinese_api import API
+from launcher.ui.chinese_devices import DEVICES
+from launcher.ui.chinese_documents import DOCUMENTS
 from launcher.ui.chinese_errors import ERRORS
 from launcher.ui.chinese_fetch import FETCH
 from launcher.ui.chinese_guard import GUARD
@@ -18,8 +20,8 @@ ZH = {
     "Compare": "对比",
     "Ask about a picture, or try an example.": "针对一张图片提问，或试试下面的例子。",
     "Ask a question, or try an example.": "提一个问题，或试试下面的例子。",
-    "Add a picture (button, drop or paste), type a question, press Enter": (
-        "添加图片（点按钮、拖放或粘贴），输入问题，按回车发送"
+    "Add pictures, a PDF or a short video, type a question, press Enter": (
+        "添加图片、PDF 或短视频，输入问题，按回车发送"
     ),
     "Type a question, press Enter": "输入问题，按回车发送",
     "Advanced": "高级设置",
@@ -142,8 +144,10 @@ ZH = {
     "The terminal that runs the page says more. The question is still here; ask again.": (
         "详细信息见运行本页面的终端。问题仍然保留，可以再问一次。"
     ),
+    **DEVICES,
     **ERRORS,
     **API,
+    **DOCUMENTS,
     **FETCH,
     **GUARD,
     **QUANTIZING,

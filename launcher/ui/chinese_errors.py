@@ -231,11 +231,11 @@ MACHINE = {
     ),
     "Or take a smaller model.": "或换用更小的模型。",
     "Or set engine: pytorch in the preset, which takes less.": "或在预设中设置 engine: pytorch，它占用更少。",
-    "Or take the preset internvl2-2b-awq, whose weights have 4 bits.": (
-        "或改用预设 internvl2-2b-awq，它的权重是 4 位。"
+    "Or take the same model's preset whose name ends in -awq: its weights have 4 bits.": (
+        "或改用同一模型名称以 -awq 结尾的预设，它的权重是 4 位。"
     ),
-    "Or set engine: pytorch in the preset, or take the preset internvl2-2b-awq, whose weights have 4 bits.": (
-        "或在预设中设置 engine: pytorch，或改用预设 internvl2-2b-awq，它的权重是 4 位。"
+    "Or set engine: pytorch in the preset, or take the same model's preset whose name ends in -awq: its weights have 4 bits.": (
+        "或在预设中设置 engine: pytorch，或改用同一模型名称以 -awq 结尾的预设，它的权重是 4 位。"
     ),
     "The model reads at most {session} tokens: the smallest picture or question with an answer takes {needed}.": (
         "这个模型最多读 {session} 个 token，而最小的图片或问题加上回答需要 {needed}。"

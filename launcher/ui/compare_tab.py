@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from launcher.presets import Preset
-from launcher.ui.chat_tab import QUIET, Translate, chatbot_for, question_box
+from launcher.ui.chat_tab import QUIET, Translate, chatbot_for, note_place, question_box
 from launcher.ui.gradio_import import gr
 from launcher.ui.page_script import COMPARE, call, connect
 
@@ -55,9 +55,10 @@ def build_compare_tab(
             for preset, title in zip(presets, titles, strict=True)
         ]
     gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
+    gr.HTML(note_place(COMPARE), padding=False)
     kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
     box = question_box(COMPARE, kind, translate)
-    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["rested", "carried"]))
+    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["rested", "carried", "added"]))
 
     def in_browser(event: Any, function: str, values: Sequence[Any], inputs: Any, outputs: Any) -> None:
         event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
@@ -65,9 +66,10 @@ def build_compare_tab(
     for each in choice:
         in_browser(each.change, "choose", [names], choice, [])
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
-    in_browser(box.change, "attached", [COMPARE], [], [])
+    in_browser(box.change, "attached", [COMPARE], [box], [])
     in_browser(box.stop, "stopComparing", [], [], [])
     in_browser(news.rested, "rested", [], [box], [box])
+    in_browser(news.added, "addedToCompare", [], [box], [box])
     in_browser(news.carried, "carriedOver", [], [box], [box])
     for column in columns:
         key = column.name + COMPARE

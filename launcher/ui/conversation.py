@@ -18,6 +18,8 @@ class Typed:
 
     text: str = ""
     pictures: tuple[Path, ...] = ()
+    one_tile: frozenset[Path] = frozenset()
+    """Those of the pictures that are pages of a document or frames of a video: see ``ChatRequest``."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", well_formed(self.text))
@@ -51,7 +53,9 @@ def to_request(history: Sequence[Exchange], typed: Typed, settings: Settings) ->
         raise settings.refusal
     turns = [message for exchange in history for message in _messages(exchange)]
     question = Message("user", typed.text, typed.pictures)
-    return ChatRequest((*system_turn(settings.system_prompt), *turns, question), settings.options)
+    one_tile = typed.one_tile.union(*(exchange.question.one_tile for exchange in history))
+    messages = (*system_turn(settings.system_prompt), *turns, question)
+    return ChatRequest(messages, settings.options, one_tile=one_tile)
 
 
 def _messages(exchange: Exchange) -> tuple[Message, Message]:

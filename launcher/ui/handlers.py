@@ -20,10 +20,12 @@ from typing import NamedTuple
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.images import check_upload
 from launcher.messages import ChatRequest
+from launcher.picture_budgets import PictureBudget
 from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Exchange, Settings, Typed, to_request
 from launcher.ui.early_stops import EarlyStops
+from launcher.ui.grounding import drawn
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
 from launcher.ui.texts import Language, say_error
@@ -50,6 +52,8 @@ class ChatHandlers:
     manager: Manager
     is_ours: Callable[[Path], bool]
     """Whether a picture was uploaded to the page, or is one of its examples'."""
+    budget: PictureBudget | None = None
+    """What a picture takes of the model, where that is known before it is loaded."""
     _open: dict[Turn, Answer] = field(default_factory=dict)
     _early_stops: EarlyStops = field(default_factory=EarlyStops)
     _program_numbers: Iterator[int] = field(default_factory=lambda: itertools.count(-1, -1))
@@ -88,7 +92,12 @@ class ChatHandlers:
                         yield grown(before, shown)
                     elif growing.text:
                         cost = status_line.render_cost(piece, language) if piece.usage else ""
-                        yield {"answer": growing.text, "shown": growing.finished(), "cost": cost}
+                        yield {
+                            "answer": growing.text,
+                            "shown": growing.finished(),
+                            "boxes": drawn(growing.text),
+                            "cost": cost,
+                        }
                     else:
                         yield {"trouble": ""}
 
@@ -132,6 +141,10 @@ class ChatHandlers:
         self._check_pictures(typed.pictures)
         for picture in typed.pictures:
             await asyncio.to_thread(check_upload, picture)
+
+    def check_ours(self, picture: Path) -> None:
+        """Raises RequestError for a file that was not uploaded to this page."""
+        self._check_pictures([picture])
 
     def _check_pictures(self, pictures: Iterable[Path]) -> None:
         for picture in pictures:

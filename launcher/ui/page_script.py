@@ -7,6 +7,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from launcher.documents import MAX_BYTES
 from launcher.images import DEFAULT_LIMITS
 from launcher.ui.headers import App, Message, Receive, Scope, Send
 from launcher.ui.settings import SETTING_NAMES
@@ -18,12 +19,14 @@ _PARTS = (
     "server.js",
     "turns.js",
     "pictures.js",
+    "documents.js",
     "files.js",
     "kept.js",
     "archive.js",
     "shelf.js",
     "compare.js",
     "earlier.js",
+    "seen.js",
     "fetch.js",
     "launcher.js",
 )
@@ -37,6 +40,10 @@ _LANGUAGES: tuple[Language, ...] = ("en", "zh")
 TOO_LARGE = (
     "{name} has {size} MB, more than the {limit} MB a picture may have",
     "Make the picture smaller, or save it as JPEG.",
+)
+DOCUMENT_TOO_LARGE = (
+    "{name} has {size} MB, more than the {limit} MB a document or a video may have",
+    "Make it smaller, or give pictures of what matters.",
 )
 
 
@@ -60,10 +67,15 @@ TEXTS = {
     "amend": "Change this question and go on from there",
     "carry": "Ask other models this",
     "none": "No model is chosen. Choose two or more above.",
+    "see": "{name}: show it as the model sees it",
+    "looking": "Looking …",
+    "close": "Close",
+    "reading": "Reading {name} …",
+    "tokens": "{count} tokens",
     "unreached": "The launcher did not answer. Press the button again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
-"""Key in ``page/shelf.js``, ``compare.js``, ``earlier.js`` and ``fetch.js`` -> English text."""
+"""Key in the files of the folder ``page`` -> English text."""
 
 
 def page_script() -> str:
@@ -76,8 +88,12 @@ def page_script() -> str:
             language: {key: say(text, language) for key, text in TEXTS.items()} for language in _LANGUAGES
         },
         "limitBytes": DEFAULT_LIMITS.max_bytes,
+        "documentBytes": MAX_BYTES,
         "tooLarge": {
             language: "\n".join(say(part, language) for part in TOO_LARGE) for language in _LANGUAGES
+        },
+        "documentTooLarge": {
+            language: "\n".join(say(part, language) for part in DOCUMENT_TOO_LARGE) for language in _LANGUAGES
         },
     }
     folder = Path(__file__).with_name("page")

@@ -128,7 +128,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     page.blocks._queue.sleep_when_free = _QUEUE_LOOKS_S
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.router.routes += [*page_routes(page.chats, page.pages), *program_routes(page.chats)]
+    app.router.routes += [*page_routes(page.chats, page.pages, page.documents), *program_routes(page.chats)]
     gr.mount_gradio_app(
         app,
         page.blocks,

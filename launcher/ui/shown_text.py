@@ -14,6 +14,7 @@ from typing import TypedDict
 
 from launcher.messages import well_formed
 from launcher.ui.answer_html import blocks_as_html, growing_as_html, settled_length
+from launcher.ui.grounding import drawn
 
 _TYPED, _TYPED_END = '<div style="white-space: pre-wrap">', "</div>"
 """Spaces, tabs and blank lines are seen as they were typed."""
@@ -59,17 +60,22 @@ class GrowingAnswer:
 
 
 class ShownTurn(TypedDict):
-    """A question and its answer, each for a bubble."""
+    """A question and its answer, each for a bubble, and the boxes that the answer names."""
 
     question: str
     answer: str
+    boxes: str
 
 
 def turn_as_shown(question: str, answer: str) -> ShownTurn:
     """A turn that has ended."""
     whole = GrowingAnswer()
     whole.add(well_formed(answer))
-    return {"question": typed_as_shown(well_formed(question)), "answer": whole.finished()}
+    return {
+        "question": typed_as_shown(well_formed(question)),
+        "answer": whole.finished(),
+        "boxes": drawn(whole.text),
+    }
 
 
 def html_lines(text: str) -> str:

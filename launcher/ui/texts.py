@@ -23,7 +23,7 @@ COMPONENTS = {
     "compare": "Compare",
     "welcome": "Ask about a picture, or try an example.",
     "welcome_text": "Ask a question, or try an example.",
-    "question_vision": "Add a picture (button, drop or paste), type a question, press Enter",
+    "question_vision": "Add pictures, a PDF or a short video, type a question, press Enter",
     "question_text": "Type a question, press Enter",
     "advanced": "Advanced",
     "system_prompt": "System prompt",

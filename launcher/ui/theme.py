@@ -32,6 +32,7 @@ def page_theme() -> gr.themes.Base:
         block_border_width="1px",
         block_shadow="none",
         color_accent="*primary_700",
+        link_text_color="*primary_700",
         body_text_color_subdued="*neutral_500",
     )
 
@@ -74,6 +75,35 @@ PAGE_CSS = """
 .fetch button:hover { filter: brightness(1.08); }
 .fetch button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
 .block:has(> .html-container > .prose > .fetch:empty) { display: none; }
+.block:has(> .html-container > .prose > .devices > summary:empty) { display: none; }
+.devices { font-size: 0.86rem; --m0: #0d9488; --m1: #6366f1; --m2: #d97706; --m3: #db2777; --m4: #65a30d;
+  --m5: #0284c7; }
+.devices summary { cursor: pointer; color: var(--body-text-color-subdued); }
+.devices summary:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.devices summary .device { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 2px 8px;
+  margin-right: 18px; vertical-align: middle; }
+.devices summary .bar { width: 120px; height: 8px; }
+.devices section { margin: 8px 0 10px; }
+.devices h3 { font-size: 0.9rem; margin: 0 0 4px; }
+.devices .bar { position: relative; display: flex; height: 18px; border-radius: 4px; overflow: hidden;
+  background: var(--background-fill-secondary); border: 1px solid var(--border-color-primary); }
+.devices .bar i { height: 100%; background: var(--c); }
+.devices .bar b { position: absolute; top: 0; bottom: 0; width: 2px; margin-left: -2px;
+  background: var(--body-text-color); }
+.devices .m0 { --c: var(--m0); } .devices .m1 { --c: var(--m1); } .devices .m2 { --c: var(--m2); }
+.devices .m3 { --c: var(--m3); } .devices .m4 { --c: var(--m4); } .devices .m5 { --c: var(--m5); }
+.devices .others { --c: var(--neutral-400); }
+.devices .bar i.free { background: none; }
+.devices .bar i.cache { opacity: 0.65; }
+.devices .bar i.rest { opacity: 0.35; }
+.devices .bar i.asleep, .devices li.asleep::before {
+  background: repeating-linear-gradient(45deg, var(--c) 0 3px, transparent 3px 6px); }
+.devices ul { list-style: none; display: flex; flex-wrap: wrap; gap: 2px 18px; margin: 6px 0 0; padding: 0; }
+.devices li { margin: 0; }
+.devices li::before { content: ""; display: inline-block; width: 10px; height: 10px; margin-right: 6px;
+  border-radius: 2px; background: var(--c); }
+.devices li.free::before { border: 1px solid var(--body-text-color-subdued); }
+.devices li.budget::before { width: 2px; background: var(--body-text-color); }
 .facts { margin: 0 0 4px !important; font-size: 0.86rem; color: var(--body-text-color-subdued) !important;
   overflow-wrap: anywhere; }
 .status { margin: 0 !important; font-size: 0.9rem; min-height: 1.5em; overflow-wrap: anywhere; }
@@ -81,6 +111,9 @@ PAGE_CSS = """
 .trouble { font-size: 0.92rem; line-height: 1.6; overflow-wrap: anywhere; border-left: 3px solid #dc2626;
   background: var(--background-fill-secondary); padding: 8px 12px; border-radius: 4px; }
 .block:has(> .html-container > .prose > .trouble:empty), .trouble:empty { display: none; }
+.attached { font-size: 0.9rem; color: var(--body-text-color-subdued); white-space: pre-line;
+  overflow-wrap: anywhere; }
+.block:has(> .html-container > .prose > .attached:empty), .attached:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
 .talk button.earlier { all: unset; cursor: pointer; margin-left: 6px; padding: 0 3px; opacity: 0.45; }
 .talk button.earlier:hover { opacity: 1; }
@@ -88,6 +121,7 @@ PAGE_CSS = """
 .talk button.amend::before { content: "✎"; content: "✎" / ""; }  /* a sign alone: its name is the title */
 .talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
 .columns button.earlier { display: none; }
+.dark button[role="tab"].selected { color: var(--primary-300); }  /* the accent alone is too dark there */
 .unchosen { display: none !important; }
 .choice { gap: 2px 18px !important; }
 .choice > * { flex: 0 1 auto !important; width: auto !important; }
@@ -124,27 +158,47 @@ PAGE_CSS = """
 @media (prefers-reduced-motion: reduce) { .status::before { animation: none !important; } }
 /* It would copy the entities that keep typed text from being obeyed; a person has the text in any case. */
 .talk .message-buttons-right { display: none; }
+/* The line above the tabs that says how much of the devices is in use, where it is shown. */
+.gradio-container { --line: 0px; }
+.gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
-.talk .picture { position: relative; }
+.talk button.picture { all: unset; position: relative; cursor: zoom-in; }
+.talk button.picture:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.talk .pointed > div { position: relative; display: inline-block; margin-bottom: 6px; }
+.talk .pointed img { display: block; width: auto !important; height: auto; max-width: 100%; margin: 0;
+  max-height: 360px; }
+.talk .pointed .box { position: absolute; border: 2px solid #e11d48; border-radius: 2px; }
+.talk .pointed .box b { position: absolute; left: -2px; top: -2px; padding: 0 4px; font-size: 0.72rem;
+  line-height: 1.4; font-weight: 600; white-space: nowrap; color: white; background: #e11d48; }
+.talk .pointed .box b:empty { display: none; }
+dialog.seen { max-width: 96vw; max-height: 94vh; padding: 12px; border-radius: 8px; overflow: auto;
+  border: 1px solid var(--border-color-primary); color: var(--body-text-color);
+  background: var(--background-fill-primary); margin: auto; }
+dialog.seen::backdrop { background: rgb(0 0 0 / 0.55); }
+dialog.seen p { margin: 0 0 8px; font-size: 0.95rem; overflow-wrap: anywhere; }
+dialog.seen img { display: block; max-width: 100%; max-height: 76vh; margin: 0 auto 8px; }
+dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk .picture img { display: block; width: auto !important; height: auto; max-height: 220px; max-width: 100%;
   margin: 0; border-radius: 4px; object-fit: contain; }
 .talk .picture:not(:only-child) img { max-height: 120px; }
 .talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
-  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.75rem;
+  position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.7rem;
   line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
 .question .thumbnail-wrapper::after { content: counter(picture); }
 .question .thumbnail-wrapper:only-of-type::after { content: none; }
-.talk { height: clamp(280px, calc(100dvh - 324px), 760px) !important; }
+.talk { height: clamp(280px, calc(100dvh - 324px - var(--line)), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
-  height: clamp(200px, calc(100dvh - 432px), 652px) !important; }
+  height: clamp(200px, calc(100dvh - 432px - var(--line)), 652px) !important; }
 @media (max-width: 640px) {
+  .devices summary .bar { width: 64px; }
+  .talk .picture:not(:only-child) img { max-height: 84px; }
   .gradio-container > .main { padding: 8px 10px !important; }
   .tab-container.wrap { flex-wrap: nowrap !important; overflow-x: auto !important; scrollbar-width: thin; }
   .tab-container.wrap > button { flex-shrink: 0; }
-  .talk { height: clamp(280px, calc(100dvh - 312px), 640px) !important; }
+  .talk { height: clamp(280px, calc(100dvh - 312px - var(--line)), 640px) !important; }
   .column:has(> .block .trouble:not(:empty)) > .talk {
-    height: clamp(200px, calc(100dvh - 480px), 472px) !important; }
+    height: clamp(200px, calc(100dvh - 480px - var(--line)), 472px) !important; }
 }
 """

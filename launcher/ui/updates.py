@@ -21,10 +21,12 @@ class Grown(TypedDict):
 
 
 class Answered(TypedDict):
-    """The end: the answer as the model gave it, as it is shown, and what it cost (HTML)."""
+    """The end: the answer as the model gave it, as it is shown, the boxes that it names, to be laid over the
+    picture, and what it cost (HTML)."""
 
     answer: str
     shown: str
+    boxes: str
     cost: str
 
 

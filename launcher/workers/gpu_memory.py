@@ -25,7 +25,8 @@ def seen_on(device: str, pids: Mapping[str, int]) -> Seen | None:
     """
     if device == "cpu":
         held_of_ram = {name: _ram_of(pid) for name, pid in pids.items()}
-        return Seen(spare_ram(), {name: held for name, held in held_of_ram.items() if held is not None})
+        held = {name: held for name, held in held_of_ram.items() if held is not None}
+        return Seen(spare_ram(), held, read_ram()[0])
     try:
         gpu = next((gpu for gpu in read_gpus() if gpu.uuid == device), None)
     except DeviceError:
@@ -34,7 +35,7 @@ def seen_on(device: str, pids: Mapping[str, int]) -> Seen | None:
         return None
     used = {process.pid: process.used_bytes for process in gpu.processes}
     held = {name: used_bytes for name, pid in pids.items() if (used_bytes := used.get(pid)) is not None}
-    return Seen(gpu.free_bytes, held)
+    return Seen(gpu.free_bytes, held, gpu.total_bytes)
 
 
 def spare_ram() -> int:

@@ -21,10 +21,15 @@ class Ledger:
     Args:
         budgets: what models with a planned size may hold of each device together, until it is measured.
         looks: whether devices can be measured on demand.
+        totals: what the devices have, where that is known.
     """
 
-    def __init__(self, budgets: Mapping[str, int], *, looks: bool) -> None:
+    def __init__(
+        self, budgets: Mapping[str, int], *, looks: bool, totals: Mapping[str, int] | None = None
+    ) -> None:
         self._budgets = dict(budgets)
+        self._totals = dict(totals or {})
+        self._others = {one: max(0, total - self.budget(one)) for one, total in self._totals.items()}
         self._looks = looks
         self._seen_s: dict[str, float] = {}
         self._looking: set[str] = set()
@@ -37,12 +42,24 @@ class Ledger:
         """What all may hold of it together; nothing of a device that nobody has told of."""
         return self._budgets.get(device, 0)
 
+    def total(self, device: str) -> int | None:
+        """What the device has; None where that is not known."""
+        return self._totals.get(device)
+
+    def others(self, device: str) -> int:
+        """What others than models held of it when it was last looked at, or at the start."""
+        return self._others.get(device, 0)
+
     def take(self, device: str, seen: Seen | None, holding: Sequence[ModelRecord], now_s: float) -> None:
         """Takes what was measured for what the holders hold; where that tells of all, also for what all may
         hold together. What a model on its way holds is another thing by now than when it was measured."""
         self._seen_s[device] = now_s
         if seen is None:
             return
+        if seen.total_bytes is not None:
+            ours = sum(seen.held_bytes.get(model.needs.name, model.held_bytes) for model in holding)
+            self._totals[device] = seen.total_bytes
+            self._others[device] = max(0, seen.total_bytes - seen.free_bytes - ours)
         at_rest = [model for model in holding if model.state not in _ON_THEIR_WAY]
         for model in at_rest:
             model.measured_bytes = seen.held_bytes.get(model.needs.name)

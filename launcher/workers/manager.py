@@ -72,6 +72,7 @@ class Manager:
         standby: whether processes stand by for models that share a device.
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.
+        total_bytes: what devices have, where that is known before they are measured: to be shown.
         gpu_numbers: the devices that are GPUs -> their numbers as nvidia-smi counts, to be shown.
         observer: is told what happens to models.
     """
@@ -85,6 +86,7 @@ class Manager:
         standby: bool = False,
         limits: Limits | None = None,
         log_folder: Path | None = None,
+        total_bytes: Mapping[str, int] | None = None,
         gpu_numbers: Mapping[str, str] | None = None,
         observer: Observer = SILENT,
     ) -> None:
@@ -99,7 +101,9 @@ class Manager:
         remove_old_logs(self._log_folder)
         budgets = {**budgets_of(models), **(gpu_budget_bytes or {})}
         looks = self._gauge is not None
-        self._scheduler = Scheduler(map(needs, models), budgets, standby=standby, looks=looks)
+        self._scheduler = Scheduler(
+            map(needs, models), budgets, standby=standby, looks=looks, totals=total_bytes
+        )
         self._scheduler.has_ram(spare_ram())
         specs = {model.name: model.specs for model in models}
         self._processes = Processes(specs, limits, self._log_folder, self._heard)

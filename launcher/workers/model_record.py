@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from launcher.errors import LauncherError
 from launcher.workers.residency import Leaving, Resident
 from launcher.workers.restarts import MAX_RESTARTS, Death
-from launcher.workers.states import ModelState, ProcessState
+from launcher.workers.states import ModelState, ProcessState, Share
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +20,15 @@ class Claim:
         loading_bytes: the most that it ever holds there; None where nothing is planned.
         ready_bytes: what it holds at work; ``loading_bytes`` if None.
         asleep_bytes: what it holds asleep, until that is measured.
+        weight_bytes: of what it holds at work, its weights; 0 where the plan has no parts.
+        cache_bytes: of what it holds at work, its KV cache.
     """
 
     loading_bytes: int | None = None
     ready_bytes: int | None = None
     asleep_bytes: int = 0
+    weight_bytes: int = 0
+    cache_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +158,18 @@ class ModelRecord:
         if not self.needs.planned or self.process not in (ProcessState.ENGAGED, ProcessState.SLEEPING):
             return 0
         return self._planned_bytes if self.measured_bytes is None else self.measured_bytes
+
+    @property
+    def share(self) -> Share:
+        """The same, with what is known of it."""
+        at_work = self.state in (ModelState.READY, ModelState.STOPPING)
+        return Share(
+            self.held_bytes,
+            is_measured=self.measured_bytes is not None,
+            is_asleep=self.process is ProcessState.SLEEPING,
+            weight_bytes=self.claim.weight_bytes if at_work else 0,
+            cache_bytes=self.claim.cache_bytes if at_work else 0,
+        )
 
     @property
     def claim(self) -> Claim:

@@ -15,8 +15,11 @@ from launcher.workers.overview import CPU
 
 if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec
+    from launcher.memory import PartName
 
 _GIB = 1 << 30
+_WEIGHTS: tuple[PartName, ...] = ("language_model", "vision_tower", "projector")
+"""The parts of a plan that are weights."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +58,11 @@ def needs(model: RunnableModel) -> ModelNeeds:
 def _claim(spec: EngineSpec) -> Claim:
     if spec.plan is None:
         return Claim(spec.size_bytes)
-    return Claim(spec.plan.peak_bytes, spec.plan.total_bytes, spec.plan.asleep_bytes)
+    plan = spec.plan
+    weight_bytes = sum(plan.part_bytes(name) for name in _WEIGHTS)
+    return Claim(
+        plan.peak_bytes, plan.total_bytes, plan.asleep_bytes, weight_bytes, plan.part_bytes("kv_cache")
+    )
 
 
 def session_tokens(model: RunnableModel) -> int:

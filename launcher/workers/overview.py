@@ -49,8 +49,10 @@ def device_uses(models: Sequence[ModelRecord], ledger: Ledger) -> tuple[DeviceUs
     return tuple(
         DeviceUse(
             device,
-            {one.needs.name: one.held_bytes for one in holders(models, device)},
+            {one.needs.name: one.share for one in holders(models, device)},
             ledger.budget(device),
+            total_bytes=ledger.total(device),
+            others_bytes=ledger.others(device),
         )
         for device in devices
     )

@@ -88,7 +88,8 @@ class Placing:
             self._on_the_best(model, elsewhere)
         elif others := idle_beside(model, self._models, model.short_of):
             for other in others:
-                other.yielding = Leaving.END
+                if other.state is not ModelState.LOADING or not other.waiting:  # else it answers first
+                    other.yielding = Leaving.END
         elif here is None:
             self._load(model, model.short_of)
         elif here.device not in self._kept:

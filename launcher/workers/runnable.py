@@ -16,6 +16,7 @@ from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
 from launcher.workers.observers import SILENT, Observer
 from launcher.workers.offered import RunnableModel
+from launcher.workers.overview import CPU
 
 AManager = TypeVar("AManager", bound=Manager)
 
@@ -31,8 +32,16 @@ def manager_of(
     """Runs the models: together they may hold what is free of each GPU now, and all that nobody else takes
     later."""
     free_bytes = {gpu.uuid: gpu.free_bytes for gpu in devices.gpus}
+    total_bytes = {gpu.uuid: gpu.total_bytes for gpu in devices.gpus} | {CPU: devices.ram_total_bytes}
     return page_manager(
-        Manager, models, free_bytes, seen_on, standby=standby, log_folder=log_folder, observer=observer
+        Manager,
+        models,
+        free_bytes,
+        seen_on,
+        total_bytes=total_bytes,
+        standby=standby,
+        log_folder=log_folder,
+        observer=observer,
     )
 
 
@@ -42,6 +51,7 @@ def page_manager(
     free_bytes: Mapping[str, int],
     measure: Measure,
     *,
+    total_bytes: Mapping[str, int] | None = None,
     standby: bool = True,
     log_folder: Path | None = None,
     observer: Observer = SILENT,
@@ -52,6 +62,7 @@ def page_manager(
         runnable_models(models, free_bytes),
         gpu_budget_bytes=free_bytes,
         measure=measure,
+        total_bytes=total_bytes,
         standby=standby,
         log_folder=log_folder,
         gpu_numbers=gpu_numbers(models),

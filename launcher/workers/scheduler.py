@@ -70,6 +70,7 @@ class Scheduler:
             measured.
         standby: whether processes stand by for models with a planned size.
         looks: whether devices can be looked at before a model is placed on one of several.
+        totals: what devices have, where that is known: to be shown.
     """
 
     def __init__(
@@ -79,10 +80,11 @@ class Scheduler:
         *,
         standby: bool = False,
         looks: bool = False,
+        totals: Mapping[str, int] | None = None,
     ) -> None:
         self._models = {needs.name: ModelRecord(needs) for needs in models}
         self._all = tuple(self._models.values())
-        self._ledger = Ledger(budgets, looks=looks)
+        self._ledger = Ledger(budgets, looks=looks, totals=totals)
         self._standby = standby
         self._spare_ram_bytes: int | None = None
         self._closed = False

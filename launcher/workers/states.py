@@ -71,19 +71,53 @@ class ModelStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class Share:
+    """One model's part of a device.
+
+    Attributes:
+        held_bytes: what it holds.
+        is_measured: whether that was measured; else it is its plan's.
+        is_asleep: it sleeps there.
+        weight_bytes: what its plan says of its weights, while it is awake; 0 where there is no plan of parts.
+        cache_bytes: the same of its KV cache.
+    """
+
+    held_bytes: int
+    is_measured: bool = False
+    is_asleep: bool = False
+    weight_bytes: int = 0
+    cache_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceUse:
     """What models hold of a device now, as measured, or by their plans where that cannot be measured.
 
     Attributes:
-        held_bytes: model -> what it holds, sleepers included.
+        shares: model -> its part, sleepers included.
         budget_bytes: what all may hold together.
         number: of a GPU, as nvidia-smi counts.
+        total_bytes: what the device has; None where that is not known.
+        others_bytes: what others than models hold of it, as it was last measured.
     """
 
     device: str
-    held_bytes: Mapping[str, int]
+    shares: Mapping[str, Share]
     budget_bytes: int
     number: str = ""
+    total_bytes: int | None = None
+    others_bytes: int = 0
+
+    @property
+    def held_bytes(self) -> dict[str, int]:
+        """Model -> what it holds."""
+        return {name: share.held_bytes for name, share in self.shares.items()}
+
+    @property
+    def free_bytes(self) -> int:
+        """What nobody holds of the device, or of the budget where the device's size is not known."""
+        whole_bytes = self.budget_bytes if self.total_bytes is None else self.total_bytes - self.others_bytes
+        return max(0, whole_bytes - sum(self.held_bytes.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +127,9 @@ class Seen:
     Attributes:
         free_bytes: what nobody holds.
         held_bytes: model -> what its process holds; without those that the driver does not tell of.
+        total_bytes: what the device has; None where that is not told.
     """
 
     free_bytes: int
     held_bytes: Mapping[str, int]
+    total_bytes: int | None = None

@@ -98,7 +98,7 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
     expect(chat(first)).to_have_count(0)
     hub.held = WEIGHTS
     pressed = {"page": "another0", "tab": "shapes"}
-    with httpx.Client(base_url=page.url, trust_env=False) as other:
+    with httpx.Client(base_url=page.url, trust_env=False, timeout=60) as other:
         assert other.post("/launcher/fetch", json=pressed).status_code == 204
         button(first, "Download").or_(button(first, "Cancel")).wait_for()
         assert other.post("/launcher/fetch", json=pressed).status_code == 204
@@ -119,8 +119,11 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
         ask(person, question)
         expect(answers(person)).to_have_text(re.compile(rf"^\s*{re.escape(answer)}\s*$"))
     assert hub.ranges_of(WEIGHTS) == [""]
-    models = httpx.get(f"{page.url}/v1/models", trust_env=False).json()["data"]
+    models = httpx.get(f"{page.url}/v1/models", trust_env=False, timeout=60).json()["data"]
     assert "shapes" in [model["id"] for model in models]
+    tab(first, "Compare")
+    expect(first.get_by_role("checkbox", name="shapes", exact=True)).to_be_visible()
+    expect(first.get_by_role("checkbox", name="full", exact=True)).to_have_count(0)
     late = tab(opened(page.url), "shapes")
     expect(chat(late)).to_be_visible()
     late.get_by_text("Advanced").locator("visible=true").click()

@@ -79,7 +79,6 @@ def test_pictures_of_any_name_by_paste_and_drop(
 NOT_PICTURES = {
     "broken.png": b"no picture at all",
     "notes.txt": b"some notes",
-    "paper.pdf": b"%PDF-1.7 and so on",
     "drawing.svg": b"<svg xmlns='http://www.w3.org/2000/svg'/>",
     "empty.png": b"",
     "none": b"\x00\x01",

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import base64
 import socket
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
 import uvicorn
+from openai import OpenAI
 from playwright.sync_api import expect
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -84,8 +87,11 @@ def test_a_question_with_a_picture_is_answered(
             if way in ("path", "address"):
                 with stripping_proxy(listener, page.url, keeps_host=way == "path"):
                     ask(opened, f"{public}/", picture)
+                    ask_endpoint(public, picture)
             else:
-                ask(opened, f"{page.url}{PATH if way == 'path handed on' else ''}/", picture)
+                address = f"{page.url}{PATH if way == 'path handed on' else ''}"
+                ask(opened, f"{address}/", picture)
+                ask_endpoint(address, picture)
 
 
 def ask(opened: Open, url: str, picture: Path) -> None:
@@ -99,3 +105,18 @@ def ask(opened: Open, url: str, picture: Path) -> None:
         ".some(image => image.alt === 'shapes.png' && image.naturalWidth > 100)"
     )
     page.context.close()  # before the servers end
+
+
+def ask_endpoint(address: str, picture: Path) -> None:
+    """A program asks there, too; a page elsewhere does not."""
+    url = f"data:image/png;base64,{base64.b64encode(picture.read_bytes()).decode()}"
+    parts: Any = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "two words"}]
+    with OpenAI(base_url=f"{address}/v1", api_key="none", max_retries=0) as client:
+        assert [each.id for each in client.models.list()] == ["pictures"]
+        messages: Any = [{"role": "user", "content": parts}]
+        stream = client.chat.completions.create(model="pictures", messages=messages, stream=True)
+        said = "".join(chunk.choices[0].delta.content or "" for chunk in stream)
+    assert said == "[picture-1] two words "
+    with httpx.Client(base_url=address, trust_env=False, timeout=60) as http:
+        assert http.get("/v1/models", headers={"Origin": "https://evil.example"}).status_code == 403
+        assert http.get("/v1/models", headers={"X-Forwarded-Host": "evil.example"}).status_code == 421

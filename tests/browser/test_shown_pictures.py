@@ -63,3 +63,30 @@ def test_a_kept_conversation_numbers_them_alike(page: Served, opened: Open, tmp_
     expect(questions(browser)).to_have_count(0)
     browser.locator(".shelf button.title").first.click()
     expect(questions(browser).last.locator(".picture")).to_have_text(["3", "4"])
+
+
+@pytest.mark.parametrize(("locale", "width"), [("en-US", 1280), ("zh-CN", 390)])
+def test_what_an_answer_points_at_is_drawn_over_the_picture(
+    page: Served, opened: Open, tmp_path: Path, locale: str, width: int
+) -> None:
+    browser = ready(opened(page.url, locale=locale, width=width))
+    asked(browser, "<ref>the <i>star</ref><box>[[100, 250, 600, 750]]</box>", draw(tmp_path / "a.png"))
+    answer = answers(browser).last
+    box = answer.locator(".box")
+    expect(box).to_have_text("the <i>star")
+    expect(answer).to_contain_text("<box>[[100, 250, 600, 750]]</box>")  # the text stays
+    expect(answer.locator("img")).to_have_js_property("naturalWidth", 320)
+    place, picture = box.bounding_box(), answer.locator("img").bounding_box()
+    assert place is not None
+    assert picture is not None
+    assert place["x"] - picture["x"] == pytest.approx(0.1 * picture["width"], abs=2)
+    assert place["y"] - picture["y"] == pytest.approx(0.25 * picture["height"], abs=2)
+    assert place["width"] == pytest.approx(0.5 * picture["width"], abs=3)
+    assert place["height"] == pytest.approx(0.5 * picture["height"], abs=3)
+    asked(browser, "which? [[0, 0, 500, 500]]", draw(tmp_path / "b.png"), draw(tmp_path / "c.png"))
+    expect(answers(browser).last.locator(".box")).to_have_count(0)
+    browser.locator(".shelf summary:visible").click()
+    browser.locator(".shelf p button:visible").first.click()
+    expect(questions(browser)).to_have_count(0)
+    browser.locator(".shelf button.title:visible").first.click()
+    expect(answers(browser).first.locator(".box")).to_have_text("the <i>star")

@@ -48,6 +48,24 @@ def test_selecting_a_tab_wakes_its_model_and_the_other_sleeps(page: Served, open
     expect(answers(browser)).to_have_text(re.compile(r"^2\s*$"))
 
 
+def test_the_gpu_as_a_picture_is_small_until_it_is_opened(page: Served, opened: Open) -> None:
+    browser = ready(opened(page.url, width=390, height=844))
+    summary, picture = browser.locator(".devices summary"), browser.locator(".devices .bar[role=img]")
+    expect(summary).to_contain_text("GPU 0: models hold 6.0 of 8.0 GiB")
+    expect(picture).not_to_be_visible()
+    summary.focus()
+    browser.keyboard.press("Enter")
+    expect(picture).to_be_visible()
+    expect(picture).to_have_attribute(
+        "aria-label", re.compile("^first: 6.0 GiB, as planned, .*; Free: 2.0 GiB;")
+    )
+    page.manager.wake("second")
+    expect(picture).to_have_attribute(
+        "aria-label", re.compile("^first, asleep: 0.0 GiB, .*; second: 6.0 GiB")
+    )
+    expect(picture).to_be_visible()
+
+
 def test_another_page_sees_a_model_go_to_sleep(page: Served, opened: Open) -> None:
     here, there = ready(opened(page.url)), ready(opened(page.url, locale="zh-CN"))
     select(here, "second in English")

@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Launch
-from tests.ui.asked import asked, read_request
+from tests.documents.made import pdf
+from tests.ui.asked import asked, one_tile_of, read_request
 
 PRESET_SYSTEM = "Be kind."
 OWN = {
@@ -50,6 +51,25 @@ def test_the_presets_prompt_ones_own_none_and_the_presets_again(launch: Launch, 
         [("user", " /asked")],
         [TOLD, ("user", " /asked")],
     ]
+
+
+def test_a_document_stands_for_its_pages(launch: Launch, talker: str, tmp_path: Path) -> None:
+    pdf(tmp_path / "two.pdf", 2)
+    Image.new("RGB", (9, 9), "red").save(tmp_path / "a.png")
+    arguments = ("ask", "scripted", "--presets", talker, " /asked", "--image", "two.pdf", "--image", "a.png")
+    done = launch(*arguments)
+    assert "two.pdf: 2 pages as pictures, one tile each" in done.stderr
+    (request,) = requests(done.stdout)
+    assert request["messages"][-1] == ("user", " /asked", "two-1.png", "two-2.png", "a.png")
+    (line,) = [each for each in done.stdout.splitlines() if each.startswith('{"messages"')]
+    assert one_tile_of(line) == ["two-1.png", "two-2.png"]
+    chatted = launch(
+        "chat", "scripted", "--presets", talker, typed="/image two.pdf\n /asked\n/image no.pdf\n"
+    )
+    (request,) = requests(chatted.stdout)
+    assert request["messages"][-1] == ("user", " /asked", "two-1.png", "two-2.png")
+    assert chatted.stderr.splitlines()[0] == "two.pdf: 2 pages as pictures, one tile each"
+    assert "There is no file no.pdf" in chatted.stderr
 
 
 def test_history_options_and_pictures_come_along(launch: Launch, talker: str, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from lmdeploy.serve.processors import MultimodalProcessor
 from lmdeploy.vl.engine import ImageEncoder
 from lmdeploy.vl.model.base import MultimodalSpecialTokens
 from lmdeploy.vl.model.internvl import InternVLVisionModel
+from lmdeploy.vl.model.qwen2 import Qwen2VLModel
 from lmdeploy.vl.model.qwen3 import Qwen3VLModel
 from transformers import AutoTokenizer
 
@@ -122,14 +123,25 @@ class VisionModel(InternVLVisionModel):  # type: ignore[misc]
         self.image_tokens_per_patch = int(side**2 * self.config.downsample_ratio**2)
 
 
-class QwenModel(Qwen3VLModel):  # type: ignore[misc]
-    """LMDeploy's own, but for transformers' processor, which needs torchvision; the launcher puts another in
-    its place."""
+def _without_processor(model: Any) -> None:
+    """transformers' needs torchvision; the launcher puts another in its place."""
+    model.processor, model.image_token = None, "<|image_pad|>"
+    tokenizer = AutoTokenizer.from_pretrained(model.model_path)
+    model.image_token_id = tokenizer.convert_tokens_to_ids(model.image_token)
+
+
+class Qwen2Model(Qwen2VLModel):  # type: ignore[misc]
+    """LMDeploy's own of Qwen2-VL and Qwen2.5-VL, but for the processor."""
 
     def build_preprocessor(self, trust_remote_code: bool = False) -> None:
-        tokenizer = AutoTokenizer.from_pretrained(self.model_path)
-        self.processor, self.image_token = None, "<|image_pad|>"
-        self.image_token_id = tokenizer.convert_tokens_to_ids(self.image_token)
+        _without_processor(self)
+
+
+class Qwen3Model(Qwen3VLModel):  # type: ignore[misc]
+    """LMDeploy's own, but for the processor."""
+
+    def build_preprocessor(self, trust_remote_code: bool = False) -> None:
+        _without_processor(self)
         self.mm_tokens = MultimodalSpecialTokens(
             image_token=self.image_token, image_token_id=self.image_token_id
         )
@@ -137,7 +149,9 @@ class QwenModel(Qwen3VLModel):  # type: ignore[misc]
 
 _VISION_MODELS = {
     "InternVLChatModel": (VisionModel, "turbomind"),
-    "Qwen3VLForConditionalGeneration": (QwenModel, "pytorch"),
+    "Qwen2VLForConditionalGeneration": (Qwen2Model, "turbomind"),
+    "Qwen2_5_VLForConditionalGeneration": (Qwen2Model, "turbomind"),
+    "Qwen3VLForConditionalGeneration": (Qwen3Model, "pytorch"),
 }
 """By architecture: the vision model, and the engine that it is prepared for."""
 

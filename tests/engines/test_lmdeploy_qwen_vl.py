@@ -117,6 +117,5 @@ async def test_a_conversation_that_outgrows_the_session_says_by_how_much(
     talk = [shown, *[Message("assistant", "Yes."), shown] * 60]
     with pytest.raises(RequestError) as caught:
         await answer(stand, *talk)
-    assert caught.value.values["pictures"] == 61 * stand.requests.picture_tokens(
-        [{"content": [{"type": "image_data", "image_data": {"data": load_picture(pictures["tall"])}}]}]
-    )
+    seen = stand.requests.open_picture(pictures["tall"], one_tile=False)
+    assert caught.value.values["pictures"] == 61 * seen.tokens

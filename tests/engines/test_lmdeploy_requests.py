@@ -228,6 +228,21 @@ async def test_a_picture_is_cut_into_no_more_tiles_than_planned(stand: Maker, tm
     assert len(here.script.asked[0]["multimodal"][0]["pixel_values"]) <= 5
 
 
+async def test_a_page_of_a_document_is_one_tile(stand: Maker, tmp_path: Path) -> None:
+    page, whole = tmp_path / "page.png", tmp_path / "whole.png"
+    for path in (page, whole):
+        Image.new("RGB", (400, 300), "red").save(path)
+    here = stand("vision")
+    here.script.tokens = [*here.tokenizer.encode("star", add_special_tokens=False), end_token(here)]
+    request = ChatRequest(user("Describe it.", page, whole), one_tile=frozenset({page}))
+    chunks = [chunk async for chunk in here.requests(request).chunks()]
+    tiles = [len(each["pixel_values"]) for each in here.script.asked[0]["multimodal"]]
+    assert tiles[0] == 1 < tiles[1]
+    assert chunks[-1].usage is not None
+    assert chunks[-1].usage.picture_tokens == 4 * sum(tiles)
+    assert len(here.script.asked[0]["input_ids"]) == chunks[-1].usage.prompt_tokens
+
+
 async def test_a_picture_is_opened_and_cut_once_whatever_it_is_called(
     stand: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

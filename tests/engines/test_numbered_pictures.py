@@ -56,8 +56,8 @@ def reader(token_id: int) -> PictureReader:
     return PictureReader(
         token_id=token_id,
         max_tiles=1,
-        count_tokens=lambda _: TOKENS,
-        to_pixels=lambda _: torch.zeros(1, 3, 2, 2),
+        grid=lambda _picture, _one_tile: (1, TOKENS),
+        to_pixels=lambda _picture, _one: torch.zeros(1, 3, 2, 2),
         see=lambda pixels: pixels,
         arguments=lambda _ids, _seen: {},
     )

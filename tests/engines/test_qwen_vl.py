@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest_asyncio
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 from transformers import AutoTokenizer
 
 from launcher import families
@@ -21,6 +23,8 @@ from launcher.checkpoints import read_facts
 from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError, PresetError
 from launcher.messages import ChatRequest, GenerationOptions, Message
+from launcher.models.awq import CONFIG as AWQ
+from launcher.models.awq import packed, to_codes
 from launcher.presets import MemorySettings
 from tests.engines.on_transformers import loaded
 from tests.models.qwen_vl_reference import LENGTH, SIZES, Reference, noisy_pictures
@@ -201,3 +205,34 @@ async def test_a_checkpoint_that_is_another_is_refused(tmp_path: Path, change: C
     change(folder)
     with pytest.raises(CheckpointError, match=words):
         await loaded(folder, "vision")
+
+
+async def test_four_bits_are_answered_as_what_they_stand_for(
+    tmp_path: Path, pictures: dict[str, Path]
+) -> None:
+    """The tower keeps its 16; as published, with an intermediate size that is whole groups of 128."""
+    plain = write_qwen_vl(tmp_path / "plain", "qwen2_5_vl", intermediate_size=128)
+    tensors = load_file(plain / "model.safetensors")
+    found, rounded = dict[str, Tensor](), dict[str, Tensor]()
+    for name, tensor in tensors.items():
+        if name.startswith("model.layers.") and name.endswith("_proj.weight"):
+            codes = to_codes(tensor)
+            found |= {name.removesuffix("weight") + part: each for part, each in packed(codes).items()}
+            rounded[name] = codes.weight()
+        else:
+            found[name] = rounded[name] = tensor
+    save_file(rounded, plain / "model.safetensors", {"format": "pt"})
+    four = tmp_path / "four"
+    shutil.copytree(plain, four)
+    save_file(found, four / "model.safetensors", {"format": "pt"})
+    config = json.loads((four / "config.json").read_text(encoding="utf-8"))
+    settings = {**AWQ, "modules_to_not_convert": ["visual"]}
+    (four / "config.json").write_text(json.dumps({**config, "quantization_config": settings}))
+    assert len([name for name in found if name.endswith("qweight")]) == 3 * 7
+    talk = [asked("Which is larger?", pictures["wide"], pictures["small"])]
+    engine = await loaded(four, "vision")
+    assert await answer(engine, talk) == Reference(plain).answer(talk)
+    await engine.close()
+    sizes = families.model_sizes(read_facts(four).config)
+    assert sizes.language.weight_bits == 4
+    assert sizes.vision_bytes == families.model_sizes(config).vision_bytes

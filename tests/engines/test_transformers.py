@@ -396,6 +396,22 @@ async def test_the_preset_limits_the_tiles(vision_folder: Path, picture: Path) -
     await engine.close()
 
 
+async def test_a_page_of_a_document_has_one_tile_beside_a_whole_picture(
+    vision_engine: TransformersEngine, picture: Path, tmp_path: Path
+) -> None:
+    page = tmp_path / "page.png"
+    with Image.open(picture) as opened:
+        opened.rotate(90, expand=True).save(page)
+    request = replace(ask("What is it?", picture, page), one_tile=frozenset({page}))
+    for _ in range(2):  # seen, then known
+        usage = (await answer(vision_engine, request))[-1].usage
+        assert usage is not None
+        assert usage.picture_tokens == 4 * (3 + 1)
+    alone = (await answer(vision_engine, ask("What is it?", page)))[-1].usage
+    assert alone is not None
+    assert alone.picture_tokens == 4 * 3  # the same file, asked about as a picture
+
+
 async def test_stop_texts_end_the_answer_and_are_not_shown(
     text_engine: TransformersEngine, text_folder: Path
 ) -> None:

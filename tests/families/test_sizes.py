@@ -108,5 +108,18 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
 
 def test_the_twin_of_a_model_is_the_published_one_with_4_bits() -> None:
     sizes = {name: model_sizes(config) for name, config in KNOWN_CONFIGS.items()}
-    assert four_bit_twin(sizes["internvl2-2b"]) == sizes["internvl2-2b-awq"]
-    assert all(four_bit_twin(each) is None for name, each in sizes.items() if name != "internvl2-2b")
+    twins = {"internvl2-2b": "internvl2-2b-awq", "qwen2_5-vl-3b-instruct": "qwen2_5-vl-3b-instruct-awq"}
+    for name, each in sizes.items():
+        assert four_bit_twin(each) == (sizes[twins[name]] if name in twins else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters"),
+    [
+        ("qwen2-vl-2b-instruct", 2_208_985_600),
+        ("qwen2_5-vl-3b-instruct", 3_754_622_976),
+        ("qwen3-vl-2b-instruct", 2_127_532_032),
+    ],
+)
+def test_qwen_s_picture_models_have_the_parameters_that_their_hub_counts(name: str, parameters: int) -> None:
+    assert model_sizes(KNOWN_CONFIGS[name]).weight_bytes == 2 * parameters

@@ -4,11 +4,14 @@ that tell of pictures."""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
+from safetensors.torch import load_file, save_file
 from tokenizers import AddedToken
 from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedTokenizerFast
 
@@ -40,7 +43,51 @@ TEXT: dict[str, Any] = {
     "dtype": "bfloat16",
 }
 """Heads of 128 numbers and two KV heads: LMDeploy's kernels take them."""
+FLAT: dict[str, Any] = {
+    **{key: value for key, value in TEXT.items() if key not in ("head_dim", "dtype")},
+    "hidden_size": 256,
+    "rms_norm_eps": 1e-06,
+    "rope_scaling": {"type": "mrope", "mrope_section": [16, 24, 24]},
+    "sliding_window": 32768,
+    "torch_dtype": "bfloat16",
+    "use_sliding_window": False,
+}
+"""Qwen2-VL's and Qwen2.5-VL's, whose numbers stand outside of any ``text_config``."""
 KINDS: dict[str, dict[str, Any]] = {
+    "qwen2_vl": {
+        **FLAT,
+        "vision_config": {
+            "depth": 3,
+            "embed_dim": 128,
+            "hidden_size": 256,
+            "in_chans": 3,
+            "mlp_ratio": 2,
+            "num_heads": 2,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "spatial_patch_size": 14,
+            "temporal_patch_size": 2,
+        },
+    },
+    "qwen2_5_vl": {
+        **FLAT,
+        "vision_config": {
+            "depth": 3,
+            "fullatt_block_indexes": [1],
+            "hidden_act": "silu",
+            "hidden_size": 128,
+            "in_chans": 3,
+            "intermediate_size": 96,
+            "num_heads": 2,
+            "out_hidden_size": 256,
+            "patch_size": 14,
+            "spatial_merge_size": 2,
+            "spatial_patch_size": 14,
+            "temporal_patch_size": 2,
+            "tokens_per_second": 2,
+            "window_size": 112,
+        },
+    },
     "qwen3_vl": {
         "text_config": {
             **TEXT,
@@ -67,8 +114,24 @@ KINDS: dict[str, dict[str, Any]] = {
     },
 }
 """By ``model_type``, spelt as published."""
-ARCHITECTURES = {"qwen3_vl": "Qwen3VLForConditionalGeneration"}
+ARCHITECTURES = {
+    "qwen2_vl": "Qwen2VLForConditionalGeneration",
+    "qwen2_5_vl": "Qwen2_5_VLForConditionalGeneration",
+    "qwen3_vl": "Qwen3VLForConditionalGeneration",
+}
+_CLIP: dict[str, Any] = {
+    "min_pixels": 3136,
+    "max_pixels": 12845056,
+    "patch_size": 14,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.48145466, 0.4578275, 0.40821073],
+    "image_std": [0.26862954, 0.26130258, 0.27577711],
+    "image_processor_type": "Qwen2VLImageProcessor",
+}
 PREPROCESSORS: dict[str, dict[str, Any]] = {
+    "qwen2_vl": {**_CLIP, "processor_class": "Qwen2VLProcessor"},
+    "qwen2_5_vl": {**_CLIP, "processor_class": "Qwen2_5_VLProcessor"},
     "qwen3_vl": {
         "size": {"longest_edge": 16777216, "shortest_edge": 65536},
         "patch_size": 16,
@@ -90,29 +153,45 @@ def tokenizer() -> PreTrainedTokenizerFast:
     return made
 
 
-def write_qwen_vl(folder: Path, kind: str = "qwen3_vl", seed: int = 0, **text: Any) -> Path:
-    """A checkpoint as published; ``text`` changes the language model's numbers."""
-    tokens = tokenizer()
-    own = {name: tokens.convert_tokens_to_ids(name) for name in (*VISION_SPECIAL, *QWEN_SPECIAL)}
-    config = {
+def config_of(kind: str, own: Mapping[str, int], tower: Mapping[str, Any], **text: Any) -> dict[str, Any]:
+    """config.json as published. ``own`` are the special tokens' ids; ``tower`` and ``text`` change numbers of
+    the one and of the language model."""
+    language = {
+        "bos_token_id": own["<|endoftext|>"],
+        "eos_token_id": own["<|im_end|>"],
+        **text,
+    }
+    fields = {**KINDS[kind], "vision_config": {**KINDS[kind]["vision_config"], **tower}}
+    inside = {"text_config": {**fields["text_config"], **language}} if "text_config" in fields else language
+    return {
         "architectures": [ARCHITECTURES[kind]],
         "model_type": kind,
-        "text_config": {
-            **KINDS[kind]["text_config"],
-            "bos_token_id": own["<|endoftext|>"],
-            "eos_token_id": own["<|im_end|>"],
-            "vocab_size": len(tokens) + 3,
-            **text,
-        },
-        "vision_config": KINDS[kind]["vision_config"],
+        **fields,
+        **inside,
         "image_token_id": own["<|image_pad|>"],
         "video_token_id": own["<|video_pad|>"],
         "vision_start_token_id": own["<|vision_start|>"],
         "vision_end_token_id": own["<|vision_end|>"],
         "tie_word_embeddings": True,
     }
+
+
+def write_qwen_vl(
+    folder: Path,
+    kind: str = "qwen3_vl",
+    seed: int = 0,
+    spread: float = 0.3,
+    tower: Mapping[str, Any] = MappingProxyType({}),
+    **text: Any,
+) -> Path:
+    """A checkpoint as published, its weights this far from 0; see ``config_of``."""
+    tokens = tokenizer()
+    own = {name: tokens.convert_tokens_to_ids(name) for name in (*VISION_SPECIAL, *QWEN_SPECIAL)}
+    config = config_of(kind, own, tower, **{"vocab_size": len(tokens) + 3, **text})
     built = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**deepcopy(config)))
-    randomised(built, seed).to(torch.bfloat16).save_pretrained(folder)
+    randomised(built, seed, spread).to(torch.bfloat16).save_pretrained(folder)
+    if "text_config" not in config:
+        _rename_as_first_published(folder / "model.safetensors")
     tokens.save_pretrained(folder)
     ends = [own["<|im_end|>"], own["<|endoftext|>"]]
     for name, content in {
@@ -122,3 +201,13 @@ def write_qwen_vl(folder: Path, kind: str = "qwen3_vl", seed: int = 0, **text: A
     }.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
     return folder
+
+
+def _rename_as_first_published(file: Path) -> None:
+    """Which is how Qwen2-VL's and Qwen2.5-VL's files name their tensors, whatever transformers writes."""
+    begins = {"model.language_model.": "model.", "model.visual.": "visual."}
+    renamed = {}
+    for name, tensor in load_file(file).items():
+        found = next((each for each in begins if name.startswith(each)), None)
+        renamed[begins[found] + name.removeprefix(found) if found else name] = tensor
+    save_file(renamed, file, {"format": "pt"})

@@ -246,9 +246,9 @@ def test_every_fault_of_a_file_is_named_in_order() -> None:
         "presets/x.yaml:1: title: is missing; it takes a text or keys with values (en, zh)",
         "presets/x.yaml:1: kind: is missing; it takes one of vision, text",
         "presets/x.yaml:2: knd: is an unknown key; did you mean kind?",
-        "presets/x.yaml:3: sources: has no value; it takes hf:org/name, modelscope:org/name, builtin:name,"
-        " awq:preset (what `launcher quantize` makes of it), or a folder"
-        " (it begins with /, ~, . or $) or a list with at least one item",
+        "presets/x.yaml:3: sources: has no value; it takes hf:org/name, modelscope:org/name, builtin:name, "
+        "awq:preset (what `launcher quantize` makes of it), or a folder (it begins with /, ~, . or $) or a "
+        "list with at least one item",
     ]
 
 

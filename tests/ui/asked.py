@@ -36,6 +36,14 @@ def asked(answer: str) -> dict[str, Any]:
     return read_request(found[1])
 
 
+def one_tile_of(text: str) -> list[str]:
+    """The names of the pictures of which the engine was to show one tile, in an answer to
+    ``/asked``."""
+    found = re.search(r"\{.*\}", text)
+    assert found is not None, text
+    return sorted(Path(path).name for path in json.loads(found[0])["one_tile"])
+
+
 def read_request(text: str) -> dict[str, Any]:
     """The request that stands in a code block."""
     request = json.loads(text)

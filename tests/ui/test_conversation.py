@@ -45,6 +45,13 @@ def test_the_system_prompt_comes_first_unless_blank() -> None:
     ]
 
 
+def test_pages_of_documents_are_told_apart_in_every_turn() -> None:
+    page, frame = Path("/cache/page.png"), Path("/cache/frame.jpg")
+    history = [Exchange(Typed("q", (PICTURE, page), frozenset({page})), "a")]
+    request = to_request(history, Typed("q", (frame,), frozenset({frame})), PLAIN)
+    assert request.one_tile == {page, frame}
+
+
 def test_settings_that_cannot_be_used_are_told_when_they_are_to_be_used() -> None:
     refusal = RequestError("no")
     with pytest.raises(RequestError) as raised:

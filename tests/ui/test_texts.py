@@ -11,7 +11,7 @@ from launcher.readiness import SLOW
 from launcher.ui.chinese import ZH
 from launcher.ui.fetch_advice import ADVICE
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
-from launcher.workers.states import DeviceUse, ModelState, ModelStatus
+from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Share
 from tests.ui.error_templates import sentences
 
 PUT_TOGETHER = {"models/weights.py"}
@@ -135,7 +135,7 @@ def test_a_status_line_tells_what_the_gpu_holds(language: str, line: str) -> Non
     from launcher.ui.status_line import render
 
     gib = 1 << 30
-    use = DeviceUse("GPU-b", {"a": 2 * gib, "<b>": gib}, 8 * gib, "1")
+    use = DeviceUse("GPU-b", {"a": Share(2 * gib), "<b>": Share(gib)}, 8 * gib, "1")
     assert line in render(ModelStatus("a", ModelState.READY), language, [use])  # type: ignore[arg-type]
 
 

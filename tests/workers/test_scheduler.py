@@ -46,7 +46,7 @@ MODELS = (
 )
 KEPT_ALIVE = {model.name for model in MODELS if model.keep_alive_s is not None}
 SLEEPERS = {"large", "small", "free"}
-LOADING = {"large": 7, "medium": 5, "small": 3, "slow": 6, "slower": 5}
+LOADING = {"large": 7, "medium": 5, "small": 3, "slow": 6, "slower": 5, "missing": 4}
 READY = {**LOADING, "large": 6}
 ASLEEP = {"large": 1, "small": 1}
 STAND_BY = {model.name for model in MODELS if model.stands_by}
@@ -58,13 +58,14 @@ class World(RuleBasedStateMachine):
     """Processes and answers as the scheduler's actions make them; everything that can happen to them does."""
 
     models = MODELS
-    claims: ClassVar = {model.name: tuple(model.claims) for model in models}
     budgets: ClassVar = BUDGETS
     looks = False
+    cards: ClassVar = ("cuda:0",)
 
     @initialize()
     def begin(self) -> None:
         self.scheduler = Scheduler(self.models, self.budgets, standby=True, looks=self.looks)
+        self.claims = {model.name: tuple(model.claims) for model in self.models}
         self.at: dict[str, str] = {}  # model -> the device that its process is on
         self.taken = dict.fromkeys(self.budgets, 0)  # by other programs
         self.looking: set[str] = set()
@@ -283,6 +284,14 @@ class World(RuleBasedStateMachine):
         if before is ModelState.ASLEEP and self.state(name) is not ModelState.ASLEEP:
             left = [one for one, state in others.items() if self.state(one) is ModelState.STOPPING != state]
             assert not left
+
+    @rule()
+    def a_model_comes(self) -> None:
+        """What could not run can from now on; told twice, it is as once."""
+        came = ModelNeeds("missing", {card: Claim(LOADING["missing"]) for card in self.cards})
+        self.claims["missing"] = self.cards
+        self.do(self.scheduler.offer([*self.models[:-1], came], self.budgets, self.now_s))
+        assert self.state("missing") is not ModelState.UNAVAILABLE
 
     @rule(page=pages)
     def leave(self, page: str) -> None:
@@ -526,9 +535,9 @@ class SeveralCards(World):
         ModelNeeds("slower", {card: Claim(5) for card in ("GPU-b", "GPU-a")}, keep_alive_s=KEEP_ALIVE_S),
         ModelNeeds("missing", unavailable=DeviceError("no GPU")),
     )
-    claims: ClassVar = {model.name: tuple(model.claims) for model in models}
     budgets: ClassVar = {"GPU-a": 8, "GPU-b": 12, "GPU-c": 6}
     looks = True
+    cards: ClassVar = ("GPU-a", "GPU-c")
 
     @rule(device=st.sampled_from(["GPU-a", "GPU-b", "GPU-c"]), taken=st.sampled_from([0, 2, 6, 12]))
     def others_come_and_go(self, device: str, taken: int) -> None:
@@ -546,7 +555,7 @@ TestSeveralCards = SeveralCards.TestCase
 
 def start(name: str) -> Start:
     """Of a model that has one device."""
-    (device,) = World.claims.get(name, ("cuda:0",))
+    (device,) = next((tuple(model.claims) for model in MODELS if model.name == name), ("cuda:0",))
     return Start(name, device)
 
 
@@ -666,6 +675,18 @@ def test_where_nothing_can_leave_no_memory_is_final(answering: bool) -> None:
     assert scheduler.wake("small", 1.0) == [start("small")]
     assert ended_full(scheduler, "small") == []
     assert states(scheduler)["small"] is ModelState.FAILED
+
+
+def test_a_load_that_is_asked_for_and_to_be_unloaded_answers_before_it_makes_room() -> None:
+    scheduler = Scheduler(MODELS, BUDGETS)
+    assert scheduler.ask("medium", 1, 0.0) == [start("medium")]
+    assert scheduler.ask("small", 2, 1.0) == [start("small")]
+    assert scheduler.unload("small", 2.0) == []
+    no_memory = OutOfMemory("no memory")
+    assert scheduler.ended("medium", no_memory, retry=True, while_loading=True, now_s=3.0) == []
+    assert scheduler.ready("small", 4.0) == [Send("small", 2)]
+    assert scheduler.finished("small", 2, 5.0) == [Stop("small")]
+    assert scheduler.ended("small", None, retry=False, while_loading=False, now_s=6.0) == [start("medium")]
 
 
 def test_a_model_leaves_once_it_has_been_idle_for_its_time() -> None:

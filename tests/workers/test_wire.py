@@ -50,6 +50,7 @@ PLACED = [told(RUNS, spec) for told in (Prepare, Load) for spec in SPECS]
 REQUEST = ChatRequest(
     (Message("system", "be brief"), Message("user", "猫\u202e?", (Path(ODD), Path("b.png")))),
     GenerationOptions(seed=2**63 - 1, temperature=0.1, top_p=1.0),
+    one_tile=frozenset({Path(ODD)}),
 )
 
 

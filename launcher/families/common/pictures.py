@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from launcher.errors import PresetError
-from launcher.families.common.tile_grid import TileRule, count_tiles
+from launcher.families.common.picture_views import PictureView
+from launcher.families.common.tile_grid import TileRule, choose_grid, count_tiles
 
 PictureUnit = Literal["tiles", "tokens"]
 """What a budget's limit counts."""
@@ -57,8 +58,16 @@ class PictureBudget(Protocol):
         """Tokens of a picture of this size."""
         ...
 
+    def view(self, width_px: int, height_px: int) -> PictureView:
+        """How the model looks at a picture of this size."""
+        ...
+
     def limited(self, limit: int) -> PictureBudget:
         """The same with this limit, above or below its own; itself, where there is nothing to choose."""
+        ...
+
+    def coarse(self) -> PictureBudget:
+        """What a page of a document or a frame of a video may take: one tile, or about as much."""
         ...
 
     def lowered(self) -> PictureBudget | None:
@@ -125,10 +134,20 @@ class TileBudget:
         """See ``PictureBudget``."""
         return count_tiles(width_px, height_px, self.rule) * self.tokens_per_tile
 
+    def view(self, width_px: int, height_px: int) -> PictureView:
+        """See ``PictureBudget``."""
+        columns, rows = choose_grid(width_px, height_px, self.rule)
+        size, thumbnail = self.rule.size_px, self.rule.thumbnail and columns * rows > 1
+        return PictureView(columns * size, rows * size, columns, rows, thumbnail)
+
     def limited(self, limit: int) -> TileBudget:
         """See ``PictureBudget``."""
         least = min(self.rule.min_tiles, limit)
         return replace(self, rule=replace(self.rule, max_tiles=limit, min_tiles=least))
+
+    def coarse(self) -> TileBudget:
+        """See ``PictureBudget``."""
+        return self.limited(1)
 
     def lowered(self) -> TileBudget | None:
         """See ``PictureBudget``."""
@@ -196,7 +215,15 @@ class WholeBudget:
         """See ``PictureBudget``."""
         return self.picture_tokens
 
+    def view(self, width_px: int, height_px: int) -> PictureView:  # noqa: ARG002 - whatever its size
+        """See ``PictureBudget``."""
+        return PictureView(self.size_px, self.size_px)
+
     def limited(self, limit: int) -> WholeBudget:  # noqa: ARG002 - there is nothing to limit
+        """See ``PictureBudget``."""
+        return self
+
+    def coarse(self) -> WholeBudget:
         """See ``PictureBudget``."""
         return self
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from launcher.errors import PresetError
+from launcher.families.common.picture_views import PictureView
 from launcher.families.common.pictures import PictureUnit, too_few_tokens
 from launcher.families.common.pixel_rule import PixelRule, scaled
 
@@ -15,6 +16,8 @@ STEP = 16
 prime is still no line."""
 SMALLEST = 64
 """A picture of fewer tokens, 256 x 256 pixels with Qwen3-VL, is none to ask about."""
+_COARSE = 256
+"""512 x 512 pixels with Qwen3-VL."""
 _LEAST_OF_LIMIT = 4
 """Small pictures are made larger up to the rule's least, which a low limit lowers to a fourth of itself:
 sides are rounded up there, and no picture must pass the limit."""
@@ -72,10 +75,18 @@ class PixelBudget:
         rows, columns = self.grid(width_px, height_px)
         return rows * columns
 
+    def view(self, width_px: int, height_px: int) -> PictureView:
+        """See ``PictureBudget``: scaled, and never cut."""
+        return PictureView(*scaled(width_px, height_px, self.rule))
+
     def limited(self, limit: int) -> PixelBudget:
         """See ``PictureBudget``; between ``SMALLEST`` and what the rule has, in whole steps."""
         most = max(SMALLEST, limit // STEP * STEP)
         return replace(self, rule=replace(self.rule, most=most, least=self._least(most)))
+
+    def coarse(self) -> PixelBudget:
+        """See ``PictureBudget``: as many tokens as InternVL's tile."""
+        return self.limited(min(self.limit, _COARSE))
 
     def lowered(self) -> PixelBudget | None:
         """See ``PictureBudget``: an eighth less."""

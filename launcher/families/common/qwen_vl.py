@@ -32,6 +32,22 @@ FRAMES = 2
 """A patch is two frames deep; a picture is two of the same."""
 
 
+def language(config: ConfigPart) -> ConfigPart:
+    """The language model's part: ``text_config``, or the whole, as Qwen2-VL and Qwen2.5-VL were published.
+    Whether the head is the embedding table is said outside of it."""
+    if not config.values.get("text_config"):
+        return config
+    text = config.part("text_config")
+    tied = config.values.get("tie_word_embeddings", text.values.get("tie_word_embeddings"))
+    return ConfigPart({**text.values, "tie_word_embeddings": tied}, text.file, text.place)
+
+
+def dtype(config: ConfigPart) -> str:
+    """What the checkpoint's numbers are: said outside, or in the language model's part."""
+    outside = any(config.values.get(key) for key in ("torch_dtype", "dtype"))
+    return reading.dtype(config if outside else language(config))
+
+
 def budget(vision: ConfigPart, patch_px: int, least: int, mean: Color, std: Color) -> PixelBudget:
     """How pictures are scaled.
 

@@ -33,11 +33,20 @@ def language_sizes(config: ConfigPart, quantization: object = None, plora_rank: 
         head_dim=config.whole("head_dim", MAX_HEADS, hidden // heads),
         intermediate=config.whole("intermediate_size", MAX_HIDDEN),
         vocab=config.whole("vocab_size", _MAX_VOCAB),
-        max_positions=config.whole("max_position_embeddings", _MAX_POSITIONS, 2048),
+        max_positions=_positions(config),
         weight_bits=4 if _method(quantization) == "awq" else 16,
         plora_rank=plora_rank,
         tied=config.values.get("tie_word_embeddings") is True,
     )
+
+
+def _positions(config: ConfigPart) -> int:
+    """What the positions reach, or the window where a model looks no further back: to there, looking at the
+    last tokens is looking at all, which is the one thing that TurboMind can do."""
+    positions = config.whole("max_position_embeddings", _MAX_POSITIONS, 2048)
+    if config.values.get("use_sliding_window") is not True:
+        return positions
+    return min(positions, config.whole("sliding_window", _MAX_POSITIONS, positions))
 
 
 def language_bytes(sizes: LanguageSizes, block_extra: int = 0) -> int:

@@ -96,8 +96,6 @@ NOT_YET = frozenset(
         "MixtralForCausalLM",
         "Phi3ForCausalLM",
         "Qwen2MoeForCausalLM",
-        "Qwen2VLForConditionalGeneration",
-        "Qwen2_5_VLForConditionalGeneration",
         "Qwen3MoeForCausalLM",
         "Qwen3NextForCausalLM",
         "Qwen3OmniMoeForConditionalGeneration",

@@ -31,6 +31,8 @@ OPEN = {
     "GET /gradio_api/app_id": "whether the page was started anew meanwhile",
     "GET /gradio_api/app_id/": "the same",
     "POST /launcher/ask": "a question of the page; its answer streams",
+    "POST /launcher/pages": "the pages of an uploaded document, or a video's frames, as pictures",
+    "POST /launcher/seen": "a picture of a question as the model sees it",
     "POST /launcher/shown": "a conversation that the browser has kept, as HTML",
     "GET /launcher/awake": "which models answer at once",
     "POST /launcher/stop": "the page's stop button",

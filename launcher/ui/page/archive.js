@@ -16,8 +16,8 @@ const decoded = (base64, type) =>
 const asJson = async ({ title, tab, turns }) => {
   const written = [];
   for (const { question, pictures, answer } of turns) {
-    const files = pictures.map(async ({ name, type, blob }) => {
-      return { name, type, data: blob && (await encoded(blob)) };
+    const files = pictures.map(async ({ name, type, blob, document: told }) => {
+      return { name, type, data: blob && (await encoded(blob)), ...(told ? { document: told } : {}) };
     });
     written.push({ question, pictures: await Promise.all(files), answer });
   }
@@ -27,10 +27,10 @@ const asJson = async ({ title, tab, turns }) => {
 // What a file of ours says, or null where it is none. Nothing in it is believed to be HTML.
 const fromJson = (text) => {
   const isText = (value) => typeof value === "string";
-  const asPicture = ({ name, type, data }) => {
-    if (![name, type, data ?? ""].every(isText) || !type.startsWith("image/")) throw 0;
+  const asPicture = ({ name, type, data, document: told }) => {
+    if (![name, type, data ?? "", told ?? ""].every(isText) || !type.startsWith("image/")) throw 0;
     const blob = data ? decoded(data, type) : null;
-    return { name, type, size: blob?.size ?? 0, blob };
+    return { name, type, size: blob?.size ?? 0, blob, document: told ?? null };
   };
   try {
     const { format, version, title, turns } = JSON.parse(text);

@@ -33,7 +33,7 @@ const askColumns = async ({ waiting }) => {
 // For the output: box.
 const compare = (names, typed, ...choice) => {
   const [question, value] = takenFrom(COMPARE, typed), chosen = names.filter((_, at) => choice[at]);
-  if (isComparing() || isEmpty(question)) return NOTHING;
+  if (isComparing() || isReading(COMPARE) || isEmpty(question)) return NOTHING;
   tell(COMPARE, chosen.length ? "" : asHtml(say("none")));
   if (!chosen.length) return NOTHING;
   compared = { question, isAnswered: false, waiting: chosen };
@@ -47,7 +47,7 @@ const columnEnded = (column) => {
   if (!now?.end) return NOTHING;
   tab.now = null;
   if ("answer" in now.end) {
-    tab.turns.push(turnOf(now));
+    tab.turns.push(turnOf(now, tab.turns));
     compared.isAnswered = true;
   } else tell(column, now.end.trouble);
   restUnlessBusy();

@@ -1,13 +1,16 @@
 // Files: by dialog, drop or paste they go one way, whatever they are called.
 
 const shortened = (name) => (name.length > 80 ? `${name.slice(0, 79)}…` : name);
-const tooLarge = ({ name, size }) => {
+const limitOf = (file) => (isDocument(file) ? settings.documentBytes : settings.limitBytes);
+const isTooLarge = (file) => file.size > limitOf(file);
+const tooLarge = (file) => {
   const values = {
-    name: shortened(name),
-    size: (size / 1e6).toFixed(1),
-    limit: settings.limitBytes / 1e6,
+    name: shortened(file.name),
+    size: (file.size / 1e6).toFixed(1),
+    limit: limitOf(file) / 1e6,
   };
-  return asHtml(settings.tooLarge[language].replace(/\{(\w+)\}/g, (_, key) => values[key]));
+  const told = isDocument(file) ? settings.documentTooLarge : settings.tooLarge;
+  return asHtml(told[language].replace(/\{(\w+)\}/g, (_, key) => values[key]));
 };
 
 const tellAt = (box, html) => tell(nameOf(box), html);
@@ -20,9 +23,12 @@ const put = (input, files) => {
 const onChosen = (event) => {
   const box = boxOf(event.target), files = [...(event.target.files ?? [])];
   if (!box || !files.length) return;
-  const large = files.filter((file) => file.size > settings.limitBytes);
-  tellAt(box, large.map(tooLarge).join("<br>"));
-  if (large.length) put(event.target, files.filter((file) => !large.includes(file)));
+  tellAt(box, files.filter(isTooLarge).map(tooLarge).join("<br>"));
+  const taken = files.filter((file) => !isTooLarge(file));
+  addDocuments(nameOf(box), taken.filter(isDocument));
+  const pictures = taken.filter((file) => !isDocument(file));
+  if (pictures.length < files.length) put(event.target, pictures);
+  if (!pictures.length) event.stopImmediatePropagation();
 };
 
 const onBrought = (event, transfer) => {

@@ -18,5 +18,5 @@ return {
   connect, follow, show, unload, fill,
   stand: (...names) => names.map(lineOf),
   ask, askExample, askAgain, grown, ended, stop, undo, clear,
-  amend, attached, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,
+  amend, attached, added, addedToCompare, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,
 };

@@ -3,9 +3,11 @@
 
 const picturesIn = (turns) => turns.reduce((sum, { question }) => sum + question.files.length, 0);
 
-const pictureOf = ({ url, orig_name }, number) => {
+const pictureOf = ({ path, url, orig_name }, number) => {
   const name = asAttribute(orig_name ?? ""), label = number ? `<span>${number}</span>` : "";
-  return `<span class="picture"><img src="${asAttribute(url)}" alt="${name}" title="${name}">${label}</span>`;
+  const title = asAttribute(say("see", { name: orig_name ?? "" }));
+  const image = `<img src="${asAttribute(url)}" alt="${name}">`;
+  return `<button type="button" class="picture" value="${asAttribute(path)}" title="${title}">${image}${label}</button>`;
 };
 // `before` is how many pictures the conversation has before these.
 const stripOf = (files, before) => {
@@ -14,8 +16,18 @@ const stripOf = (files, before) => {
   return pictures.length ? `<div class="pictures">${pictures.join("")}</div>` : "";
 };
 
+// The picture with what the answer points at, where one picture alone can be meant: the only one of the last
+// question that has any. `boxes` is the server's HTML (launcher/ui/grounding.py).
+const pointedAt = (boxes, questions) => {
+  const files = boxes ? (questions.findLast(({ files }) => files.length)?.files ?? []) : [];
+  if (files.length !== 1) return "";
+  const image = `<img src="${asAttribute(files[0].url)}" alt="${asAttribute(files[0].orig_name ?? "")}">`;
+  return `<div class="pointed"><div>${image}${boxes}</div></div>\n\n`;
+};
+
 // The box has changed: its thumbnails count on from the conversation's pictures (launcher/ui/theme.py).
-const attached = (name) => {
+const attached = (name, typed) => {
+  note(name, typed.files);
   document.getElementById(`box-${name}`)?.style.setProperty("--pictures-before", picturesIn(tabOf(name).turns));
   return NOTHING;
 };

@@ -29,7 +29,8 @@ const bytesAt = async ({ path, url }) => {
 };
 const asPicture = async (file) => {
   const blob = await bytesAt(file);
-  return { name: file.orig_name ?? "", type: blob.type, size: blob.size, blob };
+  const told = documentOf.get(file.path)?.told ?? null;
+  return { name: file.orig_name ?? "", type: blob.type, size: blob.size, blob, document: told };
 };
 const asTurn = async ({ question, answer }) => {
   const pictures = [];
@@ -55,6 +56,12 @@ const drop = (name, id) => {
 
 // ---- from the shelf to the tab ----
 
+// A file at a path of the server, as Gradio writes it down.
+const fileAt = (path, { name, type, size }) => {
+  const url = `${window.gradio_config.root}/gradio_api/file=${path}`;
+  return { path, url, orig_name: name, mime_type: type, size, meta: { _type: "gradio.FileData" } };
+};
+
 const MOST_AT_ONCE = 20; // files in one upload, as the server takes them
 const uploaded = async (pictures) => {
   const files = [];
@@ -65,11 +72,9 @@ const uploaded = async (pictures) => {
     const response = await ownFetch(`${root}/gradio_api/upload`, { method: "POST", body: form });
     if (!response.ok) throw new Error(await response.text());
     const paths = await response.json();
-    some.forEach(({ name, type, size, blob }, at) => {
-      bytes.set(paths[at], blob);
-      const url = `${root}/gradio_api/file=${paths[at]}`;
-      const file = { path: paths[at], url, orig_name: name, mime_type: type, size };
-      files.push({ ...file, meta: { _type: "gradio.FileData" } });
+    some.forEach((picture, at) => {
+      bytes.set(paths[at], picture.blob);
+      files.push(fileAt(paths[at], picture));
     });
   }
   return files;
@@ -80,6 +85,7 @@ const revived = async ({ turns }) => {
   const there = picturesOf({ turns }).filter(({ blob }) => blob);
   const files = await uploaded(there);
   const fileOf = new Map(there.map((picture, at) => [picture, files[at]]));
+  there.forEach(({ document: told }, at) => told && documentOf.set(files[at].path, { told, tokens_each: null }));
   const texts = turns.map(({ question, answer }) => ({ question, answer }));
   const response = await send("shown", { turns: texts });
   if (!response.ok) throw new Error(await response.text());
@@ -89,8 +95,9 @@ const revived = async ({ turns }) => {
       text: turn.question,
       files: turn.pictures.map((picture) => fileOf.get(picture)).filter(Boolean),
     };
-    const answered = bubble("assistant", [text(shown[at].answer)]);
-    const bubbles = [asked(question, shown[at].question, before), answered];
+    const questions = [...before.map((each) => each.question), question];
+    const answer = answered(shown[at].answer, shown[at].boxes, questions);
+    const bubbles = [asked(question, shown[at].question, before), answer];
     return [...before, { question, answer: turn.answer, bubbles }];
   }, []);
 };
@@ -144,7 +151,8 @@ const button = (label, onclick, className = "") =>
 
 const renaming = (name, conversation) => {
   const box = element("input", { value: conversation.title, ariaLabel: say("rename") });
-  box.onkeydown = ({ key }) => {
+  box.onkeydown = ({ key, isComposing }) => {
+    if (isComposing) return; // an Enter that ends a composition, an Escape that gives it up
     if (key === "Escape") draw(name);
     if (key === "Enter") rename(name, conversation, box.value);
   };

@@ -101,7 +101,9 @@ const conversation = ({ turns, now }) => [
 
 // ---- a turn, from its question to its end ----
 
-const told = (question) => ({ text: question.text, pictures: question.files.map((file) => file.path) });
+const told = ({ text: typed, files }) => {
+  return { text: typed, pictures: files.map(({ path }) => path), one_tile: oneTile(files) };
+};
 const byName = (values) => Object.fromEntries(settings.settingNames.map((name, at) => [name, values[at]]));
 
 const answerNow = async (name, values) => {
@@ -144,7 +146,7 @@ const begun = (name, question, values, box) => {
 const ask = (name, typed, ...values) => {
   const tab = tabOf(name), [question, value] = takenFrom(name, typed);
   if (isEmpty(question)) return NOTHING;
-  if (tab.now) {
+  if (tab.now || isReading(name)) {
     tab.next = question.text;
     return NOTHING;
   }
@@ -163,11 +165,11 @@ const askAgain = (name, ...values) => {
   return begun(name, tab.turns.pop().question, values);
 };
 
-const turnOf = ({ question, question_bubble, end }) => ({
-  question,
-  answer: end.answer,
-  bubbles: [question_bubble, bubble("assistant", [text(end.shown)])],
-});
+const answered = (shown, boxes, questions) => bubble("assistant", [text(pointedAt(boxes, questions) + shown)]);
+const turnOf = ({ question, question_bubble, end }, before) => {
+  const questions = [...before.map((turn) => turn.question), question];
+  return { question, answer: end.answer, bubbles: [question_bubble, answered(end.shown, end.boxes, questions)] };
+};
 const grown = (name) => [conversation(tabOf(name))];
 
 // After every answer, however it ended. A question without one goes back to the box.
@@ -180,9 +182,10 @@ const ended = (name, typed, ...values) => {
     tell(name, end.trouble);
     return [conversation(tab), resting(takenBack(name, question, typed)), ""];
   }
-  tab.turns.push(turnOf(now));
+  tab.turns.push(turnOf(now, tab.turns));
   keep(name);
-  if (tab.next.trim() && typed.text === tab.next) return begun(name, copied(typed), values, { value: EMPTY() });
+  const isNext = !isReading(name) && tab.next.trim() && typed.text === tab.next;
+  if (isNext) return begun(name, copied(typed), values, { value: EMPTY() });
   return [conversation(tab), resting(), end.cost];
 };
 

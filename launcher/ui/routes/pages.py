@@ -8,6 +8,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 
 from launcher.fetching.fetches import Fetches
+from launcher.ui.device_picture import device_places
 from launcher.ui.fetch_panel import fetch_places
 from launcher.ui.status_board import StatusBoard
 from launcher.ui.texts import Language
@@ -52,7 +53,9 @@ class Pages:
 
     def _beside(self, language: Language) -> dict[str, str]:
         """What the page shows beside the status lines: place -> HTML."""
-        return fetch_places(self.fetches, language) if self.fetches else {}
+        names = [status.name for status in self.manager.statuses()]
+        places = device_places(self.manager.device_uses(), names, language)
+        return places | (fetch_places(self.fetches, language) if self.fetches else {})
 
     def cover(self, page: str) -> None:
         """The page is not seen; its wish stands for a while."""

@@ -19,14 +19,16 @@ class _FromPage(BaseModel):
 
 
 class TypedQuestion(_FromPage):
-    """A question as it stood in the box, with the paths of its pictures as the upload answered them."""
+    """A question as it stood in the box, with the paths of its pictures as the upload answered them;
+    ``one_tile`` are those of a document or a video, as ``/launcher/pages`` answered them."""
 
     text: str
     pictures: tuple[str, ...] = Field((), strict=False)
+    one_tile: tuple[str, ...] = Field((), strict=False)
 
     def typed(self) -> Typed:
         """The same for the handlers."""
-        return Typed(self.text, tuple(Path(path) for path in self.pictures))
+        return Typed(self.text, tuple(map(Path, self.pictures)), frozenset(map(Path, self.one_tile)))
 
 
 class AnsweredQuestion(_FromPage):
@@ -55,6 +57,21 @@ class Question(FromPage):
     question: TypedQuestion
     history: tuple[AnsweredQuestion, ...] = Field((), strict=False)
     settings: dict[str, Any] = {}
+
+
+class UploadedDocument(FromPage):
+    """A document or a video was added to the box of a tab; ``tab`` is None for the Compare tab."""
+
+    tab: str | None = None
+    path: str
+
+
+class LookedAt(FromPage):
+    """A picture of a tab's conversation is to be shown as its model sees it."""
+
+    tab: str
+    path: str
+    one_tile: bool = False
 
 
 class KeptTurn(_FromPage):

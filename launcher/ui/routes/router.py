@@ -16,9 +16,11 @@ from launcher.commands_here import command
 from launcher.errors import RequestError
 from launcher.fetching.fetches import Fetches
 from launcher.settings import shown
+from launcher.ui.document_pictures import DocumentPictures
 from launcher.ui.handlers import ChatHandlers, Turn
 from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
+from launcher.ui.routes.pictures import add_picture_routes, language_in
 from launcher.ui.routes.refusals import RefusingRoute
 from launcher.ui.routes.requests import (
     CancelButton,
@@ -34,17 +36,20 @@ from launcher.ui.routes.requests import (
 from launcher.ui.settings import to_settings
 from launcher.ui.shown_text import ShownTurn, turn_as_shown
 from launcher.ui.streams import EventStream, LineStream
-from launcher.ui.texts import Language, language_of
 from launcher.workers.states import ModelState
 
 
-def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute]:
+def page_routes(
+    tabs: Mapping[str, ChatHandlers], pages: Pages, documents: DocumentPictures
+) -> list[APIRoute]:
     """What the page asks, for tabs by their presets' names."""
     router = _router("/launcher")
     manager = pages.manager
 
-    def tab_of(name: str) -> ChatHandlers:
-        if name not in tabs:
+    def tab_of(name: str | None) -> ChatHandlers:
+        if name is None and tabs:
+            return next(iter(tabs.values()))
+        if name is None or name not in tabs:
             raise RequestError(
                 "There is no tab named {name}.",
                 hint="These are offered: {names}.",
@@ -59,7 +64,9 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute
         chat, turn = tab_of(asked.tab), Turn(asked.page, asked.turn)
         history = [each.exchange() for each in asked.history]
         settings = to_settings(asked.settings, chat.preset)
-        return LineStream(chat.ask(turn, asked.question.typed(), history, settings, _language(request)))
+        return LineStream(chat.ask(turn, asked.question.typed(), history, settings, language_in(request)))
+
+    add_picture_routes(router, tab_of, documents)
 
     @router.post("/shown", response_model=None)
     async def shown_again(asked: KeptTurns) -> list[ShownTurn]:
@@ -115,7 +122,7 @@ def page_routes(tabs: Mapping[str, ChatHandlers], pages: Pages) -> list[APIRoute
     @router.get("/status")
     async def status(request: Request, page: Annotated[PageId, Query()]) -> Response:
         """The status lines of all models, then those that change, for as long as the page is seen."""
-        return EventStream(pages.follow(page, _language(request)))
+        return EventStream(pages.follow(page, language_in(request)))
 
     @router.post("/cover", status_code=HTTPStatus.NO_CONTENT)
     async def cover(asked: FromPage) -> None:
@@ -167,7 +174,7 @@ def program_routes(tabs: Mapping[str, ChatHandlers]) -> list[APIRoute]:
     @router.get("/v2/{api_name}/{event_id}")
     async def answer(request: Request, api_name: str, event_id: str) -> Response:
         """Its answer, as server-sent events."""
-        return calls.answer(api_name, event_id, _language(request))
+        return calls.answer(api_name, event_id, language_in(request))
 
     return _routes(router)
 
@@ -179,7 +186,3 @@ def _router(prefix: str) -> APIRouter:
 def _routes(router: APIRouter) -> list[APIRoute]:
     """To be put among an app's own: looking through included routers costs a millisecond a request."""
     return [route for route in router.routes if isinstance(route, APIRoute)]
-
-
-def _language(request: Request) -> Language:
-    return language_of(request.headers.get("accept-language"))

@@ -51,7 +51,7 @@ def locked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
 @pytest.mark.parametrize("path", FETCHES[:2])
 def test_behind_every_check_of_the_others(locked: Served, path: str) -> None:
     asked = {"page": "some0page", "tab": "one"}
-    with httpx.Client(base_url=locked.url, trust_env=False) as http:
+    with httpx.Client(base_url=locked.url, trust_env=False, timeout=60) as http:
         assert http.post(path, json=asked).status_code == 401
         http.auth = ("ada", "geheim")
         for headers in ({"Origin": "https://elsewhere.example"}, {"Sec-Fetch-Site": "cross-site"}):
@@ -69,5 +69,5 @@ def test_a_page_that_offers_none_says_so(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
     with served([scripted("one", tmp_path)], tmp_path) as page:
         asked = {"page": "some0page", "tab": "one"}
-        refused = httpx.post(f"{page.url}/launcher/fetch", json=asked, trust_env=False)
+        refused = httpx.post(f"{page.url}/launcher/fetch", json=asked, trust_env=False, timeout=60)
     assert (refused.status_code, refused.text.splitlines()[0]) == (400, "This page downloads no models.")

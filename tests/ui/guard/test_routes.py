@@ -15,6 +15,7 @@ from fastapi.routing import iter_route_contexts
 from starlette.routing import Mount, Route
 
 from launcher.ui.app import Page
+from launcher.ui.document_pictures import DocumentPictures
 from launcher.ui.guard.routes import CLOSED, ENDPOINT, OPEN, Routes
 from launcher.ui.routes.pages import Pages
 from launcher.ui.serving import _app, _mounted
@@ -30,7 +31,7 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     async def built(manager: Manager) -> FastAPI:
         with gr.Blocks(analytics_enabled=False) as blocks:
             pass
-        return _app(Page(blocks, gr.I18n(en={}), {}, Pages(manager)), "")
+        return _app(Page(blocks, gr.I18n(en={}), {}, Pages(manager), DocumentPictures("", print)), "")
 
     with Manager([], log_folder=tmp_path_factory.mktemp("logs")) as manager:
         yield asyncio.run(built(manager))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import threading
 import uuid
 from collections.abc import AsyncGenerator, Iterator
 from pathlib import Path
@@ -14,9 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from launcher.documents import Opened
+from launcher.errors import RequestError
+from launcher.ui.document_pictures import MOST_WAITING, DocumentPictures
 from launcher.ui.streams import with_heartbeats
+from tests.documents.made import pdf
 from tests.test_settings import ANY_JSON
-from tests.ui.asked import OPTIONS, asked, talking
+from tests.ui.asked import OPTIONS, asked, one_tile_of, talking
 from tests.ui.scripted_page import Served
 
 SYSTEM = "Be kind."
@@ -60,11 +65,75 @@ PNG = bytes.fromhex(
 )
 
 
+def document(served: Served, path: Path) -> str:
+    answer = httpx.post(
+        f"{served.url}/gradio_api/upload", files={"files": (path.name, path.read_bytes())}, timeout=60
+    )
+    (found,) = answer.raise_for_status().json()
+    return str(found)
+
+
+@pytest.mark.parametrize(
+    ("language", "told"),
+    [
+        ("en", "a.pdf: 2 of 2 pages, as pictures of one tile each"),
+        ("zh", "a.pdf：共 2 页，取 2 页作为图片，每张占一个图块"),
+    ],
+)
+def test_a_documents_pages_are_pictures_that_can_be_asked_about(
+    talker: Served, tmp_path: Path, language: str, told: str
+) -> None:
+    path = document(talker, pdf(tmp_path / "a.pdf", 2))
+    found = post(talker, "pages", language, page=PAGE, tab="talker", path=path).raise_for_status().json()
+    assert (found["told"], found["tokens_each"]) == (told, None)
+    for page in found["pictures"]:
+        served = httpx.get(f"{talker.url}/gradio_api/file={page}").raise_for_status()
+        assert served.headers["content-type"] == "image/png"
+    asked_about = {"text": "/asked", "pictures": found["pictures"], "one_tile": found["pictures"][1:]}
+    *_, last = updates(talker, "", question=asked_about)
+    assert one_tile_of(last["answer"]) == ["a-2.png"]
+
+
+def test_no_other_file_is_a_document(talker: Served, tmp_path: Path) -> None:
+    foreign = pdf(tmp_path / "a.pdf", 1)
+    refused = post(talker, "pages", page=PAGE, tab="talker", path=str(foreign))
+    assert (refused.status_code, "is not a picture that was uploaded here" in refused.text) == (400, True)
+    refused = post(talker, "pages", page=PAGE, tab="talker", path=uploaded(talker))
+    assert (refused.status_code, "is not a document or a video" in refused.text) == (400, True)
+
+
+def test_a_picture_is_shown_as_its_model_sees_it_if_it_says(talker: Served, tmp_path: Path) -> None:
+    asked_for = {"page": PAGE, "tab": "talker", "path": uploaded(talker)}
+    found = post(talker, "seen", **asked_for).raise_for_status().json()
+    assert found == {"picture": None, "told": "This model does not say how it looks at pictures."}
+    refused = post(talker, "seen", **{**asked_for, "path": str(pdf(tmp_path / "a.pdf", 1))})
+    assert refused.status_code == 400
+
+
+async def test_only_so_many_documents_wait(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, end = threading.Event(), threading.Event()
+
+    def slow(path: Path, _store: Any) -> Opened:
+        begun.set()
+        end.wait()
+        return Opened((path,), 1, is_video=False)
+
+    monkeypatch.setattr("launcher.ui.document_pictures.open_document", slow)
+    documents = DocumentPictures(str(tmp_path), remember=print)
+    waiting = [asyncio.create_task(documents.open(tmp_path)) for _ in range(MOST_WAITING)]
+    await asyncio.to_thread(begun.wait)
+    with pytest.raises(RequestError, match="Too many documents"):
+        await documents.open(tmp_path)
+    end.set()
+    assert len(await asyncio.gather(*waiting)) == MOST_WAITING
+    await documents.open(tmp_path)
+
+
 def test_an_answer_is_lines_that_begin_with_the_question_and_end_with_the_whole(talker: Served) -> None:
     first, *grown, last = updates(talker, "one <two> three")
     assert list(first) == ["question"]
     assert all(list(update) == ["keep", "add"] for update in grown)
-    assert list(last) == ["answer", "shown", "cost"]
+    assert list(last) == ["answer", "shown", "boxes", "cost"]
     assert last["answer"] == "one <two> three "
 
 
