@@ -18,7 +18,7 @@ PY     := $(VENV)/bin/python
 TORCH_INDEX ?=
 export TORCH_INDEX
 
-.PHONY: help setup setup-dev serve-vl chat test test-fast check lint types presets reference audit lock clean
+.PHONY: help setup setup-dev serve-vl chat test test-fast check lint types presets pictures reference audit lock clean
 
 help:            ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 16
@@ -74,6 +74,9 @@ types: setup-dev
 
 presets: setup-dev
 	@$(PY) -m launcher presets --check presets
+
+pictures: setup-dev  ## take the screenshots in docs/pictures anew (needs Chromium)
+	@$(PY) -m tests.browser.screenshots
 
 reference: setup-dev  ## write docs/reference and the presets' JSON schema anew
 	@$(PY) -m launcher.cli.reference

@@ -161,6 +161,8 @@ PAGE_CSS = """
 /* The line above the tabs that says how much of the devices is in use, where it is shown. */
 .gradio-container { --line: 0px; }
 .gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
+/* Gradio shows messages at 80 %: texts with less contrast, and pictures that stand in them paled. */
+.talk .message .md { opacity: 1; }
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
 .talk button.picture { all: unset; position: relative; cursor: zoom-in; }
 .talk button.picture:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
