@@ -4,7 +4,7 @@ takes over a slow network.
     python -m tests.browser.page_times
 
 Prints a line of JSON each. A tab's time is from the click to the second frame after it, in the page's own
-clock. The slow network has 50 kB/s each way and 400 ms to and fro, as a phone far from a mast.
+clock.
 """
 
 from __future__ import annotations
@@ -13,13 +13,12 @@ import json
 import statistics
 import time
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.person import answers, ask, idle, ready
+from tests.browser.person import answers, ask, idle, ready, slow_network
 from tests.browser.screenshots import WIDE, chromium, opened, shipped_page
 
 ROUNDS = 5
-BYTES_S, LATENCY_MS = 50_000, 400
 _SWITCH_MS = """async (tab) => {
     const begun = performance.now();
     tab.click();
@@ -28,14 +27,6 @@ _SWITCH_MS = """async (tab) => {
     await frame();
     return performance.now() - begun;
 }"""
-
-
-def slow_network(page: Page) -> None:
-    """From now on."""
-    session = page.context.new_cdp_session(page)
-    session.send("Network.enable")
-    speed = {"downloadThroughput": BYTES_S, "uploadThroughput": BYTES_S, "latency": LATENCY_MS}
-    session.send("Network.emulateNetworkConditions", {"offline": False, **speed})
 
 
 def tab_switches(browser: Browser, url: str) -> None:

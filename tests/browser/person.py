@@ -54,6 +54,14 @@ def slow_down(page: Page, times: int) -> None:
     page.context.new_cdp_session(page).send("Emulation.setCPUThrottlingRate", {"rate": times})
 
 
+def slow_network(page: Page) -> None:
+    """From now on 50 kB/s each way and 400 ms to and fro, as on a phone far from a mast."""
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    speed = {"downloadThroughput": 50_000, "uploadThroughput": 50_000, "latency": 400}
+    session.send("Network.emulateNetworkConditions", {"offline": False, **speed})
+
+
 def ready(page: Page) -> Page:
     expect(status(page)).to_have_class(re.compile("ready"))
     return page

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Open, draw
@@ -14,8 +15,10 @@ from tests.browser.person import (
     ask,
     box,
     cost,
+    idle,
     questions,
     ready,
+    slow_network,
     status,
     stop,
     trouble,
@@ -38,6 +41,24 @@ def test_a_picture_and_a_question_get_a_streamed_answer(page: Served, opened: Op
     expect(answers(browser)).to_contain_text("the first words the rest")
     expect(questions(browser).locator("img")).to_have_count(2)
     expect(cost(browser)).to_contain_text("5 tokens in")
+
+
+def test_over_a_slow_network_a_picture_goes_up_an_answer_comes_and_a_stop_is_heard(
+    page: Served, opened: Open, tmp_path: Path
+) -> None:
+    browser = ready(opened(page.url))
+    slow_network(browser)
+    Image.effect_noise((300, 300), 90).save(tmp_path / "noise.png")  # 90 kB, two seconds
+    upload(browser, tmp_path / "noise.png")
+    ask(browser, "seen")
+    expect(answers(browser)).to_contain_text("[noise.png] seen")
+    idle(browser)
+    ask(browser, "/endless")
+    expect(answers(browser).last).to_contain_text("0 1 2 3")
+    stop(browser)
+    idle(browser)
+    ask(browser, "once more")
+    expect(answers(browser).last).to_contain_text("once more")
 
 
 def test_shift_enter_makes_a_line(page: Served, opened: Open) -> None:
