@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import re
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,13 +24,13 @@ _UNSAFE_IN_NAMES = re.compile(r"[^\w.-]")
 
 @dataclass
 class PictureFiles:
-    """Finds pictures. What it fetches, where that is allowed, and makes of documents lies in ``folder``;
-    without one it does neither.
+    """Finds pictures. What it fetches, where that is allowed, and makes of documents lies in what ``folder``
+    makes when it is first needed; without one it does neither.
 
     ``opened`` are the documents and videos so far, by their paths.
     """
 
-    folder: Path | None = None
+    folder: Callable[[], Path] | None = None
     allow_url: bool = False
     opened: dict[Path, Opened] = field(default_factory=dict)
     _fetched: dict[str, Path] = field(default_factory=dict)
@@ -59,7 +60,7 @@ class PictureFiles:
         if self.folder is None or kind_of(path) is None:
             return (path,)
         if path not in self.opened:
-            own = Path(tempfile.mkdtemp(dir=self.folder))
+            own = Path(tempfile.mkdtemp(dir=self.folder()))
 
             def store(name: str, content: bytes) -> Path:
                 (own / name).write_bytes(content)
@@ -82,7 +83,7 @@ class PictureFiles:
             from launcher.linked_pictures.fetching import fetched
 
             content = asyncio.run(fetched(address))
-            path = Path(tempfile.mkdtemp(dir=self.folder)) / (_name_in(address) or "picture")
+            path = Path(tempfile.mkdtemp(dir=self.folder())) / (_name_in(address) or "picture")
             path.write_bytes(content)
             self._fetched[address] = path
         return self._fetched[address]
@@ -91,8 +92,8 @@ class PictureFiles:
 @contextmanager
 def picture_files(*, allow_url: bool = False) -> Iterator[PictureFiles]:
     """A finder of pictures. What it fetched and made is deleted afterwards."""
-    with run_folder() as folder:
-        yield PictureFiles(folder, allow_url)
+    with ExitStack() as stack:
+        yield PictureFiles(cache(lambda: stack.enter_context(run_folder())), allow_url)
 
 
 def _on_this_machine(name: str, base: Path) -> Path:

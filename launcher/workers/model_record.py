@@ -76,6 +76,7 @@ class ModelRecord:
         unloading: a person wants its memory back; questions that waited by then are answered first.
         yielding: how it leaves once its answers are finished; it begins no more of them.
         leaving: how it leaves, while STOPPING.
+        cut_off: while STOPPING, it had been loading, and may hold as much as that takes.
         sleeps: its engine can give the device back and keep the process; known once it has loaded.
         measured_bytes: what its process was seen to hold since it entered this state.
         short_of: the device on which memory ran out while it loaded: it is tried once more, on another one
@@ -104,6 +105,7 @@ class ModelRecord:
     unloading: bool = False
     yielding: Leaving | None = None
     leaving: Leaving | None = None
+    cut_off: bool = False
     sleeps: bool = False
     measured_bytes: int | None = None
     short_of: str = ""
@@ -186,7 +188,7 @@ class ModelRecord:
         claim = self.claim
         if self.process is ProcessState.SLEEPING:
             return claim.asleep_bytes
-        if self.state is ModelState.LOADING or claim.ready_bytes is None:
+        if self.state is ModelState.LOADING or self.cut_off or claim.ready_bytes is None:
             return claim.loading_bytes or 0
         return claim.ready_bytes
 
@@ -207,6 +209,7 @@ class ModelRecord:
 
     def enter(self, state: ModelState, now_s: float) -> None:
         """A state of its life begins."""
+        self.cut_off = self.state is ModelState.LOADING and state is ModelState.STOPPING
         self.state, self.entered_s, self.stage, self.fraction = state, now_s, "", 0.0
 
     def begins_to_load(self, device: str, now_s: float) -> None:

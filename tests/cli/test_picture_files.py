@@ -116,7 +116,7 @@ def test_a_redirection_within_http_is_followed(host: str, files: PictureFiles) -
 def test_a_name_from_the_network_stays_in_its_folder(host: str, files: PictureFiles) -> None:
     (file,) = files.find([f"{host}/plain/..%2F%2Fpasswd"], Path())
     assert files.folder is not None
-    assert (file.parent.parent, file.name) == (files.folder, "passwd")
+    assert (file.parent.parent, file.name) == (files.folder(), "passwd")
 
 
 @pytest.mark.parametrize(

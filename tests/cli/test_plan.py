@@ -90,6 +90,7 @@ def test_the_budgets_that_are_proposed_do(launch: Launch, tmp_path: Path) -> Non
         for name, gib in budgets.items():
             text = (ROOT / "presets" / f"{name}.yaml").read_text(encoding="utf-8")
             changed = re.sub(r"gpu_budget_gib: [0-9.]+", f"gpu_budget_gib: {gib}", text)
+            changed = re.sub(r"kv_cache_ratio: [0-9.]+", "kv_cache_ratio: 0.1", changed)
             (tmp_path / f"{name}.yaml").write_text(changed, encoding="utf-8")
         return launch("plan", *names, *files, "--gpu-gib", "8").stdout
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from launcher.workers.model_record import Claim, ModelNeeds, ModelRecord
 from launcher.workers.residency import Leaving, Resident, fits, held, to_release
+from launcher.workers.states import ModelState
 
 SLEEP, END = Leaving.SLEEP, Leaving.END
 
@@ -119,3 +122,18 @@ def test_memory_that_is_coming_back_already_is_counted() -> None:
 def test_a_model_beyond_the_budget_may_try_alone() -> None:
     assert fits(9, 8, [])
     assert to_release(9, 8, [idle("small", 1, 1, 1)]) == {"small": END}
+
+
+@pytest.mark.parametrize(("reached", "held"), [(ModelState.LOADING, 7), (ModelState.READY, 6)])
+def test_who_is_stopped_holds_what_the_state_before_took(reached: ModelState, held: int) -> None:
+    """A load that is cut off may hold its most until its process is gone."""
+    record = ModelRecord(ModelNeeds("one", {"GPU-a": Claim(7, ready_bytes=6)}))
+    record.begins_to_load("GPU-a", 0.0)
+    if reached is not ModelState.LOADING:
+        record.enter(reached, 1.0)
+    record.enter(ModelState.STOPPING, 2.0)
+    assert (record.held_bytes, record.resident().held_bytes) == (held, held)
+    record.enter(ModelState.WAITING, 3.0)
+    record.begins_to_load("GPU-a", 4.0)
+    record.enter(ModelState.READY, 5.0)
+    assert record.held_bytes == 6
