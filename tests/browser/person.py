@@ -70,3 +70,13 @@ def ready(page: Page) -> Page:
 def upload(page: Page, *files: Path) -> None:
     page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
     expect(page.locator(".thumbnail-item:visible")).to_have_count(len(files))
+
+
+def boxes(*elements: Locator) -> list[dict[str, float]]:
+    """Where each stands (x, y, width, height), all at one moment: while a page is laid out, or scrolls, one
+    measured after another has moved."""
+    handles = [element.element_handle() for element in elements]
+    found: list[dict[str, float]] = elements[0].page.evaluate(
+        "(all) => all.map((each) => each.getBoundingClientRect().toJSON())", handles
+    )
+    return found

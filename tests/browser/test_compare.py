@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, box, idle, stop, trouble
+from tests.browser.person import answers, ask, box, boxes, idle, stop, trouble
 from tests.ui.scripted_page import Served, scripted, served
 
 pytestmark = pytest.mark.browser
@@ -135,9 +135,7 @@ def test_a_chinese_reader_on_a_telephone(three: Served, opened: Open) -> None:
     box(page).wait_for()
     ask(page, "你好")
     expect(answers(page)).to_have_count(2)
-    first, second = (column(page, name).bounding_box() for name in ("one", "two"))
-    assert first
-    assert second
+    first, second = boxes(column(page, "one"), column(page, "two"))
     assert second["y"] >= first["y"] + first["height"]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 

@@ -12,7 +12,7 @@ from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
 from tests.browser.conftest import Open
-from tests.browser.person import answers, ask, idle, ready, trouble
+from tests.browser.person import answers, ask, boxes, idle, ready, trouble
 from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser
@@ -75,7 +75,7 @@ def test_no_tab_is_hidden_behind_a_menu(shipped: Served, opened: Open, locale: s
 def test_on_a_phone_tabs_are_one_line_that_is_moved_by_hand(shipped: Served, opened: Open) -> None:
     browser = opened(shipped.url, width=390, height=844)
     bar = browser.get_by_role("tablist").first
-    tops = {round(tab.bounding_box()["y"]) for tab in bar.get_by_role("tab").all()}  # type: ignore[index]
+    tops = {round(each["y"]) for each in boxes(*bar.get_by_role("tab").all())}
     assert len(tops) == 1
     last = bar.get_by_role("tab").last
     last.scroll_into_view_if_needed()

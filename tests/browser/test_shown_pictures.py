@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, idle, questions, ready, upload
+from tests.browser.person import answers, ask, boxes, idle, questions, ready, upload
 from tests.ui.scripted_page import Served
 
 pytestmark = pytest.mark.browser
@@ -76,9 +76,7 @@ def test_what_an_answer_points_at_is_drawn_over_the_picture(
     expect(box).to_have_text("the <i>star")
     expect(answer).to_contain_text("<box>[[100, 250, 600, 750]]</box>")  # the text stays
     expect(answer.locator("img")).to_have_js_property("naturalWidth", 320)
-    place, picture = box.bounding_box(), answer.locator("img").bounding_box()
-    assert place is not None
-    assert picture is not None
+    place, picture = boxes(box, answer.locator("img"))
     assert place["x"] - picture["x"] == pytest.approx(0.1 * picture["width"], abs=2)
     assert place["y"] - picture["y"] == pytest.approx(0.25 * picture["height"], abs=2)
     assert place["width"] == pytest.approx(0.5 * picture["width"], abs=3)
