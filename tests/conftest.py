@@ -67,7 +67,7 @@ def pytest_collection(session: pytest.Session) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    if not config.getoption("fast"):
+    if not config.getoption("fast") or (collection_path.is_file() and collection_path.suffix != ".py"):
         return None
     files = collection_path.rglob("test_*.py") if collection_path.is_dir() else [collection_path]
     return None if any(map(is_fast, files)) else True

@@ -45,6 +45,9 @@ def run(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("options", [(), ("-n", "2")], ids=["one process", "side by side"])
 def test_a_fast_test_that_is_not_fails(options: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "test_slow.py").write_text("import torch\ndef test_no(): assert False\n", encoding="utf-8")
+    (tmp_path / "key.pem").write_text(
+        "22+no Python\n", encoding="utf-8"
+    )  # files of any kind lie beside tests
     only_slow = tmp_path / "slow"
     only_slow.mkdir()
     (only_slow / "conftest.py").write_text("raise AssertionError('collected')\n", encoding="utf-8")
