@@ -274,12 +274,15 @@ def _absent(preset: Preset, absent: Absent, devices: Devices) -> Readiness:
     if _needs_gpu_for(_wanted(preset)) and not devices.gpus:
         return _refused(preset, ReadyState.NEEDS_GPU, _gpu_and_download(preset, command), command)
     return _refused(
-        preset, ReadyState.NEEDS_DOWNLOAD, _download(preset, absent, command, gpu=bool(devices.gpus)), command
+        preset, ReadyState.NEEDS_DOWNLOAD, not_here(preset, absent, is_slow=not devices.gpus), command
     )
 
 
-def _download(preset: Preset, absent: Absent, command: str, *, gpu: bool) -> CheckpointError:
+def not_here(preset: Preset, absent: Absent, *, is_slow: bool = False) -> CheckpointError:
+    """That its checkpoint is not on this machine, and what to type to have it; ``is_slow`` where it is worth
+    saying before that there is no GPU for it."""
     name, places = preset.name, ", ".join(absent.places)
+    command = absent.commands[0] if absent.commands else ""
     if not command:
         return CheckpointError(
             "{name} is not on this machine. Looked for it at {places}",
@@ -295,7 +298,7 @@ def _download(preset: Preset, absent: Absent, command: str, *, gpu: bool) -> Che
             places=places,
             command=command,
         )
-    if gpu:
+    if not is_slow:
         return CheckpointError(
             "{name} is not on this machine. Looked for it at {places}",
             "To download it, type: {command}",

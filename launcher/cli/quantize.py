@@ -26,7 +26,7 @@ from launcher.errors import CheckpointError, DeviceError, LauncherError, PresetE
 from launcher.families import Family, ModelSizes
 from launcher.memory import GIB
 from launcher.presets import Preset, users_folder
-from launcher.readiness import gpus_for
+from launcher.readiness import gpus_for, not_here
 from launcher.user_folders import typed
 
 if TYPE_CHECKING:
@@ -146,13 +146,7 @@ def _source(preset: Preset) -> _Source:
         )
     found = locate(preset)
     if not isinstance(found, Located):
-        raise CheckpointError(
-            "{name} is not on this machine. Looked for it at {places}",
-            "To download it, type: {command}" if found.commands else "Put it there.",
-            name=preset.name,
-            places=", ".join(found.places),
-            command=found.commands[0] if found.commands else "",
-        )
+        raise not_here(preset, found)
     facts, file = read_facts(found.folder), found.folder / CONFIG
     family = families.of(facts.config, file)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, file)

@@ -9,14 +9,14 @@ place, and what the tower sees differs by some thousandths from transformers'
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from launcher.families.common import qwen_vl, reading
-from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.pixel_budget import PixelBudget
-from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes, TowerSizes
+from launcher.families.common.sizes import ModelSizes, TowerSizes
 
 _NAME_2, _NAME_2_5 = "Qwen2VLForConditionalGeneration", "Qwen2_5_VLForConditionalGeneration"
 _LANGUAGE = "Qwen2ForCausalLM"
@@ -48,22 +48,17 @@ _TOWERS: dict[str, tuple[_Tower, int]] = {_NAME_2: (_tower_2, 2), _NAME_2_5: (_t
 
 
 def _sizes(config: ConfigPart) -> ModelSizes:
-    name, vision = config.values["architectures"][0], config.part("vision_config")
-    read_tower, norm_vectors = _TOWERS[name]
+    vision = config.part("vision_config")
+    read_tower, norm_vectors = _TOWERS[config.values["architectures"][0]]
     tower, block = read_tower(vision)
     pictures = qwen_vl.budget(vision, 14, _LEAST_TOKENS, _MEAN, _STD)
-    language, language_bytes = language_part(
-        qwen_vl.language(config), _LANGUAGE, config.values.get("quantization_config")
-    )
-    return ModelSizes(
-        architecture=name,
-        dtype=qwen_vl.dtype(config),
-        language=language,
-        language_bytes=language_bytes,
-        tower=tower,
-        pictures=pictures,
-        vision_bytes=_tower_elements(tower, block, pictures) * ELEMENT_BYTES,
-        projector_bytes=_merger_elements(tower, norm_vectors, pictures, language.hidden) * ELEMENT_BYTES,
+    return qwen_vl.model_sizes(
+        config,
+        _LANGUAGE,
+        tower,
+        pictures,
+        tower_elements=_tower_elements(tower, block, pictures),
+        merger_elements=partial(_merger_elements, tower, norm_vectors, pictures),
     )
 
 

@@ -3,15 +3,15 @@ have seen goes into the first layers of the language model (DeepStack)."""
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from launcher.errors import CheckpointError
 from launcher.families.common import qwen_vl, reading
-from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.pixel_budget import PixelBudget
-from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes, TowerSizes
+from launcher.families.common.sizes import ModelSizes, TowerSizes
 
 _NAME = "Qwen3VLForConditionalGeneration"
 _LANGUAGE = "Qwen3ForCausalLM"
@@ -25,18 +25,13 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     hidden = vision.whole("hidden_size", reading.MAX_HIDDEN)
     tower = qwen_vl.tower(vision, hidden, vision.whole("intermediate_size", reading.MAX_HIDDEN))
     pictures = qwen_vl.budget(vision, 16, _LEAST_TOKENS, _HALF, _HALF)
-    language, language_bytes = language_part(
-        qwen_vl.language(config), _LANGUAGE, config.values.get("quantization_config")
-    )
-    return ModelSizes(
-        architecture=_NAME,
-        dtype=qwen_vl.dtype(config),
-        language=language,
-        language_bytes=language_bytes,
-        tower=tower,
-        pictures=pictures,
-        vision_bytes=_tower_elements(vision, tower, pictures) * ELEMENT_BYTES,
-        projector_bytes=_merger_elements(vision, tower, pictures, language.hidden) * ELEMENT_BYTES,
+    return qwen_vl.model_sizes(
+        config,
+        _LANGUAGE,
+        tower,
+        pictures,
+        tower_elements=_tower_elements(vision, tower, pictures),
+        merger_elements=partial(_merger_elements, vision, tower, pictures),
     )
 
 

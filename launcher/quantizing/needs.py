@@ -48,14 +48,13 @@ def needs(sizes: ModelSizes, samples: int, picture_tokens: int) -> Needs:
     language = sizes.language
     tokens = picture_tokens + _TEXT_TOKENS
     states = samples * tokens * language.hidden * _FLOAT * _KEPT_STATES
-    layer = sizes.language_bytes // 2 // language.layers * _FLOAT
+    # embedding and head are no part of a layer
+    layer = (sizes.language_bytes - 2 * language.table_bytes) // 2 // language.layers * _FLOAT
     query = language.heads * language.head_dim
     squares = (2 * language.hidden**2 + query**2 + language.intermediate**2) * _FLOAT
     search = _COPIES * 2 * language.intermediate * language.hidden * _FLOAT
     at_work = tokens * (4 * language.intermediate + 8 * language.hidden) * _FLOAT
     table = 2 * language.table_bytes
     tower = 2 * (sizes.vision_bytes + sizes.projector_bytes) + at_work
-    # embedding and head are no part of a layer
-    layer -= 2 * language.table_bytes // 2 // language.layers * _FLOAT
     most = max(layer + squares + search, layer + squares + at_work, table + at_work, tower)
     return Needs(most + _CUDA_BYTES, _PROCESS_BYTES + states, in_four_bits(sizes).weight_bytes)

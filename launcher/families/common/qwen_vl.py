@@ -3,12 +3,15 @@ their names for them, the names of tensors."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from launcher.families.common import reading
+from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import Color, PixelRule
 from launcher.families.common.prompts import PictureMarks
-from launcher.families.common.sizes import TowerSizes
+from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes, TowerSizes
 from launcher.families.common.tensors import PartNames
 
 MARKS = PictureMarks("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
@@ -70,6 +73,42 @@ def budget(vision: ConfigPart, patch_px: int, least: int, mean: Color, std: Colo
             mean=mean,
             std=std,
         )
+    )
+
+
+def model_sizes(
+    config: ConfigPart,
+    language_name: str,
+    tower: TowerSizes,
+    pictures: PixelBudget,
+    *,
+    tower_elements: int,
+    merger_elements: Callable[[int], int],
+) -> ModelSizes:
+    """All sizes of a model.
+
+    Args:
+        config: of the whole.
+        language_name: the architecture that its language model is built like.
+        tower: its shape.
+        pictures: how they are scaled.
+        tower_elements: numbers in its weights.
+        merger_elements: those in what leads from the tower to a language model of so many hidden numbers.
+
+    Raises:
+        CheckpointError: a size is wrong.
+    """
+    quantization = config.values.get("quantization_config")
+    text, text_bytes = language_part(language(config), language_name, quantization)
+    return ModelSizes(
+        architecture=config.values["architectures"][0],
+        dtype=dtype(config),
+        language=text,
+        language_bytes=text_bytes,
+        tower=tower,
+        pictures=pictures,
+        vision_bytes=tower_elements * ELEMENT_BYTES,
+        projector_bytes=merger_elements(text.hidden) * ELEMENT_BYTES,
     )
 
 
