@@ -198,5 +198,9 @@ def sentence_of(body: bytes) -> str:
 
 def shortened(text: str) -> str:
     """What came from a server as it may be shown: in one line, printable, not too long."""
+    sentences = (each.rstrip() for each in text.splitlines())
+    text = (
+        " ".join(f"{each}." if each[-1:].isalnum() else each for each in sentences) if "\n" in text else text
+    )
     line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
     return line if len(line) <= MOST_SAID else f"{line[: MOST_SAID - 1]}…"

@@ -28,8 +28,10 @@ WRITE_S = 60.0
 READ_S = 180.0
 """Without a byte. A server that loads a model first should send comments meanwhile, as the launcher does."""
 
-PAUSES_S = (0.5, 2.0)
-"""Before it is asked again, each time, where nothing of the answer has been said."""
+PAUSES_S = (0.2, 0.5, 1.0, 2.0, 3.0)
+"""Before it is asked again, each time, where nothing of the answer has been said. They outlast the time in
+which LMDeploy's proxy, set as docs/how-to/many-people.md says, goes on giving questions to a server that has
+died: it takes that for the one with the least to do."""
 
 MOST_PAUSE_S = 10.0
 """A server that wants to be left alone for longer is not waited for: a person decides."""
@@ -170,7 +172,8 @@ class Server:
 
     def _names(self, body: bytes) -> tuple[str, ...]:
         try:
-            return tuple(str(each["id"]) for each in json.loads(body)["data"])
+            # LMDeploy's proxy names a model once for each of its servers that has it.
+            return tuple(dict.fromkeys(str(each["id"]) for each in json.loads(body)["data"]))
         except (ValueError, LookupError, TypeError, RecursionError) as error:
             raise failures.unreadable(self._base, body.decode("utf-8", errors="replace")) from error
 

@@ -26,6 +26,8 @@ from tests.endpoints.bad_server import (
     reply,
 )
 
+LOST = b'{"error_code": 10402, "text": "Failed to get response after a period of time."}\n\n\n'
+"""What LMDeploy's proxy sends where an answer would be, if its server is not there."""
 BODY = {"model": "polly", "messages": [], "stream": True}
 
 
@@ -110,6 +112,7 @@ async def test_a_question_that_is_at_fault_is_the_persons() -> None:
         STREAM,
         b"",
         STREAM + b": hi\n\n",
+        STREAM + LOST,
     ],
 )
 async def test_what_has_said_nothing_is_asked_again(first: bytes) -> None:
@@ -210,6 +213,7 @@ async def test_whoever_closes_the_answer_closes_the_connection() -> None:
     ("answer", "names"),
     [
         (reply("200 OK", MODELS), ("polly", "molly")),
+        (reply("200 OK", b'{"data": [{"id": "polly"}, {"id": "polly"}]}'), ("polly",)),
         (error("404 No", "none"), None),
         (error("405 No", "x"), None),
     ],

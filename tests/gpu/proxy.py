@@ -50,14 +50,16 @@ START_S = 600
 
 
 @contextmanager
-def running(name: str, command: Sequence[str], out: Path, **variables: str) -> Iterator[None]:
+def running(
+    name: str, command: Sequence[str], out: Path, **variables: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """The program runs until the block ends; what it prints goes to ``out/name.log``."""
     with (
         (out / f"{name}.log").open("wb") as log,
         subprocess.Popen(command, stdout=log, stderr=log, env={**os.environ, **variables}) as process,
     ):
         try:
-            yield
+            yield process
         finally:
             process.terminate()
             try:
