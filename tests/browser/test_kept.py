@@ -222,6 +222,29 @@ def test_what_a_file_says_is_text(browser: Page) -> None:
     expect(answers(browser).locator("strong")).to_have_text("bold")
 
 
+KEEPS_NO_BLOB = """
+const put = IDBObjectStore.prototype.put;
+IDBObjectStore.prototype.put = function (value, ...more) {
+  const holdsOne = value.turns.some((turn) => turn.pictures.some(({ blob }) => blob instanceof Blob));
+  if (holdsOne) throw new DOMException("Error preparing Blob/File data", "UnknownError");
+  return put.call(this, value, ...more);
+};
+"""
+
+
+def test_a_private_window_of_safari_keeps_pictures_too(browser: Page, tmp_path: Path) -> None:
+    """WebKit's own refusal, played: a database there takes no Blob."""
+    browser.evaluate(f"() => {{ {KEEPS_NO_BLOB} }}")
+    upload(browser, draw(tmp_path / "seen.png"))
+    asked(browser, "what is on it?")
+    look(browser, 1)
+    expect(remark(browser)).to_be_empty()
+    shelf(browser).get_by_role("button", name="New conversation").click()
+    expect(questions(browser)).to_have_count(0)
+    press(browser, "what is on it?")
+    expect(questions(browser).locator("img")).to_have_js_property("naturalWidth", 320)
+
+
 def test_a_browser_that_keeps_nothing_says_so_and_answers(page: Served, opened: Open) -> None:
     browser = opened(page.url)
     browser.add_init_script("IDBFactory.prototype.open = () => { throw new Error('no storage here') }")

@@ -23,13 +23,39 @@ const conversations = async (mode) => {
   return database.transaction("conversations", mode).objectStore("conversations");
 };
 
-const keptAll = async () =>
-  (await done((await conversations("readonly")).getAll())).sort((one, other) => other.changed - one.changed);
-const keptOne = async (id) => done((await conversations("readonly")).get(id));
-const forget = async (id) => done((await conversations("readwrite")).delete(id));
-const store = async (conversation) => done((await conversations("readwrite")).put(conversation));
-
 const picturesOf = (conversation) => conversation.turns.flatMap((turn) => turn.pictures);
+
+// A private window of Safari keeps no Blob in a database; it keeps the same bytes as an ArrayBuffer.
+const withBuffers = async (conversation) => {
+  const copy = structuredClone(conversation);
+  for (const picture of picturesOf(copy)) picture.blob = (await picture.blob?.arrayBuffer()) ?? null;
+  return copy;
+};
+const withBlobs = (conversation) => {
+  for (const picture of picturesOf(conversation)) {
+    if (picture.blob instanceof ArrayBuffer) picture.blob = new Blob([picture.blob], { type: picture.type });
+  }
+  return conversation;
+};
+
+const keptAll = async () =>
+  (await done((await conversations("readonly")).getAll()))
+    .map(withBlobs)
+    .sort((one, other) => other.changed - one.changed);
+const keptOne = async (id) => {
+  const found = await done((await conversations("readonly")).get(id));
+  return found && withBlobs(found);
+};
+const forget = async (id) => done((await conversations("readwrite")).delete(id));
+const record = async (conversation) => done((await conversations("readwrite")).put(conversation));
+const store = async (conversation) => {
+  try {
+    await record(conversation);
+  } catch {
+    await record(await withBuffers(conversation));
+  }
+};
+
 const bytesOf = (conversation) =>
   picturesOf(conversation).reduce((sum, { blob }) => sum + (blob?.size ?? 0), 0);
 
