@@ -187,6 +187,7 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
   position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.7rem;
   line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
+.question textarea::placeholder { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
 .question .thumbnail-wrapper::after { content: counter(picture); }
 .question .thumbnail-wrapper:only-of-type::after { content: none; }
