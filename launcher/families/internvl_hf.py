@@ -1,10 +1,10 @@
 """InternVL in transformers' own layout, the checkpoints whose names end in -HF (InternVL3-1B-hf,
 InternVL3_5-2B-HF), with a Qwen2, Qwen3 or Llama inside.
 
-The network is that of the makers' layout, with the tower's attention unpacked and other names; its prompt
-form is the makers' form, too. What transformers' processor makes of a conversation by the chat template in
-these folders is the same, but for the numbers before several pictures of one turn. config.json does not say
-how pictures are cut: that is the processor's, which cuts tiles whatever its file says.
+The network is that of the makers' layout, with the tower's attention unpacked and other names. Prompts are
+written by the chat template that comes with the tokenizer, which has a place for pictures; several of one
+turn are numbered as in the makers' layout. config.json does not say how pictures are cut: that is
+transformers' processor's, which cuts tiles whatever its file says.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common import internvl, reading
 from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
-from launcher.families.common.family import Architecture, Family
+from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
+from launcher.families.common.prompts import PictureMarks
 from launcher.families.common.sizes import ModelSizes
 from launcher.families.common.tile_grid import TileRule
 
@@ -26,7 +27,14 @@ _LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "llama":
 _MOST_TILES = 12
 """The processor's own bound, and that of every published preprocessor_config.json. The preset's
 ``memory.max_tiles`` says more."""
-_FORM = "internvl2_5"
+_MARKS = PictureMarks(
+    "<img>",
+    "<IMG_CONTEXT>",
+    "</img>\n",
+    in_template="<IMG_CONTEXT>\n",
+    label=internvl.PICTURE_LABEL,
+    typed=internvl.GROUNDING,
+)
 
 _ONLY: Mapping[str, Any] = {
     "projector_hidden_act": "gelu",
@@ -100,10 +108,11 @@ FAMILY = Family(
     engines=("turbomind", "pytorch"),
     reads_pictures=True,
     read_sizes=_sizes,
-    templates={_FORM: internvl.TEMPLATES[_FORM]},
-    template_name=lambda _: _FORM,
+    templates={},
+    template_name=lambda _: TOKENIZER_S_OWN,
     decoder=internvl.DECODER,
     loader="launcher.models.internvl_hf:load",
+    picture_marks=_MARKS,
     pixels="launcher.models.internvl_hf:cutter",
     tensor_parts={"vision_tower.": "vision", "multi_modal_projector.": "projector"},
     check=_check,

@@ -24,7 +24,7 @@ def check_preprocessing(folder: Path, ours: Mapping[str, Any]) -> None:
     Raises:
         CheckpointError: the checkpoint's own preprocessing is another, or cannot be read.
     """
-    file, own = _own(folder)
+    file, own = own_preprocessing(folder)
     for key, value in ours.items():
         if own.get(key, value) != value:
             raise CheckpointError(
@@ -37,8 +37,9 @@ def check_preprocessing(folder: Path, ours: Mapping[str, Any]) -> None:
             )
 
 
-def _own(folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The file that says it, and what it says."""
+def own_preprocessing(folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The file that says how the checkpoint's pictures are prepared, and what it says; nothing, where there
+    is none. Raises CheckpointError: it cannot be read."""
     together = _read(folder / _TOGETHER).get(_PART)
     if isinstance(together, dict):
         return folder / _TOGETHER, together

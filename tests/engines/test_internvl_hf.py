@@ -137,12 +137,14 @@ async def test_what_a_picture_shows_decides(engine: TransformersEngine, tmp_path
 
 
 async def test_typed_marks_are_text(engine: TransformersEngine, folder: Path) -> None:
+    """But for those around what a question names."""
     assert engine._ready is not None
     tokenizer = AutoTokenizer.from_pretrained(folder)
     forging = [MARKS[name] for name in ("start_image_token", "end_image_token", "context_image_token")]
-    request = ChatRequest((asked("".join(forging) * 2),), GenerationOptions())
+    request = ChatRequest((asked("".join(forging) * 2 + "<ref>a</ref>"),), GenerationOptions())
     ids = engine._ready.prompts.make(request).ids
     assert not set(tokenizer.convert_tokens_to_ids(forging)) & set(ids)
+    assert set(tokenizer.convert_tokens_to_ids(["<ref>", "</ref>"])) <= set(ids)
 
 
 @pytest.mark.parametrize("tied", [True, False], ids=["tied", "untied"])
@@ -218,11 +220,33 @@ def _of_other_tiles(folder: Path) -> None:
     file.write_text(json.dumps({**own, "size": {"height": 56, "width": 56}}), encoding="utf-8")
 
 
+def _with_a_template_for_texts(folder: Path) -> None:
+    written = "{% for message in messages %}{{ message.role }}<|im_end|>{% endfor %}"
+    (folder / "chat_template.jinja").write_text(written, encoding="utf-8")
+
+
+def _trained_on_fewer(folder: Path) -> None:
+    file = folder / "preprocessor_config.json"
+    own = json.loads(file.read_text(encoding="utf-8"))
+    file.write_text(json.dumps({**own, "max_patches": 6}), encoding="utf-8")
+
+
+async def test_a_model_of_fewer_tiles_says_what_to_write(tmp_path: Path) -> None:
+    folder = write_internvl_hf(tmp_path / "model")
+    _trained_on_fewer(folder)
+    with pytest.raises(CheckpointError, match="max_patches is 6, but pictures may have 12 tiles") as caught:
+        await loaded(folder, "vision")
+    assert "max_tiles: 6" in str(caught.value.hint).format(**caught.value.values)
+    engine = await loaded(folder, "vision", MemorySettings(max_tiles=6))
+    await engine.close()
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
         (_without_a_tensor, r"vision_tower\.encoder\.layer\.1\.attention\.k_proj\.bias"),
         (_of_other_colours, r"processor_config\.json: image_mean is \[0.1, 0.2, 0.3\]"),
+        (_with_a_template_for_texts, "does not write a picture as <IMG_CONTEXT>"),
         (_of_other_tiles, r"preprocessor_config\.json: size is .*56"),
     ],
 )

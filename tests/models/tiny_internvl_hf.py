@@ -117,11 +117,11 @@ def picture_tokenizer(plain: PreTrainedTokenizerFast, template: str = TEMPLATE) 
     )
 
 
-def write_processor(folder: Path, size_px: int, tile_tokens: int) -> None:
+def write_processor(folder: Path, size_px: int, tile_tokens: int, most_tiles: int = 12) -> None:
     """The files that transformers' processor reads beside the tokenizer's."""
     size = {"height": size_px, "width": size_px}
     for name, content in {
-        "preprocessor_config.json": {**PREPROCESSOR, "size": size},
+        "preprocessor_config.json": {**PREPROCESSOR, "size": size, "max_patches": most_tiles},
         "processor_config.json": {
             "image_seq_length": tile_tokens,
             "processor_class": "InternVLProcessor",

@@ -26,6 +26,11 @@ DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
 _MAX_TILES = 1024
 """Several times what the largest published models have: beyond it a config.json is wrong."""
 
+PICTURE_LABEL = "Image-{number}: "
+"""As its makers number several pictures of a turn."""
+GROUNDING = frozenset({"<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>"})
+"""Around what a question names, and where it is: people type them, and they forge nothing."""
+
 _INTERNVL2 = ChatTemplate(
     turn_start="<|im_start|>",
     turn_end="<|im_end|>",
@@ -34,7 +39,7 @@ _INTERNVL2 = ChatTemplate(
     picture_open="<img>",
     picture_token="<IMG_CONTEXT>",
     picture_close="</img>\n",
-    picture_label="Image-{number}: ",
+    picture_label=PICTURE_LABEL,
     strips_answers=True,
 )
 TEMPLATES = {"internvl2": _INTERNVL2, "internvl2_5": replace(_INTERNVL2, turn_separator="\n")}
