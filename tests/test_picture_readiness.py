@@ -48,7 +48,7 @@ def test_so_is_internvl_in_transformers_layout(engine: str, tmp_path: Path) -> N
 
 
 def test_the_shipped_internvl3_5_takes_either_layout(tmp_path: Path) -> None:
-    """Its makers' layout first, which alone has been run on a GPU (as InternVL2 and InternVL3); of
+    """Its makers' layout first, which alone has been run on a GPU (InternVL2-2B has it); of
     transformers' it says the same."""
     found = read_presets().find("internvl3_5-2b")
     plans = []
