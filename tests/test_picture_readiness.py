@@ -12,6 +12,7 @@ from launcher import families
 from launcher.checkpoints import facts_in_config
 from launcher.presets import MemorySettings, read_presets
 from launcher.readiness import Readiness, ReadyState, assess, assess_facts
+from tests.models.tiny_internvl_hf import write_internvl_hf
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 from tests.test_generic_readiness import ALL, GIB, NO_GPU, WITH_GPU, preset
 
@@ -37,6 +38,29 @@ def test_a_model_that_scales_pictures_is_ready_on_the_cpu_and_on_a_card(kind: st
         assert (found.state is ReadyState.READY) == (engine in engines), found.reason
 
 
+@pytest.mark.parametrize("engine", ["auto", "turbomind", "pytorch", "transformers"])
+def test_so_is_internvl_in_transformers_layout(engine: str, tmp_path: Path) -> None:
+    folder = write_internvl_hf(tmp_path / "model", head_dim=64, max_position_embeddings=4096)
+    found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, ALL)
+    assert (found.state, found.engine) == (ReadyState.READY, "turbomind" if engine == "auto" else engine)
+    found = assess(preset(folder, kind="vision"), NO_GPU, ALL)
+    assert (found.state, found.engine) == (ReadyState.READY, "transformers"), found.reason
+
+
+def test_the_shipped_internvl3_5_takes_either_layout(tmp_path: Path) -> None:
+    """Its makers' layout first, which alone has been run on a GPU (InternVL2-2B has it); of
+    transformers' it says the same."""
+    found = read_presets().find("internvl3_5-2b")
+    plans = []
+    for name in ("OpenGVLab/InternVL3_5-2B", "OpenGVLab/InternVL3_5-2B-HF"):
+        assert f"hf:{name}" in found.sources
+        config = json.dumps(families.KNOWN_CONFIGS[name]).encode()
+        facts = facts_in_config(config, tmp_path / "config.json")
+        plans.append(assess_facts(found, tmp_path, facts, WITH_GPU, ALL).plan)
+    assert plans[0] == plans[1] is not None
+    assert families.known_config(found.sources) == families.KNOWN_CONFIGS["OpenGVLab/InternVL3_5-2B"]
+
+
 @pytest.mark.parametrize("devices", [NO_GPU, WITH_GPU], ids=["cpu", "card"])
 def test_tiles_of_one_are_refused_before_anything_loads(devices: Any, tmp_path: Path) -> None:
     folder = write_qwen_vl(tmp_path / "model", max_position_embeddings=4096)
@@ -45,15 +69,18 @@ def test_tiles_of_one_are_refused_before_anything_loads(devices: Any, tmp_path: 
     assert "does not cut pictures into tiles" in str(found.reason)
 
 
-@pytest.mark.parametrize("name", ["qwen3-vl-2b-instruct", "qwen2_5-vl-3b-instruct-awq"])
-def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded(name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "picture_tokens"),
+    [("qwen3-vl-2b-instruct", 1024), ("qwen2_5-vl-3b-instruct-awq", 1024), ("internvl3_5-2b", 13 * 256)],
+)
+def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded(name: str, picture_tokens: int) -> None:
     found = shipped(name)
     assert found.plan is not None, found.reason
     assert found.plan.peak_bytes < 8 * GIB
     assert found.plan.changes == ()
     assert found.plan.kv_bits == 16
-    assert found.plan.picture_tokens == 1024
-    assert found.plan.session_tokens > 2 * 1024
+    assert found.plan.picture_tokens == picture_tokens
+    assert found.plan.session_tokens > picture_tokens + 1024
 
 
 def test_one_that_is_not_bounded_takes_as_large_pictures_as_the_cache_holds() -> None:

@@ -1,9 +1,9 @@
 """Pictures for LMDeploy, opened and made into pixels once: kept by content, within a bound.
 
 LMDeploy decodes and prepares every picture of a conversation at every question. It takes whatever is given as
-a picture to its model's ``processor``; so it is given what is pixels already, and a processor that passes
-that on: here for models that cut pictures into tiles, in ``lmdeploy_scaled_pictures`` for those that scale
-them.
+a picture to its model's ``processor`` (transformers' InternVL: to its ``preprocess``); so it is given what is
+pixels already, and something in that place that passes it on: here for models that cut pictures into tiles,
+in ``lmdeploy_scaled_pictures`` for those that scale them.
 """
 
 from __future__ import annotations
@@ -88,6 +88,33 @@ def tiled_pictures(vision_model: Any, budget: PictureBudget) -> OpenedPictures:
         told = dict(within.engine_options)
         return lambda picture: cut(picture, told)
 
+    return OpenedPictures(way, budget, vision_model.mm_feature_dtype)
+
+
+def cut_pictures(vision_model: Any, way: Way, budget: PictureBudget) -> OpenedPictures:
+    """Those of a model of LMDeploy's that has transformers' InternVL processor, which nobody can tell how
+    many tiles one picture may have. Its ``preprocess`` is replaced, which calls that.
+
+    Args:
+        vision_model: LMDeploy's.
+        way: a budget -> (a picture -> float32 (tiles, 3, size, size)).
+        budget: of one picture.
+    """
+
+    def preprocess(messages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """LMDeploy's older form: what was made of the messages' pictures, in a message of its own behind
+        them."""
+        shown = [
+            {
+                "pixel_values": picture.pixels,
+                "image_tokens": picture.tokens,
+                "image_token_id": vision_model.image_token_id,
+            }
+            for _, picture, _ in vision_model.collect_multimodal_items(messages)
+        ]
+        return [*messages, {"role": "preprocess", "content": shown}]
+
+    vision_model.preprocess = preprocess
     return OpenedPictures(way, budget, vision_model.mm_feature_dtype)
 
 

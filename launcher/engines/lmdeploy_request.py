@@ -20,7 +20,7 @@ from launcher.checkpoints import CONFIG, facts_from_config
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
 from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
-from launcher.engines.lmdeploy_pictures import OpenedPicture, OpenedPictures, tiled_pictures
+from launcher.engines.lmdeploy_pictures import OpenedPicture, OpenedPictures, cut_pictures, tiled_pictures
 from launcher.engines.lmdeploy_scaled_pictures import scaled_pictures
 from launcher.engines.lmdeploy_settings import generation_config, messages_for
 from launcher.engines.own_tokens import first_ids, stop_ids
@@ -119,6 +119,8 @@ class RequestMaker:
             return tiled_pictures(encoder.model, self._budget)
         self.cuts_prompts = not encoder._uses_new_preprocess
         way = partial(families.code(family.pixels), folder)
+        if self._budget.unit == "tiles":
+            return cut_pictures(encoder.model, way, self._budget)
         return scaled_pictures(encoder.model, way, self._budget, self.encode)
 
     def encode(self, text: str) -> list[int]:

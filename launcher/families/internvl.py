@@ -12,7 +12,7 @@ from launcher.families.common.sizes import ModelSizes
 
 def _sizes(config: ConfigPart) -> ModelSizes:
     language = reading.language_sizes(config.part("llm_config"), config.values.get("quantization_config"))
-    return internvl.model_sizes(config, language, reading.language_bytes(language))
+    return internvl.makers_sizes(config, language, reading.language_bytes(language))
 
 
 _2B = internvl.published({**CHAT_1_8B, "vocab_size": 92553})

@@ -16,7 +16,7 @@ _LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 def _sizes(config: ConfigPart) -> ModelSizes:
     text = config.part("llm_config")
     language, language_bytes = language_part(text, _name(text), config.values.get("quantization_config"))
-    return internvl.model_sizes(config, language, language_bytes)
+    return internvl.makers_sizes(config, language, language_bytes)
 
 
 def _name(text: ConfigPart) -> str:
@@ -27,24 +27,6 @@ def _name(text: ConfigPart) -> str:
     return _LANGUAGES[text.values["model_type"]]
 
 
-# As printed from the published model (github.com/shivangjhalani/multicoco, InternVL3-1B_data.md); with these
-# it has the 938 million parameters that its hub counts.
-_INTERNVL3_1B = internvl.published(
-    {
-        "architectures": ["Qwen2ForCausalLM"],
-        "model_type": "qwen2",
-        "hidden_size": 896,
-        "intermediate_size": 4864,
-        "num_hidden_layers": 24,
-        "num_attention_heads": 14,
-        "num_key_value_heads": 2,
-        "vocab_size": 151674,
-        "max_position_embeddings": 32768,
-        "torch_dtype": "bfloat16",
-    },
-    template="internvl2_5",
-)
-
 FAMILY = Family(
     title="InternVL2, 2.5, 3 and 3.5 with Qwen",
     architectures=tuple(Architecture(internvl.NAME, name, (kind,)) for kind, name in _LANGUAGES.items()),
@@ -53,8 +35,11 @@ FAMILY = Family(
     read_sizes=_sizes,
     templates=internvl.TEMPLATES,
     template_name=internvl.template_name,
-    decoder="launcher.models.tokenizer_decoder:TokenizerDecoder",
+    decoder=internvl.DECODER,
     loader="launcher.models.loaders:load_internvl2",
     tensor_parts=internvl.TENSOR_PARTS,
-    published={"OpenGVLab/InternVL3-1B": _INTERNVL3_1B},
+    published={
+        "OpenGVLab/InternVL3-1B": internvl.published(internvl.QWEN2_5_0_5B, template="internvl2_5"),
+        "OpenGVLab/InternVL3_5-2B": internvl.published(internvl.QWEN3_1_7B, template="internvl2_5"),
+    },
 )

@@ -7,23 +7,19 @@ The same arithmetic as transformers' ``Qwen2VLImageProcessorPil``: one bicubic r
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from launcher.errors import CheckpointError
 from launcher.families import PictureBudget
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import PixelRule, scaled
 from launcher.families.common.qwen_vl import FRAMES
-
-_PREPROCESSOR = "preprocessor_config.json"
+from launcher.models.preprocessing import check_preprocessing
 
 
 def scaler(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
@@ -34,7 +30,16 @@ def scaler(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tenso
     """
     assert isinstance(budget, PixelBudget)
     rule = budget.rule
-    _check_own(folder / _PREPROCESSOR, rule)
+    check_preprocessing(
+        folder,
+        {
+            "patch_size": rule.patch_px,
+            "merge_size": rule.merge,
+            "temporal_patch_size": FRAMES,
+            "image_mean": list(rule.mean),
+            "image_std": list(rule.std),
+        },
+    )
     return lambda picture: to_pixels(picture, rule)
 
 
@@ -61,37 +66,3 @@ def to_patches(pixels: Tensor, rule: PixelRule) -> Tensor:
 def patch_grid(pixels: Tensor, rule: PixelRule) -> Tensor:
     """What transformers and LMDeploy call ``image_grid_thw``, (1, 3): frames, rows and columns of patches."""
     return torch.tensor([[1, pixels.shape[2] // rule.patch_px, pixels.shape[3] // rule.patch_px]])
-
-
-def _check_own(file: Path, rule: PixelRule) -> None:
-    """A checkpoint may come without the file; one that normalises otherwise would be shown other colours."""
-    own = _read(file) if file.is_file() else {}
-    ours: dict[str, Any] = {
-        "patch_size": rule.patch_px,
-        "merge_size": rule.merge,
-        "temporal_patch_size": FRAMES,
-        "image_mean": list(rule.mean),
-        "image_std": list(rule.std),
-    }
-    for key, value in ours.items():
-        if own.get(key, value) != value:
-            raise CheckpointError(
-                "{file}: {key} is {found}; the launcher prepares this model's pictures with {value} alone",
-                hint="Take the model as its makers published it.",
-                file=file,
-                key=key,
-                found=own[key],
-                value=value,
-            )
-
-
-def _read(file: Path) -> dict[str, Any]:
-    try:
-        return dict(json.loads(file.read_text(encoding="utf-8")))
-    except (OSError, ValueError, TypeError) as error:
-        raise CheckpointError(
-            "{path} cannot be read: {reason}",
-            hint="The file is damaged or not fully downloaded; download it again.",
-            path=file,
-            reason=str(error),
-        ) from error

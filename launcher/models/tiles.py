@@ -18,8 +18,8 @@ from torch import Tensor
 from launcher.families.common.tile_grid import TileRule, choose_grid
 
 # ImageNet's mean and standard deviation of red, green and blue.
-_MEAN = (0.485, 0.456, 0.406)
-_STD = (0.229, 0.224, 0.225)
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
 
 
 def cut_tiles(picture: Image.Image, rule: TileRule) -> list[Image.Image]:
@@ -40,5 +40,5 @@ def to_pixels(tiles: Sequence[Image.Image]) -> Tensor:
     """Normalised pixels, float32 (tiles, 3, size, size)."""
     stacked = torch.from_numpy(np.stack([np.asarray(tile) for tile in tiles]))
     unit = stacked.permute(0, 3, 1, 2).contiguous().to(torch.float32).div(255)
-    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (_MEAN, _STD))
+    mean, std = (torch.tensor(values).view(1, 3, 1, 1) for values in (MEAN, STD))
     return unit.sub_(mean).div_(std)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -38,10 +39,10 @@ class TokenizerPrompts:
         Raises:
             CheckpointError: there is no template, or it cannot write a conversation, or a picture otherwise.
         """
-        self._tokenizer = tokenizer
+        self._tokenizer, self._marks = tokenizer, marks
         self.picture_token = marks.token if marks else None
         self.picture = marks.written if marks else ""
-        self._markup = _any_of(_added_tokens(tokenizer))
+        self._markup = _any_of({*_added_tokens(tokenizer)} - (marks.typed if marks else frozenset()))
         self._bos = tokenizer.bos_token if _adds_bos(tokenizer) else None
         try:
             self.turn_end = self._find_turn_end()
@@ -61,7 +62,12 @@ class TokenizerPrompts:
         Raises:
             RequestError: the template refuses such a conversation.
         """
-        turns = [_turn(each, defused(each.text, self._markup)) for each in messages]
+        label = self._marks.label if self._marks else ""
+        before = accumulate((len(each.pictures) for each in messages), initial=0)
+        turns = [
+            _turn(each, defused(each.text, self._markup), label, number + 1)
+            for each, number in zip(messages, before, strict=False)
+        ]
         try:
             text = self._render(turns, add_generation_prompt=True)
         except TemplateError as error:
@@ -70,17 +76,19 @@ class TokenizerPrompts:
                 hint="Clear the conversation and the system prompt, and ask again.",
                 reason=str(error),
             ) from error
+        if self._marks:
+            text = text.replace(self._marks.from_template, self._marks.written)
         return text.removeprefix(self._bos) if self._bos else text
 
     def _check_pictures(self, marks: PictureMarks) -> None:
         asked = [_turn(Message("user", _SAID, (_ANY_PICTURE, _ANY_PICTURE)), _SAID)]
         written = self._render(asked, add_generation_prompt=True)
-        if written.count(marks.token) != 2 or marks.written * 2 not in written:
+        if written.count(marks.token) != 2 or marks.from_template * 2 not in written:
             raise CheckpointError(
                 "{folder}: the tokenizer's chat template does not write a picture as {marks}",
                 hint="Take the model's chat or instruct version, or download its tokenizer again.",
                 folder=self._tokenizer.name_or_path,
-                marks=marks.written,
+                marks=marks.from_template,
             )
 
     def _render(self, turns: list[dict[str, Any]], *, add_generation_prompt: bool) -> str:
@@ -97,12 +105,17 @@ class TokenizerPrompts:
         return found[0] if found else str(self._tokenizer.eos_token)
 
 
-def _turn(message: Message, text: str) -> dict[str, Any]:
-    """As templates take it: pictures and text in a list, a text alone as it is, which all of them know."""
+def _turn(message: Message, text: str, label: str = "", first: int = 1) -> dict[str, Any]:
+    """As templates take it: pictures and text in a list, a text alone as it is, which all of them know.
+    ``first`` is the number of its first picture."""
     if not message.pictures:
         return {"role": message.role, "content": text}
-    parts = [*({"type": "image"} for _ in message.pictures), {"type": "text", "text": text}]
-    return {"role": message.role, "content": parts}
+    parts = list[dict[str, str]]()
+    for number, _ in enumerate(message.pictures, first):
+        if label and len(message.pictures) > 1:
+            parts.append({"type": "text", "text": label.format(number=number)})
+        parts.append({"type": "image"})
+    return {"role": message.role, "content": [*parts, {"type": "text", "text": text}]}
 
 
 def _added_tokens(tokenizer: PreTrainedTokenizerBase) -> list[str]:

@@ -166,6 +166,12 @@ FAMILIES = {
     "{file}: {key} is {found}; the launcher prepares this model's pictures with {value} alone": (
         "{file}：{key} 是 {found}；启动器只会按 {value} 处理这个模型的图片"
     ),
+    "{file}: max_patches is {found}, but pictures may have {most} tiles here": (
+        "{file}：max_patches 是 {found}，但这里一张图片最多可切 {most} 块"
+    ),
+    "Write `max_tiles: {found}` below `memory:` in the preset.": (
+        "请在预设的 `memory:` 下写 `max_tiles: {found}`。"
+    ),
     "Take the model as its makers published it.": "请使用作者发布的原版模型。",
     "{folder}: the tokenizer's chat template does not write a picture as {marks}": (
         "{folder}：分词器的对话模板没有把图片写成 {marks}"
@@ -392,6 +398,7 @@ MODELS = {
     "Use an InternVL model whose language model is InternLM2, Qwen2, Qwen2.5 or Qwen3.": (
         "请使用语言模型为 InternLM2、Qwen2、Qwen2.5 或 Qwen3 的 InternVL 模型。"
     ),
+    "{file}: {key} is {value}; InternVL runs with {only} alone": "{file}：{key} 是 {value}；InternVL 只能以 {only} 运行",
     "config.json: {key} is {value}; only {only} is known": "config.json：{key} 是 {value}，这里只认识 {only}",
     "Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.": (
         "请使用 InternVL2 的模型；InternVL 1.0 至 1.2 的结构不同。"

@@ -24,6 +24,7 @@ from lmdeploy.serve.processors import MultimodalProcessor
 from lmdeploy.vl.engine import ImageEncoder
 from lmdeploy.vl.model.base import MultimodalSpecialTokens
 from lmdeploy.vl.model.internvl import InternVLVisionModel
+from lmdeploy.vl.model.internvl3_hf import InternVL3VisionModel
 from lmdeploy.vl.model.qwen2 import Qwen2VLModel
 from lmdeploy.vl.model.qwen3 import Qwen3VLModel
 from transformers import AutoTokenizer
@@ -123,11 +124,18 @@ class VisionModel(InternVLVisionModel):  # type: ignore[misc]
         self.image_tokens_per_patch = int(side**2 * self.config.downsample_ratio**2)
 
 
-def _without_processor(model: Any) -> None:
+def _without_processor(model: Any, image_token: str = "<|image_pad|>") -> None:
     """transformers' needs torchvision; the launcher puts another in its place."""
-    model.processor, model.image_token = None, "<|image_pad|>"
+    model.processor, model.image_token = None, image_token
     tokenizer = AutoTokenizer.from_pretrained(model.model_path)
     model.image_token_id = tokenizer.convert_tokens_to_ids(model.image_token)
+
+
+class HfVisionModel(InternVL3VisionModel):  # type: ignore[misc]
+    """LMDeploy's own of InternVL in transformers' layout, but for the processor."""
+
+    def build_preprocessor(self, trust_remote_code: bool = False) -> None:
+        _without_processor(self, "<IMG_CONTEXT>")
 
 
 class Qwen2Model(Qwen2VLModel):  # type: ignore[misc]
@@ -149,6 +157,7 @@ class Qwen3Model(Qwen3VLModel):  # type: ignore[misc]
 
 _VISION_MODELS = {
     "InternVLChatModel": (VisionModel, "turbomind"),
+    "InternVLForConditionalGeneration": (HfVisionModel, "turbomind"),
     "Qwen2VLForConditionalGeneration": (Qwen2Model, "turbomind"),
     "Qwen2_5_VLForConditionalGeneration": (Qwen2Model, "turbomind"),
     "Qwen3VLForConditionalGeneration": (Qwen3Model, "pytorch"),

@@ -29,16 +29,22 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @cache
 def answers(name: str, engine: str, folder: Path) -> Sequence[str]:
     """What that model says to every case of the built-in one whose weights it has."""
-    origin, write = REWRITTEN[name]
+    model = REWRITTEN[name]
     checkpoint = folder / name
     if not checkpoint.exists():
-        write(checkpoint)
-    preset = read_presets().find(origin)
-    changes = {"name": name, "sources": (str(checkpoint),), "engine": engine, "chat": ChatSettings()}
+        model.write(checkpoint)
+    preset = read_presets().find(model.origin)
+    changes = {
+        "name": name,
+        "sources": (str(checkpoint),),
+        "engine": engine,
+        "chat": ChatSettings(),
+        "memory": preset.memory.model_copy(update=model.memory),
+    }
     found = assess(preset.model_copy(update=changes), read_devices(), installed_engines())
     assert found.plan or engine == "transformers", found
     with Manager(runnable_models([found])) as manager:
-        return [ask(manager, name, messages) for messages, _ in cases(origin, folder)]
+        return [ask(manager, name, messages) for messages, _ in cases(model.origin, folder)]
 
 
 @pytest.mark.parametrize("name", REWRITTEN)
@@ -49,7 +55,8 @@ def answers(name: str, engine: str, folder: Path) -> Sequence[str]:
 def test_known_answers(name: str, engine: str, folder: Path) -> None:
     given = answers(name, engine, folder)
     right = [
-        is_right(text) for (_, is_right), text in zip(cases(REWRITTEN[name][0], folder), given, strict=True)
+        is_right(text)
+        for (_, is_right), text in zip(cases(REWRITTEN[name].origin, folder), given, strict=True)
     ]
     assert sum(right) >= LEAST_RIGHT * len(right), f"{sum(right)} of {len(right)}"
     reference = answers(name, "transformers", folder)

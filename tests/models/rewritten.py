@@ -8,7 +8,8 @@ out: it acts beyond 4096 positions alone.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,9 +20,14 @@ from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from launcher.checkpoints.locating import BUILTIN
 from launcher.models import internlm2, internvl2, register
+from tests.models.tiny_internvl_hf import MARKS, TEMPLATE, write_processor
 
 CHAT, SHAPES = BUILTIN / "tiny-chat", BUILTIN / "shapes-internvl2"
+SHAPES_TILES = 4
+"""That shapes-internvl2 was trained on."""
 END = "<|im_end|>"
+_NO_VIDEO = "<|plugin|>"
+"""Videos need a token, and there is none to spare: one that no prompt of these has."""
 SHARED = (
     "hidden_size",
     "intermediate_size",
@@ -62,18 +68,34 @@ def qwen2_shapes(folder: Path) -> Path:
 
 
 def hf_shapes(folder: Path) -> Path:
-    """shapes-internvl2 as transformers' own InternVLForConditionalGeneration, the -HF layout."""
+    """shapes-internvl2 as transformers' own InternVLForConditionalGeneration, the -HF layout, where a chat
+    template says how it was trained."""
     model = internvl2.load_model(SHAPES, torch.bfloat16, "cpu")
-    model.config.text_config.rope_parameters = _plain_rope(model.config.text_config)
+    text = model.config.text_config
+    text.rope_parameters, text.architectures = _plain_rope(text), ["LlamaForCausalLM"]
     model.save_pretrained(folder)
-    return _with_tokenizer(folder, SHAPES)
+    side = model.config.vision_config.image_size[0]
+    write_processor(folder, side, model.config.image_seq_length, SHAPES_TILES)
+    marks = {**MARKS, "video_token": _NO_VIDEO}
+    form = TEMPLATE.replace("<|im_end|>\n", "<|im_end|>")  # no line end behind a turn
+    return _with_tokenizer(folder, SHAPES, extra_special_tokens=marks, chat_template=form)
 
 
-REWRITTEN: dict[str, tuple[str, Callable[[Path], Path]]] = {
-    "llama-chat": ("tiny-chat", llama_chat),
-    "qwen2-shapes": ("shapes-internvl2", qwen2_shapes),
+@dataclass(frozen=True, slots=True)
+class Rewritten:
+    """``origin`` is the built-in model whose weights they are, ``write`` writes them into a folder;
+    ``memory`` is what a preset has to say of it beside the origin's."""
+
+    origin: str
+    write: Callable[[Path], Path]
+    memory: Mapping[str, int] = field(default_factory=dict)
+
+
+REWRITTEN = {
+    "llama-chat": Rewritten("tiny-chat", llama_chat),
+    "qwen2-shapes": Rewritten("shapes-internvl2", qwen2_shapes),
+    "hf-shapes": Rewritten("shapes-internvl2", hf_shapes, {"max_tiles": SHAPES_TILES}),
 }
-"""The built-in model whose weights they are, and what writes them."""
 
 
 def _plain_rope(config: Any) -> dict[str, Any]:
@@ -97,17 +119,18 @@ def _copied(source: nn.Module, target: nn.Module) -> nn.Module:
     return target.eval()
 
 
-def _with_tokenizer(folder: Path, source: Path) -> Path:
+def _with_tokenizer(folder: Path, source: Path, **changes: Any) -> Path:
     """The source's tokenizer as a tokenizer.json of no class of its own, and its end tokens."""
     register()
     own = AutoTokenizer.from_pretrained(source, trust_remote_code=False)
+    settings = {"chat_template": own.chat_template, **changes}
     PreTrainedTokenizerFast(
         tokenizer_object=own.backend_tokenizer,
         bos_token=own.bos_token,
         eos_token=END,
         pad_token=own.pad_token,
         unk_token=own.unk_token,
-        chat_template=own.chat_template,
+        **settings,
     ).save_pretrained(folder)
     ends = {"eos_token_id": [own.eos_token_id, own.convert_tokens_to_ids(END)]}
     (folder / "generation_config.json").write_text(json.dumps(ends), encoding="utf-8")

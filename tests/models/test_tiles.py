@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 import torch
-from hypothesis import assume, example, given
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
 from launcher.families.common.tile_grid import TileRule, choose_grid, count_tiles
-from launcher.models.tiles import cut_tiles, to_pixels
+from launcher.models.tiles import MEAN, STD, cut_tiles, to_pixels
 
 RULE = TileRule(size_px=448, min_tiles=1, max_tiles=12, thumbnail=True)
 sides = st.integers(1, 5000)
@@ -119,3 +120,20 @@ def test_a_grey_picture_is_read_as_rgb() -> None:
         28,
         28,
     )
+
+
+@settings(max_examples=20, deadline=None)
+@given(width=st.integers(1, 900), height=st.integers(1, 900), max_tiles=st.sampled_from([1, 4, 12]))
+@example(width=900, height=600, max_tiles=12)
+@example(width=125, height=100, max_tiles=2)
+def test_tiles_are_those_that_transformers_processor_of_internvl_cuts(
+    width: int, height: int, max_tiles: int
+) -> None:
+    rule = TileRule(448, 1, max_tiles, True)
+    picture = Image.effect_noise((width, height), 80).convert("RGB")
+    theirs = GotOcr2ImageProcessorPil(
+        size={"height": 448, "width": 448}, image_mean=list(MEAN), image_std=list(STD), max_patches=max_tiles
+    )(images=[picture], crop_to_patches=True, return_tensors="pt")
+    assert theirs["num_patches"].tolist() == [count_tiles(width, height, rule)]
+    ours = to_pixels(cut_tiles(picture, rule))
+    torch.testing.assert_close(ours, theirs["pixel_values"], rtol=0, atol=1e-5)

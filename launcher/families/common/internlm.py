@@ -10,8 +10,7 @@ MARKUP = re.compile(
     r"|</?(?:s|img)>|<(?:unk|IMG_CONTEXT|IMAGE_TOKEN|ImageHere)>|\[UNUSED_TOKEN_\d+\]"
 )
 """What can open or close a turn, a picture place or the text itself, in any of the vocabularies and in
-LMDeploy (<IMAGE_TOKEN>). <ref>, <box> and <quad> are InternVL2's grounding marks: people type them, and they
-forge nothing."""
+LMDeploy (<IMAGE_TOKEN>). InternVL2's grounding marks are none of it (``internvl.GROUNDING``)."""
 
 DECODER = "launcher.models.internlm2_decoder:InternLM2Decoder"
 

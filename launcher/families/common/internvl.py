@@ -1,5 +1,6 @@
-"""What InternVL's models in their makers' own layout (InternVLChatModel) share, whatever language model is
-inside: tower, tiles, prompt forms."""
+"""What InternVL's models share, whatever language model is inside: tower, prompt forms; and how their makers'
+own layout (InternVLChatModel) says how pictures are cut. transformers' layout has a file of its own
+(``launcher.families.internvl_hf``)."""
 
 from __future__ import annotations
 
@@ -19,9 +20,16 @@ from launcher.families.common.tile_grid import TileRule
 
 NAME = "InternVLChatModel"
 TENSOR_PARTS: PartNames = {"vision_model.": "vision", "mlp1.": "projector"}
+DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
+"""For the language models that are not InternLM2."""
 
 _MAX_TILES = 1024
 """Several times what the largest published models have: beyond it a config.json is wrong."""
+
+PICTURE_LABEL = "Image-{number}: "
+"""As its makers number several pictures of a turn."""
+GROUNDING = frozenset({"<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>"})
+"""Around what a question names, and where it is: people type them, and they forge nothing."""
 
 _INTERNVL2 = ChatTemplate(
     turn_start="<|im_start|>",
@@ -31,7 +39,7 @@ _INTERNVL2 = ChatTemplate(
     picture_open="<img>",
     picture_token="<IMG_CONTEXT>",
     picture_close="</img>\n",
-    picture_label="Image-{number}: ",
+    picture_label=PICTURE_LABEL,
     strips_answers=True,
 )
 TEMPLATES = {"internvl2": _INTERNVL2, "internvl2_5": replace(_INTERNVL2, turn_separator="\n")}
@@ -46,62 +54,128 @@ def template_name(config: Mapping[str, Any]) -> str | None:
     return "internvl2" if named is None else _FORMS.get(str(named))
 
 
-def model_sizes(config: ConfigPart, language: LanguageSizes, language_bytes: int) -> ModelSizes:
-    """The sizes of a model with this language model inside. Raises CheckpointError."""
+def makers_sizes(config: ConfigPart, language: LanguageSizes, language_bytes: int) -> ModelSizes:
+    """The sizes of a model in its makers' layout with this language model inside. Raises CheckpointError."""
+    dtype = reading.dtype(config.part("llm_config") if language.weight_bits == 16 else config)
+    rule, patch_px = _makers_tiles(config)
+    return model_sizes(config, dtype, language, language_bytes, rule=rule, patch_px=patch_px)
+
+
+def model_sizes(
+    config: ConfigPart,
+    dtype: str,
+    language: LanguageSizes,
+    language_bytes: int,
+    *,
+    rule: TileRule,
+    patch_px: int,
+) -> ModelSizes:
+    """The sizes of a model in either layout.
+
+    Args:
+        config: the whole.
+        dtype: what the numbers of its checkpoint are.
+        language: the language model inside.
+        language_bytes: of its weights.
+        rule: how pictures are cut.
+        patch_px: side of a patch.
+
+    Raises:
+        CheckpointError: a size is missing or wrong.
+    """
     vision = config.part("vision_config")
     tower = TowerSizes(
         layers=vision.whole("num_hidden_layers", reading.MAX_LAYERS),
         hidden=vision.whole("hidden_size", reading.MAX_HIDDEN),
         intermediate=vision.whole("intermediate_size", reading.MAX_HIDDEN),
     )
-    tiles, patch_px = _tiles(config, vision)
+    patches = (rule.size_px // patch_px) ** 2
     joined = 4 * tower.hidden
     projector = 2 * joined + (joined + 1) * language.hidden + (language.hidden + 1) * language.hidden
     return ModelSizes(
-        architecture=NAME,
-        dtype=reading.dtype(config.part("llm_config") if language.weight_bits == 16 else config),
+        architecture=config.values["architectures"][0],
+        dtype=dtype,
         language=language,
         language_bytes=language_bytes,
         tower=tower,
-        pictures=tiles,
-        vision_bytes=reading.tower_bytes(tower, patch_px, tiles.patches_per_tile, scale_vectors=2),
+        pictures=TileBudget(rule, _tile_tokens(config, patches), patches),
+        vision_bytes=reading.tower_bytes(tower, patch_px, patches, scale_vectors=2),
         projector_bytes=projector * ELEMENT_BYTES,
     )
 
 
-def _tiles(config: ConfigPart, vision: ConfigPart) -> tuple[TileBudget, int]:
+def _makers_tiles(config: ConfigPart) -> tuple[TileRule, int]:
     """How pictures are cut, and the side of a patch."""
+    vision = config.part("vision_config")
     forced = config.values.get("force_image_size") is not None
     place = (config, "force_image_size") if forced else (vision, "image_size")
     size_px = place[0].whole(place[1], reading.MAX_IMAGE_PX)
-    patch_px = vision.whole("patch_size", size_px)
-    tokens = int((size_px // patch_px) ** 2 * config.share("downsample_ratio") ** 2)
+    dynamic = bool(config.values.get("dynamic_image_size"))
+    most = config.whole("max_dynamic_patch", _MAX_TILES) if dynamic else 1
+    least = config.whole("min_dynamic_patch", most, 1) if dynamic else 1
+    rule = TileRule(size_px, least, most, thumbnail=bool(config.values.get("use_thumbnail")))
+    return rule, vision.whole("patch_size", size_px)
+
+
+def _tile_tokens(config: ConfigPart, patches: int) -> int:
+    """Of a tile of so many patches."""
+    tokens = int(patches * config.share("downsample_ratio") ** 2)
     if tokens < 1:
         raise CheckpointError(
             "{file}: {key} is {value}, which leaves a picture no token",
             WRONG_CONFIG,
             **config.facts("downsample_ratio"),
         )
-    dynamic = bool(config.values.get("dynamic_image_size"))
-    most = config.whole("max_dynamic_patch", _MAX_TILES) if dynamic else 1
-    least = config.whole("min_dynamic_patch", most, 1) if dynamic else 1
-    rule = TileRule(size_px, least, most, thumbnail=bool(config.values.get("use_thumbnail")))
-    return TileBudget(rule, tokens, (size_px // patch_px) ** 2), patch_px
+    return tokens
+
+
+QWEN2_5_0_5B: dict[str, Any] = {
+    "architectures": ["Qwen2ForCausalLM"],
+    "model_type": "qwen2",
+    "hidden_size": 896,
+    "intermediate_size": 4864,
+    "num_hidden_layers": 24,
+    "num_attention_heads": 14,
+    "num_key_value_heads": 2,
+    "vocab_size": 151674,
+    "max_position_embeddings": 32768,
+    "torch_dtype": "bfloat16",
+}
+"""Inside InternVL3-1B, as printed from the published model (github.com/shivangjhalani/multicoco,
+InternVL3-1B_data.md); with these it has the 938 million parameters that its hub counts."""
+QWEN3_1_7B: dict[str, Any] = {
+    "architectures": ["Qwen3ForCausalLM"],
+    "model_type": "qwen3",
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "max_position_embeddings": 40960,
+    "torch_dtype": "bfloat16",
+}
+"""Inside InternVL3.5-2B: Qwen3-1.7B with a head of its own, which Qwen's has not. So other engines' tests of
+InternVL3_5-2B-HF print its config and its tensors' names, and its makers count 2.0 billion parameters of it
+beside the tower's 0.3 (github.com/ErfeiCui/InternVL-doc, docs/en/internvl3.5/quick_start.md)."""
+INTERNVIT_300M: dict[str, Any] = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 24,
+    "patch_size": 14,
+    "image_size": 448,
+}
+"""The tower of all small sizes."""
 
 
 def published(language: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
-    """The config of a published model of the small sizes, which differ in the language model, cut down to
-    what memory depends on: InternViT-300M, tiles of 448 pixels."""
+    """The config of a published model of the small sizes, which differ in the language model, in its makers'
+    layout, cut down to what memory depends on."""
     return {
         "architectures": [NAME],
         "llm_config": dict(language),
-        "vision_config": {
-            "hidden_size": 1024,
-            "intermediate_size": 4096,
-            "num_hidden_layers": 24,
-            "patch_size": 14,
-            "image_size": 448,
-        },
+        "vision_config": INTERNVIT_300M,
         "force_image_size": 448,
         "downsample_ratio": 0.5,
         "dynamic_image_size": True,

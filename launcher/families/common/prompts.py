@@ -52,16 +52,31 @@ class PromptForm(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PictureMarks:
-    """How a tokenizer's own chat template writes a picture down: ``token`` stands for its tokens."""
+    """How pictures stand in the prompts of a tokenizer's own chat template: ``token`` stands for all tokens
+    of one.
+
+    ``in_template`` is what the template writes for a picture, where transformers' processor puts all the rest
+    in its place; "" where the template writes it whole. ``label``, with the picture's number in the
+    conversation, is said before each picture of a turn that has several. ``typed`` are tokens that people may
+    type, as they forge nothing.
+    """
 
     opening: str
     token: str
     closing: str
+    in_template: str = ""
+    label: str = ""
+    typed: frozenset[str] = frozenset()
 
     @property
     def written(self) -> str:
         """One picture."""
         return f"{self.opening}{self.token}{self.closing}"
+
+    @property
+    def from_template(self) -> str:
+        """One picture as the template writes it."""
+        return self.in_template or self.written
 
 
 def defused(text: str, markup: re.Pattern[str]) -> str:

@@ -13,7 +13,7 @@ PartNames = Mapping[str, TensorPart]
 """How the names of a part's tensors begin; what none of them begins is the language model's."""
 
 _HEAD = "lm_head.weight"
-_LAYER = re.compile(r"\b(?:layers|blocks)\.(\d{1,6})\.")
+_LAYER = re.compile(r"\b(?:layers?|blocks)\.(\d{1,6})\.")
 
 
 def with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int], names: PartNames) -> ModelSizes:

@@ -1,0 +1,123 @@
+"""InternVL in transformers' own layout, the checkpoints whose names end in -HF (InternVL3-1B-hf,
+InternVL3_5-2B-HF), with a Qwen2, Qwen3 or Llama inside.
+
+The network is that of the makers' layout, with the tower's attention unpacked and other names. Prompts are
+written by the chat template that comes with the tokenizer, which has a place for pictures; several of one
+turn are numbered as in the makers' layout. config.json does not say how pictures are cut: that is
+transformers' processor's, which cuts tiles whatever its file says.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from launcher.errors import CheckpointError, UnsupportedModel
+from launcher.families.common import internvl, reading
+from launcher.families.common.blocks import language_part
+from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
+from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
+from launcher.families.common.prompts import PictureMarks
+from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.tile_grid import TileRule
+
+_NAME = "InternVLForConditionalGeneration"
+_LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+"""By their model_type."""
+_MOST_TILES = 12
+"""The processor's own bound, and that of every published preprocessor_config.json. The preset's
+``memory.max_tiles`` says more."""
+_MARKS = PictureMarks(
+    "<img>",
+    "<IMG_CONTEXT>",
+    "</img>\n",
+    in_template="<IMG_CONTEXT>\n",
+    label=internvl.PICTURE_LABEL,
+    typed=internvl.GROUNDING,
+)
+
+_ONLY: Mapping[str, Any] = {
+    "projector_hidden_act": "gelu",
+    "vision_feature_layer": -1,
+    "vision_feature_select_strategy": "default",
+}
+_ONLY_TOWER: Mapping[str, Any] = {
+    "hidden_act": "gelu",
+    "use_absolute_position_embeddings": True,
+    "use_mean_pooling": True,
+}
+"""What transformers' classes can be told otherwise, and LMDeploy's engines compute in one way whatever
+config.json says."""
+
+
+def _sizes(config: ConfigPart) -> ModelSizes:
+    text = config.part("text_config")
+    if not text.values.get("architectures"):  # LMDeploy looks the language model up by it
+        raise CheckpointError("{file}: {key} is missing", WRONG_CONFIG, **text.facts("architectures"))
+    name = text.values["architectures"][0]
+    language, language_bytes = language_part(text, name, config.values.get("quantization_config"))
+    outside = any(config.values.get(key) for key in ("torch_dtype", "dtype"))
+    dtype = reading.dtype(config if outside else text)
+    rule, patch_px = _tiles(config)
+    return internvl.model_sizes(config, dtype, language, language_bytes, rule=rule, patch_px=patch_px)
+
+
+def _tiles(config: ConfigPart) -> tuple[TileRule, int]:
+    """How pictures are cut, and the side of a patch."""
+    vision = config.part("vision_config")
+    size_px = _side(vision, "image_size", reading.MAX_IMAGE_PX)
+    return TileRule(size_px, 1, _MOST_TILES, thumbnail=True), _side(vision, "patch_size", size_px)
+
+
+def _side(vision: ConfigPart, key: str, high: int) -> int:
+    """A side in pixels, which is published as a height and the same width."""
+    match vision.values.get(key):
+        case [height, width] if height == width:
+            return ConfigPart({key: height}, vision.file, vision.place).whole(key, high)
+    return vision.whole(key, high)
+
+
+def _check(config: ConfigPart) -> None:
+    vision = config.values.get("vision_config")
+    tower = ConfigPart(vision if isinstance(vision, Mapping) else {}, config.file, "vision_config.")
+    for part, only in ((config, _ONLY), (tower, _ONLY_TOWER)):
+        for key, value in only.items():
+            if part.values.get(key, value) != value:
+                raise UnsupportedModel(
+                    "{file}: {key} is {value}; InternVL runs with {only} alone",
+                    "Take {instead}.",
+                    **part.facts(key),
+                    only=value,
+                    instead="internvl3_5-2b",
+                )
+
+
+def _published(language: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "architectures": [_NAME],
+        "downsample_ratio": 0.5,
+        "text_config": dict(language),
+        "vision_config": internvl.INTERNVIT_300M,
+        "torch_dtype": "bfloat16",
+    }
+
+
+FAMILY = Family(
+    title="InternVL3 and 3.5 in transformers' layout (-HF)",
+    architectures=tuple(Architecture(_NAME, name, (kind,)) for kind, name in _LANGUAGES.items()),
+    engines=("turbomind", "pytorch"),
+    reads_pictures=True,
+    read_sizes=_sizes,
+    templates={},
+    template_name=lambda _: TOKENIZER_S_OWN,
+    decoder=internvl.DECODER,
+    loader="launcher.models.internvl_hf:load",
+    picture_marks=_MARKS,
+    pixels="launcher.models.internvl_hf:cutter",
+    tensor_parts={"vision_tower.": "vision", "multi_modal_projector.": "projector"},
+    check=_check,
+    published={
+        "OpenGVLab/InternVL3-1B-hf": _published(internvl.QWEN2_5_0_5B),
+        "OpenGVLab/InternVL3_5-2B-HF": _published(internvl.QWEN3_1_7B),
+    },
+)

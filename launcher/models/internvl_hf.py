@@ -1,0 +1,106 @@
+"""InternVL in transformers' own layout: built by AutoModelForImageTextToText, filled by
+``launcher.models.weights``. It reads pictures as the makers' layout does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from PIL import Image
+from torch import Tensor
+from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
+
+from launcher.errors import CheckpointError
+from launcher.families import PictureBudget
+from launcher.families.common.pictures import TileBudget
+from launcher.models.awq import open_tensors
+from launcher.models.internlm2 import renew_rotary
+from launcher.models.loaders import internvl2_reader
+from launcher.models.loading import LoadedModel, LoadRequest
+from launcher.models.preprocessing import check_preprocessing, own_preprocessing
+from launcher.models.tiles import MEAN, STD, cut_tiles, to_pixels
+from launcher.models.weights import TensorMap, Unfilled, fill
+
+_HEAD = "lm_head.weight"
+_MOST_TILES = "max_patches"
+_PUBLISHED = {
+    _HEAD: f"language_model.{_HEAD}",
+    "model.language_model.": "language_model.model.",
+    "model.vision_tower.": "vision_tower.",
+    "model.multi_modal_projector.": "multi_modal_projector.",
+}
+"""How the names of parameters begin, and how those of the tensors do that transformers writes and reads."""
+
+
+def load(request: LoadRequest) -> LoadedModel:
+    """InternVLForConditionalGeneration.
+
+    Raises:
+        CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
+            match its config.json.
+    """
+    assert request.pictures is not None
+    cutter(request.folder, request.pictures)
+    config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
+    tied = config.text_config.tie_word_embeddings
+    # Published files say it there alone, and transformers 5 takes silence outside for yes.
+    config.tie_word_embeddings = tied
+    tensors = open_tensors(request.folder, config, config.text_config)
+    with torch.device("meta"):
+        model = AutoModelForImageTextToText.from_config(
+            config, trust_remote_code=False, attn_implementation="sdpa"
+        )
+    spare = frozenset({_PUBLISHED[_HEAD]}) if tied else frozenset[str]()
+    fill(Unfilled(model, _maps(model), tensors, spare), request.dtype, request.device)
+    renew_rotary(model.model.language_model, request.device)
+    model.tie_weights()
+    return LoadedModel(
+        model.eval(), config.text_config.max_position_embeddings, internvl2_reader(model, request)
+    )
+
+
+def cutter(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
+    """What makes pixels of a picture, float32 (tiles, 3, size, size), for a checkpoint.
+
+    Raises:
+        CheckpointError: the checkpoint's own preprocessing is another, or cannot be read, or cuts fewer
+            tiles.
+    """
+    assert isinstance(budget, TileBudget)
+    rule = budget.rule
+    _check_tiles(folder, rule.max_tiles)
+    check_preprocessing(
+        folder,
+        {
+            "size": {"height": rule.size_px, "width": rule.size_px},
+            "image_mean": list(MEAN),
+            "image_std": list(STD),
+            "resample": int(Image.Resampling.BICUBIC),
+        },
+    )
+    return lambda picture: to_pixels(cut_tiles(picture, rule))
+
+
+def _check_tiles(folder: Path, most: int) -> None:
+    """A model that was trained on fewer tiles reads more of them worse, and nothing fails. The preset bounds
+    them, as a memory plan is made before this file is read."""
+    file, own = own_preprocessing(folder)
+    found = own.get(_MOST_TILES)
+    if type(found) is int and 0 < found < most:
+        raise CheckpointError(
+            "{file}: max_patches is {found}, but pictures may have {most} tiles here",
+            hint="Write `max_tiles: {found}` below `memory:` in the preset.",
+            file=file,
+            found=found,
+            most=most,
+        )
+
+
+def _maps(model: PreTrainedModel) -> list[TensorMap]:
+    return [TensorMap(_published(name), (name,)) for name, _ in model.named_parameters()]
+
+
+def _published(name: str) -> str:
+    begin = next(each for each in _PUBLISHED if name.startswith(each))
+    return _PUBLISHED[begin] + name.removeprefix(begin)
