@@ -1,4 +1,8 @@
-"""InternLM2 and InternLM2.5: text models."""
+"""InternLM2 and InternLM2.5: text models.
+
+InternLM2.5 is the same network with weights of its own. Its config.json asks for rotary frequencies that are
+stretched beyond its positions ("dynamic"); no session here is longer than these, so nothing is stretched.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +43,7 @@ def _check(config: ConfigPart) -> None:
 
 
 FAMILY = Family(
-    title="InternLM2",
+    title="InternLM2 and InternLM2.5",
     architectures=(Architecture("InternLM2ForCausalLM"),),
     engines=("turbomind", "pytorch"),
     reads_pictures=False,
@@ -53,5 +57,8 @@ FAMILY = Family(
     published={
         "internlm/internlm2-chat-1_8b": CHAT_1_8B,
         "Shanghai_AI_Laboratory/internlm2-chat-1_8b": CHAT_1_8B,
+        # of the same sizes: llm_config of InternVL2.5-2B, which has it inside (PaddleMIX prints that)
+        "internlm/internlm2_5-1_8b-chat": CHAT_1_8B,
+        "Shanghai_AI_Laboratory/internlm2_5-1_8b-chat": CHAT_1_8B,
     },
 )
