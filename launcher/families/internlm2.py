@@ -10,8 +10,7 @@ from launcher.errors import UnsupportedModel
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import Architecture, Family
-from launcher.families.common.internlm import CHAT_1_8B, DECODER, MARKUP
-from launcher.families.common.prompts import ChatTemplate
+from launcher.families.common.internlm import CHAT_1_8B, DECODER, INTERNLM2
 from launcher.families.common.sizes import ModelSizes
 
 _MODEL_TYPE = "internlm2"
@@ -48,7 +47,7 @@ FAMILY = Family(
     engines=("turbomind", "pytorch"),
     reads_pictures=False,
     read_sizes=_sizes,
-    templates={"internlm2": ChatTemplate("<|im_start|>", "<|im_end|>", MARKUP)},
+    templates={"internlm2": INTERNLM2},
     template_name=lambda _: "internlm2",
     decoder=DECODER,
     loader="launcher.models.loaders:load_internlm2",

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from launcher.families.common.prompts import ChatTemplate
+
 MARKUP = re.compile(
     r"<\|(?:im_start|im_end|action_start|action_end|interpreter|plugin)\|>"
     r"|</?(?:s|img)>|<(?:unk|IMG_CONTEXT|IMAGE_TOKEN|ImageHere)>|\[UNUSED_TOKEN_\d+\]"
@@ -12,6 +14,9 @@ MARKUP = re.compile(
 """What can open or close a turn, a picture place or the text itself, in any of the vocabularies and in
 LMDeploy (<IMAGE_TOKEN>). <ref>, <box> and <quad> are InternVL2's grounding marks: people type them, and they
 forge nothing."""
+
+INTERNLM2 = ChatTemplate("<|im_start|>", "<|im_end|>", MARKUP)
+"""The prompt form of InternLM2, 2.5 and 3."""
 
 DECODER = "launcher.models.internlm2_decoder:InternLM2Decoder"
 

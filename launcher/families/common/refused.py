@@ -28,7 +28,6 @@ NEED_REMOTE_CODE = frozenset(
         "CogVLMForCausalLM",
         "DeepseekForCausalLM",
         "DeepseekVLV2ForCausalLM",
-        "InternLM3ForCausalLM",
         "InternS1ForConditionalGeneration",
         "InternS1ProForConditionalGeneration",
         "InternS1_1_ForConditionalGeneration",
