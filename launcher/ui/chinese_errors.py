@@ -414,6 +414,12 @@ MODELS = {
         "{folder} 不完整：缺少 {index} 中列出的 {file}"
     ),
     "Download the missing file, or the whole model again.": "请下载缺少的文件，或重新下载整个模型。",
+    "{file}: {key} is {value}; a Qwen3.5 looks into no inner layers of its tower": (
+        "{file}：{key} 为 {value}；Qwen3.5 不使用视觉部分的中间层"
+    ),
+    "{file}: {key} is {value}, not one of {full} and {linear} for each of the {layers} layers": (
+        "{file}：{key} 为 {value}，应当为 {layers} 层中的每一层写明 {full} 或 {linear}"
+    ),
     "{folder}: config.json has qkv_bias {qkv} and bias {other}; on transformers both have to be the same": (
         "{folder}：config.json 中 qkv_bias 为 {qkv}，bias 为 {other}；用 transformers 运行时两者必须相同"
     ),

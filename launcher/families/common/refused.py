@@ -99,7 +99,6 @@ NOT_YET = frozenset(
         "Qwen3NextForCausalLM",
         "Qwen3OmniMoeForConditionalGeneration",
         "Qwen3VLMoeForConditionalGeneration",
-        "Qwen3_5ForConditionalGeneration",
         "Qwen3_5MoeForConditionalGeneration",
     }
 )
