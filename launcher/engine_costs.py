@@ -89,6 +89,8 @@ class EngineCosts:
         given back;
     ``asleep_bytes``: what the process still holds once it sleeps, mostly its context;
     ``copies_tied_head``: it builds a head of its own from a tied embedding table;
+    ``states_in_cache``: the states of linear layers (``ModelSizes.state_bytes``) lie in the region of its KV
+        cache, and not beside it; ``spare_states``: so many are held beside one for each that is answered;
     ``heads``: numbers in each head of the models that it has kernels for; ``quantised_heads``: of those whose
         cache it keeps in fewer than 16 bits; empty where that is all models.
     """
@@ -103,6 +105,8 @@ class EngineCosts:
     asleep_bytes: int
     copies_tied_head: bool
     four_bit_bytes: int = 0
+    states_in_cache: bool = False
+    spare_states: int = 0
     heads: frozenset[int] = frozenset()
     quantised_heads: frozenset[int] = frozenset()
 
@@ -131,6 +135,9 @@ COSTS: dict[EngineKind, EngineCosts] = {
         copies_tied_head=True,
         # InternVL2-2B in AWQ held 0.26 GiB more than planned once loaded, and 0.51 with 16 askers.
         four_bit_bytes=520 * MIB,
+        # Its layers register their states with the cache, as LMDeploy 0.18's library shows
+        # (``GatedDeltaNetLayer(…, CacheRegistry&, …)``). Not measured on a card.
+        states_in_cache=True,
         # Every card has these (tests/engines/test_turbomind_kernels.py asks the library), Ampere 192 as well.
         heads=frozenset({64, 128, 256}),
         # LMDeploy's own word (docs/en/supported_models, note 2). Its 0.18 has kernels for 64 and 256 as well;
@@ -147,5 +154,7 @@ COSTS: dict[EngineKind, EngineCosts] = {
         load_copies=0.0,
         asleep_bytes=840 * MIB,
         copies_tied_head=False,
+        # LMDeploy's ``ExecutorBase._get_state_cache_mem``. Not measured on a card.
+        spare_states=2,
     ),
 }

@@ -14,7 +14,7 @@ from launcher import families
 from launcher.checkpoints import facts_in_config
 from launcher.devices import Devices, Gpu
 from launcher.errors import PresetError, UnsupportedModel
-from launcher.presets import BilingualText, ChatSettings, Preset, read_presets
+from launcher.presets import BilingualText, ChatSettings, MemorySettings, Preset, read_presets
 from launcher.readiness import InstalledEngines, ReadyState, assess, assess_facts
 from tests.models.tiny_generic import ARCHITECTURES, write_generic
 
@@ -82,6 +82,26 @@ def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded() -> None:
     four = replace(CARD, total_bytes=4 * GIB, free_bytes=4 * GIB)
     found = assess_facts(shipped, Path("qwen"), facts, replace(WITH_GPU, gpus=(four,)), ALL)
     assert found.state is ReadyState.UNSUPPORTED
+
+
+def test_internlm3_says_by_how_much_it_is_too_large() -> None:
+    """Of 8 GiB; a card of 24 GiB takes it on either engine."""
+    source = "hf:internlm/internlm3-8b-instruct"
+    config = families.known_config((source,))
+    assert config is not None
+    facts = facts_in_config(json.dumps(config).encode(), Path("config.json"))
+    wanted = preset(Path("model"), sources=(source,), memory=MemorySettings(gpu_budget_gib=24))
+    found = assess_facts(wanted, Path("internlm3"), facts, WITH_GPU, ALL)
+    assert found.state is ReadyState.UNSUPPORTED
+    assert "The model does not fit 8.00 GiB: while its weights of 16.40 GiB load, it takes" in str(
+        found.reason
+    )
+    assert "It takes a card with " in str(found.reason)
+    larger = replace(CARD, total_bytes=24 * GIB, free_bytes=24 * GIB)
+    for engine in ("turbomind", "pytorch"):
+        on_engine = wanted.model_copy(update={"engine": engine})
+        found = assess_facts(on_engine, Path("internlm3"), facts, replace(WITH_GPU, gpus=(larger,)), ALL)
+        assert (found.state, found.engine) == (ReadyState.READY, engine), found.reason
 
 
 def test_a_base_model_is_refused_before_its_weights_are_read(tmp_path: Path) -> None:

@@ -200,7 +200,11 @@ def refused_or_planned(memory: MemorySettings, sizes: ModelSizes, engine: Engine
     return set()
 
 
-@pytest.mark.parametrize(("name", "engine"), SERVED)
+ON_8_GIB = [each for each in SERVED if each != ("qwen3_5-2b", "turbomind")]
+"""All but one, whose embedding table TurboMind copies while it loads: tests/test_picture_readiness.py."""
+
+
+@pytest.mark.parametrize(("name", "engine"), ON_8_GIB)
 def test_every_shipped_preset_has_its_plan_on_8_gib_and_none_is_called_changed(
     name: str, engine: EngineKind
 ) -> None:
@@ -227,16 +231,16 @@ def test_where_the_budget_lets_the_cache_grow_so_does_the_batch() -> None:
     assert plan(size_gib=80, gpu_budget_gib=70).max_batch == 128
 
 
-@pytest.mark.parametrize(("name", "engine"), SERVED)
-def test_every_model_answers_64_at_once_on_80_gib_and_pays_for_their_logits(
-    name: str, engine: EngineKind
-) -> None:
+@pytest.mark.parametrize(("name", "engine"), ON_8_GIB)
+def test_every_model_answers_64_at_once_on_80_gib_and_pays_for_them(name: str, engine: EngineKind) -> None:
     preset, sizes = read_presets().find(name), SIZES[name]
     made = plan_memory(preset.memory, sizes, engine, card(80))
     assert made.max_batch >= 64
     few = plan_memory(preset.memory, sizes, engine, card(8))
     before = max(FEW_AT_ONCE, few.max_batch)  # the smallest model answers many on 8 GiB already
-    more = (made.max_batch - before) * COSTS[engine].logit_factor * 4 * sizes.language.vocab
+    logits = COSTS[engine].logit_factor * 4 * sizes.language.vocab
+    states = 0 if COSTS[engine].states_in_cache else sizes.state_bytes
+    more = (made.max_batch - before) * (logits + states)
     assert made.part_bytes("activations") - few.part_bytes("activations") == pytest.approx(more, abs=2)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import pytest
 
 from launcher import families
 from launcher.checkpoints import facts_in_config
+from launcher.memory import Card
+from launcher.memory.problem import Problem, Setting
 from launcher.presets import MemorySettings, read_presets
 from launcher.readiness import Readiness, ReadyState, assess, assess_facts
 from tests.models.tiny_internvl_hf import write_internvl_hf
@@ -17,10 +20,10 @@ from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 from tests.test_generic_readiness import ALL, GIB, NO_GPU, WITH_GPU, preset
 
 
-def shipped(name: str, **memory: Any) -> Readiness:
+def shipped(name: str, engine: str = "auto", **memory: Any) -> Readiness:
     """A shipped preset with its published config on a card of 8 GiB."""
     found = read_presets().find(name)
-    wanted = found.model_copy(update={"memory": found.memory.model_copy(update=memory)})
+    wanted = found.model_copy(update={"engine": engine, "memory": found.memory.model_copy(update=memory)})
     config = families.known_config(found.sources)
     assert config is not None
     facts = facts_in_config(json.dumps(config).encode(), Path("config.json"))
@@ -71,7 +74,12 @@ def test_tiles_of_one_are_refused_before_anything_loads(devices: Any, tmp_path: 
 
 @pytest.mark.parametrize(
     ("name", "picture_tokens"),
-    [("qwen3-vl-2b-instruct", 1024), ("qwen2_5-vl-3b-instruct-awq", 1024), ("internvl3_5-2b", 13 * 256)],
+    [
+        ("qwen3-vl-2b-instruct", 1024),
+        ("qwen2_5-vl-3b-instruct-awq", 1024),
+        ("qwen3_5-2b", 1024),
+        ("internvl3_5-2b", 13 * 256),
+    ],
 )
 def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded(name: str, picture_tokens: int) -> None:
     found = shipped(name)
@@ -81,6 +89,31 @@ def test_the_shipped_preset_fits_8_gib_before_it_is_downloaded(name: str, pictur
     assert found.plan.kv_bits == 16
     assert found.plan.picture_tokens == picture_tokens
     assert found.plan.session_tokens > picture_tokens + 1024
+
+
+@pytest.mark.parametrize("at_once", [16, 64])
+def test_states_of_linear_layers_are_planned(at_once: int) -> None:
+    """Qwen3.5-2B's take 9.84 MiB for each that is answered: beside the PyTorch engine's cache, with two to
+    spare; of TurboMind's own cache, whose pages they fill."""
+    sizes = families.model_sizes(families.KNOWN_CONFIGS["Qwen/Qwen3.5-2B"])
+    assert sizes.kv_token_bytes(16) == 6 * 2 * 2 * 256 * 2
+    assert sizes.state_bytes == 18 * (6144 * 4 + 16 * 128 * 128) * 2
+    plain = replace(sizes, language=replace(sizes.language, state_elements=0))
+    memory, card = MemorySettings(gpu_budget_gib=16, kv_cache_ratio=0.3), Card(16 * GIB, 16 * GIB)
+    for engine in ("pytorch", "turbomind"):
+        own, other = (Problem(memory, each, engine, card, "bfloat16") for each in (sizes, plain))
+        setting = Setting(16, own.full_pictures, at_once)
+        beside = own.activation_bytes(setting) - other.activation_bytes(setting)
+        fewer = (other.cache_tokens(setting) - own.cache_tokens(setting)) * sizes.kv_token_bytes(16)
+        assert beside == (0 if engine == "turbomind" else (at_once + 2) * sizes.state_bytes)
+        assert (fewer >= at_once * sizes.state_bytes) == (engine == "turbomind")
+
+
+def test_turbomind_has_no_room_for_the_copies_of_so_large_a_table_on_8_gib() -> None:
+    found = shipped("qwen3_5-2b", engine="turbomind")
+    assert found.state is ReadyState.UNSUPPORTED
+    assert "The model does not fit 8.00 GiB: while its weights" in str(found.reason)
+    assert "set engine: pytorch" in str(found.reason)
 
 
 def test_one_that_is_not_bounded_takes_as_large_pictures_as_the_cache_holds() -> None:

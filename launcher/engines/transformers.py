@@ -221,7 +221,7 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
         stop_ids(spec.folder, tokenizer, form.turn_end),
         spec.preset.chat.stop,
         partial(families.code(family.decoder), tokenizer),
-        Conversations(),
+        Conversations(new_cache=loaded.new_cache),
         seen,
     )
     report("warm-up", 0.9)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from launcher.engines.conversations import Conversations
+from launcher.engines.conversations import Conversations, can_be_cut
 from launcher.engines.kept import Kept
 from launcher.engines.sampling import Sampler
 from launcher.engines.transformers_prompt import Prompt, PromptPicture, Seen
@@ -44,7 +45,7 @@ class Generation:
         self._marks = list(prompt.marks)
         self._sampler = Sampler(options, loaded.model.device)
         self._answer_ids = self._ids([])
-        self._cache = DynamicCache()
+        self._cache: DynamicCache = loaded.new_cache()
         self._is_whole = False  # whether every layer has read the same
 
     @torch.inference_mode()
@@ -53,8 +54,8 @@ class Generation:
         if self._prompt is not None:
             prompt, self._prompt = self._prompt, None
             self._cache, read = self._conversations.recall(prompt.marks)
-            unread = [picture for picture in prompt.pictures if picture.span.start >= read]
-            logits = self._read(self._ids(prompt.ids[read:]), unread)
+            read = self._read_ended_turns(prompt, read)
+            logits = self._read_part(prompt, read, len(prompt.ids))
         else:
             logits = self._read(self._answer_ids[:, -1:], [])
         token_id = self._sampler.choose(self._answer_ids, logits)
@@ -62,10 +63,25 @@ class Generation:
         self._marks.append(token_id)
         return token_id
 
+    def _read_ended_turns(self, prompt: Prompt, read: int) -> int:
+        """Where what is kept cannot be cut: reads the turns that have ended by themselves, and keeps a copy
+        of that. A follow-up begins with them, whereas the beginning of an answer may be written otherwise
+        once it is an earlier one. How far was read."""
+        if can_be_cut(self._cache) or prompt.ended <= read:
+            return read
+        self._read_part(prompt, read, prompt.ended)
+        self._conversations.keep(prompt.marks, deepcopy(self._cache))
+        return prompt.ended
+
+    def _read_part(self, prompt: Prompt, begin: int, end: int) -> Tensor:
+        shown = [picture for picture in prompt.pictures if begin <= picture.span.start < end]
+        return self._read(self._ids(prompt.ids[begin:end]), shown)
+
     def keep(self) -> None:
         """The answer is over, whichever way: a follow-up may go on from here. Where the model failed in the
-        middle of a token there is nothing to go on from."""
-        if self._is_whole:
+        middle of a token there is nothing to go on from, and where what is kept cannot be cut the turns that
+        have ended are kept already."""
+        if self._is_whole and can_be_cut(self._cache):
             self._conversations.keep(self._marks, self._cache)
 
     def _read(self, ids: Tensor, pictures: Sequence[PromptPicture]) -> Tensor:

@@ -48,12 +48,14 @@ class PromptPicture:
 @dataclass(frozen=True, slots=True)
 class Prompt:
     """What the model reads. ``marks`` tell the tokens of one conversation from another's, those of pictures
-    by their content; ``answer_room`` is how many tokens the answer may have."""
+    by their content; ``answer_room`` is how many tokens the answer may have; ``ended`` how many tokens the
+    turns have that have ended, 0 for none."""
 
     ids: list[int]
     marks: list[Mark]
     pictures: tuple[PromptPicture, ...] = ()
     answer_room: int = 1
+    ended: int = 0
 
     @property
     def picture_tokens(self) -> int:
@@ -75,6 +77,7 @@ class PromptMaker:
         self._form = form
         self._tokenizer = tokenizer
         self._first_ids = first_ids(tokenizer)
+        self._turn_end = tokenizer.convert_tokens_to_ids(form.turn_end)
         self._session_tokens = session_tokens
         self._reader = reader
         self._seen = seen
@@ -110,7 +113,12 @@ class PromptMaker:
             self._session_tokens,
             request.options.max_new_tokens,
         )
-        return Prompt(ids, marks, tuple(pictures), room)
+        return Prompt(ids, marks, tuple(pictures), room, self._ended(ids))
+
+    def _ended(self, ids: list[int]) -> int:
+        """Up to the last token that ends a turn; the last token of all is not among them."""
+        ends = (at + 1 for at in range(len(ids) - 2, -1, -1) if ids[at] == self._turn_end)
+        return next(ends, 0)
 
     def _picture(
         self, reader: PictureReader, path: Path, start: int, *, fits: bool, one_tile: bool

@@ -1,4 +1,8 @@
-"""InternLM2 and InternLM2.5: text models."""
+"""InternLM2 and InternLM2.5: text models.
+
+InternLM2.5 is the same network with weights of its own. Its config.json asks for rotary frequencies that are
+stretched beyond its positions ("dynamic"); no session here is longer than these, so nothing is stretched.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +10,7 @@ from launcher.errors import UnsupportedModel
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import Architecture, Family
-from launcher.families.common.internlm import CHAT_1_8B, DECODER, MARKUP
-from launcher.families.common.prompts import ChatTemplate
+from launcher.families.common.internlm import CHAT_1_8B, DECODER, INTERNLM2
 from launcher.families.common.sizes import ModelSizes
 
 _MODEL_TYPE = "internlm2"
@@ -39,12 +42,12 @@ def _check(config: ConfigPart) -> None:
 
 
 FAMILY = Family(
-    title="InternLM2",
+    title="InternLM2 and InternLM2.5",
     architectures=(Architecture("InternLM2ForCausalLM"),),
     engines=("turbomind", "pytorch"),
     reads_pictures=False,
     read_sizes=_sizes,
-    templates={"internlm2": ChatTemplate("<|im_start|>", "<|im_end|>", MARKUP)},
+    templates={"internlm2": INTERNLM2},
     template_name=lambda _: "internlm2",
     decoder=DECODER,
     loader="launcher.models.loaders:load_internlm2",
@@ -53,5 +56,8 @@ FAMILY = Family(
     published={
         "internlm/internlm2-chat-1_8b": CHAT_1_8B,
         "Shanghai_AI_Laboratory/internlm2-chat-1_8b": CHAT_1_8B,
+        # of the same sizes: llm_config of InternVL2.5-2B, which has it inside (PaddleMIX prints that)
+        "internlm/internlm2_5-1_8b-chat": CHAT_1_8B,
+        "Shanghai_AI_Laboratory/internlm2_5-1_8b-chat": CHAT_1_8B,
     },
 )

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from launcher.families.common import qwen_vl, reading
+from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.pixel_budget import PixelBudget
@@ -54,7 +55,7 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     pictures = qwen_vl.budget(vision, 14, _LEAST_TOKENS, _MEAN, _STD)
     return qwen_vl.model_sizes(
         config,
-        _LANGUAGE,
+        partial(language_part, name=_LANGUAGE),
         tower,
         pictures,
         tower_elements=_tower_elements(tower, block, pictures),

@@ -8,15 +8,14 @@ from typing import Any
 
 from launcher.errors import CheckpointError
 from launcher.families.common import qwen_vl, reading
+from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
-from launcher.families.common.pixel_budget import PixelBudget
-from launcher.families.common.sizes import ModelSizes, TowerSizes
+from launcher.families.common.sizes import ModelSizes
 
 _NAME = "Qwen3VLForConditionalGeneration"
 _LANGUAGE = "Qwen3ForCausalLM"
 """Built like it, under tensor names of its own."""
-_HALF = (0.5, 0.5, 0.5)
 _LEAST_TOKENS = 64
 
 
@@ -24,32 +23,15 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     vision = config.part("vision_config")
     hidden = vision.whole("hidden_size", reading.MAX_HIDDEN)
     tower = qwen_vl.tower(vision, hidden, vision.whole("intermediate_size", reading.MAX_HIDDEN))
-    pictures = qwen_vl.budget(vision, 16, _LEAST_TOKENS, _HALF, _HALF)
+    pictures = qwen_vl.budget(vision, 16, _LEAST_TOKENS, qwen_vl.HALF, qwen_vl.HALF)
     return qwen_vl.model_sizes(
         config,
-        _LANGUAGE,
+        partial(language_part, name=_LANGUAGE),
         tower,
         pictures,
-        tower_elements=_tower_elements(vision, tower, pictures),
-        merger_elements=partial(_merger_elements, vision, tower, pictures),
+        tower_elements=qwen_vl.newer_tower_elements(vision, tower, pictures),
+        merger_elements=partial(qwen_vl.newer_merger_elements, tower, pictures, _inner_layers(vision)),
     )
-
-
-def _tower_elements(vision: ConfigPart, tower: TowerSizes, pictures: PixelBudget) -> int:
-    """Patches, a table of positions, and blocks of two norms, attention and two-layer MLP, all with
-    biases."""
-    hidden, inner = tower.hidden, tower.intermediate
-    positions = vision.whole("num_position_embeddings", reading.MAX_HIDDEN)
-    block = 4 * hidden + 4 * hidden * (hidden + 1) + 2 * hidden * inner + inner + hidden
-    return qwen_vl.patch_elements(pictures, hidden) + (positions + 1) * hidden + tower.layers * block
-
-
-def _merger_elements(vision: ConfigPart, tower: TowerSizes, pictures: PixelBudget, out: int) -> int:
-    """One after the tower, and one for each layer that is looked into, whose norm is of joined patches."""
-    joined = pictures.rule.merge**2 * tower.hidden
-    layers = joined * (joined + 1) + (joined + 1) * out
-    inner = _inner_layers(vision)
-    return (inner + 1) * layers + 2 * tower.hidden + inner * 2 * joined
 
 
 def _inner_layers(vision: ConfigPart) -> int:

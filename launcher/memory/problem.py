@@ -118,9 +118,14 @@ class Problem:
         """Session that the largest picture (none for a text model) with an answer takes."""
         return (pictures.most_tokens if pictures else 0) + PROMPT_TOKENS + ANSWER_TOKENS
 
+    def state_bytes(self, setting: Setting) -> int:
+        """The states of linear layers, of all that are answered at once."""
+        own = self.sizes.state_bytes
+        return self.costs.cache.bytes_for(setting.at_once + self.costs.spare_states, own) if own else 0
+
     def activation_bytes(self, setting: Setting) -> int:
-        """Scratch, one prefill's hidden states, the tower's states for one picture and the logits of a full
-        batch."""
+        """Scratch, one prefill's hidden states, the tower's states for one picture, the logits of a full
+        batch, and the states of linear layers where they lie beside the cache."""
         language, tower, costs = self.sizes.language, self.sizes.tower, self.costs
         token_bytes = costs.token_factor * (language.hidden + language.intermediate) * ELEMENT_BYTES
         logit_bytes = costs.logit_factor * 4 * language.vocab * setting.at_once
@@ -129,8 +134,11 @@ class Problem:
             patch_bytes = costs.tile_factor * (tower.hidden + tower.intermediate) * ELEMENT_BYTES
             picture_bytes = setting.pictures.most_patches * patch_bytes
         kernel_bytes = costs.workspace_bytes + (costs.four_bit_bytes if language.weight_bits == 4 else 0)
-        return kernel_bytes + int(
-            self.prefill_tokens(setting.pictures) * token_bytes + picture_bytes + logit_bytes
+        state_bytes = self.state_bytes(setting) - self.states_in_cache(setting)
+        return (
+            kernel_bytes
+            + state_bytes
+            + int(self.prefill_tokens(setting.pictures) * token_bytes + picture_bytes + logit_bytes)
         )
 
     def prefill_tokens(self, pictures: PictureBudget | None) -> int:
@@ -150,8 +158,12 @@ class Problem:
 
     def cache_tokens(self, setting: Setting) -> int:
         """Tokens that the cache holds for certain."""
-        cache_bytes = self.cache_bytes(setting)
+        cache_bytes = self.cache_bytes(setting) - self.states_in_cache(setting)
         return self.costs.cache.blocks(max(0, cache_bytes), self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
+
+    def states_in_cache(self, setting: Setting) -> int:
+        """What the states of linear layers take of the cache."""
+        return self.state_bytes(setting) if self.costs.states_in_cache else 0
 
     def session_tokens(self, setting: Setting) -> int:
         """The longest session, prompt and answer."""

@@ -23,6 +23,7 @@ def refusal(problem: Problem) -> MemoryPlanError:
         return _too_short(problem, needed_tokens)
     blocks = -(-needed_tokens // BLOCK_TOKENS) + SPARE_BLOCKS
     cache_bytes = problem.costs.cache.bytes_for(blocks, problem.block_bytes(smallest.kv_bits))
+    cache_bytes += problem.states_in_cache(smallest)
     rest_bytes = problem.costs.context_bytes + problem.activation_bytes(smallest)
     together_bytes = problem.weight_bytes + rest_bytes + cache_bytes
     loads = problem.loading_bytes <= problem.room_bytes

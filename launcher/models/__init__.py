@@ -14,11 +14,14 @@ def register() -> None:
 
     from launcher.models.internlm2 import InternLM2Config
     from launcher.models.internlm2_tokenizer import InternLM2Tokenizer, InternLMXComposer2Tokenizer
+    from launcher.models.internlm3 import InternLM3Config, InternLM3Tokenizer
     from launcher.models.internvl2 import InternVisionConfig, InternVLChatConfig
     from launcher.models.xcomposer2 import XComposer2Config
 
-    for config in (InternLM2Config, InternVisionConfig, InternVLChatConfig, XComposer2Config):
+    ours = (InternLM2Config, InternLM3Config, InternVisionConfig, InternVLChatConfig, XComposer2Config)
+    for config in ours:
         AutoConfig.register(config.model_type, config, exist_ok=True)
     for config in (InternLM2Config, InternVLChatConfig):
         AutoTokenizer.register(config, fast_tokenizer_class=InternLM2Tokenizer, exist_ok=True)
+    AutoTokenizer.register(InternLM3Config, fast_tokenizer_class=InternLM3Tokenizer, exist_ok=True)
     AutoTokenizer.register(XComposer2Config, fast_tokenizer_class=InternLMXComposer2Tokenizer, exist_ok=True)

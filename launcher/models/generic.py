@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig
+from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from launcher.models.awq import open_tensors
 from launcher.models.internlm2 import renew_rotary
@@ -26,9 +26,19 @@ def load_text_model(request: LoadRequest) -> LoadedModel:
             match its config.json.
     """
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
-    tensors = open_tensors(request.folder, config)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, attn_implementation="sdpa")
+    return filled(model, request)
+
+
+def filled(model: PreTrainedModel, request: LoadRequest) -> LoadedModel:
+    """A model on the meta device, with the weights of a checkpoint that names them as it does.
+
+    Raises:
+        CheckpointError: see ``load_text_model``.
+    """
+    config = model.config
+    tensors = open_tensors(request.folder, config)
     maps = [TensorMap(name, (name,)) for name, _ in model.named_parameters()]
     spare = frozenset(_not_needed(tensors, config))
     fill(Unfilled(model, maps, tensors, spare), request.dtype, request.device)

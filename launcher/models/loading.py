@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from launcher.errors import CheckpointError
 from launcher.families import PictureBudget, PromptForm
@@ -49,11 +49,12 @@ class PictureReader:
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
     """A model that can answer. ``max_tokens`` is what its positions reach; ``pictures`` is None for a text
-    model."""
+    model; ``new_cache`` makes what it keeps of a conversation, still empty."""
 
     model: Any
     max_tokens: int
     pictures: PictureReader | None = None
+    new_cache: Callable[[], DynamicCache] = DynamicCache
 
 
 @dataclass(frozen=True, slots=True)

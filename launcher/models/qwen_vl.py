@@ -8,11 +8,19 @@ by the engine.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForImageTextToText,
+    DynamicCache,
+    PreTrainedConfig,
+    PreTrainedModel,
+)
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
 from launcher.families.common.pixel_budget import PixelBudget
@@ -25,6 +33,7 @@ from launcher.models.mrope import positions
 from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill
 
 _HEAD = "lm_head.weight"
+_DRAFTING = "mtp."
 _LANGUAGE, _TOWER = "model.language_model.", "model.visual."
 
 
@@ -49,7 +58,7 @@ class LanguageSide:
 
 
 def load(request: LoadRequest) -> LoadedModel:
-    """Qwen2-VL, Qwen2.5-VL and Qwen3-VL.
+    """Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5.
 
     Raises:
         CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
@@ -61,15 +70,25 @@ def load(request: LoadRequest) -> LoadedModel:
         model = AutoModelForImageTextToText.from_config(
             config, trust_remote_code=False, attn_implementation="sdpa"
         )
-    spare = frozenset({_HEAD}) if config.tie_word_embeddings else frozenset[str]()
+    spare = frozenset(_not_needed(tensors, config))
     fill(Unfilled(model, _maps(model, tensors), tensors, spare), request.dtype, request.device)
     renew_rotary(model.model.language_model, request.device)
     tower = model.model.visual
     tower.rotary_pos_emb = type(tower.rotary_pos_emb)(tower.config).to(request.device)
     model.tie_weights()
     return LoadedModel(
-        LanguageSide(model.eval()), config.text_config.max_position_embeddings, _reader(request, model)
+        LanguageSide(model.eval()),
+        config.text_config.max_position_embeddings,
+        _reader(request, model),
+        partial(DynamicCache, config=config.text_config),
     )
+
+
+def _not_needed(tensors: CheckpointTensors, config: PreTrainedConfig) -> Iterator[str]:
+    """A head that is the embedding once more, and what would draft tokens beside the model (Qwen3.5)."""
+    for name in tensors.names():
+        if name.startswith(_DRAFTING) or (name == _HEAD and config.tie_word_embeddings):
+            yield name
 
 
 def _maps(model: PreTrainedModel, tensors: CheckpointTensors) -> list[TensorMap]:

@@ -421,6 +421,18 @@ MODELS = {
         "{folder} 不完整：缺少 {index} 中列出的 {file}"
     ),
     "Download the missing file, or the whole model again.": "请下载缺少的文件，或重新下载整个模型。",
+    "{file}: {key} is {value}; a Qwen3.5 looks into no inner layers of its tower": (
+        "{file}：{key} 为 {value}；Qwen3.5 不使用视觉部分的中间层"
+    ),
+    "{file}: {key} is {value}, not one of {full} and {linear} for each of the {layers} layers": (
+        "{file}：{key} 为 {value}，应当为 {layers} 层中的每一层写明 {full} 或 {linear}"
+    ),
+    "{folder}: config.json has qkv_bias {qkv} and bias {other}; on transformers both have to be the same": (
+        "{folder}：config.json 中 qkv_bias 为 {qkv}，bias 为 {other}；用 transformers 运行时两者必须相同"
+    ),
+    "On a machine with an NVIDIA GPU LMDeploy runs it: set engine to turbomind or pytorch.": (
+        "在有 NVIDIA GPU 的机器上可由 LMDeploy 运行：请把 engine 设为 turbomind 或 pytorch。"
+    ),
     "{folder} has no tensor {name}: it is no InternLM-XComposer2-VL checkpoint, or not a whole one": (
         "{folder} 中没有张量 {name}：它不是 InternLM-XComposer2-VL 模型，或不完整"
     ),

@@ -27,6 +27,7 @@ from lmdeploy.vl.model.internvl import InternVLVisionModel
 from lmdeploy.vl.model.internvl3_hf import InternVL3VisionModel
 from lmdeploy.vl.model.qwen2 import Qwen2VLModel
 from lmdeploy.vl.model.qwen3 import Qwen3VLModel
+from lmdeploy.vl.model.qwen3_5 import Qwen3_5Model
 from transformers import AutoTokenizer
 
 from launcher import families, models
@@ -145,14 +146,25 @@ class Qwen2Model(Qwen2VLModel):  # type: ignore[misc]
         _without_processor(self)
 
 
+def _of_the_newer_way(model: Any) -> None:
+    _without_processor(model)
+    model.mm_tokens = MultimodalSpecialTokens(
+        image_token=model.image_token, image_token_id=model.image_token_id
+    )
+
+
 class Qwen3Model(Qwen3VLModel):  # type: ignore[misc]
-    """LMDeploy's own, but for the processor."""
+    """LMDeploy's own of Qwen3-VL, but for the processor."""
 
     def build_preprocessor(self, trust_remote_code: bool = False) -> None:
-        _without_processor(self)
-        self.mm_tokens = MultimodalSpecialTokens(
-            image_token=self.image_token, image_token_id=self.image_token_id
-        )
+        _of_the_newer_way(self)
+
+
+class Qwen35Model(Qwen3_5Model):  # type: ignore[misc]
+    """LMDeploy's own of Qwen3.5, but for the processor."""
+
+    def build_preprocessor(self, trust_remote_code: bool = False) -> None:
+        _of_the_newer_way(self)
 
 
 _VISION_MODELS = {
@@ -161,6 +173,7 @@ _VISION_MODELS = {
     "Qwen2VLForConditionalGeneration": (Qwen2Model, "turbomind"),
     "Qwen2_5_VLForConditionalGeneration": (Qwen2Model, "turbomind"),
     "Qwen3VLForConditionalGeneration": (Qwen3Model, "pytorch"),
+    "Qwen3_5ForConditionalGeneration": (Qwen35Model, "pytorch"),
 }
 """By architecture: the vision model, and the engine that it is prepared for."""
 

@@ -1,9 +1,14 @@
-"""Every name in LMDeploy's own tables is a family's or is refused; no family claims more than they have."""
+"""Every name in LMDeploy's own tables is a family's or is refused, with the reason and what to take instead.
+No family claims more than they have, and no model says "ready" that LMDeploy or transformers would not
+load."""
 
 from __future__ import annotations
 
+import json
 import warnings
+from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,9 +26,13 @@ with warnings.catch_warnings():
     from lmdeploy.vl.model.base import VISION_MODELS
 
 from launcher import families
+from launcher.checkpoints import facts_in_config
+from launcher.devices import Devices, Gpu
 from launcher.errors import UnsupportedModel
-from launcher.families import FAMILIES, Architecture, Family
-from launcher.families.common import refused
+from launcher.families import FAMILIES, KNOWN_CONFIGS, Architecture, Family
+from launcher.families.common import qwen_vl, refused
+from launcher.presets import BilingualText, MemorySettings, Preset, read_presets
+from launcher.readiness import InstalledEngines, Readiness, ReadyState, assess_facts
 
 # What our own plug-ins put into the tables of a process in which another test has plugged them in.
 OURS = {each.name for family in FAMILIES if family.plug_in for each in family.architectures}
@@ -56,6 +65,65 @@ def test_every_listed_architecture_is_a_family_s_or_refused_by_its_own_reason(na
         assert any(each.name == name for each in found.architectures)
     else:
         assert "is not an architecture that the launcher runs" not in found.message, "no reason is given"
+
+
+GIB = 2**30
+LARGE = Devices((Gpu("Card", "GPU-a", 80 * GIB, 80 * GIB, (9, 0), "570.1", (12, 8)),), 64 * GIB, 60 * GIB)
+ALL = InstalledEngines(frozenset({"turbomind", "pytorch", "transformers"}), torch_cuda=True)
+OF_ANY = {
+    **KNOWN_CONFIGS["internlm/internlm2-chat-1_8b"],
+    "vision_config": {
+        **KNOWN_CONFIGS["Qwen/Qwen3-VL-2B-Instruct"]["vision_config"],
+        **KNOWN_CONFIGS["Qwen/Qwen2-VL-2B-Instruct"]["vision_config"],
+        "deepstack_visual_indexes": [],
+    },
+    "linear_conv_kernel_dim": 4,
+    "linear_key_head_dim": 128,
+    "linear_num_key_heads": 16,
+    "linear_num_value_heads": 16,
+    "linear_value_head_dim": 128,
+}
+"""Has the numbers that a model of any listed architecture could be planned by."""
+SHIPPED = [preset.name for preset in read_presets().presets]
+
+
+def stands(name: str, engine: str) -> Readiness:
+    """Where a model of an architecture stands on a card that has room for all of them."""
+    preset = Preset(
+        name="a",
+        title=BilingualText(en="A", zh="A"),
+        kind="vision" if name in vision_names() else "text",
+        sources=("/a",),
+        engine=engine,
+        memory=MemorySettings(gpu_budget_gib=80),
+    )
+    config = json.dumps({**OF_ANY, "architectures": [name]}).encode()
+    return assess_facts(preset, Path("/a"), facts_in_config(config, Path("config.json")), LARGE, ALL)
+
+
+@pytest.mark.parametrize("engine", ["auto", "turbomind", "pytorch", "transformers"])
+@pytest.mark.parametrize("name", LISTED)
+def test_none_says_ready_that_would_not_load_and_all_others_say_what_to_take(name: str, engine: str) -> None:
+    found = stands(name, engine)
+    if found.state is ReadyState.READY:
+        assert any(name == claim.name for _, claim in CLAIMS)
+        assert found.engine == "transformers" or name in ENGINES[found.engine]
+        return
+    assert found.reason is not None
+    takes = ("Set engine: to one of", "This config.json is no published model's", *SHIPPED)
+    assert any(each in found.reason.hint for each in takes), found.reason
+
+
+WHOLE = {claim.name for _, claim in CLAIMS if not claim.language} - OURS
+"""Whose config.json describes no language model of another name."""
+
+
+@pytest.mark.parametrize("name", sorted(WHOLE))
+@pytest.mark.parametrize("engine", ["auto", "transformers"])
+def test_those_with_a_family_do_say_ready(name: str, engine: str) -> None:
+    found = stands(name, engine)
+    assert found.state is ReadyState.READY, found.reason
+    assert found.engine == "transformers" or engine == "auto"
 
 
 @pytest.mark.parametrize("language", LISTED)
@@ -91,3 +159,23 @@ def test_what_needs_remote_code_is_not_in_transformers(name: str) -> None:
 @pytest.mark.parametrize("name", sorted(refused.NOT_YET))
 def test_what_has_no_family_yet_is_served_by_lmdeploy(name: str) -> None:
     assert name in {*SUPPORTED_ARCHS, *MODULE_MAP}
+
+
+@pytest.mark.parametrize(("family", "claim"), CLAIMS, ids=[str(claim) for _, claim in CLAIMS])
+def test_lmdeploy_has_the_code_that_its_tables_name(family: Family, claim: Architecture) -> None:
+    """The model's class for the PyTorch engine, and for pictures what prepares them."""
+    if "pytorch" in family.engines and not family.plug_in:
+        module, _, name = MODULE_MAP[claim.name].rpartition(".")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
+            assert hasattr(import_module(module), name)
+    assert family.plug_in or (claim.name in vision_names()) == family.reads_pictures
+
+
+LOADED_BY_NAME = {"launcher.models.generic:load_text_model", qwen_vl.LOADER}
+
+
+@pytest.mark.parametrize(("family", "claim"), CLAIMS, ids=[str(claim) for _, claim in CLAIMS])
+def test_transformers_has_the_class_where_we_have_none(family: Family, claim: Architecture) -> None:
+    if family.loader in LOADED_BY_NAME:
+        assert hasattr(transformers, claim.name)

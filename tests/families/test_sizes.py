@@ -14,7 +14,7 @@ from launcher.checkpoints import read_facts
 from launcher.errors import CheckpointError
 from launcher.families import four_bit_twin, model_sizes
 from launcher.families.common.pictures import TileBudget
-from tests.models.tiny import write_internlm2, write_internvl2
+from tests.models.tiny import write_internlm2, write_internlm3, write_internvl2
 from tests.models.tiny_generic import ARCHITECTURES, write_generic
 from tests.published import KNOWN_CONFIGS
 
@@ -31,6 +31,12 @@ def test_the_config_gives_the_bytes_that_the_files_have(write: Callable[..., Pat
     assert facts.tensor_bytes is not None
     header_bytes = 8 + int.from_bytes((folder / "model.safetensors").read_bytes()[:8], "little")
     assert sum(facts.tensor_bytes.values()) == (folder / "model.safetensors").stat().st_size - header_bytes
+    assert model_sizes(facts.config) == model_sizes(facts.config, facts.tensor_bytes)
+
+
+@pytest.mark.parametrize("biases", [False, True])
+def test_so_it_is_for_internlm3(biases: bool, tmp_path: Path) -> None:
+    facts = read_facts(write_internlm3(tmp_path / "model", qkv_bias=biases, bias=biases))
     assert model_sizes(facts.config) == model_sizes(facts.config, facts.tensor_bytes)
 
 
@@ -71,9 +77,9 @@ def test_the_published_models_are_as_large_as_they_are() -> None:
     qwen = model_sizes(KNOWN_CONFIGS["qwen3-1_7b"])
     assert qwen.language_bytes / 2 == pytest.approx(1.72e9, rel=0.002)
     assert (qwen.language_bytes - qwen.language.table_bytes) / 2 == pytest.approx(1.41e9, rel=0.002)
-    assert model_sizes(KNOWN_CONFIGS["internlm2-chat-1_8b"]).language_bytes / 2 == pytest.approx(
-        1.889e9, rel=0.001
-    )
+    for name in ("internlm2-chat-1_8b", "internlm2_5-1_8b-chat"):
+        assert model_sizes(KNOWN_CONFIGS[name]).language_bytes / 2 == pytest.approx(1.889e9, rel=0.001)
+    assert model_sizes(KNOWN_CONFIGS["internlm3-8b-instruct"]).language_bytes / 2 == 8_804_241_408
 
 
 def test_four_bit_weights_shrink_the_linear_layers_only() -> None:
@@ -119,6 +125,7 @@ def test_the_twin_of_a_model_is_the_published_one_with_4_bits() -> None:
         ("qwen2-vl-2b-instruct", 2_208_985_600),
         ("qwen2_5-vl-3b-instruct", 3_754_622_976),
         ("qwen3-vl-2b-instruct", 2_127_532_032),
+        ("qwen3_5-2b", 2_274_069_824 - 60_828_160),  # less what drafts tokens, which is not loaded
     ],
 )
 def test_qwen_s_picture_models_have_the_parameters_that_their_hub_counts(name: str, parameters: int) -> None:

@@ -45,7 +45,9 @@ class Reference:
 
     def inputs(self, talk: Sequence[Message]) -> dict[str, Tensor]:
         turns = [{"role": each.role, "content": self._content(each)} for each in talk]
-        text = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, tokenize=False)
+        text = self.tokenizer.apply_chat_template(
+            turns, add_generation_prompt=True, tokenize=False, enable_thinking=False
+        )
         shown = [Image.open(path) for each in talk for path in each.pictures]
         seen = self._processor(images=shown, return_tensors="pt") if shown else {}
         place = self.model.config.image_token_id

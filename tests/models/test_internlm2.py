@@ -71,6 +71,21 @@ def test_the_rotary_base_and_scaling_of_the_config_arrive(tmp_path: Path, checkp
     torch.testing.assert_close(rotary.original_inv_freq, expected)
 
 
+def test_frequencies_are_stretched_beyond_the_positions_alone(tmp_path: Path, checkpoint: Path) -> None:
+    """What InternLM2.5's config.json asks for changes nothing within the positions, and no session is longer
+    than these."""
+    found = []
+    for name, scaling in (("plain", None), ("dynamic", {"factor": 2.0, "type": "dynamic"})):
+        (tmp_path / name).mkdir()
+        folder = copy_with(checkpoint, tmp_path / name, rope_scaling=scaling, max_position_embeddings=8)
+        model = load_model(folder, torch.float32, "cpu")
+        with torch.no_grad():
+            found.append([model(input_ids=IDS[:, :count]).logits for count in (8, 10)])
+    (plain, plain_beyond), (dynamic, dynamic_beyond) = found
+    assert torch.equal(plain, dynamic)
+    assert not torch.allclose(plain_beyond, dynamic_beyond)
+
+
 def test_no_parameter_or_buffer_stays_without_memory(checkpoint: Path) -> None:
     model = load_model(checkpoint, torch.float32, "cpu")
     assert [name for name, t in [*model.named_parameters(), *model.named_buffers()] if t.is_meta] == []

@@ -23,19 +23,20 @@ from launcher.models.internlm2_tokenizer import (
     InternLMXComposer2Tokenizer,
     _convert_once,
 )
+from launcher.models.internlm3 import InternLM3Tokenizer
 from tests.models.tiny import CHAT, PICTURES, UNUSED, WHOLE, piece_count, tokenizer_config, tokenizer_model
 
 VECTORS = Path(__file__).with_name("internlm2_vectors.json")
 PROCESSOR = sentencepiece.SentencePieceProcessor(model_proto=tokenizer_model())
-KINDS = ("internlm2", "internvl2", "xcomposer2")
+KINDS = ("internlm2", "internlm3", "internvl2", "xcomposer2")
 
 
 def write_tokenizer(folder: Path, kind: str, model: bytes | None = None, **changes: Any) -> Path:
     folder.mkdir(exist_ok=True)
     (folder / "tokenizer.model").write_bytes(tokenizer_model() if model is None else model)
     (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config(kind) | changes))
-    types = {"internlm2": "internlm2", "internvl2": "internvl_chat", "xcomposer2": "internlmxcomposer2"}
-    (folder / "config.json").write_text(json.dumps({"model_type": types[kind]}))
+    types = {"internvl2": "internvl_chat", "xcomposer2": "internlmxcomposer2"}
+    (folder / "config.json").write_text(json.dumps({"model_type": types.get(kind, kind)}))
     return folder
 
 
@@ -167,6 +168,7 @@ def test_ids_and_sizes_are_the_published_ones(tokenizers: dict[str, InternLM2Tok
         assert set(tokenizer.all_special_tokens) == set(special_ids(kind))
         assert tokenizer.is_fast
     assert isinstance(tokenizers["xcomposer2"], InternLMXComposer2Tokenizer)
+    assert isinstance(tokenizers["internlm3"], InternLM3Tokenizer)
 
 
 def test_a_renamed_token_no_longer_answers_to_its_old_name(tokenizers: dict[str, InternLM2Tokenizer]) -> None:

@@ -15,8 +15,9 @@ import torch
 from safetensors.torch import save_file
 from sentencepiece import sentencepiece_model_pb2
 from torch import Tensor, nn
+from transformers import LlamaForCausalLM
 
-from launcher.models import internlm2, internvl2, xcomposer2
+from launcher.models import internlm2, internlm3, internvl2, xcomposer2
 
 TEXT = (
     "The quick brown fox jumps over the lazy dog, again and again. What colour is the star?",
@@ -66,7 +67,7 @@ def piece_count() -> int:
 
 
 def tokenizer_config(kind: str) -> dict[str, Any]:
-    """``tokenizer_config.json``; kind is "internlm2", "internvl2" or "xcomposer2"."""
+    """``tokenizer_config.json``; kind is "internlm2", "internlm3", "internvl2" or "xcomposer2"."""
     names = {0: "<unk>", 1: "<s>", 2: "</s>"}
     first = piece_count() - len(CHAT)
     if kind != "xcomposer2":
@@ -74,9 +75,11 @@ def tokenizer_config(kind: str) -> dict[str, Any]:
     if kind == "internvl2":
         names |= {first + len(CHAT) + n: name for n, name in enumerate(PICTURES)}
     flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
+    own = {"xcomposer2": "InternLMXComposer2Tokenizer", "internlm3": "InternLM3Tokenizer"}
+    name = own.get(kind, "InternLM2Tokenizer")
     return {
-        "tokenizer_class": "InternLMXComposer2Tokenizer" if kind == "xcomposer2" else "InternLM2Tokenizer",
-        "auto_map": {"AutoTokenizer": ["tokenization_internlm2.InternLM2Tokenizer", None]},
+        "tokenizer_class": name,
+        "auto_map": {"AutoTokenizer": [f"tokenization_{kind}.{name}", None]},
         "added_tokens_decoder": {str(i): {"content": name, **flags} for i, name in names.items()},
         "additional_special_tokens": [name for i, name in names.items() if i > 2],
         "bos_token": "<s>",
@@ -168,6 +171,28 @@ def write_internlm2(folder: Path, seed: int = 0, **changes: Any) -> Path:
     fields = language_fields(**changes)
     model = randomised(internlm2.build_model(internlm2.InternLM2Config(**fields)), seed)
     return write_checkpoint(folder, fields, internlm2.published_tensors(model), "internlm2")
+
+
+def write_internlm3(folder: Path, seed: int = 0, **changes: Any) -> Path:
+    """A tiny InternLM3: Llama's tensor names, InternLM2's kind of tokenizer. Rotary base and scaling are
+    internlm3-8b-instruct's."""
+    fields = {
+        **language_fields(
+            architectures=["InternLM3ForCausalLM"],
+            auto_map={"AutoConfig": "configuration_internlm3.InternLM3Config"},
+            model_type="internlm3",
+            head_dim=8,
+            qkv_bias=False,
+            rms_norm_eps=1e-05,
+            rope_theta=50000000,
+            rope_scaling={"factor": 6.0, "rope_type": "dynamic"},
+        ),
+        **changes,
+    }
+    del fields["attn_implementation"]
+    model = randomised(LlamaForCausalLM(internlm3.InternLM3Config(**fields)), seed)
+    tensors = {name: tensor.to(torch.bfloat16).contiguous() for name, tensor in model.state_dict().items()}
+    return write_checkpoint(folder, fields, tensors, "internlm3")
 
 
 def write_internvl2(folder: Path, seed: int = 0, **changes: Any) -> Path:

@@ -112,12 +112,52 @@ KINDS: dict[str, dict[str, Any]] = {
             "temporal_patch_size": 2,
         },
     },
+    "qwen3_5": {
+        "text_config": {
+            **{key: value for key, value in TEXT.items() if key not in ("rope_theta", "tie_word_embeddings")},
+            "attn_output_gate": True,
+            "full_attention_interval": 4,
+            "head_dim": 256,
+            "layer_types": [*["linear_attention"] * 3, "full_attention"],
+            "linear_conv_kernel_dim": 4,
+            "linear_key_head_dim": 128,
+            "linear_num_key_heads": 2,
+            "linear_num_value_heads": 4,
+            "linear_value_head_dim": 128,
+            "mamba_ssm_dtype": "float32",
+            "model_type": "qwen3_5_text",
+            "mtp_num_hidden_layers": 1,
+            "num_hidden_layers": 4,
+            "rope_parameters": {
+                "mrope_interleaved": True,
+                "mrope_section": [11, 11, 10],
+                "partial_rotary_factor": 0.25,
+                "rope_theta": 10000000,
+                "rope_type": "default",
+            },
+            "tie_word_embeddings": True,
+        },
+        "vision_config": {
+            "model_type": "qwen3_5",
+            "deepstack_visual_indexes": [],
+            "depth": 3,
+            "hidden_size": 64,
+            "intermediate_size": 80,
+            "num_heads": 2,
+            "num_position_embeddings": 144,
+            "out_hidden_size": 128,
+            "patch_size": 16,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+        },
+    },
 }
 """By ``model_type``, spelt as published."""
 ARCHITECTURES = {
     "qwen2_vl": "Qwen2VLForConditionalGeneration",
     "qwen2_5_vl": "Qwen2_5_VLForConditionalGeneration",
     "qwen3_vl": "Qwen3VLForConditionalGeneration",
+    "qwen3_5": "Qwen3_5ForConditionalGeneration",
 }
 _CLIP: dict[str, Any] = {
     "min_pixels": 3136,
@@ -129,24 +169,34 @@ _CLIP: dict[str, Any] = {
     "image_std": [0.26862954, 0.26130258, 0.27577711],
     "image_processor_type": "Qwen2VLImageProcessor",
 }
+_HALF: dict[str, Any] = {
+    "size": {"longest_edge": 16777216, "shortest_edge": 65536},
+    "patch_size": 16,
+    "temporal_patch_size": 2,
+    "merge_size": 2,
+    "image_mean": [0.5, 0.5, 0.5],
+    "image_std": [0.5, 0.5, 0.5],
+    "processor_class": "Qwen3VLProcessor",
+    "image_processor_type": "Qwen2VLImageProcessorFast",
+}
 PREPROCESSORS: dict[str, dict[str, Any]] = {
     "qwen2_vl": {**_CLIP, "processor_class": "Qwen2VLProcessor"},
     "qwen2_5_vl": {**_CLIP, "processor_class": "Qwen2_5_VLProcessor"},
-    "qwen3_vl": {
-        "size": {"longest_edge": 16777216, "shortest_edge": 65536},
-        "patch_size": 16,
-        "temporal_patch_size": 2,
-        "merge_size": 2,
-        "image_mean": [0.5, 0.5, 0.5],
-        "image_std": [0.5, 0.5, 0.5],
-        "processor_class": "Qwen3VLProcessor",
-        "image_processor_type": "Qwen2VLImageProcessorFast",
-    },
+    "qwen3_vl": _HALF,
+    "qwen3_5": _HALF,
 }
 
 
-def tokenizer() -> PreTrainedTokenizerFast:
-    made = qwen_tokenizer(chat_template=TEMPLATE)
+WITHOUT_THINKING = TEMPLATE.replace(
+    "assistant\n' }}",
+    "assistant\n' }}{{ '<think>\n' if enable_thinking is not false else '<think>\n\n</think>\n\n' }}",
+)
+"""And Qwen3.5's: an answer begins with a thought, an empty one where none is wanted; of earlier answers it is
+left out."""
+
+
+def tokenizer(kind: str) -> PreTrainedTokenizerFast:
+    made = qwen_tokenizer(chat_template=WITHOUT_THINKING if kind == "qwen3_5" else TEMPLATE)
     made.add_special_tokens(
         {"additional_special_tokens": [AddedToken(name, special=True) for name in VISION_SPECIAL]}
     )
@@ -185,11 +235,13 @@ def write_qwen_vl(
     **text: Any,
 ) -> Path:
     """A checkpoint as published, its weights this far from 0; see ``config_of``."""
-    tokens = tokenizer()
+    tokens = tokenizer(kind)
     own = {name: tokens.convert_tokens_to_ids(name) for name in (*VISION_SPECIAL, *QWEN_SPECIAL)}
     config = config_of(kind, own, tower, **{"vocab_size": len(tokens) + 3, **text})
     built = AutoModelForImageTextToText.from_config(AutoConfig.for_model(**deepcopy(config)))
     randomised(built, seed, spread).to(torch.bfloat16).save_pretrained(folder)
+    if kind == "qwen3_5":
+        _add_a_drafter(folder / "model.safetensors")
     if "text_config" not in config:
         _rename_as_first_published(folder / "model.safetensors")
     tokens.save_pretrained(folder)
@@ -201,6 +253,12 @@ def write_qwen_vl(
     }.items():
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
     return folder
+
+
+def _add_a_drafter(file: Path) -> None:
+    """What Qwen3.5's files hold beside the model, and no engine here loads: it drafts tokens."""
+    more = {name: torch.ones(8, 8) for name in ("mtp.fc.weight", "mtp.layers.0.mlp.up_proj.weight")}
+    save_file({**load_file(file), **more}, file, {"format": "pt"})
 
 
 def _rename_as_first_published(file: Path) -> None:

@@ -57,7 +57,8 @@ class Family:
     architectures: tuple[Architecture, ...]
     """Those that it answers for."""
     engines: tuple[EngineKind, ...]
-    """The LMDeploy engines that serve it, the faster first: engine auto takes the first."""
+    """The LMDeploy engines that serve it; engine auto takes the first: the faster, unless its file says why
+    another."""
     reads_pictures: bool
     """They answer without a picture too, so a preset may offer them for text alone."""
     read_sizes: Callable[[ConfigPart], ModelSizes]
@@ -82,6 +83,8 @@ class Family:
     plug_in: str = ""
     """A function that gives LMDeploy what it lacks for this family; none where it lacks nothing."""
     tensor_parts: PartNames = field(default_factory=dict)
+    unread_tensors: tuple[str, ...] = ()
+    """How the names begin of tensors that the files hold and no engine loads."""
     refused_tensors: Mapping[str, str] = field(default_factory=dict)
     """Tensors that tell a model of the same architecture that does not run, and what that is called."""
     check: Callable[[ConfigPart], None] = lambda _: None
@@ -113,6 +116,9 @@ class Family:
         if tensor_bytes is None:
             return sizes
         self._refuse_other_models(tensor_bytes, file)
+        tensor_bytes = {
+            name: size for name, size in tensor_bytes.items() if not name.startswith(self.unread_tensors)
+        }
         check_layers(sizes, tensor_bytes, self.tensor_parts, str(file))
         return with_tensor_bytes(sizes, tensor_bytes, self.tensor_parts)
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from launcher.families.common.prompts import ChatTemplate
+
 MARKUP = re.compile(
     r"<\|(?:im_start|im_end|action_start|action_end|interpreter|plugin)\|>"
     r"|</?(?:s|img)>|<(?:unk|IMG_CONTEXT|IMAGE_TOKEN|ImageHere)>|\[UNUSED_TOKEN_\d+\]"
 )
 """What can open or close a turn, a picture place or the text itself, in any of the vocabularies and in
 LMDeploy (<IMAGE_TOKEN>). InternVL2's grounding marks are none of it (``internvl.GROUNDING``)."""
+
+INTERNLM2 = ChatTemplate("<|im_start|>", "<|im_end|>", MARKUP)
+"""The prompt form of InternLM2, 2.5 and 3."""
 
 DECODER = "launcher.models.internlm2_decoder:InternLM2Decoder"
 

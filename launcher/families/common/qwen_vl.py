@@ -4,14 +4,14 @@ their names for them, the names of tensors."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Protocol
 
 from launcher.families.common import reading
-from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import Color, PixelRule
 from launcher.families.common.prompts import PictureMarks
-from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes, TowerSizes
+from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
 from launcher.families.common.tensors import PartNames
 
 MARKS = PictureMarks("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
@@ -27,12 +27,23 @@ LOADER = "launcher.models.qwen_vl:load"
 PIXELS = "launcher.models.qwen_vl_pixels:scaler"
 DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
 
+HALF: Color = (0.5, 0.5, 0.5)
+"""Mean and spread of colours of the newer models."""
 _MOST_TOKENS = 16384
 """Of one picture, in every published preprocessor_config.json. The bounds are the family's: of a checkpoint
 whose own differ the preset's ``memory.max_picture_tokens`` says more."""
 _MAX_MERGE = 16
 FRAMES = 2
 """A patch is two frames deep; a picture is two of the same."""
+
+
+class ReadLanguage(Protocol):
+    """A language model's config, and what is said outside of it on quantisation -> its shape, and its bytes.
+    Raises CheckpointError."""
+
+    def __call__(self, config: ConfigPart, *, quantization: object) -> tuple[LanguageSizes, int]:
+        """See above."""
+        ...
 
 
 def language(config: ConfigPart) -> ConfigPart:
@@ -78,7 +89,7 @@ def budget(vision: ConfigPart, patch_px: int, least: int, mean: Color, std: Colo
 
 def model_sizes(
     config: ConfigPart,
-    language_name: str,
+    read_language: ReadLanguage,
     tower: TowerSizes,
     pictures: PixelBudget,
     *,
@@ -89,7 +100,7 @@ def model_sizes(
 
     Args:
         config: of the whole.
-        language_name: the architecture that its language model is built like.
+        read_language: reads its language model's.
         tower: its shape.
         pictures: how they are scaled.
         tower_elements: numbers in its weights.
@@ -99,7 +110,7 @@ def model_sizes(
         CheckpointError: a size is wrong.
     """
     quantization = config.values.get("quantization_config")
-    text, text_bytes = language_part(language(config), language_name, quantization)
+    text, text_bytes = read_language(language(config), quantization=quantization)
     return ModelSizes(
         architecture=config.values["architectures"][0],
         dtype=dtype(config),
@@ -120,3 +131,20 @@ def tower(vision: ConfigPart, hidden: int, intermediate: int) -> TowerSizes:
 def patch_elements(pictures: PixelBudget, hidden: int) -> int:
     """Of the weight that makes patches: three colours, ``FRAMES`` deep."""
     return 3 * FRAMES * pictures.rule.patch_px**2 * hidden
+
+
+def newer_tower_elements(vision: ConfigPart, shape: TowerSizes, pictures: PixelBudget) -> int:
+    """Of Qwen3-VL's and Qwen3.5's: patches, a table of positions, and blocks of two norms, attention and
+    two-layer MLP, all with biases. Raises CheckpointError."""
+    hidden, inner = shape.hidden, shape.intermediate
+    positions = vision.whole("num_position_embeddings", reading.MAX_HIDDEN)
+    block = 4 * hidden + 4 * hidden * (hidden + 1) + 2 * hidden * inner + inner + hidden
+    return patch_elements(pictures, hidden) + (positions + 1) * hidden + shape.layers * block
+
+
+def newer_merger_elements(shape: TowerSizes, pictures: PixelBudget, inner: int, out: int) -> int:
+    """Of the same: one after the tower, and one for each of ``inner`` layers that are looked into, whose norm
+    is of joined patches."""
+    joined = pictures.rule.merge**2 * shape.hidden
+    layers = joined * (joined + 1) + (joined + 1) * out
+    return (inner + 1) * layers + 2 * shape.hidden + inner * 2 * joined

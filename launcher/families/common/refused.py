@@ -28,7 +28,6 @@ NEED_REMOTE_CODE = frozenset(
         "CogVLMForCausalLM",
         "DeepseekForCausalLM",
         "DeepseekVLV2ForCausalLM",
-        "InternLM3ForCausalLM",
         "InternS1ForConditionalGeneration",
         "InternS1ProForConditionalGeneration",
         "InternS1_1_ForConditionalGeneration",
@@ -100,7 +99,6 @@ NOT_YET = frozenset(
         "Qwen3NextForCausalLM",
         "Qwen3OmniMoeForConditionalGeneration",
         "Qwen3VLMoeForConditionalGeneration",
-        "Qwen3_5ForConditionalGeneration",
         "Qwen3_5MoeForConditionalGeneration",
     }
 )

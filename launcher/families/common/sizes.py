@@ -17,7 +17,9 @@ TensorPart = Literal["language", "vision", "projector"]
 @dataclass(frozen=True, slots=True)
 class LanguageSizes:
     """The language model's shape. ``plora_rank`` is 0 where there is no partial LoRA, ``weight_bits`` 4 for
-    AWQ, else 16; ``tied``: the head is the embedding table once more."""
+    AWQ, else 16; ``tied``: the head is the embedding table once more. ``linear_layers`` of the layers keep no
+    keys and values but a state, as large for a long conversation as for a short one: ``state_elements``
+    numbers in all of these layers together."""
 
     layers: int
     hidden: int
@@ -30,6 +32,8 @@ class LanguageSizes:
     weight_bits: int = 16
     plora_rank: int = 0
     tied: bool = False
+    linear_layers: int = 0
+    state_elements: int = 0
 
     @property
     def table_bytes(self) -> int:
@@ -69,4 +73,10 @@ class ModelSizes:
         """Bytes of keys and values of one token: 8 and 4 bits carry a 16-bit scale and zero point for each
         head's vector."""
         vector_bytes = self.language.head_dim * kv_bits // 8 + (0 if kv_bits == 16 else 2 * ELEMENT_BYTES)
-        return 2 * self.language.layers * self.language.kv_heads * vector_bytes
+        layers = self.language.layers - self.language.linear_layers
+        return 2 * layers * self.language.kv_heads * vector_bytes
+
+    @property
+    def state_bytes(self) -> int:
+        """Bytes of one conversation's states in linear layers; 0 where there are no such layers."""
+        return self.language.state_elements * ELEMENT_BYTES

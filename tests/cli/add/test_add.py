@@ -34,6 +34,45 @@ def test_a_model_of_a_hub_becomes_a_preset_and_is_then_pulled(
     assert found["state"] == "ready"
 
 
+INTERNLM2_5 = {
+    "architectures": ["InternLM2ForCausalLM"],
+    "attn_implementation": "eager",
+    "auto_map": {
+        "AutoConfig": "configuration_internlm2.InternLM2Config",
+        "AutoModelForCausalLM": "modeling_internlm2.InternLM2ForCausalLM",
+    },
+    "bias": False,
+    "hidden_size": 2048,
+    "intermediate_size": 8192,
+    "max_position_embeddings": 32768,
+    "model_type": "internlm2",
+    "num_attention_heads": 16,
+    "num_hidden_layers": 24,
+    "num_key_value_heads": 8,
+    "pretraining_tp": 1,
+    "rope_scaling": {"factor": 2.0, "type": "dynamic"},
+    "rope_theta": 1000000,
+    "tie_word_embeddings": False,
+    "torch_dtype": "bfloat16",
+    "vocab_size": 92544,
+}
+"""As InternVL2.5-2B's config prints the model that it has inside, with the text model's own vocabulary."""
+
+
+def test_internlm2_5_is_taken_as_internlm2_is(launch: Launch, hub: PlayedHub, own: Path) -> None:
+    name = "internlm/internlm2_5-1_8b-chat"
+    hub.models[name] = {**checkpoint_files(), "config.json": json.dumps(INTERNLM2_5).encode()}
+    done = launch("add", f"hf:{name}")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("internlm2_5-1_8b-chat: InternLM2ForCausalLM, takes text")
+    (preset,) = read_presets([own]).presets
+    assert (preset.name, preset.kind) == ("internlm2_5-1_8b-chat", "text")
+    (found,) = json.loads(launch("plan", preset.name, "--gpu-gib", "8", "--json").stdout)
+    assert found["plan"]["engine"] == "turbomind"
+    assert found["plan"]["parts"]["language_model"] == pytest.approx(2 * 1.889e9, rel=0.001)
+    assert found["plan"]["session_tokens"] > 2048
+
+
 def test_a_folder_becomes_a_preset_that_can_be_asked(launch: Launch, own: Path) -> None:
     folder = ROOT / "launcher" / "demo" / "checkpoints" / "shapes-internvl2"
     done = launch("add", str(folder), "--name", "mine")
