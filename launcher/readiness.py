@@ -8,6 +8,7 @@ import importlib.util
 import os
 from dataclasses import dataclass, replace
 from enum import Enum
+from functools import partial
 from pathlib import Path
 
 from launcher import families
@@ -35,6 +36,7 @@ from launcher.errors import (
     UnsupportedModel,
 )
 from launcher.families import Family, ModelSizes
+from launcher.four_bits import in_four_bits
 from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, MemoryPlan, plan_memory, wished_pictures
 from launcher.preset_fits import check_chat
@@ -390,7 +392,8 @@ def _on_gpu(
     _check_installed(preset, table.find(engine), installed)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
-    plan = plan_memory(preset.memory, sizes, engine, Card(gpu.total_bytes, gpu.free_bytes), dtype)
+    card, smaller = Card(gpu.total_bytes, gpu.free_bytes), partial(in_four_bits, preset, family, sizes)
+    plan = plan_memory(preset.memory, sizes, engine, card, dtype, four_bits=smaller)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 
 

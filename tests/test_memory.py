@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import re
 from dataclasses import replace
+from functools import cache, partial
 
 import pytest
 from hypothesis import assume, event, given
@@ -12,7 +14,8 @@ from hypothesis import strategies as st
 from launcher import families
 from launcher.engine_costs import COSTS, MIB, RATIO_MARGIN, EngineKind, TurbomindCache
 from launcher.errors import MemoryPlanError, PresetError
-from launcher.families import ModelSizes, four_bit_twin, model_sizes
+from launcher.families import ModelSizes, model_sizes
+from launcher.four_bits import in_four_bits
 from launcher.memory import (
     ANSWER_TOKENS,
     BLOCK_TOKENS,
@@ -22,6 +25,7 @@ from launcher.memory import (
     TOKENS_PER_ONE_OF_MANY,
     TOKENS_PER_USER,
     Card,
+    FourBits,
     MemoryPlan,
     plan_memory,
 )
@@ -73,10 +77,19 @@ def card(size_gib: float) -> Card:
     return Card(int(size_gib * GIB), int(size_gib * GIB))
 
 
+@cache
+def small_form(model: str) -> FourBits | None:
+    """What a refusal may propose in four bits, for a preset that asks for nothing."""
+    wishes_nothing = {"name": model, "memory": MemorySettings()}
+    preset = read_presets().find("internvl2-2b").model_copy(update=wishes_nothing)
+    return in_four_bits(preset, families.of(KNOWN_CONFIGS[model]), SIZES[model])
+
+
 def plan(
     model: str = "internvl2-2b", size_gib: float = 8, engine: EngineKind = "turbomind", **wish: object
 ) -> MemoryPlan:
-    return plan_memory(MemorySettings(**wish), SIZES[model], engine, card(size_gib))  # type: ignore[arg-type]
+    memory = MemorySettings(**wish)  # type: ignore[arg-type]
+    return plan_memory(memory, SIZES[model], engine, card(size_gib), four_bits=partial(small_form, model))
 
 
 def kv_block_bytes(sizes: ModelSizes, bits: int) -> int:
@@ -90,10 +103,10 @@ def test_a_plan_keeps_its_promises_and_a_refusal_its_reasons(
     sizes, on = SIZES[model], Card(int((size + held) * GIB), int(size * GIB))
     memory = askable(memory, sizes)
     try:
-        made = plan_memory(memory, sizes, engine, on)
+        made = plan_memory(memory, sizes, engine, on, four_bits=partial(small_form, model))
     except MemoryPlanError as refusal:
         event("refused: " + refusal.message[:30])
-        check_refusal(refusal, memory, sizes, engine, on)
+        check_refusal(refusal, memory, model, engine, on)
     else:
         event("planned")
         check_plan(made, memory, sizes, size)
@@ -129,10 +142,15 @@ def check_plan(made: MemoryPlan, memory: MemorySettings, sizes: ModelSizes, size
 
 
 def check_refusal(
-    refusal: MemoryPlanError, memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, on: Card
+    refusal: MemoryPlanError, memory: MemorySettings, model: str, engine: EngineKind, on: Card
 ) -> None:
     """The figures are right, told independently, and what the hint proposes makes a plan."""
-    figures = {name: float(value) for name, value in refusal.values.items() if name != "other"}  # type: ignore[arg-type]
+    sizes = SIZES[model]
+    figures = {
+        name: float(value)  # type: ignore[arg-type]
+        for name, value in refusal.values.items()
+        if name not in ("other", "way")
+    }
     least = PROMPT_TOKENS + ANSWER_TOKENS + (sizes.pictures.limited(1).most_tokens if sizes.pictures else 0)
     if "session" in figures:
         assert figures["needed"] == least > figures["session"] == memory.session_tokens
@@ -155,17 +173,19 @@ def check_refusal(
     else:
         assert figures["total"] == pytest.approx(figures["weights"] + figures["rest"] + figures["cache"])
         assert figures["total"] > figures["room"]
-    check_way_out(refusal.hint, figures, memory, sizes, engine, on)
+    check_way_out(refusal.hint, figures, memory, model, engine, on)
 
 
 def check_way_out(
     hint: str,
     figures: dict[str, float],
     memory: MemorySettings,
-    sizes: ModelSizes,
+    model: str,
     engine: EngineKind,
     on: Card,
 ) -> None:
+    sizes = SIZES[model]
+
     def with_(**wish: object) -> MemorySettings:
         return memory.model_copy(update=wish)
 
@@ -185,10 +205,14 @@ def check_way_out(
     if "engine: pytorch" in hint:
         assert engine == "turbomind"
         assert plan_memory(memory, sizes, "pytorch", on)
-    if "-awq" in hint:
-        twin = four_bit_twin(sizes)
-        assert twin is not None
-        assert plan_memory(memory, twin, "turbomind", on)
+    if "weights" in hint:
+        small = small_form(model)
+        assert small is not None
+        said = re.fullmatch(r".*[:;](?: type:)? ([^:]+?)(?: \(memory.kv_cache_ratio: (0\.\d\d)\))?", hint)
+        assert said is not None
+        assert said[1] == (small.preset or small.command)
+        ratio = {"kv_cache_ratio": float(said[2])} if said[2] else {}
+        assert plan_memory(small.memory.model_copy(update=ratio), small.sizes, small.engine, on)
 
 
 def refused_or_planned(memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, on: Card) -> set[str]:
@@ -388,17 +412,32 @@ def test_what_cannot_even_load_is_refused_with_what_loads() -> None:
         plan(size_gib=6)
     assert caught.value.hint == (
         "It takes a card with 6.2 GiB free, and memory.gpu_budget_gib no less. Or set engine: pytorch in the"
-        " preset, or take the same model's preset whose name ends in -awq: its weights have 4 bits."
+        " preset, or take its preset with weights of 4 bits: internvl2-2b-awq"
     )
     assert plan(size_gib=6, engine="pytorch").max_tiles >= 1
 
 
-@pytest.mark.parametrize("model", ["internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b", "internvl2-2b-awq"])
-@pytest.mark.parametrize("size_gib", [1.5, 3, 4])
-def test_no_awq_is_proposed_where_there_is_none(model: str, size_gib: float) -> None:
+@pytest.mark.parametrize(
+    ("model", "size_gib", "way"),
+    [
+        ("internvl2-2b", 5, "internvl2-2b-awq"),
+        ("internlm-xcomposer2-vl-1_8b", 6, "internlm-xcomposer2-vl-1_8b-awq"),
+        ("internlm-xcomposer2-vl-1_8b", 5, "internlm-xcomposer2-vl-1_8b-awq (memory.kv_cache_ratio: 0.06)"),
+        ("internlm2-chat-1_8b", 4, "launcher quantize internlm2-chat-1_8b"),
+        ("internlm2-chat-1_8b", 1.5, ""),
+        ("internvl2-2b-awq", 3, ""),
+        ("qwen2_5-vl-3b-instruct", 8, "qwen2_5-vl-3b-instruct-awq"),
+        ("qwen2-vl-2b-instruct", 4, ""),
+    ],
+)
+def test_four_bits_are_proposed_where_they_fit_and_as_they_can_be_had(
+    model: str, size_gib: float, way: str
+) -> None:
     with pytest.raises(MemoryPlanError) as caught:
         plan(model, size_gib, "pytorch" if "xcomposer2" in model else "turbomind")
-    assert "awq" not in caught.value.hint
+    proposes = any(words in caught.value.hint for words in ("weights of 4 bits:", "weights 4 bits;"))
+    assert proposes == bool(way)
+    assert caught.value.hint.endswith(way)
 
 
 def test_memory_that_others_hold_is_to_be_freed_where_the_card_is_large_enough() -> None:

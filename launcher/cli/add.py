@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from launcher.checkpoints import CheckpointFacts, Hub, Located, locate, read_facts
 from launcher.cli import render
 from launcher.cli.preset_standing import on_disk
+from launcher.cli.preset_writing import preset_text, write_preset
 from launcher.commands_here import command
 from launcher.devices import read_devices
 from launcher.errors import CheckpointError, PresetError, RequestError
@@ -58,7 +59,7 @@ def add(
         _check_free(assessed.preset, file, source)
     render.line(_what_it_is(model, assessed))
     render.line(_what_it_takes(assessed))
-    _write(file, _text(model, assessed.preset, source), force=force)
+    write_preset(file, _text(model, assessed.preset, source), force=force)
     render.line(f"Wrote {file}")
     render.note(_what_next(assessed.preset))
 
@@ -180,23 +181,13 @@ def _what_it_takes(assessed: Readiness) -> str:
 
 
 def _text(model: _Model, preset: Preset, source: str) -> str:
-    """The preset's file; JSON's texts are YAML's."""
-    sources = "".join(f"  - {json.dumps(each, ensure_ascii=False)}\n" for each in preset.sources)
-    return (
-        f"# Made by: launcher add {json.dumps(source, ensure_ascii=False)}\n"
-        "# What is not here is as usual; every key: docs/reference/presets.md, or launcher presets --schema\n"
-        f"name: {json.dumps(preset.name)}\n"
-        f"title: {json.dumps(model.title, ensure_ascii=False)}\n"
-        f"kind: {preset.kind}\n"
-        f"sources:\n{sources}"
-    )
-
-
-def _write(file: Path, text: str, *, force: bool) -> None:
-    """Raises OSError where the system refuses; never over a file that came meanwhile."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w" if force else "x", encoding="utf-8") as opened:
-        opened.write(text)
+    """The preset's file."""
+    notes = [
+        f"Made by: launcher add {json.dumps(source, ensure_ascii=False)}",
+        "What is not here is as usual; every key: docs/reference/presets.md, or launcher presets --schema",
+    ]
+    keys = {"name": preset.name, "title": model.title, "kind": preset.kind, "sources": list(preset.sources)}
+    return preset_text(notes, keys)
 
 
 def _what_next(preset: Preset) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -19,6 +20,7 @@ from launcher.devices import Devices, Gpu, read_devices
 from launcher.engines import table
 from launcher.errors import CheckpointError, DeviceError, LauncherError
 from launcher.families import Family, ModelSizes
+from launcher.four_bits import can_be_made, in_four_bits
 from launcher.gpu_support import compute_dtype
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
@@ -155,9 +157,9 @@ def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Plan
         family, sizes = _sizes(preset)
         engine = family.engine(preset.engine_name, sizes)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
-        made = plan_memory(preset.memory, sizes, engine, card, dtype)
-        can_shrink = bool(family.layered) and sizes.language.weight_bits == 16
-        return Planned(preset, made, member=Member(preset, sizes, made, can_shrink))
+        smaller = partial(in_four_bits, preset, family, sizes)
+        made = plan_memory(preset.memory, sizes, engine, card, dtype, four_bits=smaller)
+        return Planned(preset, made, member=Member(preset, sizes, made, can_be_made(family, sizes)))
     except LauncherError as problem:
         return Planned(preset, None, problem)
 

@@ -77,7 +77,7 @@ def _ways(members: Sequence[Member], card: Card, free_gib: float) -> Iterator[st
     for count in range(1, len(able) + 1):
         for chosen in combinations(able, count):
             smaller = [member.in_four_bits(card) if member in chosen else member for member in members]
-            commands = "\n  ".join(command("quantize", member.preset.name) for member in chosen)
+            commands = "\n  ".join(_quantize(member.preset) for member in chosen)
             if fit(smaller, card):
                 yield f"They fit in four bits. Type:\n  {commands}"
                 return
@@ -86,6 +86,10 @@ def _ways(members: Sequence[Member], card: Card, free_gib: float) -> Iterator[st
                 return
     least = sum(_least(member, card) or member.plan.peak_bytes / GIB for member in members)
     yield f"They take a card with about {max(least, free_gib):.1f} GiB free, or smaller models"
+
+
+def _quantize(preset: Preset) -> str:
+    return command("quantize", preset.name, presets=preset.given)
 
 
 def _shown(budgets: Sequence[tuple[Member, float]]) -> str:

@@ -1,5 +1,5 @@
-"""How far quantising is: a bar in a terminal, lines elsewhere, on standard error; and how the result compares
-with the original."""
+"""What ``launcher quantize`` says: what it will take, how far it is (a bar in a terminal, lines elsewhere, on
+standard error), and how the result compares with the original."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -14,11 +15,31 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from launcher.cli import render
+from launcher.cli.preset_standing import on_disk
+from launcher.memory import GIB
 
 if TYPE_CHECKING:
+    from launcher.cli.quantize_place import Device
+    from launcher.cli.quantize_source import Source
     from launcher.quantizing.comparing import Comparison
+    from launcher.quantizing.needs import Needs
 
-_SHOWN = {"reading": "reading", "layers": "rounding layers", "comparing": "comparing with the original"}
+_SHOWN = {
+    "checking": "checking the weights",
+    "reading": "reading",
+    "layers": "rounding layers",
+    "comparing": "comparing with the original",
+}
+
+
+def takes(source: Source, target: Path, taken: Needs, device: Device) -> str:
+    """From where to where, and what it will take there."""
+    memory = taken.cpu_bytes if device.name == "cpu" else taken.device_bytes
+    return (
+        f"{source.located.folder} -> {target}\n"
+        f"On {device.shown}, at most about {memory / GIB:.1f} GiB of its memory;"
+        f" {on_disk(source.facts.weight_bytes or 0)} of weights become {on_disk(taken.result_bytes)}"
+    )
 
 
 @contextmanager

@@ -19,11 +19,12 @@ from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Decoder, Family, code
 from launcher.families.common.pictures import PictureBudget, PictureUnit
 from launcher.families.common.prompts import ChatTemplate, PromptForm, build_prompt, split_at_pictures
-from launcher.families.common.reading import AWQ_ELEMENT_BYTES, linear_elements
+from launcher.families.common.reading import AWQ_ELEMENT_BYTES, AWQ_GROUP, linear_elements
 from launcher.families.common.refused import refusal
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
 
 __all__ = [
+    "AWQ_GROUP",
     "ELEMENT_BYTES",
     "FAMILIES",
     "KNOWN_CONFIGS",
@@ -41,8 +42,8 @@ __all__ = [
     "TowerSizes",
     "build_prompt",
     "code",
-    "four_bit_twin",
     "in_four_bits",
+    "is_four_bit_form",
     "known_config",
     "model_sizes",
     "of",
@@ -140,13 +141,10 @@ def in_four_bits(sizes: ModelSizes) -> ModelSizes:
     )
 
 
-def four_bit_twin(sizes: ModelSizes) -> ModelSizes | None:
-    """The published checkpoint of the same model whose weights have 4 bits, where there is one."""
-    for config in KNOWN_CONFIGS.values():
-        known = model_sizes(config)
-        if known.language == replace(sizes.language, weight_bits=4) != sizes.language:
-            return known if known.tower == sizes.tower else None
-    return None
+def is_four_bit_form(small: ModelSizes, sizes: ModelSizes) -> bool:
+    """Whether the one is the other, whose weights have 16 bits, with four."""
+    alike = small.architecture == sizes.architecture and small.tower == sizes.tower
+    return alike and small.language == replace(sizes.language, weight_bits=4) != sizes.language
 
 
 def _name(config: Mapping[str, Any], file: object) -> str:

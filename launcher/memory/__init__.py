@@ -8,7 +8,16 @@ blocks (``launcher.engine_costs``), and derives from them session, prefill lengt
 the warm-up and every admitted request fit.
 """
 
-from launcher.memory.plan import GIB, Card, MemoryPart, MemoryPlan, PartName, PlanChange, PlannedPicture
+from launcher.memory.plan import (
+    GIB,
+    Card,
+    FourBits,
+    MemoryPart,
+    MemoryPlan,
+    PartName,
+    PlanChange,
+    PlannedPicture,
+)
 from launcher.memory.planning import plan_memory
 from launcher.memory.problem import (
     ANSWER_TOKENS,
@@ -29,6 +38,7 @@ __all__ = [
     "TOKENS_PER_ONE_OF_MANY",
     "TOKENS_PER_USER",
     "Card",
+    "FourBits",
     "MemoryPart",
     "MemoryPlan",
     "PartName",

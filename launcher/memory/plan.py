@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from launcher.engine_costs import EngineKind
-from launcher.families import PictureUnit
+from launcher.families import ModelSizes, PictureUnit
+from launcher.presets import MemorySettings
 
 PartName = Literal["language_model", "vision_tower", "projector", "cuda_context", "activations", "kv_cache"]
 
@@ -21,6 +22,18 @@ class Card:
 
     total_bytes: int
     free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class FourBits:
+    """The same model with weights of four bits, as a refusal may propose it: what it would be planned by, and
+    the preset that has it, or the command that makes it."""
+
+    sizes: ModelSizes
+    engine: EngineKind
+    memory: MemorySettings
+    preset: str = ""
+    command: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from launcher.engine_costs import EngineKind
 from launcher.families import ModelSizes, PictureBudget
-from launcher.memory.plan import GIB, Card, MemoryPart, MemoryPlan, PartName, PlanChange, PlannedPicture
+from launcher.memory.plan import (
+    GIB,
+    Card,
+    FourBits,
+    MemoryPart,
+    MemoryPlan,
+    PartName,
+    PlanChange,
+    PlannedPicture,
+)
 from launcher.memory.problem import BLOCK_TOKENS, Problem, Setting
 from launcher.memory.refusal import refusal
 from launcher.presets import MemorySettings
 
 
+def _none() -> FourBits | None:
+    return None
+
+
 def plan_memory(
-    memory: MemorySettings, sizes: ModelSizes, engine: EngineKind, card: Card, dtype: str | None = None
+    memory: MemorySettings,
+    sizes: ModelSizes,
+    engine: EngineKind,
+    card: Card,
+    dtype: str | None = None,
+    *,
+    four_bits: Callable[[], FourBits | None] = _none,
 ) -> MemoryPlan:
     """What the model may take, and the settings that keep it there.
 
@@ -24,6 +43,8 @@ def plan_memory(
         card: the GPU's memory.
         dtype: what the weights are computed in; the checkpoint's own if None
             (``launcher.gpu_support.compute_dtype``).
+        four_bits: the same model in four bits, which a refusal proposes if that fits
+            (``launcher.four_bits``); asked for only then.
 
     Raises:
         MemoryPlanError: one picture with an answer (for a text model: a question with an answer) does not
@@ -33,7 +54,7 @@ def plan_memory(
     problem = Problem(memory, sizes, engine, card, dtype or sizes.dtype)
     setting = problem.setting()
     if setting is None:
-        raise refusal(problem)
+        raise refusal(problem, four_bits())
     return _plan(problem, setting)
 
 

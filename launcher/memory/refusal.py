@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from launcher.errors import MemoryPlanError
-from launcher.families import four_bit_twin
-from launcher.memory.plan import GIB, Card
+from launcher.memory.plan import GIB, Card, FourBits
 from launcher.memory.problem import BLOCK_TOKENS, SPARE_BLOCKS, Problem
 
 _MOST_GIB = 1024
 """A card larger than any, as the budget's own limit."""
 
 
-def refusal(problem: Problem) -> MemoryPlanError:
-    """The refusal of a problem that has no setting."""
+def refusal(problem: Problem, four_bits: FourBits | None) -> MemoryPlanError:
+    """The refusal of a problem that has no setting; ``four_bits`` is its model in that form, where it can be
+    had."""
     smallest = list(problem.settings())[-1]
     needed_tokens = problem.needed_tokens(smallest.pictures)
     if problem.session_limit < needed_tokens:
@@ -33,6 +33,8 @@ def refusal(problem: Problem) -> MemoryPlanError:
         _with(problem, kv_bits=4).fit(),
     )
     needed_gib = _room_that_fits(problem)
+    way = _way_to(four_bits, problem) if four_bits is not None else ""
+    kind = "" if four_bits is None or not way else "preset" if four_bits.preset else "command"
     return MemoryPlanError(
         _CANNOT_LOAD if not loads else _SMALL_CACHE if together_bytes <= problem.room_bytes else _NO_ROOM,
         hint=_RAISE_RATIO
@@ -54,7 +56,8 @@ def refusal(problem: Problem) -> MemoryPlanError:
         enough_ratio=ratio,
         budget=budget,
         needed=needed_gib,
-        other=_OTHER_WAYS[_pytorch_fits(problem), _twin_fits(problem)],
+        other=_OTHER_WAYS[_pytorch_fits(problem), kind],
+        way=way,
     )
 
 
@@ -70,22 +73,24 @@ _NO_ROOM = (
     "The model does not fit {room:.2f} GiB: weights {weights:.2f}, CUDA and scratch {rest:.2f}, the smallest"
     " KV cache {cache:.2f}, together {total:.2f} GiB."
 )
-_RAISE_RATIO = "Raise memory.kv_cache_ratio to {enough_ratio:.2f}. {other}"
-_RAISE_BUDGET = "Raise memory.gpu_budget_gib to {budget:.1f}. {other}"
-_FEWER_BITS = "Set memory.kv_bits to 4. {other}"
+_RAISE_RATIO = "Raise memory.kv_cache_ratio to {enough_ratio:.2f}. {other}{way}"
+_RAISE_BUDGET = "Raise memory.gpu_budget_gib to {budget:.1f}. {other}{way}"
+_FEWER_BITS = "Set memory.kv_bits to 4. {other}{way}"
 _FREE_MEMORY = (
     "Free memory on the card (nvidia-smi shows who holds it) until {needed:.1f} GiB are free, and let"
-    " memory.gpu_budget_gib be no less. {other}"
+    " memory.gpu_budget_gib be no less. {other}{way}"
 )
-_LARGER_CARD = "It takes a card with {needed:.1f} GiB free, and memory.gpu_budget_gib no less. {other}"
+_LARGER_CARD = "It takes a card with {needed:.1f} GiB free, and memory.gpu_budget_gib no less. {other}{way}"
 _OTHER_WAYS = {
-    (False, False): "Or take a smaller model.",
-    (True, False): "Or set engine: pytorch in the preset, which takes less.",
-    (False, True): "Or take the same model's preset whose name ends in -awq: its weights have 4 bits.",
-    (True, True): "Or set engine: pytorch in the preset, or take the same model's preset whose name ends in"
-    " -awq: its weights have 4 bits.",
+    (False, ""): "Or take a smaller model.",
+    (True, ""): "Or set engine: pytorch in the preset, which takes less.",
+    (False, "preset"): "Or take its preset with weights of 4 bits:",
+    (True, "preset"): "Or set engine: pytorch in the preset, or take its preset with weights of 4 bits:",
+    (False, "command"): "Or give its weights 4 bits; type:",
+    (True, "command"): "Or set engine: pytorch in the preset, or give its weights 4 bits; type:",
 }
-"""By whether the PyTorch engine and whether the model's 4-bit twin would fit where this does not."""
+"""By whether the PyTorch engine would fit where this does not, and how a person comes to the model in four
+bits, where that would; the preset or the command follows."""
 
 
 def _too_short(problem: Problem, needed_tokens: int) -> MemoryPlanError:
@@ -141,9 +146,14 @@ def _pytorch_fits(problem: Problem) -> bool:
     return may and replace(problem, engine="pytorch").fit()
 
 
-def _twin_fits(problem: Problem) -> bool:
-    twin = four_bit_twin(problem.sizes)
-    return twin is not None and replace(problem, sizes=twin, engine="turbomind").fit()
+def _way_to(small: FourBits, problem: Problem) -> str:
+    """How a person comes to the model in four bits; "" where that would not fit either. A preset may need
+    another share for its cache on this card, which is named."""
+    planned = Problem(small.memory, small.sizes, small.engine, problem.card, small.sizes.dtype)
+    if planned.fit():
+        return f" {small.preset or small.command}"
+    ratio = _ratio_that_fits(planned) if small.preset else 0
+    return f" {small.preset} (memory.kv_cache_ratio: {ratio:.2f})" if ratio else ""
 
 
 def _least(most: int, fits: Callable[[int], bool]) -> int:

@@ -22,10 +22,9 @@ from torch import Tensor
 from transformers import PreTrainedConfig
 
 from launcher.errors import CheckpointError
+from launcher.families import AWQ_GROUP
 from launcher.models.weights import CheckpointTensors
 
-GROUP = 128
-"""Weights to one scale: LMDeploy's kernels know no other."""
 MOST = 15
 """The largest code of four bits."""
 PER_NUMBER = 8
@@ -36,7 +35,7 @@ _SHIFTS = tuple(4 * _ORDER.index(column) for column in range(PER_NUMBER))
 _LEAST_SCALE = 1e-5
 """Of a group of zeros; well within float16."""
 _PARTS = ("qweight", "qzeros", "scales")
-CONFIG = {"quant_method": "awq", "bits": 4, "group_size": GROUP, "version": "gemm", "zero_point": True}
+CONFIG = {"quant_method": "awq", "bits": 4, "group_size": AWQ_GROUP, "version": "gemm", "zero_point": True}
 """``quantization_config`` of a checkpoint that is written here."""
 
 
@@ -55,7 +54,7 @@ class Codes:
         return ((codes - self.zeros.float().unsqueeze(-1)) * self.scales.float().unsqueeze(-1)).flatten(1)
 
 
-def to_codes(weight: Tensor, group: int = GROUP, shrink: Tensor | float = 1.0) -> Codes:
+def to_codes(weight: Tensor, group: int = AWQ_GROUP, shrink: Tensor | float = 1.0) -> Codes:
     """Rounds a weight.
 
     Args:
@@ -94,7 +93,7 @@ def unpacked(qweight: Tensor, qzeros: Tensor, scales: Tensor) -> Codes:
     return Codes(_unpack(qweight).T, _unpack(qzeros).T, scales.T)
 
 
-def packed_shapes(shape: torch.Size, group: int = GROUP) -> dict[str, torch.Size]:
+def packed_shapes(shape: torch.Size, group: int = AWQ_GROUP) -> dict[str, torch.Size]:
     """The shapes of the three tensors of a linear weight [out, in], by the ends of their names."""
     rows, columns = shape
     found = (

@@ -42,7 +42,8 @@ from transformers.models.llama.modeling_llama import (
 )
 
 from launcher.errors import CheckpointError, RequestError
-from launcher.models.awq import GROUP, open_tensors, packed_shapes
+from launcher.families import AWQ_GROUP
+from launcher.models.awq import open_tensors, packed_shapes
 from launcher.models.internlm2 import renew_rotary
 from launcher.models.partial_lora import PartialLoraLinear, picture_rows_of
 from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill, published
@@ -482,7 +483,7 @@ def published_shapes(config: XComposer2Config) -> dict[str, torch.Size]:
     settings = getattr(config, "quantization_config", None)
     if not settings:
         return shapes
-    group = settings.get("group_size", GROUP)
+    group = settings.get("group_size", AWQ_GROUP)
     for name, module in model.named_modules():
         if isinstance(module, PartialLoraLinear):
             packs = packed_shapes(shapes.pop(f"{name}.weight"), group)

@@ -16,7 +16,9 @@ _PROCESS_BYTES = 900 * 2**20
 _CUDA_BYTES = 700 * 2**20
 """A CUDA context, and cuBLAS's scratch."""
 _COPIES = 7
-"""Of the largest weights that read one input, while a candidate is rounded and compared."""
+"""Of the largest weight, while it is rounded and packed."""
+_SQUARES = 2
+"""More of the widest input's figures, while they are divided by the factors."""
 _TEXT_TOKENS = 512
 """A usual sample beside its picture; longer ones take more, by their states alone."""
 _KEPT_STATES = 3
@@ -52,7 +54,7 @@ def needs(sizes: ModelSizes, samples: int, picture_tokens: int) -> Needs:
     layer = (sizes.language_bytes - 2 * language.table_bytes) // 2 // language.layers * _FLOAT
     query = language.heads * language.head_dim
     squares = (2 * language.hidden**2 + query**2 + language.intermediate**2) * _FLOAT
-    search = _COPIES * 2 * language.intermediate * language.hidden * _FLOAT
+    search = language.intermediate * max(_COPIES * language.hidden, _SQUARES * language.intermediate) * _FLOAT
     at_work = tokens * (4 * language.intermediate + 8 * language.hidden) * _FLOAT
     table = 2 * language.table_bytes
     tower = 2 * (sizes.vision_bytes + sizes.projector_bytes) + at_work

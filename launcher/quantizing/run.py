@@ -16,10 +16,9 @@ from transformers import AutoTokenizer
 
 from launcher import families
 from launcher.checkpoints import CONFIG, CheckpointFacts
-from launcher.errors import CheckpointError
+from launcher.errors import CheckpointError, LauncherError
 from launcher.images import content_key
 from launcher.models import register
-from launcher.models.awq import GROUP
 from launcher.models.layered import LayeredModel, Read
 from launcher.models.loading import LoadRequest
 from launcher.presets import Preset
@@ -29,7 +28,7 @@ from launcher.quantizing.material import Material
 from launcher.quantizing.prompts import Step, read_all
 from launcher.quantizing.work import WorkFolder
 
-METHOD = 1
+METHOD = 2
 """Goes up with every change that makes other bytes of the same material: half of one method and half of
 another is nobody's model."""
 MOST_TILES = 4
@@ -75,18 +74,20 @@ def quantize(order: Order, report: Report) -> Comparison:
 
     Raises:
         CheckpointError: the source is broken, or another process makes the same.
-        EngineError: the result is far from the original; it is deleted.
-        OSError: the system refuses to read or write; what is finished is kept for another run.
+        RequestError, PictureError: something of the material cannot be read.
+        EngineError: the result is far from the original.
+        OSError: the system refuses to read or write; what is finished is kept for another run, and of the
+            others nothing is left.
     """
     register()
     work = WorkFolder(order.target)
     with work.claimed(order.words()):
-        _make(order, work, report)
-        work.complete(order.source)
-        comparison = _compare(order, work, report)
         try:
+            _make(order, work, report)
+            work.complete(order.source)
+            comparison = _compare(order, work, report)
             comparison.check()
-        except Exception:
+        except LauncherError:  # the same again would end the same way
             work.remove()
             raise
         work.become_target()
@@ -113,6 +114,7 @@ def _make(order: Order, work: WorkFolder, report: Report) -> None:
     names = [f"model-{number:05}-of-{count:05}.safetensors" for number in range(1, count + 1)]
     missing = {number: names[number] for number in range(model.layers) if not work.has(names[number])}
     if missing:
+        _check_numbers(model, _counted(report, "checking", len(model.maps)))
         step = _counted(report, "reading", len(order.material.read))
         samples = read_all(model, request, order.preset, order.material.read, step)
         _make_layers(
@@ -123,13 +125,20 @@ def _make(order: Order, work: WorkFolder, report: Report) -> None:
             work.save(name, _in_16_bits(model, {each: model.tensors.read(each) for each in published}))
 
 
+def _check_numbers(model: LayeredModel, step: Step) -> None:
+    """Looks at every weight before any is worked on. Raises CheckpointError as ``_in_16_bits``."""
+    for entry in model.maps:
+        _in_16_bits(model, {entry.published: model.tensors.read(entry.published)})
+        step()
+
+
 def _make_layers(
     model: LayeredModel, reads: list[Read], missing: Mapping[int, str], work: WorkFolder, step: Step
 ) -> None:
     """Layers that are there already are only run, for what the next one reads."""
     for number in range(max(missing) + 1):
         if number in missing:
-            layer = quantize_layer(model, number, reads, GROUP)
+            layer = quantize_layer(model, number, reads, families.AWQ_GROUP)
             work.save(missing[number], _in_16_bits(model, layer.tensors))
             reads = layer.outputs
         else:

@@ -222,26 +222,28 @@ MACHINE = {
         "模型放不进 {room:.2f} GiB：权重 {weights:.2f}，CUDA 与临时空间 {rest:.2f}，"
         "最小的 KV 缓存 {cache:.2f}，共 {total:.2f} GiB。"
     ),
-    "Raise memory.kv_cache_ratio to {enough_ratio:.2f}. {other}": (
-        "请把 memory.kv_cache_ratio 提高到 {enough_ratio:.2f}。{other}"
+    "Raise memory.kv_cache_ratio to {enough_ratio:.2f}. {other}{way}": (
+        "请把 memory.kv_cache_ratio 提高到 {enough_ratio:.2f}。{other}{way}"
     ),
-    "Raise memory.gpu_budget_gib to {budget:.1f}. {other}": (
-        "请把 memory.gpu_budget_gib 提高到 {budget:.1f}。{other}"
+    "Raise memory.gpu_budget_gib to {budget:.1f}. {other}{way}": (
+        "请把 memory.gpu_budget_gib 提高到 {budget:.1f}。{other}{way}"
     ),
-    "Set memory.kv_bits to 4. {other}": "请把 memory.kv_bits 设为 4。{other}",
-    "Free memory on the card (nvidia-smi shows who holds it) until {needed:.1f} GiB are free, and let memory.gpu_budget_gib be no less. {other}": (
-        "请释放显存（nvidia-smi 显示谁在占用），直到空闲 {needed:.1f} GiB，且 memory.gpu_budget_gib 不小于此值。{other}"
+    "Set memory.kv_bits to 4. {other}{way}": "请把 memory.kv_bits 设为 4。{other}{way}",
+    "Free memory on the card (nvidia-smi shows who holds it) until {needed:.1f} GiB are free, and let memory.gpu_budget_gib be no less. {other}{way}": (
+        "请释放显存（nvidia-smi 显示谁在占用），直到空闲 {needed:.1f} GiB，且 memory.gpu_budget_gib 不小于此值。{other}{way}"
     ),
-    "It takes a card with {needed:.1f} GiB free, and memory.gpu_budget_gib no less. {other}": (
-        "需要一张空闲 {needed:.1f} GiB 显存的显卡，且 memory.gpu_budget_gib 不小于此值。{other}"
+    "It takes a card with {needed:.1f} GiB free, and memory.gpu_budget_gib no less. {other}{way}": (
+        "需要一张空闲 {needed:.1f} GiB 显存的显卡，且 memory.gpu_budget_gib 不小于此值。{other}{way}"
     ),
     "Or take a smaller model.": "或换用更小的模型。",
     "Or set engine: pytorch in the preset, which takes less.": "或在预设中设置 engine: pytorch，它占用更少。",
-    "Or take the same model's preset whose name ends in -awq: its weights have 4 bits.": (
-        "或改用同一模型名称以 -awq 结尾的预设，它的权重是 4 位。"
+    "Or take its preset with weights of 4 bits:": "或改用它的 4 位权重预设：",
+    "Or set engine: pytorch in the preset, or take its preset with weights of 4 bits:": (
+        "或在预设中设置 engine: pytorch，或改用它的 4 位权重预设："
     ),
-    "Or set engine: pytorch in the preset, or take the same model's preset whose name ends in -awq: its weights have 4 bits.": (
-        "或在预设中设置 engine: pytorch，或改用同一模型名称以 -awq 结尾的预设，它的权重是 4 位。"
+    "Or give its weights 4 bits; type:": "或把它的权重改成 4 位，请运行：",
+    "Or set engine: pytorch in the preset, or give its weights 4 bits; type:": (
+        "或在预设中设置 engine: pytorch，或把它的权重改成 4 位，请运行："
     ),
     "The model reads at most {session} tokens: the smallest picture or question with an answer takes {needed}.": (
         "这个模型最多读 {session} 个 token，而最小的图片或问题加上回答需要 {needed}。"

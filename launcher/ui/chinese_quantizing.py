@@ -60,6 +60,10 @@ QUANTIZING = {
         "LMDeploy 的内核只支持这种分组：请换用其他模型。"
     ),
     "{folder} is there already": "{folder} 已经存在",
+    "{name} reads no pictures: --images {folder} is of no use to it": "{name} 不读图片：--images {folder} 对它没有用",
+    "Leave --images out; --texts names a file of texts.": "请去掉 --images；用 --texts 指定文本文件。",
+    "Nothing can be written in {place}, where {folder} is to be": "{place} 中不能写入，而 {folder} 要放在那里",
+    "Name another folder with --to.": "请用 --to 指定另一个文件夹。",
     "Name another folder with --to, or delete that one.": "请用 --to 指定另一个文件夹，或删除该文件夹。",
     "Quantising {name} takes {needed:.1f} GiB of memory on the CPU, and {free:.1f} of {total:.1f} GiB are free; on a GPU {gpu_needed:.1f} GiB of its memory, and {gpu_free} GiB are free": (
         "量化 {name} 在 CPU 上需要 {needed:.1f} GiB 内存，而 {total:.1f} GiB 中空闲 {free:.1f} GiB；"

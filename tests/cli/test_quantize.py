@@ -9,10 +9,13 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from launcher.checkpoints import read_facts
 from launcher.cli import quantize
@@ -20,6 +23,7 @@ from launcher.cli.app import run
 from launcher.devices import Devices, Gpu
 from tests.cli.conftest import Launch
 from tests.cli.pull.test_pull import fill, why_not_mount
+from tests.published import KNOWN_CONFIGS
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "launcher/demo/checkpoints/tiny-chat"
 
@@ -67,6 +71,9 @@ def test_it_is_made_compared_and_asked(launch: Launch, tmp_path: Path) -> None:
     again = launch("quantize", "tiny-chat")
     assert again.returncode == 3
     assert "tiny-chat-awq is there already" in again.stderr
+    smaller_still = launch("quantize", "tiny-chat-awq")
+    assert smaller_still.returncode == 3
+    assert "tiny-chat-awq is quantised already (awq, 4 bits)" in smaller_still.stderr
 
 
 def test_a_run_that_was_killed_goes_on_and_makes_the_same_bytes(
@@ -101,13 +108,13 @@ def test_what_was_asked_otherwise_is_not_gone_on_with(launch: Launch, tmp_path: 
         assert "model.layers.0.attention.wqkv.qweight" in opened.keys()  # noqa: SIM118 - no mapping
 
 
-def on_small_disk(environment: dict[str, str], tmp_path: Path, size: str) -> subprocess.Popen[bytes]:
-    """The command in a mount namespace of its own, where ``disk`` is a file system of this size."""
+def on_a_disk(environment: dict[str, str], tmp_path: Path, options: str) -> subprocess.Popen[bytes]:
+    """The command in a mount namespace of its own, where ``disk`` is a file system that is mounted so."""
     if why := why_not_mount():
         pytest.skip(f"no file system can be mounted here: {why}")
     disk = tmp_path / "disk"
     disk.mkdir()
-    script = 'mount -t tmpfs -o size="$0" tmpfs "$1" && shift && exec "$@"'
+    script = 'mount -t tmpfs -o "$0" tmpfs "$1" && shift && exec "$@"'
     words = [
         sys.executable,
         "-m",
@@ -120,7 +127,7 @@ def on_small_disk(environment: dict[str, str], tmp_path: Path, size: str) -> sub
         f"{disk}/made",
     ]
     return subprocess.Popen(
-        ["unshare", "--mount", "--map-root-user", "sh", "-c", script, size, str(disk), *words],
+        ["unshare", "--mount", "--map-root-user", "sh", "-c", script, options, str(disk), *words],
         cwd=tmp_path,
         env=environment,
         stdout=subprocess.PIPE,
@@ -129,7 +136,7 @@ def on_small_disk(environment: dict[str, str], tmp_path: Path, size: str) -> sub
 
 
 def test_without_room_nothing_is_begun(environment: dict[str, str], tmp_path: Path) -> None:
-    with on_small_disk(environment, tmp_path, "128k") as process:
+    with on_a_disk(environment, tmp_path, "size=128k") as process:
         _, said = process.communicate()
     assert process.returncode == 3
     assert b"tiny-chat needs 0." in said
@@ -137,8 +144,16 @@ def test_without_room_nothing_is_begun(environment: dict[str, str], tmp_path: Pa
     assert b"0.1 MB are free there" in said
 
 
+def test_where_nothing_can_be_written_nothing_is_begun(environment: dict[str, str], tmp_path: Path) -> None:
+    with on_a_disk(environment, tmp_path, "ro") as process:
+        _, said = process.communicate()
+    assert process.returncode == 3
+    assert f"Nothing can be written in {tmp_path}/disk, where {tmp_path}/disk/made is to be".encode() in said
+    assert b"Name another folder with --to." in said
+
+
 def test_a_disk_that_fills_up_meanwhile(environment: dict[str, str], tmp_path: Path) -> None:
-    with on_small_disk(environment, tmp_path, "2m") as process:
+    with on_a_disk(environment, tmp_path, "size=2m") as process:
         assert process.stderr is not None
         while b"layers: 1 of 4" not in (line := process.stderr.readline()):
             assert line
@@ -150,17 +165,41 @@ def test_a_disk_that_fills_up_meanwhile(environment: dict[str, str], tmp_path: P
     assert b"Make room on the disk, then type the command again." in said
 
 
+def rewritten(model: Path, change: Callable[[dict[str, Tensor]], object]) -> None:
+    """The checkpoint with its weights changed."""
+    tensors = load_file(model / "model.safetensors")
+    change(tensors)
+    save_file(tensors, model / "model.safetensors", metadata={"format": "pt"})
+
+
+def with_nan(tensors: dict[str, Tensor]) -> None:
+    tensors["model.layers.3.feed_forward.w2.weight"][5, 7] = float("nan")
+
+
+OTHER_FAMILY = json.dumps(KNOWN_CONFIGS["qwen3-1_7b"])
+
+
 @pytest.mark.parametrize(
     ("break_it", "words"),
     [
         (lambda model: os.truncate(model / "model.safetensors", 500_000), "broken or cut short"),
         (lambda model: (model / "tokenizer.model").unlink(), "holds no tokenizer"),
         (lambda model: (model / "config.json").write_text("{}"), "no model's config"),
+        (
+            lambda model: (model / "config.json").write_text(OTHER_FAMILY),
+            "which `launcher quantize` cannot take",
+        ),
+        (
+            lambda model: rewritten(model, with_nan),
+            "tensor model.layers.3.feed_forward.w2.weight holds numbers",
+        ),
+        (lambda model: rewritten(model, lambda found: found.pop("output.weight")), "output.weight"),
     ],
 )
-def test_a_broken_checkpoint(launch: Launch, tmp_path: Path, break_it: object, words: str) -> None:
+def test_a_checkpoint_that_cannot_be_taken(
+    launch: Launch, tmp_path: Path, break_it: Callable[[Path], object], words: str
+) -> None:
     model, preset = checkpoint(tmp_path)
-    assert callable(break_it)
     break_it(model)
     done = launch("quantize", "own", "--presets", str(preset), "--to", "made")
     assert done.returncode == 3
@@ -196,13 +235,27 @@ def test_more_memory_than_there_is(
         (("tiny-chat", "--texts", "few.txt"), "few.txt holds 1 texts; at least 4 are needed", 7),
         (("shapes-internvl2", "--images", "empty"), "empty holds 0 pictures; at least 4 are needed", 7),
         (("tiny-chat", "--texts", "no.txt"), "No such file or directory: no.txt", 1),
+        (("tiny-chat", "--texts", "empty.txt"), "empty.txt holds 0 texts", 7),
+        (("tiny-chat", "--texts", "bytes.txt"), "bytes.txt is no text in UTF-8", 7),
+        (("shapes-internvl2", "--images", "nowhere"), "No such file or directory: nowhere", 1),
+        (("shapes-internvl2", "--images", "texts"), "is not a picture", 6),
+        (("tiny-chat", "--images", "texts"), "tiny-chat reads no pictures", 7),
+        (("tiny-chat", "--samples", "0"), "Invalid value for '--samples'", 2),
+        (("tiny-chat", "--to", "few.txt"), "few.txt is there already", 3),
+        (("tiny-chat", "--to", "few.txt/below"), "Nothing can be written in", 3),
     ],
 )
 def test_wrong_words(
     launch: Launch, tmp_path: Path, arguments: tuple[str, ...], words: str, code: int
 ) -> None:
     (tmp_path / "few.txt").write_text("One text.", encoding="utf-8")
-    (tmp_path / "empty").mkdir()
-    done = launch("quantize", *arguments, "--to", "made")
+    (tmp_path / "empty.txt").touch()
+    (tmp_path / "bytes.txt").write_bytes(b"\xff\xfe\xfd")
+    for name in ("empty", "texts"):
+        (tmp_path / name).mkdir()
+    for number in range(4):
+        (tmp_path / "texts" / f"{number}.txt").write_text("A text.", encoding="utf-8")
+    before = sorted(tmp_path.rglob("*"))
+    done = launch("quantize", "--to", "made", *arguments)
     assert (done.returncode, words in done.stderr) == (code, True), done.stderr
-    assert not list(tmp_path.glob("made*"))
+    assert sorted(tmp_path.rglob("*")) == before

@@ -2,14 +2,19 @@
 plans, twenty askers, decode speed against the models in 16 bits.
 
     python3 -m tests.gpu.four_bits --models FOLDER --out DIR [--minutes 5] [--askers 20] [--free-gib 8]
+        [--parts together decode]
+    python3 -m tests.gpu.four_bits --dry --models FOLDER [--free-gib 8]
 
 FOLDER holds full-size checkpoints in 16 bits (random weights will do), in folders named as the presets look
-for them below $LAUNCHER_MODELS. They are rounded here, to nearest: memory and speed are those of what
-`launcher quantize` makes. Runs the manager as ``launcher serve`` does, while a ballast leaves 8 GiB of the
-card free; then each model alone, in four bits and in 16, by one asker.
+for them below $LAUNCHER_MODELS. They are rounded there, to nearest, to where `launcher quantize` would put
+them, so that the presets in four bits, as they are shipped, find them: memory and speed are those of what
+the command makes. Runs the manager as ``launcher serve`` does, while a ballast leaves 8 GiB of the card free
+("together"); then each model alone, in four bits and in 16, by one asker ("decode").
 
 Writes DIR/four_bits.json after every part. Ends with 1 where the card's use was above what was free, above
-the plans' sum by more than 5 %, a model left the card, or an answer failed.
+the plans' sum by more than 5 %, a model left the card, or an answer failed. With --dry nothing is loaded and
+no GPU is needed: it says what is planned, and ends with 1 where both do not fit; checkpoints that are not in
+FOLDER are planned by their published sizes.
 """
 
 from __future__ import annotations
@@ -30,10 +35,12 @@ from typing import Any
 import torch
 from PIL import Image
 
-from launcher.checkpoints import CONFIG, Located, locate
+from launcher.checkpoints import CONFIG, Located, locate, quantized_folder
+from launcher.cli import plan_together
+from launcher.cli.plan import planned_for
 from launcher.devices import read_devices
 from launcher.errors import LauncherError
-from launcher.memory import GIB
+from launcher.memory import GIB, Card
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import Preset, read_presets
 from launcher.readiness import assess, installed_engines
@@ -44,25 +51,43 @@ from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
 from tests.rounded_checkpoint import write_rounded
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b")
+PARTS = ("together", "decode")
 DECODED = 256
 MOST_OVER_PLAN = 1.05
 
 
-def presets(out: Path) -> tuple[list[Preset], list[Preset]]:
-    """The models in 16 bits and in four."""
-    full = [read_presets().find(name) for name in MODELS]
-    small = []
-    for preset in full:
-        found = locate(preset)
+def presets() -> tuple[list[Preset], list[Preset]]:
+    """The models in 16 bits and in four, as they are shipped."""
+    catalog = read_presets()
+    return [catalog.find(name) for name in MODELS], [catalog.find(f"{name}-awq") for name in MODELS]
+
+
+def write_checkpoints(full: list[Preset], small: list[Preset]) -> None:
+    """Those in four bits, where their presets look for them."""
+    for preset, awq in zip(full, small, strict=True):
+        found, target = locate(preset), quantized_folder(preset.name)
         assert isinstance(found, Located), f"{preset.name} is not below --models"
-        target = out / "checkpoints" / f"{preset.name}-awq"
         if not (target / CONFIG).exists():
             shutil.rmtree(target, ignore_errors=True)
             write_rounded(found.folder, target, "cuda")
-        awq = read_presets().find(f"{preset.name}-awq")
-        small.append(awq.model_copy(update={"sources": (str(target),)}))
+        made = locate(awq)
+        assert isinstance(made, Located), f"{awq.name} does not look at {target}"
+        assert made.folder == target, f"{awq.name} is taken from {made.folder}: away with that"
     torch.cuda.empty_cache()
-    return full, small
+
+
+def planned(small: list[Preset], free_gib: float) -> bool:
+    """Says what the models would take of a card of 80 GiB with so much free; whether they fit."""
+    card = Card(80 * GIB, int(free_gib * GIB))
+    members = []
+    for preset in small:
+        each = planned_for(preset, card, (9, 0))
+        assert each.member is not None, f"{preset.name}: {each.problem}"
+        members.append(each.member)
+        gib = f"{each.member.plan.total_bytes / GIB:.2f} GiB, {each.member.plan.peak_bytes / GIB:.2f} at most"
+        print(f"{preset.name} on {each.member.plan.engine}: {gib}")
+    print(*plan_together.told(members, card), sep="\n")
+    return plan_together.fit(members, card)
 
 
 def managed(models: list[Preset], out: Path) -> tuple[Manager, list[Any]]:
@@ -141,45 +166,62 @@ def decode(preset: Preset, picture: Path, args: argparse.Namespace) -> dict[str,
 
 def verdict(result: dict[str, Any], free_gib: float) -> list[str]:
     together = result["together"]
-    planned = sum(together["planned_gib"].values())
+    plans_gib = sum(together["planned_gib"].values())
     wrong = [text for text in together["answers"] if not text.startswith("answered")]
     if together["peak_gib"] > free_gib:
         wrong.append(f"peak {together['peak_gib']:.2f} GiB")
-    if together["peak_gib"] > MOST_OVER_PLAN * planned:
-        wrong.append(f"peak {together['peak_gib']:.2f} GiB, planned {planned:.2f}")
+    if together["peak_gib"] > MOST_OVER_PLAN * plans_gib:
+        wrong.append(f"peak {together['peak_gib']:.2f} GiB, planned {plans_gib:.2f}")
     if together["left_the_card"]:
         wrong.append(f"models left the card: {together['left_the_card']}")
     return wrong
 
 
-def main() -> int:
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--models", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--out", type=Path)
+    parser.add_argument("--dry", action="store_true")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--minutes", type=float, default=5)
     parser.add_argument("--askers", type=int, default=20)
     parser.add_argument("--free-gib", type=float, default=8)
     args = parser.parse_args()
+    if args.out is None and not args.dry:
+        parser.error("--out is missing")
+    return args
+
+
+def main() -> int:
+    args = arguments()
     os.environ["LAUNCHER_MODELS"] = str(args.models.absolute())
+    full, small = presets()
+    if args.dry:
+        return int(not planned(small, args.free_gib))
     args.out.mkdir(parents=True, exist_ok=True)
     picture = args.out / "noise.png"
     Image.effect_noise((900, 600), 90).convert("RGB").save(picture)
-    full, small = presets(args.out.absolute())
+    write_checkpoints(full, small)
     gpu = Gpu()
     ballast = Ballast(gpu)
     ballast.leave(args.free_gib)
     result: dict[str, Any] = {"gpu": gpu.facts(), "free_gib": args.free_gib}
     try:
-        result["together"] = side_by_side(small, picture, gpu, args)
-        for preset in (*small, *full):
+        if "together" in args.parts:
+            result["together"] = side_by_side(small, picture, gpu, args)
+            result["failed"] = verdict(result, args.free_gib)
+            write(result, args.out)
+        for preset in (*small, *full) if "decode" in args.parts else ():
             result[preset.name] = decode(preset, picture, args)
-            (args.out / "four_bits.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
+            write(result, args.out)
     finally:
         ballast.close()
-    result["failed"] = verdict(result, args.free_gib)
     print(json.dumps(result, indent=1, ensure_ascii=False))
-    (args.out / "four_bits.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
-    return int(bool(result["failed"]))
+    return int(bool(result.get("failed")))
+
+
+def write(result: dict[str, Any], out: Path) -> None:
+    (out / "four_bits.json").write_text(json.dumps(result, indent=1, ensure_ascii=False))
 
 
 if __name__ == "__main__":

@@ -7,8 +7,10 @@ from collections.abc import Mapping
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, TowerSizes
 
-AWQ_ELEMENT_BYTES = 0.5 + 4 / 128
-"""4 bits a weight, and for each group of 128 a 16-bit scale and a 16-bit zero point (TurboMind unpacks the
+AWQ_GROUP = 128
+"""Weights to one scale: LMDeploy's kernels know no other."""
+AWQ_ELEMENT_BYTES = 0.5 + 4 / AWQ_GROUP
+"""4 bits a weight, and for each group a 16-bit scale and a 16-bit zero point (TurboMind unpacks the
 zero points)."""
 
 MAX_LAYERS = 1000

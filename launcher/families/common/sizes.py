@@ -36,6 +36,12 @@ class LanguageSizes:
     state_elements: int = 0
 
     @property
+    def input_widths(self) -> tuple[int, int, int]:
+        """How many numbers the linear layers of a decoder layer read: those of the hidden states, of the
+        attention's output, of the feed-forward's middle."""
+        return self.hidden, self.heads * self.head_dim, self.intermediate
+
+    @property
     def table_bytes(self) -> int:
         """Of the embedding table, and of a head: both stay in 16 bits."""
         return self.vocab * self.hidden * ELEMENT_BYTES
