@@ -8,6 +8,7 @@ events. How long it may take is bounded once, by pytest's ``timeout``, far beyon
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -59,11 +60,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection(session: pytest.Session) -> None:
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Iterator[None]:
     hands_out_tests = session.config.getoption("dist") != "no"  # to other processes, which it starts
     if session.config.getoption("fast") and not hands_out_tests:
         refuse_what_is_slow()
+    # All that is imported and collected stays: looking for garbage among it, now and in each test, took a
+    # third of the collection's time and a twentieth of the fast tests'.
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

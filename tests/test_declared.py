@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -21,6 +22,7 @@ WITHOUT_A_GPU = {"torchvision", "triton"}
 """Imported only by code that runs with LMDeploy on a GPU, which brings them."""
 
 
+@cache
 def imported(folder: str) -> dict[str, Path]:
     """Every package that a file of the folder imports, wherever in the file, and one file that does."""
     return {
@@ -59,11 +61,11 @@ def test_imports_are_found() -> None:
     [("launcher", ("gpu",)), ("tests", ("gpu", "contract", "dev"))],
 )
 def test_what_is_imported_is_declared(folder: str, extras: tuple[str, ...]) -> None:
-    brought_by = packages_distributions()
+    brought_by, said = packages_distributions(), declared(*extras)
     undeclared = {
         name: str(path)
         for name, path in imported(folder).items()
-        if declared(*extras).isdisjoint(map(canonicalize_name, brought_by.get(name, [name])))
+        if said.isdisjoint(map(canonicalize_name, brought_by.get(name, [name])))
     }
     assert undeclared == {}
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TypeAlias
 
 import yaml
@@ -56,15 +57,16 @@ class YamlTree:
         return found
 
 
+@lru_cache(maxsize=64)  # a preset that others extend is read for its name and with each of them
 def parse(text: str) -> YamlTree:
-    """Parses one document; an empty text, or one of comments alone, gives data None.
+    """Parses one document; an empty text, or one of comments alone, gives data None. The tree is for all who
+    ask for this text: nobody changes it.
 
     Raises:
         YamlError: not YAML, or YAML that is not allowed here.
     """
     try:
-        _check_events(text)
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = _Loader(text).get_single_node()
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise YamlError(line, "the character U+{code:04X} is not allowed", code=error.character) from error
@@ -76,20 +78,28 @@ def parse(text: str) -> YamlTree:
     return YamlTree(_build(node, (), lines) if node else None, lines)
 
 
-def _check_events(text: str) -> None:
-    depth = documents = 0
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+class _Loader(yaml.SafeLoader):
+    """Makes nodes, and refuses what is not allowed at the event that begins it, before its node is made."""
+
+    def __init__(self, text: str) -> None:
+        self._depth = self._documents = 0
+        super().__init__(text)
+
+    def get_event(self) -> yaml.Event:
+        event: yaml.Event = super().get_event()  # type: ignore[no-untyped-call]
         line = event.start_mark.line + 1 if event.start_mark else 1
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
             raise YamlError(line, "anchors and aliases (& and *) are not allowed: write the value out")
         if tag := getattr(event, "tag", None):
             raise YamlError(line, "the tag {tag} is not allowed: remove it", tag=_word(tag))
-        documents += isinstance(event, yaml.DocumentStartEvent)
-        if documents > 1:
+        self._documents += isinstance(event, yaml.DocumentStartEvent)
+        if self._documents > 1:
             raise YamlError(line, "a second document begins here (---): one file holds one preset")
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
+        self._depth += isinstance(event, yaml.CollectionStartEvent)
+        self._depth -= isinstance(event, yaml.CollectionEndEvent)
+        if self._depth > MAX_DEPTH:
             raise YamlError(line, "lists and keys are nested more than {limit} deep", limit=MAX_DEPTH)
+        return event
 
 
 def _not_yaml(error: yaml.MarkedYAMLError, text: str) -> YamlError:

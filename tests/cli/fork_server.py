@@ -1,9 +1,10 @@
-"""Commands of the launcher that start at once. ``python -m tests.cli.fork_server FD`` imports what commands
-import, then forks for each command that it is told of: a process of its own, with its own folder,
-environment, standard streams and end, as if it was typed; only the second that its imports take was spent
-before.
+"""Commands of the launcher that start at once. ``python -m tests.cli.fork_server FD MODULES`` imports what
+commands import, and these modules, then forks for each command that it is told of: a process of its own, with
+its own folder, environment, standard streams and end, as if it was typed; only the second that its imports
+take was spent before.
 
-What reads the environment when it is imported is not imported before: huggingface_hub, gradio.
+What reads the environment when it is imported is not imported before, unless the modules do: huggingface_hub,
+gradio.
 """
 
 from __future__ import annotations
@@ -34,16 +35,21 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 class ForkServer:
-    """The server as tests ask it, one command at a time."""
+    """The server as tests ask it, one command at a time.
 
-    def __init__(self) -> None:
+    Args:
+        also: modules that only these commands import.
+    """
+
+    def __init__(self, *also: str) -> None:
+        self._also = also
         self._start()
 
     def _start(self) -> None:
         self._ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "tests.cli.fork_server", str(theirs.fileno())],
+                [sys.executable, "-m", "tests.cli.fork_server", str(theirs.fileno()), *self._also],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT)},
                 stdin=subprocess.DEVNULL,
@@ -132,7 +138,7 @@ def become(arguments: list[str], folder: str, environment: dict[str, str]) -> No
 
 
 if __name__ == "__main__":
-    for name in IMPORTED:
+    for name in (*IMPORTED, *sys.argv[2:]):
         importlib.import_module(name)
     gc.freeze()  # what is here is nothing that a command has to clean up at its end
     if (command := serve(socket.socket(fileno=int(sys.argv[1])))) is not None:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -22,10 +22,19 @@ from launcher.cli import quantize
 from launcher.cli.app import run
 from launcher.devices import Devices, Gpu
 from tests.cli.conftest import Launch
+from tests.cli.fork_server import ForkServer
 from tests.cli.pull.test_pull import fill, why_not_mount
 from tests.published import KNOWN_CONFIGS
 
 BUILT_IN = Path(__file__).resolve().parents[2] / "launcher/demo/checkpoints/tiny-chat"
+
+
+@pytest.fixture(scope="module")
+def fork_server() -> Iterator[ForkServer]:
+    """With PyTorch and transformers, whose imports are half of what these commands cost. No hub is asked."""
+    server = ForkServer("launcher.quantizing.run")
+    yield server
+    server.close()
 
 
 @pytest.fixture

@@ -21,7 +21,9 @@ HANG = b"<nothing more>"
 
 
 def reply(status: str, body: bytes, *heads: str) -> bytes:
-    lines = [f"HTTP/1.1 {status}", "Content-Type: application/json", f"Content-Length: {len(body)}", *heads]
+    """Says that the connection ends with it: else a client may ask again on one that is being closed."""
+    said = ("Content-Type: application/json", f"Content-Length: {len(body)}", "Connection: close", *heads)
+    lines = [f"HTTP/1.1 {status}", *said]
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
