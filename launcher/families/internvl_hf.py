@@ -25,8 +25,8 @@ _NAME = "InternVLForConditionalGeneration"
 _LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
 """By their model_type."""
 _MOST_TILES = 12
-"""The processor's own bound, and that of every published preprocessor_config.json. The preset's
-``memory.max_tiles`` says more."""
+"""The processor's own bound. A checkpoint whose file has a lower one is loaded where the preset's
+``memory.max_tiles`` has it, too (``launcher.models.internvl_hf``)."""
 _MARKS = PictureMarks(
     "<img>",
     "<IMG_CONTEXT>",
@@ -52,14 +52,24 @@ config.json says."""
 
 def _sizes(config: ConfigPart) -> ModelSizes:
     text = config.part("text_config")
-    if not text.values.get("architectures"):  # LMDeploy looks the language model up by it
-        raise CheckpointError("{file}: {key} is missing", WRONG_CONFIG, **text.facts("architectures"))
-    name = text.values["architectures"][0]
-    language, language_bytes = language_part(text, name, config.values.get("quantization_config"))
+    language, language_bytes = language_part(text, _name(text), config.values.get("quantization_config"))
     outside = any(config.values.get(key) for key in ("torch_dtype", "dtype"))
     dtype = reading.dtype(config if outside else text)
     rule, patch_px = _tiles(config)
     return internvl.model_sizes(config, dtype, language, language_bytes, rule=rule, patch_px=patch_px)
+
+
+def _name(text: ConfigPart) -> str:
+    """The language model's architecture. Raises CheckpointError: LMDeploy would not find it."""
+    match text.values.get("architectures"):
+        case [str(name), *_] if name in _LANGUAGES.values():
+            return name
+    raise CheckpointError(
+        "{file}: {key} is {value}; LMDeploy looks there for one of {known}",
+        WRONG_CONFIG,
+        **text.facts("architectures"),
+        known=", ".join(_LANGUAGES.values()),
+    )
 
 
 def _tiles(config: ConfigPart) -> tuple[TileRule, int]:

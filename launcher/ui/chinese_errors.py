@@ -400,6 +400,9 @@ MODELS = {
     "Use an InternVL model whose language model is InternLM2, Qwen2, Qwen2.5 or Qwen3.": (
         "请使用语言模型为 InternLM2、Qwen2、Qwen2.5 或 Qwen3 的 InternVL 模型。"
     ),
+    "{file}: {key} is {value}; LMDeploy looks there for one of {known}": (
+        "{file}：{key} 是 {value}；LMDeploy 在这里查找 {known} 之一"
+    ),
     "{file}: {key} is {value}; InternVL runs with {only} alone": "{file}：{key} 是 {value}；InternVL 只能以 {only} 运行",
     "config.json: {key} is {value}; only {only} is known": "config.json：{key} 是 {value}，这里只认识 {only}",
     "Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.": (
