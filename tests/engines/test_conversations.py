@@ -8,6 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from transformers import DynamicCache
+from transformers.models.qwen3_5.configuration_qwen3_5 import Qwen3_5TextConfig
 
 from launcher.engines.conversations import Conversations, Mark
 
@@ -108,3 +109,31 @@ def test_of_an_answer_only_what_was_read_is_kept() -> None:
     assert kept.recall([0, 1, 2, 3, 4])[1] == 3
     kept.clear()
     assert kept.recall([0, 1, 2, 3, 4])[1] == 0
+
+
+def with_a_state() -> DynamicCache:
+    """Of a model whose first layer is linear."""
+    kinds = ["linear_attention", "full_attention"]
+    return DynamicCache(config=Qwen3_5TextConfig(num_hidden_layers=2, layer_types=kinds))
+
+
+def state(cache: DynamicCache) -> list[torch.Tensor]:
+    return [cache.layers[0].conv_states[0], cache.layers[0].recurrent_states[0]]
+
+
+def test_what_has_a_state_is_gone_on_from_as_a_whole_or_not_at_all() -> None:
+    kept, marks, cache = Conversations(new_cache=with_a_state), list[Mark](range(6)), with_a_state()
+    cache.update_conv_state(torch.full((1, 2, 4), 1.5), 0)
+    cache.update_recurrent_state(torch.full((1, 2, 3, 3), 2.5), 0)
+    cache.update(torch.ones(1, 1, 6, 3), torch.ones(1, 1, 6, 3), 1)
+    wanted = [each.clone() for each in state(cache)]
+    kept.keep(marks, cache)
+    assert kept.held_bytes == 4 * (8 + 18 + 2 * 18)
+    for others in ([*marks[:5], 9, 10], marks):  # a part of it alone; all of it, with nothing left to read
+        assert (kept.recall(others)[1], kept.recall(others)[0].get_seq_length()) == (0, 0)
+    for _ in range(2):  # who goes on changes a copy
+        found, count = kept.recall([*marks, 7])
+        assert count == found.get_seq_length() == 6
+        assert all(map(torch.equal, state(found), wanted))
+        found.update_conv_state(torch.zeros(1, 2, 1), 0)
+        found.update_recurrent_state(torch.zeros(1, 2, 3, 3), 0)
