@@ -5,13 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 import pytest_asyncio
-import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
@@ -22,8 +21,8 @@ from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import MemorySettings
-from tests.engines.on_transformers import loaded
-from tests.models.internvl_hf_reference import LENGTH, Reference
+from tests.engines.on_transformers import answer, asked, assert_same_first_logits, loaded
+from tests.models.internvl_hf_reference import Reference
 from tests.models.qwen_vl_reference import SIZES, noisy_pictures
 from tests.models.tiny_internvl_hf import LANGUAGES, MARKS, write_internvl_hf
 
@@ -50,19 +49,6 @@ def reference(folder: Path) -> Reference:
     return Reference(folder)
 
 
-async def answer(engine: TransformersEngine, talk: Sequence[Message]) -> tuple[str, int, int]:
-    """Text, and tokens of the prompt and of its pictures."""
-    request = ChatRequest(tuple(talk), GenerationOptions(max_new_tokens=LENGTH))
-    chunks = [chunk async for chunk in engine.stream(request)]
-    usage = chunks[-1].usage
-    assert usage is not None
-    return "".join(chunk.text for chunk in chunks), usage.prompt_tokens, usage.picture_tokens
-
-
-def asked(text: str, *pictures: Path) -> Message:
-    return Message("user", text, pictures)
-
-
 async def test_greedy_text_about_a_picture_is_transformers_own(
     engine: TransformersEngine, reference: Reference, pictures: dict[str, Path]
 ) -> None:
@@ -80,15 +66,7 @@ async def test_so_are_the_logits_of_the_first_token(
     engine: TransformersEngine, reference: Reference, pictures: dict[str, Path]
 ) -> None:
     talk = (asked("Which is larger?", pictures["tall"], pictures["wide"]),)
-    assert engine._ready is not None
-    prompt = engine._ready.prompts.make(ChatRequest(talk, GenerationOptions()))
-    inputs = reference.inputs(talk)
-    assert prompt.ids == inputs["input_ids"][0].tolist()
-    generation = engine._ready.generation(prompt, GenerationOptions())
-    with torch.no_grad():
-        found = generation._read(torch.tensor([prompt.ids]), prompt.pictures)
-        expected = reference.model(**inputs).logits[:, -1]
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    assert_same_first_logits(engine, talk, reference.inputs(talk), reference.model)
 
 
 async def test_two_pictures_and_later_turns_go_on_from_what_was_read(

@@ -23,11 +23,10 @@ from launcher.families.common.tile_grid import TileRule
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.models import internvl2, register
 from launcher.models.tiles import cut_tiles, to_pixels
-from tests.engines.on_transformers import loaded
+from tests.engines.on_transformers import LENGTH, answer, loaded
 from tests.models.published_reference import tile_embeddings
 from tests.models.tiny_generic import LANGUAGES, write_internvl_qwen
 
-LENGTH = 12
 SYSTEM = "Be kind."
 
 
@@ -88,15 +87,6 @@ def reference(folder: Path, prompt: str, pictures: Sequence[Path]) -> tuple[list
     answer = [one for one in said if one not in ends]
     assert len(answer) > 3
     return ids, tokenizer.decode(answer, skip_special_tokens=True)
-
-
-async def answer(engine: TransformersEngine, talk: Sequence[Message]) -> tuple[str, int, int]:
-    """Text, and tokens of the prompt and of its pictures."""
-    request = ChatRequest(tuple(talk), GenerationOptions(max_new_tokens=LENGTH))
-    chunks = [chunk async for chunk in engine.stream(request)]
-    usage = chunks[-1].usage
-    assert usage is not None
-    return "".join(chunk.text for chunk in chunks), usage.prompt_tokens, usage.picture_tokens
 
 
 async def test_pictures_of_two_turns_are_answered_as_transformers_qwen_does(

@@ -8,11 +8,9 @@ import json
 import shutil
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import pytest_asyncio
-import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -27,8 +25,8 @@ from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.models.awq import CONFIG as AWQ
 from launcher.models.awq import packed, to_codes
 from launcher.presets import MemorySettings
-from tests.engines.on_transformers import loaded
-from tests.models.qwen_vl_reference import LENGTH, SIZES, Reference, noisy_pictures
+from tests.engines.on_transformers import answer, asked, assert_same_first_logits, loaded
+from tests.models.qwen_vl_reference import SIZES, Reference, noisy_pictures
 from tests.models.tiny_qwen_vl import ARCHITECTURES, VISION_SPECIAL, write_qwen_vl
 
 
@@ -54,19 +52,6 @@ def reference(folder: Path) -> Reference:
     return Reference(folder)
 
 
-async def answer(engine: TransformersEngine, talk: Sequence[Message], **options: Any) -> tuple[str, int, int]:
-    """Text, and tokens of the prompt and of its pictures."""
-    request = ChatRequest(tuple(talk), GenerationOptions(**{"max_new_tokens": LENGTH, **options}))
-    chunks = [chunk async for chunk in engine.stream(request)]
-    usage = chunks[-1].usage
-    assert usage is not None
-    return "".join(chunk.text for chunk in chunks), usage.prompt_tokens, usage.picture_tokens
-
-
-def asked(text: str, *pictures: Path) -> Message:
-    return Message("user", text, pictures)
-
-
 async def test_greedy_text_about_a_picture_is_transformers_own(
     engine: TransformersEngine, reference: Reference, pictures: dict[str, Path]
 ) -> None:
@@ -81,15 +66,7 @@ async def test_so_are_the_logits_of_the_first_token(
     engine: TransformersEngine, reference: Reference, pictures: dict[str, Path]
 ) -> None:
     talk = (asked("Which is larger?", pictures["tall"], pictures["wide"]),)
-    assert engine._ready is not None
-    prompt = engine._ready.prompts.make(ChatRequest(talk, GenerationOptions()))
-    inputs = reference.inputs(talk)
-    assert prompt.ids == inputs["input_ids"][0].tolist()
-    generation = engine._ready.generation(prompt, GenerationOptions())
-    with torch.no_grad():
-        found = generation._read(torch.tensor([prompt.ids]), prompt.pictures)
-        expected = reference.model(**inputs).logits[:, -1]
-    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    assert_same_first_logits(engine, talk, reference.inputs(talk), reference.model)
 
 
 async def test_two_pictures_and_later_turns_go_on_from_what_was_read(

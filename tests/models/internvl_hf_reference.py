@@ -14,9 +14,7 @@ from transformers import AutoModelForImageTextToText, AutoTokenizer, InternVLPro
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
 from launcher.messages import Message
-
-LENGTH = 12
-"""Of an answer, in tokens."""
+from tests.engines.on_transformers import LENGTH
 
 
 class PictureProcessor(InternVLProcessor):  # type: ignore[misc]

@@ -15,9 +15,8 @@ from transformers import AutoModelForImageTextToText, AutoTokenizer
 from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
 
 from launcher.messages import Message
+from tests.engines.on_transformers import LENGTH
 
-LENGTH = 16
-"""Of an answer, in tokens."""
 SIZES = {"wide": (300, 200), "tall": (150, 420), "small": (40, 40)}
 
 
