@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from launcher.checkpoints import read_facts
 from launcher.errors import CheckpointError
-from launcher.families import four_bit_twin, model_sizes
+from launcher.families import is_four_bit_form, model_sizes
 from launcher.families.common.pictures import TileBudget
 from tests.models.tiny import write_internlm2, write_internlm3, write_internvl2
 from tests.models.tiny_generic import ARCHITECTURES, write_generic
@@ -112,11 +112,18 @@ def test_an_unknown_architecture_is_named(tmp_path: Path) -> None:
         model_sizes(config)
 
 
-def test_the_twin_of_a_model_is_the_published_one_with_4_bits() -> None:
+def test_the_four_bit_form_of_a_model_is_told_from_all_others() -> None:
     sizes = {name: model_sizes(config) for name, config in KNOWN_CONFIGS.items()}
-    twins = {"internvl2-2b": "internvl2-2b-awq", "qwen2_5-vl-3b-instruct": "qwen2_5-vl-3b-instruct-awq"}
-    for name, each in sizes.items():
-        assert four_bit_twin(each) == (sizes[twins[name]] if name in twins else None)
+    pairs = {
+        (small, name)
+        for small, its in sizes.items()
+        for name, each in sizes.items()
+        if is_four_bit_form(its, each)
+    }
+    assert pairs == {
+        ("internvl2-2b-awq", "internvl2-2b"),
+        ("qwen2_5-vl-3b-instruct-awq", "qwen2_5-vl-3b-instruct"),
+    }
 
 
 @pytest.mark.parametrize(
