@@ -65,8 +65,8 @@ def pytest_collection(session: pytest.Session) -> Iterator[None]:
     hands_out_tests = session.config.getoption("dist") != "no"  # to other processes, which it starts
     if session.config.getoption("fast") and not hands_out_tests:
         refuse_what_is_slow()
-    # All that is imported and collected stays: looking for garbage among it, now and in each test, took a
-    # third of the collection's time and a twentieth of the fast tests'.
+    # All that is imported and collected stays: looking for garbage among it took a third of the collection's
+    # time, and would go on in the tests.
     gc.disable()
     try:
         return (yield)

@@ -112,6 +112,17 @@ def eventually(true: Callable[[], object], seconds: float = 120.0) -> None:
 
 
 @pytest.fixture
+def stand_ins(tmp_path: Path) -> str:
+    """A PYTHONPATH on which the heavy packages that the doctor imports are empty files: their import is not
+    what most tests are about."""
+    folder = tmp_path / "stand_ins"
+    folder.mkdir()
+    for name in ("gradio", "torch", "transformers"):
+        (folder / f"{name}.py").touch()
+    return f"{folder}:{ROOT}"
+
+
+@pytest.fixture
 def scripted(tmp_path: Path) -> Path:
     """A preset file of the scripted engine, which takes pictures."""
     file = tmp_path / "scripted.yaml"

@@ -14,7 +14,7 @@ import pytest
 
 from launcher.cli.doctor_facts import probe_imports
 from launcher.diagnosis import Probe
-from tests.cli.conftest import ROOT, Launch
+from tests.cli.conftest import Launch
 
 NO_GPU = {"CUDA_VISIBLE_DEVICES": ""}
 
@@ -24,17 +24,6 @@ def port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-@pytest.fixture
-def stand_ins(tmp_path: Path) -> str:
-    """A PYTHONPATH on which the heavy packages are empty files: their import is not what most tests are
-    about."""
-    folder = tmp_path / "stand_ins"
-    folder.mkdir()
-    for name in ("gradio", "torch", "transformers"):
-        (folder / f"{name}.py").touch()
-    return f"{folder}:{ROOT}"
 
 
 def examined(launch: Launch, *arguments: str, code: int, **changes: str) -> dict[str, list[dict[str, Any]]]:

@@ -69,12 +69,13 @@ def test_plan_and_pull_leave_it_to_the_server(launch: Launch, tmp_path: Path) ->
     ],
 )
 def test_the_doctor_asks_the_server(
-    launch: Launch, tmp_path: Path, answer: bytes, model: str, code: int, words: str
+    launch: Launch, stand_ins: str, tmp_path: Path, answer: bytes, model: str, code: int, words: str
 ) -> None:
     with bad_server(answer) as upstream:
         url = f"http://127.0.0.1:{upstream.port}/v1"
         file = preset(tmp_path, url, model)
-        done = launch("doctor", "--json", "--presets", file, "--port", str(upstream.port + 1))
+        arguments = ("--json", "--presets", file, "--port", str(upstream.port + 1))
+        done = launch("doctor", *arguments, PYTHONPATH=stand_ins)
         assert upstream.asked == [("GET /v1/models HTTP/1.1", None)]
     findings = {each["subject"]: each for each in json.loads(done.stdout)["findings"]}
     assert words.format(url=url) in findings["model far"]["text"]
