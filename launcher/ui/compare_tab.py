@@ -20,6 +20,7 @@ class _Column:
     """One model's part."""
 
     name: str
+    part: gr.Column
     chatbot: gr.Chatbot
     status: gr.HTML
     cost: gr.HTML
@@ -51,7 +52,7 @@ def build_compare_tab(
         ]
     with gr.Row(elem_classes="columns", equal_height=False):
         columns = [
-            _column(preset, title, [*hidden(preset.name), *_unless(preset.name in first)], translate)
+            _column(preset, title, hidden(preset.name), translate, is_chosen=preset.name in first)
             for preset, title in zip(presets, titles, strict=True)
         ]
     gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
@@ -64,7 +65,7 @@ def build_compare_tab(
         event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
 
     for each in choice:
-        in_browser(each.change, "choose", [names], choice, [])
+        in_browser(each.change, "choose", [names], choice, [column.part for column in columns])
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
     in_browser(box.change, "attached", [COMPARE], [box], [])
     in_browser(box.stop, "stopComparing", [], [], [])
@@ -79,17 +80,21 @@ def build_compare_tab(
     return {column.name: column.status for column in columns}
 
 
-def _unless(is_chosen: bool) -> list[str]:
-    return [] if is_chosen else ["unchosen"]
-
-
-def _column(preset: Preset, title: Any, hidden: Sequence[str], translate: Translate) -> _Column:
+def _column(
+    preset: Preset, title: Any, hidden: Sequence[str], translate: Translate, *, is_chosen: bool
+) -> _Column:
+    """The browser builds it when its model is first chosen (``page/compare.js``)."""
     key = preset.name + COMPARE
-    with gr.Column(min_width=280, elem_id=f"column-{preset.name}", elem_classes=["model", *hidden]):
+    with gr.Column(
+        min_width=280,
+        elem_id=f"column-{preset.name}",
+        elem_classes=["model", *hidden],
+        visible=is_chosen,
+    ) as part:
         gr.Markdown(title, elem_classes="name")
         with gr.Row(elem_classes="standing"):
             status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
         chatbot = chatbot_for(translate)
         gr.HTML(f'<div class="trouble" id="trouble-{key}" role="alert"></div>', padding=False)
         news = gr.HTML(visible="hidden", js_on_load=connect(key, ["grown", "ended"]))
-    return _Column(preset.name, chatbot, status, cost, news)
+    return _Column(preset.name, part, chatbot, status, cost, news)

@@ -122,7 +122,6 @@ PAGE_CSS = """
 .talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
 .columns button.earlier { display: none; }
 .dark button[role="tab"].selected { color: var(--primary-300); }  /* the accent alone is too dark there */
-.unchosen { display: none !important; }
 .choice { gap: 2px 18px !important; }
 .choice > * { flex: 0 1 auto !important; width: auto !important; }
 .columns .name { font-weight: 600; }
@@ -186,6 +185,11 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
   position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.7rem;
   line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
+/* Gradio measures how high a question box has to be; in a tab that is built out of sight it finds nothing.
+   (Rules for @supports it leaves out unless they stand inside another.) */
+.question textarea {
+  @supports (field-sizing: content) { field-sizing: content; height: auto !important; max-height: 20lh; }
+}
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
 .question .thumbnail-wrapper::after { content: counter(picture); }
