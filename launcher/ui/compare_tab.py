@@ -31,13 +31,15 @@ def build_compare_tab(
     presets: Sequence[Preset], titles: Sequence[Any], translate: Translate, later: Collection[str] = ()
 ) -> dict[str, gr.HTML]:
     """Builds the tab's content in the current ``gr.Tab`` and wires it. Where each model's status line stands,
-    by its preset's name. Models that come ``later`` are seen once they are here."""
+    by its preset's name. Models that come ``later`` are seen once they are here; while fewer than two are,
+    the tab says so (``page/places.js``)."""
     names = [preset.name for preset in presets]
     first = [name for name in names if name not in later][:_CHOSEN_FIRST]
 
     def hidden(name: str) -> list[str]:
         return ["until-here"] if name in later else []
 
+    gr.HTML(translate("few"), padding=False, elem_id="few", elem_classes="facts")
     with gr.Row(elem_classes="choice"):
         choice = [
             gr.Checkbox(

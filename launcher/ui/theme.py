@@ -68,7 +68,8 @@ PAGE_CSS = """
 .fetch progress::-moz-progress-bar { background: var(--color-accent); }
 .fetch .how { font-variant-numeric: tabular-nums; font-size: 0.92rem; min-height: 1.6em; }
 .fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; }
-.fetch button { font: inherit; cursor: pointer; padding: 6px 16px; border-radius: 6px;
+.fetch code { box-decoration-break: clone; -webkit-box-decoration-break: clone; }  /* whole on each line */
+.fetch button { font: inherit; cursor: pointer; margin: 0; padding: 6px 16px; border-radius: 6px;
   border: 1px solid var(--border-color-primary); color: var(--body-text-color);
   background: var(--background-fill-secondary); }
 .fetch button.first { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }

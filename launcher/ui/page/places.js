@@ -28,10 +28,16 @@ const hiding = (first = "") => {
 // What belongs to a model that is not here; before anything is known, all that could be.
 const hideAbsent = hiding(".until-here");
 const partsOf = (model) => [`here-${model}`, `choice-${model}`, `column-${model}`];
+// What the Compare tab says where fewer than two models are here; before anything is known, nothing.
+const hideFew = hiding('[id="few"]');
+const areAbsent = (models) => {
+  hideAbsent(models.flatMap(partsOf));
+  hideFew(comparable().filter((model) => !models.includes(model)).length < 2 ? [] : ["few"]);
+};
 
 // News from the server; what is no place's is left.
 const take = (changed) => {
   for (const name in changed) if (name.startsWith("@")) places[name] = changed[name];
-  if (ABSENT in changed) hideAbsent(changed[ABSENT].split(" ").filter(Boolean).flatMap(partsOf));
+  if (ABSENT in changed) areAbsent(changed[ABSENT].split(" ").filter(Boolean));
   fill();
 };
