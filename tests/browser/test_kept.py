@@ -116,6 +116,40 @@ def test_a_conversation_is_renamed_and_deleted(browser: Page) -> None:
     expect(questions(browser)).to_have_count(2)  # what is seen stays seen
 
 
+OPENED_WHILE_READ = """
+() => {
+  const getAll = IDBObjectStore.prototype.getAll;
+  IDBObjectStore.prototype.getAll = function (...given) {
+    const shelf = [...document.querySelectorAll(".shelf")].find((each) => each.checkVisibility());
+    shelf.querySelector("summary").click();
+    return getAll.apply(this, given);
+  };
+}
+"""
+
+
+def test_a_shelf_that_is_opened_while_it_is_drawn_anew_stays_open(browser: Page) -> None:
+    asked(browser, "first")
+    expect(shelf(browser).locator("summary")).to_contain_text("(1)")
+    browser.evaluate(OPENED_WHILE_READ)
+    browser.get_by_role("button", name="Clear").locator("visible=true").click()
+    expect(shelf(browser).locator("summary")).to_contain_text("(0)")
+    expect(shelf(browser).get_by_role("button", name="New conversation")).to_be_visible()
+
+
+def test_a_title_that_is_being_written_outlasts_the_end_of_an_answer(browser: Page) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    press(browser, "Rename")
+    title = kept(browser).get_by_role("textbox")
+    title.fill("half a ti")
+    asked(browser, "second")
+    expect(title).to_have_value("half a ti")
+    title.fill("half a title")
+    title.press("Enter")
+    expect(kept(browser).locator(".title")).to_have_text("half a title")
+
+
 def test_json_leaves_and_comes_back_with_its_picture(browser: Page, tmp_path: Path) -> None:
     upload(browser, draw(tmp_path / "seen.png"))
     asked(browser, "what is *on* it?")

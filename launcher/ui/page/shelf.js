@@ -150,11 +150,13 @@ const button = (label, onclick, className = "") =>
   element("button", { type: "button", textContent: label, onclick, className });
 
 const renaming = (name, conversation) => {
-  const box = element("input", { value: conversation.title, ariaLabel: say("rename") });
+  const box = element("input", { value: conversation.title, ariaLabel: say("rename"), className: "renaming" });
   box.onkeydown = ({ key, isComposing }) => {
     if (isComposing) return; // an Enter that ends a composition, an Escape that gives it up
+    if (key !== "Escape" && key !== "Enter") return;
+    box.remove();
     if (key === "Escape") draw(name);
-    if (key === "Enter") rename(name, conversation, box.value);
+    else rename(name, conversation, box.value);
   };
   return box;
 };
@@ -196,13 +198,16 @@ const shelfOf = (name, mine, isOpen) => {
     element("p", { textContent: say("note"), className: "facts" }),
   );
 };
+// Draws the shelf anew, but not below a person who is writing a title: that ends with a drawing of its own.
 const draw = async (name) => {
   const place = document.getElementById(`shelf-${name}`);
   if (!place) return;
   const remark = element("div", { role: "alert", textContent: remarks[name] ?? "" });
-  const isOpen = place.querySelector("details")?.open ?? false;
   try {
     const mine = (await keptAll()).filter(({ tab }) => tab === name);
+    if (place.querySelector(".renaming")) return;
+    // Asked for at the last moment: a person may open it while the conversations are read.
+    const isOpen = place.querySelector("details")?.open ?? false;
     place.replaceChildren(shelfOf(name, mine, isOpen), remark);
   } catch {
     place.replaceChildren(remark); // what failed is said with what could not be kept
