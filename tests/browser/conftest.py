@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -75,13 +76,18 @@ def opened(chromium: Browser) -> Iterator[Open]:
     contexts = []
 
     def open_page(
-        url: str, locale: str = "en-US", width: int = 1280, height: int = 860, may_log: str = "\0"
+        url: str,
+        locale: str = "en-US",
+        width: int = 1280,
+        height: int = 860,
+        may_log: str = "\0",
+        **device: Any,
     ) -> Page:
         def log(message: ConsoleMessage) -> None:
             if message.type == "error" and may_log not in message.text:
                 faults.append(message.text)
 
-        context = chromium.new_context(locale=locale, viewport={"width": width, "height": height})
+        context = chromium.new_context(locale=locale, viewport={"width": width, "height": height}, **device)
         contexts.append(context)
         context.grant_permissions(["clipboard-read", "clipboard-write"])
         page = context.new_page()
