@@ -21,7 +21,7 @@ from launcher.ui.gradio_import import gr
 from launcher.ui.guard.file_data import UploadedFiles
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.model_facts import facts_html
-from launcher.ui.page_script import COMPARE, call, connect
+from launcher.ui.page_script import BUILD_AHEAD, COMPARE, call, connect
 from launcher.ui.places import ON_LOAD, place
 from launcher.ui.routes.pages import Pages
 from launcher.ui.shown_text import html_lines
@@ -142,7 +142,7 @@ def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], compared: Mapping[
     """When the page opens: every tab follows its model, and a Chinese reader gets Chinese examples."""
     if not tabs:
         return
-    news = gr.HTML(visible="hidden", js_on_load=connect("", ["stand"]))
+    news = gr.HTML(visible="hidden", js_on_load=f"{connect('', ['stand'])}; {BUILD_AHEAD}")
     statuses = [*(tab.status for tab in tabs), *compared.values()]
     names = [*(tab.preset.name for tab in tabs), *compared]
     news.stand(None, None, statuses, js=call("stand", *names), trigger_mode="multiple", **QUIET)

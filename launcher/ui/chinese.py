@@ -18,6 +18,9 @@ ZH = {
     ),
     "Conversation": "对话",
     "Compare": "对比",
+    "Comparing takes two models that are here. Download one more in its tab.": (
+        "对比至少需要两个已在本机的模型。请到另一个模型的标签页下载。"
+    ),
     "Ask about a picture, or try an example.": "针对一张图片提问，或试试下面的例子。",
     "Ask a question, or try an example.": "提一个问题，或试试下面的例子。",
     "Add pictures, a PDF or a short video, type a question, press Enter": (

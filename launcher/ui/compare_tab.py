@@ -20,6 +20,7 @@ class _Column:
     """One model's part."""
 
     name: str
+    part: gr.Column
     chatbot: gr.Chatbot
     status: gr.HTML
     cost: gr.HTML
@@ -30,13 +31,15 @@ def build_compare_tab(
     presets: Sequence[Preset], titles: Sequence[Any], translate: Translate, later: Collection[str] = ()
 ) -> dict[str, gr.HTML]:
     """Builds the tab's content in the current ``gr.Tab`` and wires it. Where each model's status line stands,
-    by its preset's name. Models that come ``later`` are seen once they are here."""
+    by its preset's name. Models that come ``later`` are seen once they are here; while fewer than two are,
+    the tab says so (``page/places.js``)."""
     names = [preset.name for preset in presets]
     first = [name for name in names if name not in later][:_CHOSEN_FIRST]
 
     def hidden(name: str) -> list[str]:
         return ["until-here"] if name in later else []
 
+    gr.HTML(translate("few"), padding=False, elem_id="few", elem_classes="facts")
     with gr.Row(elem_classes="choice"):
         choice = [
             gr.Checkbox(
@@ -51,7 +54,7 @@ def build_compare_tab(
         ]
     with gr.Row(elem_classes="columns", equal_height=False):
         columns = [
-            _column(preset, title, [*hidden(preset.name), *_unless(preset.name in first)], translate)
+            _column(preset, title, hidden(preset.name), translate, is_chosen=preset.name in first)
             for preset, title in zip(presets, titles, strict=True)
         ]
     gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
@@ -64,7 +67,7 @@ def build_compare_tab(
         event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
 
     for each in choice:
-        in_browser(each.change, "choose", [names], choice, [])
+        in_browser(each.change, "choose", [names], choice, [column.part for column in columns])
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
     in_browser(box.change, "attached", [COMPARE], [box], [])
     in_browser(box.stop, "stopComparing", [], [], [])
@@ -79,17 +82,21 @@ def build_compare_tab(
     return {column.name: column.status for column in columns}
 
 
-def _unless(is_chosen: bool) -> list[str]:
-    return [] if is_chosen else ["unchosen"]
-
-
-def _column(preset: Preset, title: Any, hidden: Sequence[str], translate: Translate) -> _Column:
+def _column(
+    preset: Preset, title: Any, hidden: Sequence[str], translate: Translate, *, is_chosen: bool
+) -> _Column:
+    """The browser builds it when its model is first chosen (``page/compare.js``)."""
     key = preset.name + COMPARE
-    with gr.Column(min_width=280, elem_id=f"column-{preset.name}", elem_classes=["model", *hidden]):
+    with gr.Column(
+        min_width=280,
+        elem_id=f"column-{preset.name}",
+        elem_classes=["model", *hidden],
+        visible=is_chosen,
+    ) as part:
         gr.Markdown(title, elem_classes="name")
         with gr.Row(elem_classes="standing"):
             status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
         chatbot = chatbot_for(translate)
         gr.HTML(f'<div class="trouble" id="trouble-{key}" role="alert"></div>', padding=False)
         news = gr.HTML(visible="hidden", js_on_load=connect(key, ["grown", "ended"]))
-    return _Column(preset.name, chatbot, status, cost, news)
+    return _Column(preset.name, part, chatbot, status, cost, news)

@@ -28,6 +28,7 @@ _PARTS = (
     "earlier.js",
     "seen.js",
     "fetch.js",
+    "ahead.js",
     "launcher.js",
 )
 """One scope, in this order."""
@@ -106,6 +107,11 @@ def connect(tab: str, events: Sequence[str]) -> str:
     or the page's own where ``tab`` is ""."""
     told = ", ".join(f"{event}: () => trigger({json.dumps(event)})" for event in events)
     return f"launcher.connect({json.dumps(tab)}, {{{told}}})"
+
+
+BUILD_AHEAD = "launcher.buildAhead((id) => trigger('gradio_tab_select', {component_id: id}))"
+"""In a component's ``js_on_load``: the page's tabs are built before they are selected. By this event Gradio's
+frontend tells itself that a tab was selected, and builds it; its ``render_children`` does nothing (6.31)."""
 
 
 def call(function: str, *values: str | Sequence[str] | None) -> str:

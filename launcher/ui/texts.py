@@ -21,6 +21,7 @@ COMPONENTS = {
     "intro": "Small vision-language models on this machine. Pictures and questions stay here.",
     "chat": "Conversation",
     "compare": "Compare",
+    "few": "Comparing takes two models that are here. Download one more in its tab.",
     "welcome": "Ask about a picture, or try an example.",
     "welcome_text": "Ask a question, or try an example.",
     "question_vision": "Add pictures, a PDF or a short video, type a question, press Enter",

@@ -68,7 +68,8 @@ PAGE_CSS = """
 .fetch progress::-moz-progress-bar { background: var(--color-accent); }
 .fetch .how { font-variant-numeric: tabular-nums; font-size: 0.92rem; min-height: 1.6em; }
 .fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; }
-.fetch button { font: inherit; cursor: pointer; padding: 6px 16px; border-radius: 6px;
+.fetch code { box-decoration-break: clone; -webkit-box-decoration-break: clone; }  /* whole on each line */
+.fetch button { font: inherit; cursor: pointer; margin: 0; padding: 6px 16px; border-radius: 6px;
   border: 1px solid var(--border-color-primary); color: var(--body-text-color);
   background: var(--background-fill-secondary); }
 .fetch button.first { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }
@@ -122,7 +123,6 @@ PAGE_CSS = """
 .talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
 .columns button.earlier { display: none; }
 .dark button[role="tab"].selected { color: var(--primary-300); }  /* the accent alone is too dark there */
-.unchosen { display: none !important; }
 .choice { gap: 2px 18px !important; }
 .choice > * { flex: 0 1 auto !important; width: auto !important; }
 .columns .name { font-weight: 600; }
@@ -186,6 +186,11 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk .picture span, .question .thumbnail-wrapper:not(:only-of-type)::after {
   position: absolute; left: 2px; top: 2px; padding: 0 5px; border-radius: 4px; font-size: 0.7rem;
   line-height: 1.4; color: white; background: rgb(0 0 0 / 0.65); pointer-events: none; }
+/* Gradio measures how high a question box has to be; in a tab that is built out of sight it finds nothing.
+   (Rules for @supports it leaves out unless they stand inside another.) */
+.question textarea {
+  @supports (field-sizing: content) { field-sizing: content; height: auto !important; max-height: 20lh; }
+}
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
 .question textarea::placeholder { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }

@@ -7,6 +7,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image, ImageDraw
@@ -75,19 +76,22 @@ class Profiles:
         self._browser = browser
         self._free: dict[str, list[BrowserContext]] = {}
 
-    def open(self, locale: str) -> Page:
-        """An empty page in a profile that holds nothing of another."""
-        if free := self._free.get(locale):
+    def open(self, locale: str, **device: Any) -> Page:
+        """An empty page in a profile that holds nothing of another; of a device, in a new one."""
+        if not device and (free := self._free.get(locale)):
             page = free.pop().new_page()
             _forget_all(page)
             return page
-        profile = self._browser.new_context(locale=locale)
+        profile = self._browser.new_context(locale=locale, **device)
         profile.grant_permissions(["clipboard-read", "clipboard-write"])
         return profile.new_page()
 
-    def close(self, page: Page, locale: str) -> None:
-        """Closes a page; its profile is for the next one, unless the test closed it."""
-        if not page.is_closed():
+    def close(self, page: Page, locale: str | None) -> None:
+        """Closes a page; its profile is for the next one of this language, unless the test closed it. A
+        device's has no language: nothing of it is used again."""
+        if locale is None:
+            page.context.close()
+        elif not page.is_closed():
             page.close()
             self._free.setdefault(locale, []).append(page.context)
 
@@ -110,17 +114,22 @@ def opened(profiles: Profiles) -> Iterator[Open]:
     """Opens an address in a browser profile that has nothing of any page; afterwards there must have been no
     error, but for one that the page may log, and no request to elsewhere."""
     faults: list[str] = []
-    pages: list[tuple[Page, str]] = []
+    pages: list[tuple[Page, str | None]] = []
 
     def open_page(
-        url: str, locale: str = "en-US", width: int = 1280, height: int = 860, may_log: str = "\0"
+        url: str,
+        locale: str = "en-US",
+        width: int = 1280,
+        height: int = 860,
+        may_log: str = "\0",
+        **device: Any,
     ) -> Page:
         def log(message: ConsoleMessage) -> None:
             if message.type == "error" and may_log not in message.text:
                 faults.append(message.text)
 
-        page = profiles.open(locale)
-        pages.append((page, locale))
+        page = profiles.open(locale, **device)
+        pages.append((page, None if device else locale))
         page.set_viewport_size({"width": width, "height": height})
         page.set_default_timeout(60_000)
         page.on("console", log)
@@ -131,8 +140,8 @@ def opened(profiles: Profiles) -> Iterator[Open]:
         return page
 
     yield open_page
-    for page, locale in pages:
-        profiles.close(page, locale)
+    for page, language in pages:
+        profiles.close(page, language)
     assert not faults
 
 

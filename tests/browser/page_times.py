@@ -1,22 +1,28 @@
-"""How long a tab takes from a click to its sight with all shipped presets, and how long the page
-takes over a slow network.
+"""How long the page takes to be usable with all shipped presets, a tab from a click to its sight, and the
+page over a slow network.
 
     python -m tests.browser.page_times
+    python -m tests.browser.page_times URL …
 
-Prints a line of JSON each. A tab's time is from the click to the second frame after it, in the page's own
-clock.
+Prints a line of JSON each, without the slow network for pages that are served already: so one from before a
+change and one from after it, named in turns, are compared on a busy machine. A page is usable when its first
+question box is seen; long tasks after that are the building of the other tabs. A tab's time is from the click
+to the second frame after it, by the page's own clock; beside it stands the processor time of the page's
+thread.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import statistics
 import time
+from contextlib import ExitStack
 
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import Browser, CDPSession, Locator, expect
 
 from tests.browser.person import answers, ask, idle, ready, slow_network
-from tests.browser.screenshots import WIDE, chromium, opened, shipped_page
+from tests.browser.screenshots import WIDE, chromium, shipped_page
 
 ROUNDS = 5
 _SWITCH_MS = """async (tab) => {
@@ -29,13 +35,58 @@ _SWITCH_MS = """async (tab) => {
 }"""
 
 
+_WATCH = """
+    window.longTasks = [];
+    new PerformanceObserver((list) => longTasks.push(...list.getEntries())).observe({ type: "longtask" });
+    const look = () => {
+        if (document.querySelector("textarea")?.offsetParent) window.usable = performance.now();
+        else requestAnimationFrame(look);
+    };
+    look();
+"""
+_OPENED = """() => ({
+    usable_ms: Math.round(usable),
+    long_tasks_ms: longTasks.filter((task) => task.startTime > usable).map((task) => task.duration),
+    heap_mb: performance.memory.usedJSHeapSize / 1e6,
+    elements: document.querySelectorAll("*").length,
+})"""
+REST_S = 6.0
+"""In which a page builds its tabs, where it does so before they are selected."""
+
+
+def cpu_ms(session: CDPSession) -> float:
+    """Processor time of the page's thread so far."""
+    metrics = session.send("Performance.getMetrics")["metrics"]
+    return next(1000 * each["value"] for each in metrics if each["name"] == "TaskDuration")
+
+
+def switched(tab: Locator, session: CDPSession) -> tuple[float, float]:
+    """Milliseconds until the tab is seen, and of processor time."""
+    before = cpu_ms(session)
+    seen_ms = tab.evaluate(_SWITCH_MS)
+    return seen_ms, cpu_ms(session) - before
+
+
 def tab_switches(browser: Browser, url: str) -> None:
-    page = ready(opened(browser, url))
+    width, height = WIDE
+    page = browser.new_context(viewport={"width": width, "height": height}).new_page()
+    page.set_default_timeout(60_000)
+    session = page.context.new_cdp_session(page)
+    session.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.add_init_script(_WATCH)
+    page.goto(url)
+    page.wait_for_function("window.usable")
+    usable_cpu_ms = cpu_ms(session)
+    ready(page)
+    time.sleep(REST_S)
+    print(json.dumps({"opened": {"cpu_ms": round(usable_cpu_ms), **page.evaluate(_OPENED)}}))
     tabs = page.get_by_role("tablist").first.get_by_role("tab").all()
-    first, *again = ({tab.text_content(): tab.evaluate(_SWITCH_MS) for tab in tabs} for _ in range(ROUNDS))
-    later = [each for visit in again for each in visit.values()]
-    print(json.dumps({"first_visit_ms": {name: round(each) for name, each in first.items()}}))
+    first, *again = ({tab.text_content(): switched(tab, session) for tab in tabs} for _ in range(ROUNDS))
+    later = [seen_ms for visit in again for seen_ms, _ in visit.values()]
+    rounded = {name: [round(seen_ms), round(cpu)] for name, (seen_ms, cpu) in first.items()}
+    print(json.dumps({"first_visit_ms_and_cpu_ms": rounded}))
     print(json.dumps({"later_median_ms": statistics.median(later), "later_slowest_ms": max(later)}))
+    page.context.close()
 
 
 def over_a_slow_network(browser: Browser, url: str) -> None:
@@ -57,9 +108,16 @@ def over_a_slow_network(browser: Browser, url: str) -> None:
 
 
 def main() -> None:
-    with shipped_page() as url, chromium() as browser:
-        tab_switches(browser, url)
-        over_a_slow_network(browser, url)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("urls", nargs="*", metavar="URL")
+    urls = parser.parse_args().urls
+    with ExitStack() as stack:
+        browser = stack.enter_context(chromium())
+        for url in urls or [stack.enter_context(shipped_page())]:
+            print(json.dumps({"url": url}))
+            tab_switches(browser, url)
+            if not urls:
+                over_a_slow_network(browser, url)
 
 
 if __name__ == "__main__":

@@ -67,6 +67,13 @@ def ready(page: Page) -> Page:
     return page
 
 
+def all_built(page: Page) -> None:
+    """Waits until every tab is there, also those that nobody has selected yet."""
+    page.wait_for_function(
+        "[...document.querySelectorAll('[role=tabpanel]')].every((tab) => tab.querySelector('.block'))"
+    )
+
+
 def upload(page: Page, *files: Path) -> None:
     page.locator("input[type=file]").first.set_input_files([str(file) for file in files])
     expect(page.locator(".thumbnail-item:visible")).to_have_count(len(files))

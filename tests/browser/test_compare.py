@@ -58,6 +58,27 @@ def test_each_chosen_model_answers_in_its_column(comparing: Page, three: Served)
     expect(box(comparing)).to_have_value("")
 
 
+def test_a_column_is_built_when_its_model_is_chosen_and_has_what_was_carried_meanwhile(
+    comparing: Page,
+) -> None:
+    comparing.get_by_role("tab", name="one in English").click()
+    ask(comparing, "first")
+    expect(answers(comparing)).to_have_count(1)
+    idle(comparing)
+    ask(comparing, "/asked")
+    expect(answers(comparing)).to_have_count(2)
+    idle(comparing)
+    comparing.locator("[data-testid=user] button[title^='Ask other']:visible").last.click()
+    expect(box(comparing)).to_have_value("/asked")
+    expect(column(comparing, "words")).to_have_count(0)
+    choose(comparing, "words")
+    expect(column(comparing, "words").locator("[data-testid=user]")).to_have_text(re.compile("first"))
+    expect(column(comparing, "words").locator(".status")).to_be_visible()
+    box(comparing).press("Enter")
+    expect(column(comparing, "words").locator("[data-testid=bot]").last).to_contain_text("first")
+    idle(comparing)
+
+
 def test_models_that_do_not_fit_together_are_each_loaded_once(comparing: Page, three: Served) -> None:
     """Asked at once, while each of them needs the whole card: one is awake, two are loaded, none twice."""
     choose(comparing, "words")

@@ -16,6 +16,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from launcher.presets import Preset, read_presets
 from launcher.readiness import Readiness, assess, installed_engines
+from tests.browser.axe import found
 from tests.browser.conftest import Open, draw
 from tests.browser.person import answers, ask
 from tests.downloads.hub import PlayedHub, played_hub
@@ -88,6 +89,25 @@ def chat(page: Page) -> Locator:
     return page.locator("textarea[data-testid=textbox]:visible")
 
 
+def few(page: Page) -> Locator:
+    """What Compare says where fewer than two models are here."""
+    return page.locator("#few")
+
+
+@pytest.mark.parametrize(
+    ("locale", "compare", "told"),
+    [("en-US", "Compare", "Comparing takes two models"), ("zh-CN", "对比", "对比至少需要两个")],
+)
+def test_one_model_alone_is_here_to_compare(
+    fetching: Fetching, opened: Open, locale: str, compare: str, told: str
+) -> None:
+    page = tab(opened(fetching.page.url, locale=locale, width=390), compare)
+    expect(few(page)).to_contain_text(told)
+    expect(page.get_by_role("checkbox")).to_have_count(1)
+    ask(page, "anyone?")
+    expect(answers(page)).to_have_text(re.compile("anyone"))
+
+
 def test_two_people_press_at_once_and_ask_without_a_restart(
     fetching: Fetching, opened: Open, tmp_path: Path
 ) -> None:
@@ -96,6 +116,7 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
     expect(heading(first)).to_have_text("This model is not on this machine")
     expect(heading(second)).to_have_text("本机没有这个模型")
     expect(chat(first)).to_have_count(0)
+    assert found(second) == []
     hub.held = WEIGHTS
     pressed = {"page": "another0", "tab": "shapes"}
     with httpx.Client(base_url=page.url, trust_env=False, timeout=60) as other:
@@ -106,6 +127,7 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
     expect(heading(second)).to_have_text("正在从 ModelScope 下载")
     expect(first.locator(".fetch:visible .how")).to_have_text(re.compile(r"^\d\.\d MB of 4\.\d MB · \d+ %"))
     expect(second.locator(".fetch:visible progress")).to_have_attribute("aria-label", "shapes 的下载进度")
+    assert found(first) == []
     hub.held = ""
     hub.go_on.set()
     for person, question, answer in (
@@ -122,6 +144,7 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
     models = httpx.get(f"{page.url}/v1/models", trust_env=False, timeout=60).json()["data"]
     assert "shapes" in [model["id"] for model in models]
     tab(first, "Compare")
+    expect(few(first)).to_be_hidden()
     expect(first.get_by_role("checkbox", name="shapes", exact=True)).to_be_visible()
     expect(first.get_by_role("checkbox", name="full", exact=True)).to_have_count(0)
     late = tab(opened(page.url), "shapes")
@@ -141,6 +164,7 @@ def test_a_download_that_is_cut_says_so_and_goes_on(fetching: Fetching, opened: 
     expect(said).to_contain_text(f"The download of {WEIGHTS} stopped at 1000000 of ")
     expect(said).to_contain_text("Press Resume: it goes on from there.")
     expect(button(page, "Resume")).to_be_focused()
+    assert found(page) == []
     page.keyboard.press("Enter")
     expect(chat(page)).to_be_visible()
     assert hub.ranges_of(WEIGHTS)[-1] == "bytes=1000000-"
@@ -161,6 +185,7 @@ def test_cancel_is_for_everyone_and_what_has_come_is_kept(fetching: Fetching, op
     for person in (first, second):
         expect(heading(person)).to_have_text("The download was cancelled")
         expect(room(person).first).to_contain_text("are here, and are kept.")
+    assert found(first) == []
     hub.held = ""
     button(first, "Resume").click()
     hub.go_on.set()

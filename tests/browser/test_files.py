@@ -7,7 +7,9 @@ import base64
 import re
 from pathlib import Path
 
+import pillow_heif
 import pytest
+from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import Open, draw
@@ -163,3 +165,54 @@ def test_a_full_disk_is_told_and_the_question_stays(
     assert not [path for path in full_disk.rglob("*") if path.is_file()]
     box(browser).press("Enter")
     expect(answers(browser)).to_contain_text("a question")
+
+
+TELEPHONE = {
+    "width": 390,
+    "height": 664,
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 3,
+    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+}
+"""As an iPhone is to Chromium: its window, its touches and what it calls itself; not its engine."""
+
+
+def test_a_telephone_gives_several_pictures_at_once_and_is_touched(
+    page: Served, opened: Open, tmp_path: Path
+) -> None:
+    """HEIC with its type and without one, as phones and their file managers tell it, and a photograph."""
+    pillow_heif.register_heif_opener()
+    with Image.open(draw(tmp_path / "drawn.png")) as drawn:
+        drawn.save(tmp_path / "drawn.heic")
+        drawn.save(tmp_path / "drawn.jpg")
+    heic, jpeg = ((tmp_path / name).read_bytes() for name in ("drawn.heic", "drawn.jpg"))
+    browser = ready(opened(page.url, **TELEPHONE))
+    files = browser.locator(".question:visible input[type=file]")
+    assert files.evaluate("(input) => [input.multiple, input.accept]") == [True, ""]  # any, the camera's too
+    files.set_input_files(
+        [
+            {"name": "IMG_0001.HEIC", "mimeType": "image/heic", "buffer": heic},
+            {"name": "IMG_0002.HEIC", "mimeType": "", "buffer": heic},
+            {"name": "image.jpg", "mimeType": "image/jpeg", "buffer": jpeg},
+        ]
+    )
+    expect(browser.locator(".thumbnail-item:visible")).to_have_count(3)
+    box(browser).fill("what are they?")
+    browser.locator("button.submit-button:visible").tap()
+    expect(answers(browser)).to_contain_text("[IMG_0001.HEIC] [IMG_0002.HEIC] [image.jpg] what are they?")
+    idle(browser)
+    box(browser).fill("/endless")
+    browser.locator("button.submit-button:visible").tap()
+    expect(answers(browser).last).to_contain_text("0 1 2 3")
+    browser.locator("button.stop-button:visible").tap()
+    idle(browser)
+    browser.get_by_role("tab", name="words in English").tap()
+    expect(answers(browser)).to_have_count(0)
+    browser.get_by_role("tab", name="Compare").tap()
+    box(browser).fill("both?")
+    browser.locator("button.submit-button:visible").tap()
+    expect(answers(browser)).to_have_count(2)
+    idle(browser)
+    assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Request, expect
 
 from launcher.cli.page_order import page_order
 from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
 from tests.browser.conftest import Open
-from tests.browser.person import answers, ask, boxes, idle, ready, trouble
+from tests.browser.person import all_built, answers, ask, boxes, idle, ready, trouble
 from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser
@@ -83,3 +83,25 @@ def test_on_a_phone_tabs_are_one_line_that_is_moved_by_hand(shipped: Served, ope
     last.click()
     expect(last).to_have_attribute("aria-selected", "true")
     assert browser.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_tabs_are_built_before_they_are_selected_and_nobody_wishes_for_them(
+    shipped: Served, opened: Open
+) -> None:
+    browser = opened(shipped.url, width=390, height=844)
+    shown: list[str] = []
+
+    def note(request: Request) -> None:
+        if request.url.endswith("/launcher/show"):
+            shown.append(request.post_data_json["tab"])
+
+    browser.on("request", note)
+    all_built(browser)
+    tabs = browser.get_by_role("tab")
+    expect(tabs.first).to_have_attribute("aria-selected", "true")
+    tabs.nth(1).click()
+    second = browser.locator("textarea[data-testid=textbox]:visible")
+    expect(second).to_be_visible()
+    second.evaluate("(box) => box.placeholder += ' and more'.repeat(20)")
+    assert second.evaluate("(box) => box.scrollHeight <= box.clientHeight")  # measured where it is seen
+    assert set(shown) <= {tab.get_attribute("data-tab-id") for tab in tabs.all()[:2]}

@@ -8,11 +8,12 @@ let compared = { question: EMPTY(), isAnswered: true, waiting: [] };
 const isComparing = () => compared.waiting.length > 0 || columns().some(isBusy);
 const restUnlessBusy = () => isComparing() || news[COMPARE].rested();
 
-// Which columns are seen, by the models' names and whether each is chosen.
+// Which columns are seen, by the models' names and whether each is chosen. Gradio builds a column when it is first
+// chosen. For the outputs: columns.
+const hideUnchosen = hiding();
 const choose = (names, ...choice) => {
-  const columnOf = (name) => document.getElementById(`column-${name}`);
-  names.forEach((name, at) => columnOf(name)?.classList.toggle("unchosen", !choice[at]));
-  return NOTHING;
+  hideUnchosen(names.filter((_, at) => !choice[at]).map((name) => `column-${name}`));
+  return names.map((name, at) => update(choice[at] && !news[name + COMPARE] ? { visible: true } : {}));
 };
 
 const askColumn = (name) => {
@@ -22,6 +23,7 @@ const askColumn = (name) => {
 // Models that are awake are asked before the others, lest they are sent to sleep for those and loaded again;
 // the others at once, so that the scheduler loads each of them once.
 const askColumns = async ({ waiting }) => {
+  await Promise.all(waiting.map((name) => built(name + COMPARE)));
   const awake = await ownFetch(address("awake")).then((response) => response.json()).catch(() => []);
   const first = waiting.filter((name) => awake.includes(name));
   const rest = waiting.filter((name) => !awake.includes(name));

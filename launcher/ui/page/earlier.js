@@ -35,26 +35,24 @@ const amend = (name, typed) => {
 
 // ---- to the Compare tab ----
 
-const hasCompare = () => window.gradio_config.components.some(({ props }) => props.elem_id === `box-${COMPARE}`);
-const until = (holds) =>
-  new Promise((resolve) => {
-    const look = () => (holds() ? resolve() : requestAnimationFrame(look));
-    look();
-  });
+const hasCompare = () => elementIds().includes(`box-${COMPARE}`);
+const elementIds = () => window.gradio_config.components.map(({ props }) => props.elem_id ?? "");
+const comparable = () =>
+  elementIds().filter((id) => id.startsWith("column-")).map((id) => id.slice("column-".length));
 
 // Every column has the conversation before the question, and the box the question itself. What the columns had
 // is gone, as with their bins; while they answer, nothing is carried.
 let carried = EMPTY();
 const carry = async (name, at) => {
   document.getElementById(`${COMPARE}-button`).click();
-  await until(() => news[COMPARE]);
+  await built(COMPARE);
   if (isComparing()) return;
   const { turns } = tabOf(name);
-  for (const element of document.querySelectorAll('[id^="column-"]')) {
-    const column = element.id.slice("column-".length) + COMPARE;
+  for (const model of comparable()) {
+    const column = model + COMPARE;
     Object.assign(tabOf(column), { turns: turns.slice(0, at) });
     tell(column, "");
-    until(() => news[column]).then(() => news[column].grown());
+    built(column).then(() => news[column].grown());
   }
   carried = turns[at].question;
   news[COMPARE].carried();

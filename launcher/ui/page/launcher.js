@@ -15,7 +15,7 @@ const unload = (name) => {
 };
 
 return {
-  connect, follow, show, unload, fill,
+  connect, buildAhead, follow, show, unload, fill,
   stand: (...names) => names.map(lineOf),
   ask, askExample, askAgain, grown, ended, stop, undo, clear,
   amend, attached, added, addedToCompare, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,

@@ -16,19 +16,28 @@ const fill = (root = document) => {
   }
 };
 
-// What belongs to a model that is not here is hidden, wherever it stands and whenever it is drawn; before
-// anything is known, all that could be.
-const hiding = document.head.appendChild(document.createElement("style"));
-hiding.textContent = ".until-here { display: none !important; }";
-const hide = (names) => {
-  const parts = names.flatMap((name) => [`here-${name}`, `choice-${name}`, `column-${name}`]);
-  const selectors = parts.map((id) => `[id="${id}"]`);
-  hiding.textContent = selectors.length ? `${selectors.join(", ")} { display: none !important; }` : "";
+// A style of ours that hides elements by their ids, wherever they stand and whenever they are drawn.
+const hiding = (first = "") => {
+  const style = document.head.appendChild(document.createElement("style"));
+  const hide = (selectors) =>
+    (style.textContent = selectors.length ? `${selectors.join(", ")} { display: none !important; }` : "");
+  hide(first ? [first] : []);
+  return (ids) => hide(ids.map((id) => `[id="${id}"]`));
+};
+
+// What belongs to a model that is not here; before anything is known, all that could be.
+const hideAbsent = hiding(".until-here");
+const partsOf = (model) => [`here-${model}`, `choice-${model}`, `column-${model}`];
+// What the Compare tab says where fewer than two models are here; before anything is known, nothing.
+const hideFew = hiding('[id="few"]');
+const areAbsent = (models) => {
+  hideAbsent(models.flatMap(partsOf));
+  hideFew(comparable().filter((model) => !models.includes(model)).length < 2 ? [] : ["few"]);
 };
 
 // News from the server; what is no place's is left.
 const take = (changed) => {
   for (const name in changed) if (name.startsWith("@")) places[name] = changed[name];
-  if (ABSENT in changed) hide(changed[ABSENT].split(" ").filter(Boolean));
+  if (ABSENT in changed) areAbsent(changed[ABSENT].split(" ").filter(Boolean));
   fill();
 };

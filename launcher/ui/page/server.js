@@ -47,12 +47,16 @@ const answerOf = async (question, tell, calledOff) => {
 };
 
 // Gradio's side: by tab, "" for the page itself, the events that a hidden component of ours has for each kind
-// of news.
+// of news. A tab has them once Gradio has built it.
 const news = {};
+const onBuilt = {}; // by tab: what waits for it
+const built = (name) =>
+  new Promise((resolve) => (news[name] ? resolve() : (onBuilt[name] ??= []).push(resolve)));
 const connect = (name, events) => {
   news[name] = events;
   if (name) draw(name);
   else stand();
+  onBuilt[name]?.splice(0).forEach((resolve) => resolve());
 };
 
 // The models' status lines, followed while the page is seen: no line is shown that nobody follows, and a page
