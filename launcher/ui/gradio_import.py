@@ -22,6 +22,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from launcher.large_imports import uncollected
+
 KEPT_VARIABLES = ("GRADIO_TEMP_DIR",)
 """Where uploads go: ``launcher serve`` sets it itself."""
 
@@ -72,7 +74,7 @@ def _without_stubs() -> Iterator[None]:
 
 settle_variables()
 if "gradio" not in sys.modules:
-    with _without_proxies(), _without_stubs():
+    with _without_proxies(), _without_stubs(), uncollected():
         import gradio as gr
 else:
     import gradio as gr

@@ -19,6 +19,7 @@ from launcher.devices import VISIBLE_DEVICES
 from launcher.engines.base import Engine, EngineSpec
 from launcher.engines.table import engine_class
 from launcher.errors import EngineBroken, EngineError, LauncherError
+from launcher.large_imports import uncollected
 from launcher.messages import ChatRequest, Chunk
 from launcher.request_checks import check_length
 from launcher.workers.engine_failures import answer_defect, load_failure
@@ -124,8 +125,9 @@ class EngineHost:
         self._spec = spec
 
     async def _prepare(self, runs: str, spec: EngineSpec) -> None:
-        self._engine = engine_class(runs)(spec)
-        await self._engine.prepare()
+        with uncollected():
+            self._engine = engine_class(runs)(spec)
+            await self._engine.prepare()
 
     async def _or_fail(self, work: Awaitable[Result]) -> Result:
         try:
