@@ -144,12 +144,12 @@ def picture_fields(**changes: Any) -> dict[str, Any]:
 def randomised(model: nn.Module, seed: int = 0, spread: float = 0.3) -> nn.Module:
     """Gives every parameter, norms and biases too, a value of its own, large enough that each one shows in
     the output."""
-    source = torch.Generator().manual_seed(seed)
+    device = next(model.parameters()).device
+    source = torch.Generator(device).manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            parameter.copy_(
-                torch.randn(parameter.shape, generator=source) * spread + (1.0 if "norm" in name else 0.0)
-            )
+            drawn = torch.randn(parameter.shape, generator=source, device=device)
+            parameter.copy_(drawn * spread + (1.0 if "norm" in name else 0.0))
     return model.eval()
 
 

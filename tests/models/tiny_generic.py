@@ -4,8 +4,10 @@ a byte-level tokenizer that carries a chat template, as Qwen's and Llama's do.""
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -92,12 +94,14 @@ ARCHITECTURES: dict[str, dict[str, Any]] = {
 }
 
 
-def write_generic(folder: Path, architecture: str, seed: int = 0, **changes: Any) -> Path:
+def write_generic(
+    folder: Path, architecture: str, seed: int = 0, spread: float = 0.3, **changes: Any
+) -> Path:
     """A checkpoint as transformers saves it, which is the published layout of these."""
     tokenizer = llama_tokenizer() if architecture.startswith("Llama") else qwen_tokenizer()
     fields = {**SIZES, **ARCHITECTURES[architecture], "vocab_size": len(tokenizer) + 3, **changes}
     config = AutoConfig.for_model(**fields)
-    model = randomised(AutoModelForCausalLM.from_config(config), seed)
+    model = randomised(AutoModelForCausalLM.from_config(config), seed, spread)
     model.to(torch.bfloat16).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     ends = LLAMA_SPECIAL[1:2] if architecture.startswith("Llama") else QWEN_SPECIAL[:1]
@@ -111,9 +115,18 @@ INTERNVL_SPECIAL = (*QWEN_SPECIAL, *PICTURES)
 LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM"}
 
 
-def write_internvl_qwen(folder: Path, kind: str, seed: int = 0, **changes: Any) -> Path:
+def write_internvl_qwen(
+    folder: Path,
+    kind: str,
+    seed: int = 0,
+    spread: float = 0.3,
+    picture: Mapping[str, Any] = MappingProxyType({}),
+    tower: Mapping[str, Any] = MappingProxyType({}),
+    **changes: Any,
+) -> Path:
     """A tiny InternVL with a Qwen inside, spelt as published. ``kind``: "qwen2" or "qwen3". Its tokenizer is
-    vocab.json and merges.txt, and a chat template that is not the form it was trained on."""
+    vocab.json and merges.txt, and a chat template that is not the form it was trained on. ``picture`` and
+    ``tower`` change config.json and its vision_config, ``changes`` the language model's."""
     folder.mkdir(parents=True, exist_ok=True)
     pieces = json.loads(_trained())["model"]
     first = len(pieces["vocab"])
@@ -129,8 +142,9 @@ def write_internvl_qwen(folder: Path, kind: str, seed: int = 0, **changes: Any) 
         **({"head_dim": 16} if kind == "qwen3" else {}),
         **changes,
     }
-    fields = picture_fields(llm_config=language, template="internvl2_5")
-    model = randomised(internvl2.build_model(internvl2.InternVLChatConfig(**fields)), seed)
+    fields = picture_fields(llm_config=language, **{"template": "internvl2_5", **picture})
+    fields["vision_config"] |= tower
+    model = randomised(internvl2.build_model(internvl2.InternVLChatConfig(**fields)), seed, spread)
     save_file(internvl2.published_tensors(model), folder / "model.safetensors")
     flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
     added = {str(first + n): {"content": name, **flags} for n, name in enumerate(INTERNVL_SPECIAL)}
