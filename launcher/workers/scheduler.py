@@ -179,6 +179,8 @@ class Scheduler:
         model.wishes.clear()
         model.no_standby = True
         model.unloading = model.process is not ProcessState.NONE and model.leaving is not Leaving.END
+        if model.unloading:  # of one that has failed, the process that stands by for another try
+            self._forgives(model, now_s)
         return self.settle(now_s)
 
     def has_ram(self, spare_bytes: int | None) -> None:
@@ -324,13 +326,16 @@ class Scheduler:
 
     def _is_wanted(self, model: ModelRecord, now_s: float) -> None:
         """Somebody asks or wishes for it: one that has failed may be tried again."""
+        self._forgives(model, now_s)
+        model.no_standby = False
+        model.used_s = now_s
+
+    def _forgives(self, model: ModelRecord, now_s: float) -> None:
         if model.state is ModelState.FAILED:
             model.deaths.clear()
             model.restart_at_s = 0.0
             model.error = None
             model.enter(ModelState.ASLEEP, now_s)
-        model.no_standby = False
-        model.used_s = now_s
 
     def _withdraw_wishes(self, page: str) -> None:
         if page != NOBODY:

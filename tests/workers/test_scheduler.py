@@ -1040,3 +1040,17 @@ def test_opening_a_page_sends_nobody_away_once_cards_are_looked_at() -> None:
     assert scheduler.measured("GPU-b", Seen(1, {}), 200.0) == [], "somebody has come"
     assert states(scheduler)["three"] is ModelState.ASLEEP
     assert states(scheduler)["one"] is ModelState.READY
+
+
+def test_one_that_failed_and_is_unloaded_may_be_asked_again() -> None:
+    """The process that stood by for its next try ends; it kept the error, and refused every question."""
+    scheduler = Scheduler(MODELS[:1], BUDGETS, standby=True)
+    started(scheduler, "large")
+    assert scheduler.settle(0.0) == [PrepareSpare("large")]
+    failed = scheduler.ended("large", EngineError("lost"), retry=False, while_loading=False, now_s=1.0)
+    assert failed == [UseSpare("large")]
+    assert scheduler.unload("large", 2.0) == [Stop("large")]
+    scheduler.ended("large", None, retry=False, while_loading=False, now_s=3.0)
+    assert scheduler.ask("large", 1, 4.0) == [start("large")]
+    assert scheduler.ready("large", 5.0) == [Send("large", 1)]
+    assert Send("large", 2) in scheduler.ask("large", 2, 6.0)
