@@ -50,7 +50,7 @@ class _Said(BaseHTTPRequestHandler):
 @pytest.fixture
 def server() -> Iterator[int]:
     with HTTPServer(("127.0.0.1", 0), _Said) as listening:
-        Thread(target=listening.serve_forever, daemon=True).start()
+        Thread(target=listening.serve_forever, args=(0.01,), daemon=True).start()
         yield listening.server_port
         listening.shutdown()
 

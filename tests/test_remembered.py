@@ -12,8 +12,14 @@ from PIL import Image
 
 import launcher.images
 from launcher.errors import PictureError
-from launcher.images import PictureLimits, check_upload, content_key
-from launcher.images.remembered import REMEMBERED_FILES, SETTLED_NS, Remembered, mark_of
+from launcher.images import PictureLimits, check_upload, content_key, remembered
+from launcher.images.remembered import REMEMBERED_FILES, Remembered, mark_of
+
+
+@pytest.fixture(autouse=True)
+def soon_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """20 ms instead of a second."""
+    monkeypatch.setattr(remembered, "SETTLED_NS", 20_000_000)
 
 
 @pytest.fixture
@@ -27,7 +33,7 @@ def picture(tmp_path: Path) -> Path:
 def settled(path: Path) -> Path:
     """Waits until the file's own times are old enough to be told by; they cannot all be set."""
     while mark_of(path) is None:
-        time.sleep(SETTLED_NS / 1e9 / 20)
+        time.sleep(0.005)
     return path
 
 
@@ -88,10 +94,13 @@ def test_a_refusal_is_not_remembered(tmp_path: Path) -> None:
             check_upload(path)
 
 
-def test_what_is_no_file_or_was_changed_just_now_has_no_mark(picture: Path, tmp_path: Path) -> None:
+def test_what_is_no_file_or_was_changed_just_now_has_no_mark(
+    picture: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "link").symlink_to(picture)
     (tmp_path / "new").touch()
     assert mark_of(picture) == mark_of(picture) != mark_of(picture, 1)
+    monkeypatch.setattr(remembered, "SETTLED_NS", 1_000_000_000)
     for name in ("link", "new", "nothing", ".", "\\0"):
         assert mark_of(tmp_path / name) is None
     with pytest.raises(PictureError):
@@ -99,9 +108,9 @@ def test_what_is_no_file_or_was_changed_just_now_has_no_mark(picture: Path, tmp_
 
 
 def test_only_so_many_files_are_remembered() -> None:
-    remembered = Remembered[int]()
+    kept = Remembered[int]()
     for number in range(REMEMBERED_FILES + 1):
-        assert remembered.get(0) == (0 if number else None)
-        remembered.keep(number, number)
-    assert remembered.get(0) == 0
-    assert remembered.get(1) is None
+        assert kept.get(0) == (0 if number else None)
+        kept.keep(number, number)
+    assert kept.get(0) == 0
+    assert kept.get(1) is None

@@ -54,7 +54,7 @@ def hostile() -> Iterator[str]:
             pass
 
     with HTTPServer(("127.0.0.1", 0), Empty) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://{REBOUND}:{server.server_port}"
         server.shutdown()

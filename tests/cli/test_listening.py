@@ -22,6 +22,15 @@ from launcher.errors import LauncherError, PortInUse, RequestError
 ANY = 0
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who has a port and says nothing is not waited for."""
+    monkeypatch.setattr(listening, "_ASKING_S", 0.05)
+
+
+silent = pytest.mark.usefixtures("impatient")
+
+
 def has_ipv6() -> bool:
     try:
         socket.create_server(("::1", 0), family=socket.AF_INET6).close()
@@ -74,6 +83,7 @@ def test_every_way_of_writing_an_address(host: str, reached: list[str], url: str
         assert answers("127.0.0.8", port) is (host in ("0.0.0.0", "::"))
 
 
+@silent
 def test_a_name_stands_for_all_its_addresses(monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where this machine lacks one of them: here 203.0.113.7, which is nobody's."""
     real = socket.getaddrinfo
@@ -167,7 +177,7 @@ class _OtherPage(_Page):
 @contextmanager
 def served_by(handler: type[BaseHTTPRequestHandler]) -> Iterator[int]:
     with HTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         yield server.server_port
         server.shutdown()
 
@@ -203,6 +213,7 @@ def test_who_does_not_speak_http_is_another_program(says: bytes, monkeypatch: py
     assert "used by another program" in raised.value.message
 
 
+@silent
 def test_the_port_that_is_proposed_is_free() -> None:
     """The next one is taken as well, so it is not that."""
     with socket.create_server(("127.0.0.1", 0)) as first:
@@ -216,6 +227,7 @@ def test_the_port_that_is_proposed_is_free() -> None:
         assert int(raised.value.hint.rpartition(" ")[2]) not in (port, proposed)
 
 
+@silent
 def test_the_highest_port_has_another_one_for_whom_it_is_taken() -> None:
     try:
         last = socket.create_server(("127.0.0.1", HIGHEST_PORT))
@@ -226,6 +238,7 @@ def test_the_highest_port_has_another_one_for_whom_it_is_taken() -> None:
     check_free(Address(port=int(raised.value.hint.rpartition(" ")[2])))
 
 
+@silent
 def test_the_hint_keeps_the_host() -> None:
     with socket.create_server(("127.0.0.7", 0)) as taken, pytest.raises(PortInUse) as raised:
         listen(Address("127.0.0.7", taken.getsockname()[1]))
