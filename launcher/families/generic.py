@@ -3,10 +3,8 @@ the chat template that the tokenizer carries, text is made by the tokenizer's ow
 
 from __future__ import annotations
 
-from typing import Any
-
 from launcher.families.common import reading
-from launcher.families.common.blocks import BLOCK_EXTRA, language_part
+from launcher.families.common.blocks import BLOCK_EXTRA, QWEN3_1_7B, language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.sizes import ModelSizes
@@ -20,23 +18,6 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     )
 
 
-# Sizes as the card of KerasHub's conversion lists them (keras/qwen3_1.7b_en); positions as in the smaller
-# model of the series, Qwen3-0.6B, whose config InternVL3.5-1B holds.
-_QWEN3_1_7B: dict[str, Any] = {
-    "architectures": ["Qwen3ForCausalLM"],
-    "model_type": "qwen3",
-    "hidden_size": 2048,
-    "intermediate_size": 6144,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "vocab_size": 151936,
-    "max_position_embeddings": 40960,
-    "tie_word_embeddings": True,
-    "torch_dtype": "bfloat16",
-}
-
 FAMILY = Family(
     title="Text models with a chat template of their own: Qwen2, Qwen2.5, Qwen3, Llama",
     architectures=tuple(map(Architecture, BLOCK_EXTRA)),
@@ -47,5 +28,5 @@ FAMILY = Family(
     template_name=lambda _: TOKENIZER_S_OWN,
     decoder="launcher.models.tokenizer_decoder:TokenizerDecoder",
     loader="launcher.models.generic:load_text_model",
-    published={"Qwen/Qwen3-1.7B": _QWEN3_1_7B},
+    published={"Qwen/Qwen3-1.7B": {**QWEN3_1_7B, "tie_word_embeddings": True}},
 )

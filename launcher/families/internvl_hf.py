@@ -14,7 +14,7 @@ from typing import Any
 
 from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common import internvl, reading
-from launcher.families.common.blocks import language_part
+from launcher.families.common.blocks import QWEN3_1_7B, language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.prompts import PictureMarks
@@ -128,6 +128,6 @@ FAMILY = Family(
     check=_check,
     published={
         "OpenGVLab/InternVL3-1B-hf": _published(internvl.QWEN2_5_0_5B),
-        "OpenGVLab/InternVL3_5-2B-HF": _published(internvl.QWEN3_1_7B),
+        "OpenGVLab/InternVL3_5-2B-HF": _published(QWEN3_1_7B),
     },
 )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from launcher.families.common import internvl
-from launcher.families.common.blocks import language_part
+from launcher.families.common.blocks import QWEN3_1_7B, language_part
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import Architecture, Family
 from launcher.families.common.sizes import ModelSizes
@@ -40,6 +40,6 @@ FAMILY = Family(
     tensor_parts=internvl.TENSOR_PARTS,
     published={
         "OpenGVLab/InternVL3-1B": internvl.published(internvl.QWEN2_5_0_5B, template="internvl2_5"),
-        "OpenGVLab/InternVL3_5-2B": internvl.published(internvl.QWEN3_1_7B, template="internvl2_5"),
+        "OpenGVLab/InternVL3_5-2B": internvl.published(QWEN3_1_7B, template="internvl2_5"),
     },
 )

@@ -35,6 +35,7 @@ from launcher.checkpoints import facts_from_config
 from launcher.engines.lmdeploy_request import RequestMaker
 from launcher.engines.lmdeploy_settings import chat_template_config, turbomind_config
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
+from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models.tiles import to_pixels
 from launcher.presets import MemorySettings
 
@@ -237,3 +238,8 @@ class Stand:
     def close(self) -> None:
         self.internal_thread.close()
         self.async_engine.close()
+
+
+async def answer(stand: Stand, *talk: Message) -> list[Chunk]:
+    """What a person gets to the last question of a talk."""
+    return [chunk async for chunk in stand.requests(ChatRequest(talk, GenerationOptions())).chunks()]

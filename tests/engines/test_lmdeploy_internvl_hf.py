@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from launcher.images import load_picture
-from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
+from launcher.messages import Message
 from tests.models.internvl_hf_reference import Reference
 from tests.models.qwen_vl_reference import noisy_pictures
 from tests.models.tiny_internvl_hf import LANGUAGES, write_internvl_hf
@@ -25,7 +25,7 @@ from lmdeploy.pytorch.models.module_map import MODULE_MAP
 from lmdeploy.turbomind.supported_models import SUPPORTED_ARCHS, is_supported
 from lmdeploy.vl.model.internvl3_hf import InternVL3VisionModel
 
-from tests.engines.lmdeploy_stand import Script, Stand
+from tests.engines.lmdeploy_stand import Script, Stand, answer
 
 MOST_TILES = 6
 
@@ -54,10 +54,6 @@ def stand(folder: Path) -> Iterator[Stand]:
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return noisy_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-async def answer(stand: Stand, *talk: Message) -> list[Chunk]:
-    return [chunk async for chunk in stand.requests(ChatRequest(talk, GenerationOptions())).chunks()]
 
 
 async def test_the_engine_is_given_what_transformers_would_be(

@@ -12,14 +12,14 @@ import torch
 
 from launcher.errors import RequestError
 from launcher.images import load_picture
-from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
+from launcher.messages import Message
 from tests.models.qwen_vl_reference import Reference, noisy_pictures
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
 
-from tests.engines.lmdeploy_stand import Script, Stand
+from tests.engines.lmdeploy_stand import Script, Stand, answer
 
 
 @pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
@@ -47,10 +47,6 @@ def stand(folder: Path) -> Iterator[Stand]:
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return noisy_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-async def answer(stand: Stand, *talk: Message) -> list[Chunk]:
-    return [chunk async for chunk in stand.requests(ChatRequest(talk, GenerationOptions())).chunks()]
 
 
 async def test_the_engine_is_given_what_transformers_would_be(

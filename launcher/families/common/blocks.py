@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
@@ -46,3 +47,23 @@ def language_part(config: ConfigPart, name: str, quantization: object = None) ->
     if name in _HEAD_DIMS:
         language = replace(language, head_dim=config.whole("head_dim", reading.MAX_HEADS, _HEAD_DIMS[name]))
     return language, reading.language_bytes(language, BLOCK_EXTRA[name](config, language))
+
+
+QWEN3_1_7B: dict[str, Any] = {
+    "architectures": ["Qwen3ForCausalLM"],
+    "model_type": "qwen3",
+    "hidden_size": 2048,
+    "intermediate_size": 6144,
+    "num_hidden_layers": 28,
+    "num_attention_heads": 16,
+    "num_key_value_heads": 8,
+    "head_dim": 128,
+    "vocab_size": 151936,
+    "max_position_embeddings": 40960,
+    "torch_dtype": "bfloat16",
+}
+"""Qwen3-1.7B, whose head is its embedding table, and inside InternVL3.5-2B with a head of its own. Sizes as
+the card of KerasHub's conversion lists them (keras/qwen3_1.7b_en); positions as in the smaller model of the
+series, Qwen3-0.6B, whose config InternVL3.5-1B holds. Other engines' tests of InternVL3_5-2B-HF print the
+same, and its makers count 2.0 billion parameters of it beside the tower's 0.3
+(github.com/ErfeiCui/InternVL-doc, docs/en/internvl3.5/quick_start.md)."""

@@ -143,22 +143,6 @@ QWEN2_5_0_5B: dict[str, Any] = {
 }
 """Inside InternVL3-1B, as printed from the published model (github.com/shivangjhalani/multicoco,
 InternVL3-1B_data.md); with these it has the 938 million parameters that its hub counts."""
-QWEN3_1_7B: dict[str, Any] = {
-    "architectures": ["Qwen3ForCausalLM"],
-    "model_type": "qwen3",
-    "hidden_size": 2048,
-    "intermediate_size": 6144,
-    "num_hidden_layers": 28,
-    "num_attention_heads": 16,
-    "num_key_value_heads": 8,
-    "head_dim": 128,
-    "vocab_size": 151936,
-    "max_position_embeddings": 40960,
-    "torch_dtype": "bfloat16",
-}
-"""Inside InternVL3.5-2B: Qwen3-1.7B with a head of its own, which Qwen's has not. So other engines' tests of
-InternVL3_5-2B-HF print its config and its tensors' names, and its makers count 2.0 billion parameters of it
-beside the tower's 0.3 (github.com/ErfeiCui/InternVL-doc, docs/en/internvl3.5/quick_start.md)."""
 INTERNVIT_300M: dict[str, Any] = {
     "hidden_size": 1024,
     "intermediate_size": 4096,
