@@ -19,7 +19,6 @@ question was refused, or a switch took a second. It has not been run yet: it was
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import statistics
 import subprocess
@@ -37,7 +36,7 @@ from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.presets import Preset, read_presets
 from launcher.workers.manager import Manager
-from tests.gpu import full_size
+from tests.gpu import full_size, two_cards
 from tests.gpu.four_bits import managed
 from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
 
@@ -47,25 +46,13 @@ MOST_SWITCH_S = 1.0
 ROUNDS = 5
 
 
-class Trial:
-    """What was found of each preset, and what did not hold."""
+class Trial(two_cards.Trial):
+    """On this card, with its logs in this folder."""
 
     def __init__(self, out: Path, gpu: Gpu) -> None:
+        super().__init__(out / "shipped.json")
         self.out, self.gpu = out, gpu
-        self.found: dict[str, Any] = {"gpu": gpu.facts(), "failed": []}
-
-    def note(self, preset: str, part: str, found: dict[str, Any]) -> None:
-        self.found.setdefault(preset, {})[part] = found
-        self.write()
-        print(preset, part, found, flush=True)
-
-    def holds(self, what: str, holds: bool) -> None:
-        if not holds:
-            self.found["failed"].append(what)
-            self.write()
-
-    def write(self) -> None:
-        (self.out / "shipped.json").write_text(json.dumps(self.found, indent=1, ensure_ascii=False))
+        self.note("gpu", gpu.facts())
 
 
 def asked(text: str, tokens: int, *pictures: Path) -> ChatRequest:
@@ -131,7 +118,7 @@ def compared(
 ) -> None:
     held_gib, planned_gib = sampler.finish()["gpu_peak_mib"] * MIB / GIB, planned_bytes / GIB
     figures = {"held_gib": round(held_gib, 2), "planned_gib": round(planned_gib, 2)}
-    trial.note(preset.name, part, {**figures, **more})
+    trial.note(f"{preset.name}, {part}", {**figures, **more})
     trial.holds(f"{preset.name}: {part} {figures}", held_gib <= MOST_OVER_PLAN * planned_gib)
 
 
@@ -160,7 +147,7 @@ def switch(trial: Trial, preset: Preset) -> None:
                 if each:
                     times[name].append(round(seconds, 3))
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    trial.note(preset.name, "switch", {"median_s": medians, "all_s": times})
+    trial.note(f"{preset.name}, switch", {"median_s": medians, "all_s": times})
     trial.holds(f"{preset.name}: switch {medians}", max(medians.values()) < MOST_SWITCH_S)
 
 
