@@ -2,8 +2,8 @@
 the disk.
 
 ``hubs`` asks what a hub holds (``hub_failures`` words what goes wrong then), ``selection`` takes what a model
-needs of it, ``transfer`` brings one file over, ``places`` says where it goes. Where a checkpoint is looked for
-afterwards is ``launcher.checkpoints``' business, progress bars the terminal's.
+needs of it, ``transfer`` brings one file over, ``places`` says where it goes. Where a checkpoint is looked
+for afterwards is ``launcher.checkpoints``' business, progress bars the terminal's.
 """
 
 from launcher.downloads.hub_failures import Source
