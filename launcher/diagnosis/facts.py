@@ -1,4 +1,4 @@
-"""What is looked at. Somebody else gathers it."""
+"""The facts of this machine that a diagnosis looks at; ``launcher.cli.doctor_facts`` gathers them."""
 
 from __future__ import annotations
 
