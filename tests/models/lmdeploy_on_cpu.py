@@ -10,6 +10,7 @@ need a GPU and are left to tests/gpu.
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,10 @@ from lmdeploy.pytorch.paging import Scheduler
 from lmdeploy.pytorch.strategies.ar import ARStrategyFactory
 from lmdeploy.pytorch.weight_loader.model_weight_loader import load_model_weights
 from torch import Tensor
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # it uses what torch deprecates
+    import lmdeploy.pytorch.nn  # noqa: F401 - while its CUDA backend can still be imported
 
 BLOCK_TOKENS = 4
 

@@ -14,7 +14,6 @@ from transformers import AutoModelForCausalLM
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
     pytest.importorskip("lmdeploy", reason="LMDeploy is not installed")
-    import lmdeploy.pytorch.nn  # noqa: F401 - while its CUDA backend can still be imported
     from lmdeploy.pytorch.models.internvl import InternVLInputProcessor
 
     from tests.models.lmdeploy_on_cpu import CpuEngine

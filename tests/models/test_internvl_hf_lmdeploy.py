@@ -13,7 +13,6 @@ from torch import Tensor
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
     pytest.importorskip("lmdeploy", reason="LMDeploy is not installed")
-    import lmdeploy.pytorch.nn  # noqa: F401 - while its CUDA backend can still be imported
 
     from tests.models.lmdeploy_on_cpu import ScheduledCpuEngine
 
