@@ -12,8 +12,7 @@ each are left free, so that a card holds one model awake:
 3. the card of one of the two is filled behind the launcher's back once that model is unloaded: it loads on
    the other card.
 
-Writes DIR/two_cards.json after every part. Ends with 1 where one of these does not hold. It has not been run
-yet: there was no machine with two GPUs when it was written.
+Writes DIR/two_cards.json after every part. Ends with 1 where one of these does not hold.
 """
 
 from __future__ import annotations
