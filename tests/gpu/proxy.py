@@ -40,7 +40,7 @@ from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from tests.free_port import free_port
 from tests.gpu.lean import crowd, question
-from tests.gpu.two_cards import Trial
+from tests.gpu.trial import Trial
 
 MODEL, ONE, MANY = "internvl2-2b", "one", "many"
 GAIN = 1.8
