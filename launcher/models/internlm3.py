@@ -14,7 +14,7 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from launcher.errors import CheckpointError
-from launcher.models.generic import filled
+from launcher.models.generic import loaded_text_model
 from launcher.models.internlm2_tokenizer import InternLM2Tokenizer
 from launcher.models.loading import LoadedModel, LoadRequest
 
@@ -70,4 +70,4 @@ def load(request: LoadRequest) -> LoadedModel:
         )
     with torch.device("meta"):
         model = LlamaForCausalLM(config)
-    return filled(model, request)
+    return loaded_text_model(model, request)

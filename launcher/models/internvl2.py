@@ -24,9 +24,9 @@ from transformers import (
 
 from launcher.errors import CheckpointError
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.internvl_language import language_config, language_tensors, spare_tensors, text_config
-from launcher.models.weights import TensorMap, Unfilled, fill, published
+from launcher.models.weights import TensorMap, Unfilled, published
+from launcher.models.whole import filled
 
 
 class InternVisionConfig(PreTrainedConfig):
@@ -254,8 +254,5 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> InternVLForCond
             match its config.json.
     """
     unfilled = unfilled_model(folder)
-    fill(unfilled, dtype, device)
-    model: InternVLForConditionalGeneration = unfilled.model
-    renew_rotary(model.model.language_model, device)
-    model.tie_weights()
-    return model.eval()
+    model: InternVLForConditionalGeneration = filled(unfilled, "model.language_model", dtype, device)
+    return model

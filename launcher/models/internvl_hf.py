@@ -15,12 +15,12 @@ from launcher.errors import CheckpointError
 from launcher.families import PictureBudget
 from launcher.families.common.pictures import TileBudget
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.loaders import internvl2_reader
 from launcher.models.loading import LoadedModel, LoadRequest
 from launcher.models.preprocessing import check_preprocessing, own_preprocessing
 from launcher.models.tiles import MEAN, STD, cut_tiles, to_pixels
-from launcher.models.weights import TensorMap, Unfilled, fill
+from launcher.models.weights import TensorMap, Unfilled
+from launcher.models.whole import filled
 
 _HEAD = "lm_head.weight"
 _MOST_TILES = "max_patches"
@@ -52,12 +52,9 @@ def load(request: LoadRequest) -> LoadedModel:
             config, trust_remote_code=False, attn_implementation="sdpa"
         )
     spare = frozenset({_PUBLISHED[_HEAD]}) if tied else frozenset[str]()
-    fill(Unfilled(model, _maps(model), tensors, spare), request.dtype, request.device)
-    renew_rotary(model.model.language_model, request.device)
-    model.tie_weights()
-    return LoadedModel(
-        model.eval(), config.text_config.max_position_embeddings, internvl2_reader(model, request)
-    )
+    unfilled = Unfilled(model, _maps(model), tensors, spare)
+    filled(unfilled, "model.language_model", request.dtype, request.device)
+    return LoadedModel(model, config.text_config.max_position_embeddings, internvl2_reader(model, request))
 
 
 def cutter(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tensor]:

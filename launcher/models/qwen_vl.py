@@ -26,11 +26,11 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.models import qwen_vl_pixels
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.internvl2 import with_pictures
 from launcher.models.loading import LoadedModel, LoadRequest, PictureReader, picture_token_id
 from launcher.models.mrope import positions
-from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled
+from launcher.models.whole import filled
 
 _HEAD = "lm_head.weight"
 _DRAFTING = "mtp."
@@ -71,13 +71,12 @@ def load(request: LoadRequest) -> LoadedModel:
             config, trust_remote_code=False, attn_implementation="sdpa"
         )
     spare = frozenset(_not_needed(tensors, config))
-    fill(Unfilled(model, _maps(model, tensors), tensors, spare), request.dtype, request.device)
-    renew_rotary(model.model.language_model, request.device)
+    unfilled = Unfilled(model, _maps(model, tensors), tensors, spare)
+    filled(unfilled, "model.language_model", request.dtype, request.device)
     tower = model.model.visual
     tower.rotary_pos_emb = type(tower.rotary_pos_emb)(tower.config).to(request.device)
-    model.tie_weights()
     return LoadedModel(
-        LanguageSide(model.eval()),
+        LanguageSide(model),
         config.text_config.max_position_embeddings,
         _reader(request, model),
         partial(DynamicCache, config=config.text_config),

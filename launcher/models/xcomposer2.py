@@ -44,9 +44,9 @@ from transformers.models.llama.modeling_llama import (
 from launcher.errors import CheckpointError, RequestError
 from launcher.families import AWQ_GROUP
 from launcher.models.awq import open_tensors, packed_shapes
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.partial_lora import PartialLoraLinear, picture_rows_of
-from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill, published
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, published
+from launcher.models.whole import filled
 
 MODEL_TYPE = "internlmxcomposer2"
 ARCHITECTURE = "InternLMXComposer2ForCausalLM"
@@ -530,12 +530,9 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> XComposer2ForCa
     Raises:
         CheckpointError: as ``unfilled_model`` does, or a tensor is of the wrong shape.
     """
-    unfilled = unfilled_model(folder)
-    fill(unfilled, dtype, device)
-    model: XComposer2ForCausalLM = unfilled.model
-    renew_rotary(model.model, device)
+    model: XComposer2ForCausalLM = filled(unfilled_model(folder), "model", dtype, device)
     model.vit.count_positions()
-    model.requires_grad_(False).eval()
+    model.requires_grad_(False)
     return model
 
 
