@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
 
 from launcher import families
 from launcher.checkpoints import read_facts
-from launcher.engines.transformers import TransformersEngine
-from tests.engines.on_transformers import loaded
 from tests.models.noisy_pictures import noisy_pictures
+
+if TYPE_CHECKING:
+    from launcher.engines.transformers import TransformersEngine
 
 
 @pytest_asyncio.fixture
 async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
+    from tests.engines.on_transformers import loaded  # torch: fast tests here do without
+
     family = families.of(read_facts(folder).config)
     made = await loaded(folder, "vision" if family.reads_pictures else "text")
     yield made
