@@ -21,7 +21,7 @@ from launcher.errors import (
     PresetError,
     UnsupportedModel,
 )
-from launcher.memory import wished_pictures
+from launcher.families import ConfigPart
 from launcher.preset_fits import check_chat
 from launcher.presets import Endpoint, Preset
 from launcher.readiness.absent import absent, only_on_gpu, repair
@@ -29,6 +29,7 @@ from launcher.readiness.cards import gpus_for
 from launcher.readiness.device import on_gpu, unplanned
 from launcher.readiness.installed import InstalledEngines, check_installed
 from launcher.readiness.standing import GOES_ELSEWHERE, REMOTE, Readiness, ReadyState, refused
+from launcher.readiness.whole import check_whole
 from launcher.user_folders import expanded
 
 _ANYWHERE = table.find("transformers")
@@ -151,7 +152,7 @@ def _assess_present(
     family = families.of(facts.config, folder / CONFIG)
     sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
     check_chat(preset, facts, family)
-    wished_pictures(sizes.pictures, preset.memory)  # or it asks for what there is not
+    check_whole(preset, folder, facts, family, sizes)
     engine = _wanted(preset)
     if (_needs_gpu_for(engine) or _only_lmdeploy_reads(facts)) and not devices.gpus:
         return refused(preset, ReadyState.NEEDS_GPU, only_on_gpu(preset))
@@ -159,6 +160,7 @@ def _assess_present(
         (gpu,) = devices.gpus
         return on_gpu(preset, folder, facts, installed, family=family, sizes=sizes, gpu=gpu)
     other = engine or _ANYWHERE
+    family.check_on_transformers(ConfigPart(facts.config, str(folder / CONFIG)))
     check_installed(preset, other, installed)
     usable = devices if installed.torch_cuda else replace(devices, gpus=())
     return unplanned(preset, other, folder, facts, usable)

@@ -18,6 +18,7 @@ from launcher.memory import Card, plan_memory
 from launcher.presets import Preset
 from launcher.readiness.installed import InstalledEngines, check_installed
 from launcher.readiness.standing import FIRST_GPU, SLOW, Readiness, ReadyState
+from launcher.readiness.whole import check_processor
 
 _CPU_FACTOR = 2
 """On the CPU 16-bit weights are held in 32 bits."""
@@ -41,10 +42,12 @@ def on_gpu(
 
     Raises:
         DeviceError: no engine serves it, or the card or its driver is too old.
+        CheckpointError: it lacks a file that these engines need.
         MissingPart: the engine's packages are not here.
         MemoryPlanError: it does not fit.
     """
     engine = family.engine(preset.engine_name, sizes)
+    check_processor(folder, facts, family)
     check_installed(preset, table.find(engine), installed)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
