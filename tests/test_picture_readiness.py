@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -50,10 +51,10 @@ def test_so_is_internvl_in_transformers_layout(engine: str, tmp_path: Path) -> N
     assert (found.state, found.engine) == (ReadyState.READY, "transformers"), found.reason
 
 
-@pytest.mark.parametrize("write", [write_internvl_hf, write_qwen_vl])
+@pytest.mark.parametrize("write", [partial(write_internvl_hf, head_dim=64), write_qwen_vl])
 def test_what_lmdeploy_alone_needs_is_missed_on_a_card(write: Any, tmp_path: Path) -> None:
     """It loads transformers' processor, which nobody else does."""
-    folder = write(tmp_path / "model", head_dim=64, max_position_embeddings=4096)
+    folder = write(tmp_path / "model", max_position_embeddings=4096)
     (folder / "preprocessor_config.json").unlink()
     found = assess(preset(folder, kind="vision"), WITH_GPU, ALL)
     assert found.state is ReadyState.BROKEN

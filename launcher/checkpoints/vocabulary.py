@@ -97,11 +97,11 @@ def _decoded(file: Path, kind: type[Content]) -> Content:
 def _check_merges(file: Path) -> None:
     """Two pieces a line, below a line of its version."""
     try:
-        lines = content(file, MAX_TOKENIZER_BYTES).decode("utf-8").splitlines()
+        lines = content(file, MAX_TOKENIZER_BYTES).decode("utf-8").split("\n")
     except UnicodeDecodeError as error:
         raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
     for number, line in enumerate(lines, 1):
-        if line and not line.startswith("#version") and line.count(" ") != 1:
+        if line.strip() and not line.startswith("#version") and line.count(" ") != 1:
             raise CheckpointError(
                 "{file} cannot be read: {reason}",
                 AGAIN,

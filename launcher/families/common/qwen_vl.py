@@ -13,7 +13,7 @@ from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import Color, PixelRule
 from launcher.families.common.preprocessing import Preparation
 from launcher.families.common.prompts import PictureMarks
-from launcher.families.common.rotary import check_section
+from launcher.families.common.rotary import check_sections
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
 from launcher.families.common.tensor_shapes import Asked
 from launcher.families.common.tensors import PartNames
@@ -175,9 +175,7 @@ def _check_language(text: ConfigPart) -> None:
     head_dim = text.whole("hidden_size", reading.MAX_HIDDEN) // heads
     if "head_dim" in text.values:
         head_dim = text.whole("head_dim", reading.MAX_HEADS)
-    for key in ("rope_scaling", "rope_parameters"):
-        if text.values.get(key):
-            check_section(text.part(key), head_dim)
+    check_sections(text, head_dim)
 
 
 def newer_asked(config: ConfigPart) -> Asked:

@@ -9,6 +9,7 @@ from launcher.errors import CheckpointError
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 
 _PLACES = ("rope_scaling", "rope_parameters")
+_SHARE = "partial_rotary_factor"
 _STRETCHED: Mapping[str, tuple[str, ...]] = {
     "default": (),
     "mrope": (),
@@ -44,31 +45,32 @@ def _check(rope: ConfigPart) -> None:
     for key in ("rope_theta", "factor"):
         if key in rope.values:
             rope.positive(key)
-    if "partial_rotary_factor" in rope.values:
-        rope.share("partial_rotary_factor")
+    if _SHARE in rope.values:
+        rope.share(_SHARE)
     if "mrope_section" in rope.values:
         _sections(rope)
 
 
-def check_section(rope: ConfigPart, head_dim: int) -> None:
+def check_sections(text: ConfigPart, head_dim: int) -> None:
     """Makes sure that time, rows and columns have all pairs of a head's numbers that tell of places.
 
     Args:
-        rope: ``rope_scaling`` or ``rope_parameters``.
+        text: the language model's part.
         head_dim: numbers of a head.
 
     Raises:
         CheckpointError: they have not.
     """
-    share = rope.share("partial_rotary_factor") if "partial_rotary_factor" in rope.values else 1
-    pairs = int(head_dim * share) // 2
-    if "mrope_section" in rope.values and sum(_sections(rope)) != pairs:
-        raise CheckpointError(
-            "{file}: {key} is {value}; together they have to be {whole}",
-            WRONG_CONFIG,
-            **rope.facts("mrope_section"),
-            whole=pairs,
-        )
+    for rope in (text.part(place) for place in _PLACES if text.values.get(place)):
+        says = next((part for part in (rope, text) if _SHARE in part.values), None)
+        pairs = int(head_dim * (says.share(_SHARE) if says else 1)) // 2
+        if "mrope_section" in rope.values and sum(_sections(rope)) != pairs:
+            raise CheckpointError(
+                "{file}: {key} is {value}; together they have to be {whole}",
+                WRONG_CONFIG,
+                **rope.facts("mrope_section"),
+                whole=pairs,
+            )
 
 
 def _sections(rope: ConfigPart) -> list[int]:
