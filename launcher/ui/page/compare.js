@@ -61,7 +61,7 @@ const columnEnded = (column) => {
     compared.isAnswered = true;
   } else tell(column, now.end.trouble);
   restUnlessBusy();
-  return [conversation(tab), now.end.cost ?? ""];
+  return [conversation(column), now.end.cost ?? ""];
 };
 // A question that nobody has answered goes back to the box.
 const rested = (typed) => [resting(compared.isAnswered ? {} : takenBack(COMPARE, compared.question, typed))];
