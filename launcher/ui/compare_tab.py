@@ -61,7 +61,8 @@ def build_compare_tab(
     gr.HTML(note_place(COMPARE), padding=False)
     kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
     box = question_box(COMPARE, kind, translate)
-    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["chosen", "rested", "carried", "added"]))
+    events = ["chosen", "rested", "carried", "added", "stood"]
+    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, events))
 
     def in_browser(event: Any, function: str, values: Sequence[Any], inputs: Any, outputs: Any) -> None:
         event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
@@ -74,6 +75,7 @@ def build_compare_tab(
     in_browser(news.rested, "rested", [], [box], [box])
     in_browser(news.added, "addedToCompare", [], [box], [box])
     in_browser(news.carried, "carriedOver", [], [box], [box])
+    in_browser(news.stood, "stood", [COMPARE], [box], [box])
     for column in columns:
         key = column.name + COMPARE
         in_browser(column.news.grown, "grown", [key], [], [column.chatbot])

@@ -165,6 +165,11 @@ PAGE_CSS = """
 .gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
 /* Gradio shows messages at 80 %: texts with less contrast, and pictures that stand in them paled. */
 .talk .message .md { opacity: 1; }
+/* Nothing is wider than its bubble, and each line goes the way of its own letters. */
+.talk .message .md :not(pre) > code { overflow-wrap: anywhere; white-space: pre-wrap; }
+.talk .message .md :is(.katex-display, p:has(> .katex)) { overflow-x: auto; overflow-y: hidden; }
+.talk .message .md :is(p, li, div, th, td, h1, h2, h3, h4, h5, h6), .question textarea, .shelf .title {
+  unicode-bidi: plaintext; text-align: start; }
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
 .talk button.picture { all: unset; position: relative; cursor: zoom-in; }
 .talk button.picture:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
@@ -204,9 +209,16 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk { height: clamp(280px, calc(100dvh - 324px - var(--line)), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
   height: clamp(200px, calc(100dvh - 432px - var(--line)), 652px) !important; }
+/* Where a person's own colours take the place of ours, what only a colour says keeps it. */
+@media (forced-colors: active) {
+  .devices .bar, .devices li::before, .status::before { forced-color-adjust: none; }
+  .fetch progress, .fetch button.first { forced-color-adjust: none; }
+  button[role="tab"].selected { border-bottom: 3px solid Highlight; }
+}
 @media (max-width: 640px) {
   .fetch .how { min-height: 3.2em; }  /* two lines, so that Cancel stays where it is */
   .shelf time { flex-basis: 100%; }
+  .advanced .row { flex-direction: column; }  /* side by side, a slider's name has a letter a line */
   .devices summary .bar { width: 64px; }
   .talk .picture:not(:only-child) img { max-height: 84px; }
   .gradio-container > .main { padding: 8px 10px !important; }

@@ -222,6 +222,47 @@ def test_what_a_file_says_is_text(browser: Page) -> None:
     expect(answers(browser).locator("strong")).to_have_text("bold")
 
 
+def test_a_reload_in_the_middle_of_an_answer_loses_no_question(browser: Page) -> None:
+    asked(browser, "first")
+    ask(browser, "begun\n/stall")
+    expect(answers(browser).last).to_contain_text("begun")
+    box(browser).fill("and next")
+    browser.get_by_role("tab", name="Compare").click()
+    box(browser).fill("to all of you")
+    browser.reload()
+    expect(box(browser)).to_have_value("begun\n/stall\nand next")
+    look(browser, 1)
+    browser.get_by_role("tab", name="Compare").click()
+    expect(box(browser)).to_have_value("to all of you")
+    box(browser).fill("")
+    browser.reload()
+    expect(box(browser)).to_have_value("begun\n/stall\nand next")
+    browser.get_by_role("tab", name="Compare").click()
+    expect(box(browser)).to_have_value("")
+
+
+def test_two_windows_that_go_on_with_one_conversation_lose_nothing(browser: Page, page: Served) -> None:
+    asked(browser, "first")
+    other = browser.context.new_page()
+    other.goto(page.url)
+    look(ready(other), 1)
+    press(other, "first")
+    expect(questions(other)).to_have_count(1)
+    asked(other, "from the other")
+    asked(browser, "from here")
+    for window in (browser, other):
+        look(window, 2)
+        expect(kept(window).locator(".title")).to_have_text(["first", "first"])
+    press(browser, "first", at=1)
+    expect(questions(browser).last).to_contain_text("from the other")
+    asked(other, "and more")
+    browser.get_by_role("button", name="Clear").locator("visible=true").click()
+    expect(questions(browser)).to_have_count(0)
+    asked(browser, "anew")
+    look(browser, 3)
+    other.close()
+
+
 KEEPS_NO_BLOB = """
 const put = IDBObjectStore.prototype.put;
 IDBObjectStore.prototype.put = function (value, ...more) {

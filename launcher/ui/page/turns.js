@@ -7,7 +7,7 @@
 
 // A tab by its preset's name. `turns` are its answered questions, {question, answer, bubbles}; `now` is the
 // question that is being answered; `next` is a text that waits in the box for the answer's end; `kept` says
-// which of the kept conversations it is.
+// which of the kept conversations it is, {id, changed}, as this window knows it.
 const tabs = {};
 const tabOf = (name) => (tabs[name] ??= { turns: [], now: null, next: "", kept: null });
 let count = 0;
@@ -217,7 +217,8 @@ const clear = (name, typed) => {
   const tab = tabOf(name), now = tab.now;
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
-  if (tab.kept) drop(name, tab.kept);
+  if (tab.kept) keep(name);
+  tab.kept = null;
   tell(name, "");
   countOn(name);
   const stays = now?.question.text.trim() && holds(clickedAt[name], now.question.text);
