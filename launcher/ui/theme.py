@@ -218,7 +218,9 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 @media (max-width: 640px) {
   .fetch .how { min-height: 3.2em; }  /* two lines, so that Cancel stays where it is */
   .shelf time { flex-basis: 100%; }
-  .advanced .row { flex-direction: column; }  /* side by side, a slider's name has a letter a line */
+  /* Side by side, a name of a slider has a letter a line. */
+  .advanced .row { flex-direction: column; align-items: stretch; }
+  .advanced .row > * { width: 100% !important; }
   .devices summary .bar { width: 64px; }
   .talk .picture:not(:only-child) img { max-height: 84px; }
   .gradio-container > .main { padding: 8px 10px !important; }
