@@ -1,41 +1,50 @@
-// What stands in a box when its page goes, and the question that is being answered: there again when this window
-// shows the page again, after a reload or by the browser's Back. Texts alone, in the window's own storage: the
-// server deletes a page's pictures with it.
+// When this window shows the page again, after a reload or by the browser's Back, each tab has its kept
+// conversation again, and its box what stood there and the question that was being answered. Only texts of the
+// box, as the server deletes a page's pictures with it. All this lies in the window's own storage.
 
-const STOOD = "launcher-box-";
+const STOOD = "launcher-box-", KEPT = "launcher-kept-"; // and a tab's name
 
 const underWay = (name) => {
   if (name === COMPARE) return isComparing() ? compared.question.text : "";
   return tabOf(name).now?.question.text ?? "";
 };
 const remember = (box) => {
-  const key = STOOD + nameOf(box), typed = box.querySelector("textarea")?.value ?? "";
-  const { text } = merged({ text: underWay(nameOf(box)), files: [] }, { text: typed, files: [] });
-  if (text.trim()) sessionStorage.setItem(key, text);
-  else sessionStorage.removeItem(key);
+  const name = nameOf(box), typed = box.querySelector("textarea")?.value ?? "";
+  const noteDown = (key, text) =>
+    text.trim() ? sessionStorage.setItem(key + name, text) : sessionStorage.removeItem(key + name);
+  noteDown(STOOD, [underWay(name), typed].filter((text) => text.trim()).join("\n"));
+  noteDown(KEPT, tabOf(name).kept?.id ?? "");
 };
-const rememberAll = () => {
+const takenOut = (key) => {
+  const text = sessionStorage.getItem(key) ?? "";
+  sessionStorage.removeItem(key);
+  return text;
+};
+// Some browsers have no such storage here, and none has room for every text.
+const unlessRefused = (work) => {
   try {
-    document.querySelectorAll('[id^="box-"]').forEach(remember);
+    work();
   } catch (error) {
-    console.info(`launcher: ${error}`); // no storage here, or too long a text
+    console.info(`launcher: ${error}`);
   }
 };
-window.addEventListener("pagehide", rememberAll);
+window.addEventListener("pagehide", () =>
+  unlessRefused(() => document.querySelectorAll('[id^="box-"]').forEach(remember)),
+);
 
 // For the output: box.
 const stood = (name, typed) => {
-  const text = sessionStorage.getItem(STOOD + name);
-  sessionStorage.removeItem(STOOD + name);
+  const text = takenOut(STOOD + name);
   return text ? [update(takenBack(name, { text, files: [] }, typed))] : NOTHING;
 };
-const recall = async (key) => {
-  const name = key.slice(STOOD.length);
-  await built(name);
-  news[name].stood();
+const recalls = {
+  [STOOD]: (name) => news[name].stood(),
+  [KEPT]: (name) => open(name, takenOut(KEPT + name), () => !tabOf(name).turns.length),
 };
-try {
-  Object.keys(sessionStorage).filter((key) => key.startsWith(STOOD)).forEach(recall);
-} catch (error) {
-  console.info(`launcher: ${error}`);
-}
+const recall = (stored) => {
+  const key = Object.keys(recalls).find((each) => stored.startsWith(each));
+  if (!key) return;
+  const name = stored.slice(key.length);
+  built(name).then(() => recalls[key](name));
+};
+unlessRefused(() => Object.keys(sessionStorage).forEach(recall));

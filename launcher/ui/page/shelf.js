@@ -113,12 +113,12 @@ const revived = async ({ turns }) => {
   }, []);
 };
 
-const open = (name, id) =>
+const open = (name, id, isWanted = () => true) =>
   inOrder(name, async () => {
-    const conversation = await keptOne(id), tab = tabOf(name);
-    if (!conversation || tab.now) return;
+    const conversation = await keptOne(id), tab = tabOf(name), isFree = () => !tab.now && isWanted();
+    if (!conversation || !isFree()) return;
     const turns = await revived(conversation);
-    if (tab.now) return;
+    if (!isFree()) return;
     Object.assign(tab, { turns, kept: { id, changed: conversation.changed }, next: "" });
     tell(name, "");
     news[name].grown();
