@@ -66,6 +66,8 @@ def load(request: LoadRequest) -> LoadedModel:
     """
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
     tensors = open_tensors(request.folder, config)
+    if _HEAD not in tensors.names():  # transformers does not hear it in the language model's part
+        config.tie_word_embeddings = True
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(
             config, trust_remote_code=False, attn_implementation="sdpa"
@@ -108,7 +110,7 @@ def _reader(request: LoadRequest, model: PreTrainedModel) -> PictureReader:
     budget, token_id = request.pictures, picture_token_id(request)
     assert isinstance(budget, PixelBudget)
     budgets = {False: budget, True: budget.coarse()}
-    scalers = {one: qwen_vl_pixels.scaler(request.folder, each) for one, each in budgets.items()}
+    scalers = {one: qwen_vl_pixels.scaler(each) for one, each in budgets.items()}
     hidden = model.config.text_config.hidden_size
 
     def see(pixels: Tensor) -> Tensor:
