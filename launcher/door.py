@@ -8,16 +8,19 @@ import re
 import socket
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from launcher.commands_here import command
 from launcher.errors import RequestError
+from launcher.user_folders import typed
 
 VARIABLE = "LAUNCHER_AUTH"
 """The environment variable that holds ``USER:PASSWORD``."""
 
 KEY_VARIABLE = "LAUNCHER_API_KEY"
 """The environment variable that holds the endpoint's key."""
+
+_MOST_SECRET_BYTES = 4096
+"""Of a file with a password or key; ``/dev/zero`` has no end."""
 
 OPEN = (
     "Anyone who can reach this address can use this page: no password is asked for. "
@@ -163,14 +166,22 @@ def _from_file(auth: str) -> Credentials:
 def _line_in(name: str) -> str:
     """The one line of a file that holds a secret."""
     try:
-        text = Path(name).expanduser().read_text("utf-8")
-    except (OSError, ValueError, RuntimeError) as error:
+        with typed(name).open("rb") as file:
+            text = file.read(_MOST_SECRET_BYTES + 1).decode("utf-8")
+    except (OSError, ValueError) as error:
         raise RequestError(
             "The password or key cannot be read from {file}: {reason}",
             "Write it into that file, as its only line.",
             file=name,
             reason=getattr(error, "strerror", None) or "it is not text",
         ) from error
+    if len(text) > _MOST_SECRET_BYTES:
+        raise RequestError(
+            "The password or key cannot be read from {file}: {reason}",
+            "Write it into that file, as its only line.",
+            file=name,
+            reason=f"it has more than {_MOST_SECRET_BYTES} bytes",
+        )
     return _one_line(text.removesuffix("\n").removesuffix("\r"), name)
 
 

@@ -7,6 +7,7 @@ editors and ``launcher presets --check`` say when a text has the wrong form.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -105,6 +106,29 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
 
+_ADDRESS = re.compile(r"https?://(?:\[[^\]]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?:/.*)?")
+
+
+def _can_be_asked(url: str, info: ValidationInfo) -> str:
+    """The address, if httpx takes it: its host a name or an address, its port one that there is."""
+    if info.context == CHECKED:
+        return url
+    import httpx  # 0.1 s that only presets with a server cost
+
+    found = _ADDRESS.fullmatch(url)
+    if found is None or (found["port"] and not 0 < int(found["port"]) < 1 << 16):
+        raise ValueError("no address with a host and, maybe, a port")
+    try:
+        if not httpx.URL(url).host:
+            raise ValueError("no host")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError("no address") from error
+    return url
+
+
+_URL_FORM = "an address such as http://127.0.0.1:8000/v1"
+
+
 class Endpoint(_Section):
     """A model on a server that speaks OpenAI's API."""
 
@@ -112,8 +136,9 @@ class Endpoint(_Section):
         str,
         Field(
             pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
-            json_schema_extra={"patternErrorMessage": "an address such as http://127.0.0.1:8000/v1"},
+            json_schema_extra={"patternErrorMessage": _URL_FORM},
         ),
+        AfterValidator(_can_be_asked),
     ] = Field(description="Where the server's API begins, such as http://127.0.0.1:8000/v1.")
     model: Text = Field(description="What the server calls the model; launcher doctor lists what it has.")
     key_env: Annotated[
