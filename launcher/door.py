@@ -29,7 +29,8 @@ OPEN = (
 """What an open page says of itself."""
 
 
-_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/?#@\[\]\\]+)(?::(\d{1,5}))?", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/?#@\[\]\\*]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+"""No pattern of names either: ``*`` would be taken for one and mean none."""
 
 
 @dataclass(frozen=True)
@@ -145,7 +146,7 @@ def is_loopback(listening: socket.socket) -> bool:
 def name_and_port(host: str | None) -> tuple[str, int | None] | None:
     """The parts of a Host header, ``localhost:6006`` or ``[::1]``; None for what is none."""
     found = _HOST.fullmatch((host or "").strip())
-    if not found:
+    if not found or int(found[2] or 0) >= 1 << 16:
         return None
     name = found[1].lower().strip("[]").rstrip(".")
     return name, int(found[2]) if found[2] else None

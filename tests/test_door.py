@@ -73,7 +73,9 @@ def test_a_password_and_none(tmp_path: Path, variables: dict[str, str]) -> None:
         opened(auth, left_open=True, **variables)
 
 
-@pytest.mark.parametrize("name", ["http://box.example", "box.example:80", "", "a b", "box.example/vl"])
+@pytest.mark.parametrize(
+    "name", ["http://box.example", "box.example:80", "", "a b", "box.example/vl", "*", "*.example"]
+)
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(RequestError, match="is not a host's name"):
         opened(names=(name,))

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from launcher.ui.serving import Beside
 
 _ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_ROOT_PATH = re.compile(r"(https?://[^/\s?#]+)?(/[^\s?#]*)?")
+_ROOT_PATH = re.compile(r"(https?://(?P<host>[^/\s?#]+))?(/[^\s?#]*)?")
 
 
 def serve(
@@ -215,10 +215,11 @@ def leave_of(hosts: Sequence[str], *, outside: bool) -> Leave | None:
 
 def right_root_path(given: str) -> str:
     """``/x`` for ``x``, ``/x`` and ``/x/``; a whole address without a slash at its end; "" for the root."""
-    path = given.strip().rstrip("/")
-    if path and "://" not in path:
+    path, is_address = given.strip().rstrip("/"), "://" in given
+    if path and not is_address:
         path = f"/{path.lstrip('/')}"
-    if not _ROOT_PATH.fullmatch(path):
+    found = _ROOT_PATH.fullmatch(path)
+    if found is None or (is_address and name_and_port(found["host"]) is None):
         raise typer.BadParameter(
             f"{given!r} is neither a path such as /vl nor an address such as https://example.org/vl.",
             param_hint="--root-path",
