@@ -28,7 +28,7 @@ def check_chat(preset: Preset, facts: CheckpointFacts, family: Family) -> None:
             architecture=facts.architecture,
             folder=facts.folder,
         )
-    if own == TOKENIZER_S_OWN and facts.chat_template is False:
+    if own == TOKENIZER_S_OWN and facts.chat_template == "":
         raise UnsupportedModel(
             "{architecture} in {folder} has no chat template: it is a base model, which goes on with a text"
             " and does not talk",

@@ -10,10 +10,10 @@ EMPTY_LAYERS = (
 )
 
 
-def header_of(bytes_of_w: int) -> dict[str, dict[str, object]]:
-    """A safetensors file's header: ``w``, and the empty ones behind it."""
+def header_of(bytes_of_w: int, *more: str) -> dict[str, dict[str, object]]:
+    """A safetensors file's header: ``w``, and the empty ones behind it, ``more`` of them if need be."""
     empty = {"dtype": "U8", "shape": [0], "data_offsets": [bytes_of_w, bytes_of_w]}
     return {
         "w": {"dtype": "U8", "shape": [bytes_of_w], "data_offsets": [0, bytes_of_w]},
-        **dict.fromkeys(EMPTY_LAYERS, empty),
+        **dict.fromkeys((*EMPTY_LAYERS, *more), empty),
     }

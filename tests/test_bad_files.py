@@ -22,6 +22,7 @@ from launcher.devices import Devices, Gpu
 from launcher.presets import default_folder
 from launcher.readiness import InstalledEngines
 from tests.layer_names import header_of
+from tests.models.tiny import tokenizer_model
 from tests.published import KNOWN_CONFIGS
 
 GIB = 2**30
@@ -309,7 +310,7 @@ def write_checkpoint(config: bytes, weights: bytes | None = None) -> None:
     folder = Path("model")
     folder.mkdir(exist_ok=True)
     (folder / "config.json").write_bytes(config)
-    (folder / "tokenizer.model").write_bytes(b"spm")
+    (folder / "tokenizer.model").write_bytes(tokenizer_model())
     header = json.dumps(header_of(64)).encode()
     whole = struct.pack("<Q", len(header)) + header + bytes(64)
     (folder / "model.safetensors").write_bytes(whole if weights is None else weights)

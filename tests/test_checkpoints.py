@@ -17,6 +17,7 @@ from safetensors.numpy import save_file
 from launcher.checkpoints import Absent, Located, download_commands, facts_from_config, locate, read_facts
 from launcher.errors import CheckpointError
 from launcher.presets import BilingualText, Preset
+from tests.models.tiny import tokenizer_model
 
 CONFIG = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "torch_dtype": "bfloat16"}
 
@@ -40,7 +41,7 @@ def checkpoint(
 ) -> Path:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.json").write_text(json.dumps(CONFIG if config is None else config), encoding="utf-8")
-    (folder / "tokenizer.model").write_bytes(b"spm")
+    (folder / "tokenizer.model").write_bytes(tokenizer_model())
     save_file({"a": np.zeros((3, 4), np.float16), "b": np.zeros((5,), np.float32)}, folder / weights)
     return folder
 

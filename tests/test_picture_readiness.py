@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,35 @@ def test_so_is_internvl_in_transformers_layout(engine: str, tmp_path: Path) -> N
     assert (found.state, found.engine) == (ReadyState.READY, "turbomind" if engine == "auto" else engine)
     found = assess(preset(folder, kind="vision"), NO_GPU, ALL)
     assert (found.state, found.engine) == (ReadyState.READY, "transformers"), found.reason
+
+
+@pytest.mark.parametrize("write", [partial(write_internvl_hf, head_dim=64), write_qwen_vl])
+def test_what_lmdeploy_alone_needs_is_missed_on_a_card(write: Any, tmp_path: Path) -> None:
+    """It loads transformers' processor, which nobody else does."""
+    folder = write(tmp_path / "model", max_position_embeddings=4096)
+    (folder / "preprocessor_config.json").unlink()
+    found = assess(preset(folder, kind="vision"), WITH_GPU, ALL)
+    assert found.state is ReadyState.BROKEN
+    assert f"{folder} holds no preprocessor_config.json" in str(found.reason)
+    assert assess(preset(folder, kind="vision"), NO_GPU, ALL).state is ReadyState.READY
+
+
+@pytest.mark.parametrize("engine", ["auto", "transformers"])
+def test_other_colours_and_fewer_tiles_are_told_before_anything_loads(engine: str, tmp_path: Path) -> None:
+    folder = write_internvl_hf(tmp_path / "model", head_dim=64, max_position_embeddings=4096)
+    file = folder / "preprocessor_config.json"
+    whole = json.loads(file.read_text(encoding="utf-8"))
+    for changes, words in (
+        ({"image_mean": [0.5, 0.5, 0.5]}, f"{file}: image_mean is [0.5, 0.5, 0.5]; the launcher prepares"),
+        ({"max_patches": 6}, f"{file}: max_patches is 6, but pictures may have 12 tiles here"),
+    ):
+        file.write_text(json.dumps({**whole, **changes}), encoding="utf-8")
+        found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, ALL)
+        assert found.state is ReadyState.BROKEN
+        assert words in str(found.reason)
+    six = MemorySettings(max_tiles=6)
+    found = assess(preset(folder, kind="vision", engine=engine, memory=six), WITH_GPU, ALL)
+    assert found.state is ReadyState.READY, found.reason
 
 
 def test_the_shipped_internvl3_5_takes_either_layout(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, Missi
 from launcher.presets import Preset, read_presets
 from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
 from tests.layer_names import EMPTY_LAYERS, header_of
-from tests.models.tiny import write_internlm2
+from tests.models.tiny import tokenizer_config, tokenizer_model, write_internlm2
 from tests.published import KNOWN_CONFIGS
 
 GIB = 2**30
@@ -67,12 +67,13 @@ def shipped(name: str, **changes: Any) -> Preset:
     return read_presets().find(name).model_copy(update=changes)
 
 
-def put(folder: Path, config: dict[str, Any] = LANGUAGE, weight_bytes: int = 4096) -> Path:
-    """A checkpoint whose weights are holes, so that it may have any size."""
+def put(folder: Path, config: dict[str, Any] = LANGUAGE, weight_bytes: int = 4096, *more: str) -> Path:
+    """A checkpoint whose weights are holes, so that it may have any size; ``more`` are empty tensors."""
     folder.mkdir(parents=True)
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    (folder / "tokenizer.model").write_bytes(b"spm")
-    header = json.dumps(header_of(weight_bytes)).encode()
+    (folder / "tokenizer.model").write_bytes(tokenizer_model())
+    (folder / "tokenizer_config.json").write_text(json.dumps(tokenizer_config("internvl2")), encoding="utf-8")
+    header = json.dumps(header_of(weight_bytes, *more)).encode()
     with (folder / "model.safetensors").open("wb") as file:
         file.write(len(header).to_bytes(8, "little") + header)
         file.truncate(8 + len(header) + weight_bytes)
@@ -167,9 +168,24 @@ class TestOnTheCpu:
 
     def test_awq_runs_on_transformers(self, tmp_path: Path) -> None:
         quantised = {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}}
-        put(tmp_path / "internlm2-chat-1_8b", quantised)
+        put(tmp_path / "internlm2-chat-1_8b", quantised, 4096, "model.layers.0.attention.wo.qweight")
         found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
         assert (found.state, found.engine, found.device) == (ReadyState.READY, "transformers", "cpu")
+
+    @pytest.mark.parametrize(
+        ("quantization", "tensor", "words"),
+        [
+            ({"quant_method": "awq", "bits": 4}, "w", "have four bits (awq), and none has"),
+            (None, "wo.qweight", "the weights have four bits, and config.json does not say so"),
+        ],
+    )
+    def test_bits_that_only_one_of_the_files_speaks_of_are_told(
+        self, tmp_path: Path, quantization: object, tensor: str, words: str
+    ) -> None:
+        quantised = {**LANGUAGE, "quantization_config": quantization}
+        put(tmp_path / "internlm2-chat-1_8b", quantised, 4096, f"model.layers.0.attention.{tensor}")
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        assert words in refused(found, ReadyState.BROKEN)
 
     def test_what_is_made_here_says_how(self) -> None:
         found = assess(shipped("internlm-xcomposer2-vl-1_8b-awq"), NO_GPU, ALL)
@@ -323,7 +339,8 @@ class TestBroken:
 
 
 def test_xcomposer2_runs_on_the_pytorch_engine_through_our_plug_in(tmp_path: Path) -> None:
-    config = {**LANGUAGE, "architectures": ["InternLMXComposer2ForCausalLM"], "img_size": 490}
+    own = {"architectures": ["InternLMXComposer2ForCausalLM"], "model_type": "internlmxcomposer2"}
+    config = {**LANGUAGE, **own, "img_size": 490}
     put(tmp_path / "internlm-xcomposer2-vl-1_8b", config)
     found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, ALL)
     assert (found.state, found.engine, found.device) == (ReadyState.READY, "pytorch", "cuda:0")

@@ -9,17 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from launcher.bench.child import Child, child, serve_pipe
-from launcher.bench.routes import (
-    API,
-    BROWSER,
-    ApiRoute,
-    BrowserRoute,
-    Heard,
-    OpenaiRoute,
-    Route,
-    first_model,
-    upload,
-)
+from launcher.bench.openai_route import OpenaiRoute, first_model
+from launcher.bench.page_routes import ApiRoute, BrowserRoute, upload
+from launcher.bench.route import API, BROWSER, Heard, Route
 from launcher.bench.workload import Conversation
 from launcher.messages import GenerationOptions
 from launcher.presets import Preset

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from launcher.bench import client_child, page_child
-from launcher.bench.routes import BROWSER
+from launcher.bench.route import BROWSER
 from launcher.bench.scripted_models import scripted_models
 from launcher.bench.throughput import Tell
 from launcher.bench.workload import Workload

@@ -18,13 +18,14 @@ from launcher.bench.scripted import register
 from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
 from launcher.door import LOCAL_DOOR
-from launcher.errors import EngineError, LauncherError
+from launcher.errors import EngineError
 from launcher.messages import Chunk
 from launcher.readiness import Readiness
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
 from launcher.workers.limits import Limits
 from launcher.workers.manager import Manager
+from launcher.workers.observers import Observer
 from launcher.workers.runnable import page_manager
 from launcher.workers.states import ModelStatus
 
@@ -94,21 +95,22 @@ def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
     serve_pipe(_PageProcess(), pipe_fd, launcher_pid)
 
 
-class _CountingManager(Manager):
+class _TokenCount(Observer):
     """Counts the tokens of all answers, as their engines say."""
 
-    _tokens = 0
-    _counting = threading.Lock()
+    def __init__(self) -> None:
+        self._tokens = 0
+        self._lock = threading.Lock()
 
-    def _end_answer(self, answer_id: int, end: Chunk | LauncherError) -> None:
-        if isinstance(end, Chunk) and end.usage is not None:
-            with self._counting:
+    def answered(self, model: str, end: Chunk) -> None:  # noqa: ARG002 - of whichever model
+        """See ``Observer``."""
+        if end.usage is not None:
+            with self._lock:
                 self._tokens += end.usage.new_tokens
-        super()._end_answer(answer_id, end)
 
-    def take_tokens(self) -> int:
+    def take(self) -> int:
         """All since the last call."""
-        with self._counting:
+        with self._lock:
             tokens, self._tokens = self._tokens, 0
         return tokens
 
@@ -116,7 +118,8 @@ class _CountingManager(Manager):
 class _PageProcess:
     def __init__(self) -> None:
         self._stack = ExitStack()
-        self._manager: _CountingManager | None = None
+        self._manager: Manager | None = None
+        self._tokens = _TokenCount()
 
     async def answer(self, message: Message) -> str | int | float | ModelStatus | None:
         if isinstance(message, Serve):
@@ -131,7 +134,7 @@ class _PageProcess:
             case StatusOf(name):
                 return next(one for one in manager.statuses() if one.name == name)
             case TakeTokens():
-                return manager.take_tokens()
+                return self._tokens.take()
             case UntilWaiting(count):
                 await _until_waiting(manager, count)
         return None
@@ -139,7 +142,7 @@ class _PageProcess:
     def _serve(self, wanted: Serve) -> str:
         os.environ[UPLOADS_VARIABLE] = str(wanted.uploads)
         free_bytes, measure = _device(wanted)
-        manager = self._manager = page_manager(_CountingManager, wanted.models, free_bytes, measure)
+        manager = self._manager = page_manager(wanted.models, free_bytes, measure, observer=self._tokens)
         self._stack.callback(manager.close)
 
         from launcher.api.serving import endpoint_beside

@@ -17,7 +17,7 @@ from typing import IO, Any
 
 import httpx
 
-from launcher.bench.routes import ApiRoute
+from launcher.bench.page_routes import ApiRoute
 from launcher.bench.throughput import Tell
 from launcher.bench.workload import Workload
 from launcher.commands_here import command

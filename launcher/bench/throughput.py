@@ -34,7 +34,7 @@ class Plan:
     Attributes:
         users: numbers of people who ask at one moment.
         runs: how often each of them; of these the median counts.
-        routes: the ways to the page, of ``launcher.bench.routes``.
+        routes: the ways to the page, of ``launcher.bench.route``.
     """
 
     users: tuple[int, ...]

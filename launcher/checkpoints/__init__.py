@@ -23,12 +23,20 @@ from launcher.checkpoints.locating import (
     own_folder,
     quantized_folder,
 )
-from launcher.checkpoints.small_files import MAX_JSON_BYTES, TOKENIZERS
+from launcher.checkpoints.small_files import (
+    MAX_JSON_BYTES,
+    MAX_TOKENIZER_BYTES,
+    TOKENIZERS,
+    content,
+    own_preprocessing,
+)
+from launcher.checkpoints.vocabulary import added_tokens, check_token
 
 __all__ = [
     "CONFIG",
     "INDEXES",
     "MAX_JSON_BYTES",
+    "MAX_TOKENIZER_BYTES",
     "MODELS_VARIABLE",
     "TOKENIZERS",
     "Absent",
@@ -36,6 +44,9 @@ __all__ = [
     "Hub",
     "Located",
     "WeightFile",
+    "added_tokens",
+    "check_token",
+    "content",
     "download_commands",
     "facts_from_config",
     "facts_in_config",
@@ -44,6 +55,7 @@ __all__ = [
     "locate",
     "modelscope_cache",
     "own_folder",
+    "own_preprocessing",
     "quantized_folder",
     "read_facts",
 ]

@@ -17,11 +17,14 @@ from launcher.checkpoints.small_files import (
     AGAIN,
     MAX_JSON_BYTES,
     TOKENIZERS,
+    SmallFile,
+    chat_template,
     check_small_files,
     content,
-    has_chat_template,
     json_object,
+    own_preprocessing,
 )
+from launcher.checkpoints.vocabulary import check_vocabulary
 from launcher.errors import CheckpointError
 from launcher.user_folders import is_file, is_folder
 
@@ -74,18 +77,19 @@ class WeightFile:
 
 @dataclass(frozen=True, slots=True)
 class Quantization:
-    """How the weights were quantised: method as the checkpoint says it ("awq", "gptq", …), bits, and weights
-    to one scale."""
+    """How the weights were quantised: method as the checkpoint says it ("awq", "gptq", …), bits, weights to
+    one scale, and in which layout they lie ("gemm" is the one that is read here)."""
 
     method: str
     bits: int
     group_size: int | None
+    version: str = "gemm"
 
     @property
     def is_awq(self) -> bool:
         """Whether transformers' models can be given these weights: taken apart into 16 bits or more as they
         are read."""
-        return (self.method, self.bits) == ("awq", 4)
+        return (self.method, self.bits, self.version) == ("awq", 4, "gemm")
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,9 @@ class CheckpointFacts:
 
     ``folder`` is None and there are no files when only a config was read; ``tensors`` is empty, too, for
     ``.bin`` weights, whose tensors cannot be listed safely. ``dtype`` is what config.json says ("bfloat16"),
-    "" when it says nothing. ``config`` is config.json as it stands, not to be changed. ``chat_template``:
-    whether the tokenizer carries one, None when only a config was read.
+    "" when it says nothing. ``config`` is config.json as it stands, not to be changed. ``chat_template`` is
+    the tokenizer's, "" where it carries none, None when only a config was read; ``preprocessing`` what the
+    folder says of how pictures are prepared, None likewise.
     """
 
     folder: Path | None
@@ -106,7 +111,8 @@ class CheckpointFacts:
     quantization: Quantization | None = None
     tensors: tuple[TensorFacts, ...] = ()
     weight_files: tuple[WeightFile, ...] = ()
-    chat_template: bool | None = None
+    chat_template: str | None = None
+    preprocessing: SmallFile | None = None
 
     @property
     def weight_bytes(self) -> int | None:
@@ -138,6 +144,16 @@ class CheckpointFacts:
         return self.loaded_bytes + (_LOADED_BITS // 4 - 1) * packs
 
     @property
+    def has_four_bits(self) -> bool:
+        """Whether any tensor holds weights in AWQ's four bits."""
+        return any(tensor.name.endswith(_FOUR_BITS) for tensor in self.tensors)
+
+    @property
+    def tensor_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape of each tensor by name; none where the tensors are not known."""
+        return {tensor.name: tensor.shape for tensor in self.tensors}
+
+    @property
     def tensor_bytes(self) -> dict[str, int] | None:
         """Bytes of each tensor on the disk by name; None where the tensors are not known."""
         return {tensor.name: tensor.size_bytes for tensor in self.tensors} or None
@@ -158,6 +174,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
             "{folder} holds no tokenizer ({names})", AGAIN, folder=folder, names=", ".join(TOKENIZERS)
         )
     check_small_files(folder)
+    check_vocabulary(folder)
     try:
         files = tuple(_weight_files(folder))
         tensors = tuple(
@@ -174,7 +191,8 @@ def read_facts(folder: Path) -> CheckpointFacts:
         folder=folder,
         tensors=tensors,
         weight_files=weight_files,
-        chat_template=has_chat_template(folder),
+        chat_template=chat_template(folder) or "",
+        preprocessing=own_preprocessing(folder),
     )
 
 
@@ -227,6 +245,7 @@ def _quantization(config: dict[str, Any], language: object) -> Quantization | No
         method=str(found.get("quant_method", "unknown")).lower(),
         bits=bits if isinstance(bits, int) else 16,
         group_size=group if isinstance(group, int) else None,
+        version=str(found.get("version", "gemm")).lower(),
     )
 
 

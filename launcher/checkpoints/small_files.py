@@ -4,11 +4,18 @@ anything else reads them: in bytes, and JSON in depth."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from launcher.checkpoints import tokenizer_files
 from launcher.errors import CheckpointError
 from launcher.user_folders import is_file
+
+_ALONE = "preprocessor_config.json"
+_TOGETHER, _PART = "processor_config.json", "image_processor"
+"""transformers 5 writes how pictures are prepared there, and looks there first."""
 
 MAX_JSON_BYTES = 4 * 2**20
 """A published config has a few kB, a tokenizer_config.json with a thousand added tokens 200 kB."""
@@ -19,12 +26,17 @@ MAX_TEMPLATE_BYTES = 2**20
 MAX_DEPTH = 32
 """Lists and objects in one another; published files have at most 5."""
 
-JSON_FILES = (
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "generation_config.json",
-)
+_Check = Callable[[Mapping[str, Any], Path], None]
+JSON_FILES: Mapping[str, _Check] = {
+    "tokenizer_config.json": tokenizer_files.check_tokenizer_config,
+    "special_tokens_map.json": tokenizer_files.check_tokenizer_config,
+    "added_tokens.json": tokenizer_files.check_added_tokens,
+    "generation_config.json": tokenizer_files.check_generation,
+    _ALONE: lambda _values, _file: None,
+    _TOGETHER: lambda _values, _file: None,
+    "video_preprocessor_config.json": lambda _values, _file: None,  # LMDeploy has it read with the others
+}
+"""Files beside config.json, and what looks at each: that of pictures is the families'."""
 TOKENIZERS = ("tokenizer.model", "tokenizer.json", "vocab.json")
 
 _TEMPLATE = "chat_template.jinja"
@@ -33,11 +45,19 @@ ACCESS = "May this user read it? Look with: ls -l"
 AGAIN = "Download the model again; files that are whole are not fetched twice."
 
 
+@dataclass(frozen=True, slots=True)
+class SmallFile:
+    """A file that was read, and the JSON object in it."""
+
+    file: Path
+    values: Mapping[str, Any]
+
+
 def check_small_files(folder: Path) -> None:
-    """Raises CheckpointError where one of those that are there is too large, or no JSON object."""
-    for name in JSON_FILES:
-        if is_file(folder / name):
-            json_object(content(folder / name, MAX_JSON_BYTES), folder / name, MAX_JSON_BYTES)
+    """Raises CheckpointError where one of those that are there is too large, broken, or has a value that
+    stops transformers."""
+    for name, check in JSON_FILES.items():
+        check(json_in(folder / name), folder / name)
     for name in TOKENIZERS:
         if is_file(folder / name) and (size := (folder / name).stat().st_size) > MAX_TOKENIZER_BYTES:
             raise CheckpointError(
@@ -47,7 +67,6 @@ def check_small_files(folder: Path) -> None:
                 size=size,
                 limit=MAX_TOKENIZER_BYTES,
             )
-
     if is_file(folder / _TEMPLATE) and (size := (folder / _TEMPLATE).stat().st_size) > MAX_TEMPLATE_BYTES:
         raise CheckpointError(
             "{file} has {size} bytes; no chat template has more than {limit}",
@@ -58,13 +77,39 @@ def check_small_files(folder: Path) -> None:
         )
 
 
-def has_chat_template(folder: Path) -> bool:
-    """Whether its tokenizer carries a chat template, in one of the places that transformers looks in. For a
-    folder that ``check_small_files`` has let through."""
-    file = folder / "tokenizer_config.json"
-    if is_file(folder / _TEMPLATE) or not is_file(file):
-        return is_file(folder / _TEMPLATE)
-    return bool(json_object(content(file, MAX_JSON_BYTES), file, MAX_JSON_BYTES).get("chat_template"))
+def own_preprocessing(folder: Path) -> SmallFile:
+    """The file that says how the checkpoint's pictures are prepared, and what it says; nothing, where there
+    is none. Raises CheckpointError: it cannot be read."""
+    together = json_in(folder / _TOGETHER).get(_PART)
+    if isinstance(together, dict):
+        return SmallFile(folder / _TOGETHER, together)
+    return SmallFile(folder / _ALONE, json_in(folder / _ALONE))
+
+
+def chat_template(folder: Path) -> str | None:
+    """The template that its tokenizer carries, in one of the places that transformers looks in; None for
+    none. For a folder that ``check_small_files`` has let through.
+
+    Raises:
+        CheckpointError: it is no text.
+    """
+    file = folder / _TEMPLATE
+    if is_file(file):
+        try:
+            return content(file, MAX_TEMPLATE_BYTES).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise CheckpointError(
+                "{file} cannot be read: {reason}", AGAIN, file=file, reason=error
+            ) from error
+    found = json_in(folder / "tokenizer_config.json").get("chat_template")
+    if isinstance(found, list):  # several with names, of which the default is used
+        found = {each["name"]: each["template"] for each in found}.get("default")
+    return found or None
+
+
+def json_in(file: Path) -> dict[str, Any]:
+    """The JSON object in a file, bounded; nothing where there is no such file. Raises CheckpointError."""
+    return json_object(content(file, MAX_JSON_BYTES), file, MAX_JSON_BYTES) if is_file(file) else {}
 
 
 def content(path: Path, limit_bytes: int) -> bytes:

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import importlib.metadata
-import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 
 import typer
 
 from launcher.cli import render, streams
 from launcher.cli.commands import Commands
+from launcher.cli.signals import leave_when_told_to
 from launcher.errors import LauncherError
 
 DEFECT = 1
 _HELP = {"-h", "--help"}
-_ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 
 
 @dataclass
@@ -84,7 +82,7 @@ def _check_working_folder() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command line; prints what went wrong to standard error, and returns the exit code."""
     session = Session(arguments)
-    _leave_when_told_to()
+    leave_when_told_to()
     streams.settle()
     code = _run(session)
     try:
@@ -112,17 +110,3 @@ def _run(session: Session) -> int:
         render.defect(error, debug=session.debug)
         return DEFECT
     return 0
-
-
-def _leave_when_told_to() -> None:
-    """Signals that end the program leave through every ``with`` and ``finally``, so that no worker process
-    and no temporary file stays behind; what the launcher was started to ignore (``nohup``) stays ignored."""
-    for number in _ENDING:
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            signal.signal(number, _leave)
-
-
-def _leave(number: int, _frame: FrameType | None) -> None:
-    for each in _ENDING:  # a terminal that ends sends several; the first is enough
-        signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(128 + number)

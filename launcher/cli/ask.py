@@ -12,11 +12,10 @@ import typer
 
 from launcher.cli import render
 from launcher.cli.batch import Batch, lines_of, read_whole
-from launcher.cli.completion import preset_names
 from launcher.cli.document_notes import tell_of_documents
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files
-from launcher.cli.preset_paths import PresetPaths, read_catalog
+from launcher.cli.preset_paths import OnePreset, PresetPaths, read_catalog
 from launcher.cli.questions import (
     as_typed,
     check_takes_pictures,
@@ -36,12 +35,7 @@ _STANDARD_INPUT_SHOWN = "Standard input"
 
 
 def ask(
-    preset: Annotated[
-        str,
-        typer.Argument(
-            metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names
-        ),
-    ],
+    preset: OnePreset,
     question: Annotated[
         str | None, typer.Argument(metavar="QUESTION", help="What to ask; -: read standard input.")
     ] = None,

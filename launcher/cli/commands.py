@@ -4,10 +4,13 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
+from typer.completion import install_callback, show_callback
 from typer.core import TyperCommand, TyperGroup
+
+from launcher.commands_here import command
 
 if TYPE_CHECKING:
     from typer._click import Command, Context, HelpFormatter  # typer's own names for what it hands over
@@ -28,9 +31,19 @@ SUMMARIES = {
 """Each command is what ``launcher.cli.NAME`` calls NAME. The list of commands shows this of it: the first
 paragraph of its own help."""
 
+_COMPLETION = {"--install-completion": install_callback, "--show-completion": show_callback}
+_SHELLS = "bash, zsh, fish, powershell and pwsh"
+
 
 class Commands(TyperGroup):
     """The root's commands."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """Options of completion take a shell's name, too: Typer takes that of the shell that started the
+        launcher, and in a container or in CI there may be none."""
+        if not ctx.resilient_parsing and args and args[0] in _COMPLETION:
+            _complete(ctx, *args[:2])
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: Context) -> list[str]:  # noqa: ARG002 - typer's signature
         """Their names, in the order in which they are shown."""
@@ -64,6 +77,17 @@ class _OneCommand(TyperCommand):
             if faults and faults[0]["type"] != "value_error":  # that is typer's own, and shows the value
                 error.message = f"{faults[0]['input']!r}: {error.message}"
             raise
+
+
+def _complete(ctx: Context, option: str, shell: str | bool = True) -> NoReturn:
+    """Does what an option of completion says, and ends the program; True: for the shell that started it."""
+    try:
+        _COMPLETION[option](ctx, ctx.command.params[0], shell)
+    except typer.Exit as no_such_shell:
+        raise typer.BadParameter(
+            f"Name your shell, one of {_SHELLS}. For bash, type: {command(option, 'bash')}", ctx
+        ) from no_such_shell
+    raise AssertionError("the callback ends the program")
 
 
 def _imported(name: str) -> Command:

@@ -1,4 +1,5 @@
-"""The ``--presets`` option, and reading what it names: the same for every command that takes it."""
+"""How a preset is named: the argument PRESET and the option ``--presets``, the same for every command that
+takes them; and reading what that names."""
 
 from __future__ import annotations
 
@@ -8,9 +9,14 @@ from typing import Annotated
 import typer
 
 from launcher.cli import render
+from launcher.cli.completion import preset_names
 from launcher.presets import Catalog, read_presets
 from launcher.user_folders import typed
 
+OnePreset = Annotated[
+    str,
+    typer.Argument(metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names),
+]
 PresetPaths = Annotated[
     list[Path] | None,
     typer.Option(

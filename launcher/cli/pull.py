@@ -16,8 +16,8 @@ import typer
 
 from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, read_facts
 from launcher.cli import render
-from launcher.cli.completion import preset_names
-from launcher.cli.preset_paths import PresetPaths, read_catalog
+from launcher.cli.local_weights import check_runs_here
+from launcher.cli.preset_paths import OnePreset, PresetPaths, read_catalog
 from launcher.commands_here import command
 from launcher.devices import Devices, read_devices
 from launcher.errors import CheckpointError, DeviceError, LauncherError
@@ -35,12 +35,7 @@ _BELOW_MODELS = re.compile(rf"\$(\{{{MODELS_VARIABLE}\}}|{MODELS_VARIABLE})/(?P<
 
 
 def pull(
-    preset: Annotated[
-        str,
-        typer.Argument(
-            metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names
-        ),
-    ],
+    preset: OnePreset,
     *,
     hub: Annotated[
         Hub | None, typer.Option("--from", help="Which hub; without, the first that the preset names.")
@@ -61,14 +56,7 @@ def pull(
 ) -> None:
     """Download a model that can run here: only what it needs, never code; goes on where it was cut."""
     chosen = read_catalog(presets).find(preset)
-    if chosen.endpoint is not None:
-        raise CheckpointError(
-            "{name} runs on the server at {url}: there is nothing to download",
-            "`{command}` asks that server.",
-            name=chosen.name,
-            url=chosen.endpoint.url,
-            command=command("doctor", presets=chosen.given),
-        )
+    check_runs_here(chosen)
     if hub is None and to is None and (found := plans.whole(chosen)):
         render.line(f"{chosen.name} is on this machine: {found.folder}")
         return

@@ -11,8 +11,7 @@ import typer
 
 from launcher.checkpoints import quantized_folder
 from launcher.cli import quantize_view, render
-from launcher.cli.completion import preset_names
-from launcher.cli.preset_paths import PresetPaths, read_catalog
+from launcher.cli.preset_paths import OnePreset, PresetPaths, read_catalog
 from launcher.cli.quantize_place import check_free, check_room, device_for
 from launcher.cli.quantize_preset import what_next
 from launcher.cli.quantize_source import Source, source_of
@@ -29,12 +28,7 @@ SAMPLES = 32
 
 
 def quantize(
-    preset: Annotated[
-        str,
-        typer.Argument(
-            metavar="PRESET", help="Which model; see: launcher presets", autocompletion=preset_names
-        ),
-    ],
+    preset: OnePreset,
     *,
     to: Annotated[
         Path | None,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from launcher import families
 from launcher.checkpoints import CONFIG, CheckpointFacts, Located, locate, read_facts
-from launcher.commands_here import command
-from launcher.errors import CheckpointError, UnsupportedModel
+from launcher.cli.local_weights import check_runs_here
+from launcher.errors import UnsupportedModel
 from launcher.families import AWQ_GROUP, Family, ModelSizes
 from launcher.presets import Preset
 from launcher.readiness import not_here
@@ -34,14 +34,7 @@ def source_of(preset: Preset) -> Source:
     Raises:
         CheckpointError: it is not here, broken, or of a kind that cannot be quantised.
     """
-    if preset.endpoint is not None:
-        raise CheckpointError(
-            "{name} runs on the server at {url}: its weights are not here",
-            "Take a preset whose model is on this machine: {command}",
-            name=preset.name,
-            url=preset.endpoint.url,
-            command=command("presets", presets=preset.given),
-        )
+    check_runs_here(preset)
     found = locate(preset)
     if not isinstance(found, Located):
         raise not_here(preset, found)

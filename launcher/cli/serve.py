@@ -8,13 +8,10 @@ since every wait on the way out is bounded. Started with ``nohup``, it outlives 
 from __future__ import annotations
 
 import os
-import re
-import signal
-import socket
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from queue import SimpleQueue
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,25 +28,21 @@ from launcher.cli.listening import (
 )
 from launcher.cli.page_order import page_order, ready_first
 from launcher.cli.run_folder import run_folder
+from launcher.cli.serve_options import leave_of, right_root_path
+from launcher.cli.signals import until_told_to_stop
 from launcher.devices import Devices, read_devices
-from launcher.door import OPEN, Door, door_of, name_and_port
+from launcher.door import OPEN, door_of
 from launcher.errors import PresetError
 from launcher.fetching.fetches import Fetches
-from launcher.linked_pictures.leave import Leave
 from launcher.presets import read_presets
 from launcher.readiness import InstalledEngines, Readiness, ReadyState, assess, installed_engines
-from launcher.workers.arrivals import arrivals_of
+from launcher.workers.arrivals import Arrivals, arrivals_of
 from launcher.workers.manager import Manager
 from launcher.workers.observers import SILENT, Observer
 from launcher.workers.runnable import manager_of
 
 if TYPE_CHECKING:
-    from types import FrameType
-
-    from launcher.ui.serving import Beside
-
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
-_ROOT_PATH = re.compile(r"(https?://(?P<host>[^/\s?#]+))?(/[^\s?#]*)?")
+    from launcher.ui.app import Page
 
 
 def serve(
@@ -126,20 +119,19 @@ def serve(
     leave = leave_of(allow_url_from or [], outside=allow_url)
     door = door_of(address.bare_host, allow_host or [], auth, left_open=insecure_no_auth, api_key=api_key)
     with ExitStack() as stack:
-        told_to_stop = stack.enter_context(_until_told_to_stop())
+        told_to_stop = stack.enter_context(until_told_to_stop())
         sockets = [stack.enter_context(each) for each in listen(address)]
         if not no_page:  # the endpoint answers nobody else without a key
             door.check(sockets)
-        devices, installed = read_devices(), installed_engines()
-        models, errors = _models(presets or [], devices, installed)
+        offer = _offer(presets or [])
         observer = _metrics() if metrics else None
-        manager = stack.enter_context(manager_of(models, devices, observer=observer or SILENT))
+        manager = stack.enter_context(manager_of(offer.models, offer.devices, observer=observer or SILENT))
         folder = stack.enter_context(run_folder())
-        _preload(manager, models, preload or [])
+        _preload(manager, offer.models, preload or [])
 
         from launcher.api.serving import endpoint_beside, serving_alone
 
-        arrivals = arrivals_of(models, manager, devices, installed)
+        arrivals = arrivals_of(offer.models, manager, offer.devices, offer.installed)
         endpoint = endpoint_beside(
             arrivals.ready, manager, door, folder, metrics=observer, leave=leave, at_once=no_page
         )
@@ -148,21 +140,15 @@ def serve(
             stack.enter_context(alone)
         else:
             os.environ["GRADIO_TEMP_DIR"] = str(folder)
-            fetches = None
-            if door.lets_download(sockets):
-                changed, came = manager.tell_of_change, arrivals.came
-                fetches = Fetches(models, devices, installed, arrived=came, changed=changed)
+            from launcher.ui.serving import serving  # takes seconds, while the first model loads
+
+            fetches = _fetches(offer, manager, arrivals) if door.lets_download(sockets) else None
+            if fetches:
                 stack.callback(fetches.close)
+            page = _page(offer, manager, fetches, is_open=door.is_open(sockets))
             stack.enter_context(
-                _page_beside(
-                    endpoint,
-                    models,
-                    manager,
-                    errors,
-                    fetches,
-                    sockets=sockets,
-                    root_path=root_path,
-                    door=door,
+                serving(
+                    page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door, endpoint=endpoint
                 )
             )
         render.announce(announcement(address, sockets, has_page=not no_page))
@@ -170,78 +156,59 @@ def serve(
         told_to_stop.get()
 
 
-@contextmanager
-def _page_beside(
-    endpoint: Beside,
-    models: Sequence[Readiness],
-    manager: Manager,
-    errors: Sequence[PresetError],
-    fetches: Fetches | None,
-    *,
-    sockets: Sequence[socket.socket],
-    root_path: str,
-    door: Door,
-) -> Iterator[None]:
-    """The page is served, with the endpoint beside it."""
-    from launcher.ui.app import build_page  # takes seconds, while the first model loads
-    from launcher.ui.serving import serving
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What is offered on this machine: models in the page's order, and files that are wrong, which are left
+    out."""
 
-    is_open = door.is_open(sockets)
-    page = build_page(models, manager, errors, is_open=is_open, fetches=fetches)
-    if is_open:
-        typer.echo(OPEN, err=True)
-    with serving(page, sockets, server_name=SERVER_NAME, root_path=root_path, door=door, endpoint=endpoint):
-        yield
+    models: Sequence[Readiness]
+    errors: Sequence[PresetError]
+    devices: Devices
+    installed: InstalledEngines
 
 
-def _metrics() -> Observer:
-    from launcher.api.metrics import Metrics
-
-    return Metrics()
-
-
-def leave_of(hosts: Sequence[str], *, outside: bool) -> Leave | None:
-    """What ``--allow-url`` and ``--allow-url-from`` let programs have fetched; None: nothing."""
-    named = [(host, name_and_port(host)) for host in hosts]
-    for host, found in named:
-        if found is None:
-            raise typer.BadParameter(
-                f"{host!r} is no host such as pictures.example.org or 10.0.0.5:8080.",
-                param_hint="--allow-url-from",
-            )
-    known = tuple(found for _, found in named if found is not None)
-    return Leave(outside, known) if outside or known else None
-
-
-def right_root_path(given: str) -> str:
-    """``/x`` for ``x``, ``/x`` and ``/x/``; a whole address without a slash at its end; "" for the root."""
-    path, is_address = given.strip().rstrip("/"), "://" in given
-    if path and not is_address:
-        path = f"/{path.lstrip('/')}"
-    found = _ROOT_PATH.fullmatch(path)
-    if found is None or (is_address and name_and_port(found["host"]) is None):
-        raise typer.BadParameter(
-            f"{given!r} is neither a path such as /vl nor an address such as https://example.org/vl.",
-            param_hint="--root-path",
-        )
-    return path
-
-
-def _models(
-    paths: Sequence[Path], devices: Devices, installed: InstalledEngines
-) -> tuple[list[Readiness], Sequence[PresetError]]:
-    """What the page offers, in its order; files that are wrong are left out and told of.
+def _offer(paths: Sequence[Path]) -> _Offer:
+    """Reads the presets, and tells of files that are wrong.
 
     Raises:
         PresetError: no file can be used.
     """
+    devices, installed = read_devices(), installed_engines()
     catalog = read_presets(paths)
     if not catalog.presets:
         raise catalog.errors[0]
     for error in catalog.errors:
         typer.echo(str(error), err=True)
     assessed = [assess(preset, devices, installed) for preset in catalog.presets]
-    return ready_first(assessed) if paths else page_order(assessed), catalog.errors
+    models = ready_first(assessed) if paths else page_order(assessed)
+    return _Offer(models, catalog.errors, devices, installed)
+
+
+def _fetches(offer: _Offer, manager: Manager, arrivals: Arrivals) -> Fetches:
+    """The downloads that the page offers."""
+    return Fetches(
+        offer.models,
+        offer.devices,
+        offer.installed,
+        arrived=arrivals.came,
+        changed=manager.tell_of_change,
+    )
+
+
+def _page(offer: _Offer, manager: Manager, fetches: Fetches | None, *, is_open: bool) -> Page:
+    """The page, built; says where anyone can come in."""
+    from launcher.ui.app import build_page
+
+    page = build_page(offer.models, manager, offer.errors, is_open=is_open, fetches=fetches)
+    if is_open:
+        typer.echo(OPEN, err=True)
+    return page
+
+
+def _metrics() -> Observer:
+    from launcher.api.metrics import Metrics
+
+    return Metrics()
 
 
 def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]) -> None:
@@ -258,25 +225,3 @@ def _preload(manager: Manager, models: Sequence[Readiness], names: Sequence[str]
         manager.wake(name)
     if not names and models[0].state is ReadyState.READY:
         manager.wake(models[0].preset.name)
-
-
-@contextmanager
-def _until_told_to_stop() -> Iterator[SimpleQueue[int]]:
-    """A queue into which each signal that ends the page is put, from the first moment on; what the launcher
-    was started to ignore (by ``nohup``: the end of the terminal) stays ignored."""
-    # Not an event: its lock may be held by the very thread that the signal interrupts.
-    told: SimpleQueue[int] = SimpleQueue()
-
-    def tell(number: int, _frame: FrameType | None) -> None:
-        told.put(number)
-
-    before = {
-        number: signal.signal(number, tell)
-        for number in _ENDING
-        if number == signal.SIGINT or signal.getsignal(number) is not signal.SIG_IGN
-    }
-    try:
-        yield told
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

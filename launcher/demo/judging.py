@@ -11,8 +11,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from launcher.demo.naming import COLOUR_NAMES, NUMBERS, PLACES, SHAPE_NAMES
 from launcher.demo.pictures import COLOURS, KINDS
-from launcher.demo.questions import COLOUR_NAMES, NUMBERS, PLACES, SHAPE_NAMES, Question
+from launcher.demo.questions import Question
 from launcher.demo.wordings import Language
 
 _MARKS = ".。!！?？,，;； "

@@ -19,16 +19,18 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass
 
-from launcher.demo.pictures import COLOURS, KINDS, MAX_SHAPES, Colour, Kind, Scene, Shape
-from launcher.demo.wordings import (
-    OUTSIDE_NOUNS,
-    OUTSIDE_QUESTIONS,
-    PREFIXES,
-    SUFFIXES,
-    WORDINGS,
-    Language,
-    QuestionKind,
+from launcher.demo.naming import (
+    COLOUR_NAMES,
+    NUMBERS,
+    PLACES,
+    SHAPE_NAMES,
+    coloured,
+    only_coloured,
+    shape_name,
 )
+from launcher.demo.pictures import COLOURS, KINDS, Colour, Kind, Scene, Shape
+from launcher.demo.typing_habits import vary
+from launcher.demo.wordings import OUTSIDE_NOUNS, OUTSIDE_QUESTIONS, WORDINGS, Language, QuestionKind
 
 PLACE_MARGIN = 0.02
 """Share of a side around a line between thirds where a place is not asked for: no eye could tell."""
@@ -43,43 +45,6 @@ PICTURE_KINDS: tuple[QuestionKind, ...] = (
     "describe",
 )
 """The kinds that known answers are listed for; the others are "absent", "outside" and "no_picture"."""
-
-SHAPE_NAMES: dict[Language, dict[Kind, tuple[str, ...]]] = {
-    "en": {"circle": ("circle",), "square": ("square",), "triangle": ("triangle",), "star": ("star",)},
-    "zh": {
-        "circle": ("圆形", "圆", "圆圈"),
-        "square": ("正方形", "方形", "方块"),
-        "triangle": ("三角形", "三角"),
-        "star": ("星形", "星星", "五角星"),
-    },
-}
-"""The first is the name used in answers, all are understood in questions."""
-
-COLOUR_NAMES: dict[Language, dict[Colour, str]] = {
-    "en": {colour: colour for colour in COLOURS},
-    "zh": dict(zip(COLOURS, ("红色", "橙色", "黄色", "绿色", "蓝色", "紫色", "黑色", "白色"), strict=True)),
-}
-
-NUMBERS: dict[Language, tuple[str, ...]] = {
-    "en": ("zero", "one", "two", "three", "four"),
-    "zh": ("零", "一", "两", "三", "四"),
-}
-
-PLACES: dict[Language, tuple[str, ...]] = {
-    "en": (
-        "top left",
-        "top",
-        "top right",
-        "left",
-        "centre",
-        "right",
-        "bottom left",
-        "bottom",
-        "bottom right",
-    ),
-    "zh": ("左上", "上方", "右上", "左边", "中间", "右边", "左下", "下方", "右下"),
-}
-"""By thirds, in reading order: index = 3 x row + column."""
 
 OUTSIDE_ANSWER: dict[Language, str] = {"en": "I only know simple shapes.", "zh": "我只认识简单的图形。"}
 NO_PICTURE_ANSWER: dict[Language, str] = {"en": "Please give me a picture.", "zh": "请给我一张图片。"}
@@ -125,7 +90,7 @@ def ask(
     if drawn is None:
         return None
     text, answer = drawn
-    return Question(kind, language, _vary(text, language, rng) if reword else text, answer)
+    return Question(kind, language, vary(text, language, rng) if reword else text, answer)
 
 
 _Drawn = tuple[str, str] | None
@@ -144,32 +109,6 @@ def _mend_article(text: str) -> str:
     return f"An {text[2:]}" if text[:3] in {"A a", "A e", "A i", "A o"} else text
 
 
-def _shape_name(kind: Kind, language: Language, rng: random.Random, reword: bool) -> str:
-    names = SHAPE_NAMES[language][kind]
-    return rng.choice(names) if reword and rng.random() < 0.4 else names[0]
-
-
-def _coloured(colour: Colour, noun: str, language: Language, rng: random.Random, reword: bool) -> str:
-    """ "red star", "红色的星形"; in Chinese the 的 may be missing and 红色 may be 红."""
-    name = COLOUR_NAMES[language][colour]
-    if language == "en":
-        return f"{name} {noun}"
-    if reword and rng.random() < 0.4:
-        return rng.choice((f"{name}{noun}", f"{name[0]}{noun}"))
-    return f"{name}的{noun}"
-
-
-def _only_coloured(colour: Colour, language: Language, rng: random.Random, reword: bool) -> str:
-    """ "red object", "红色的": something named by its colour alone."""
-    nouns = {"en": ("object", "shape", "thing", "one", "figure"), "zh": ("", "图形", "物体", "东西")}[
-        language
-    ]
-    noun = rng.choice(nouns) if reword and rng.random() < 0.6 else nouns[0]
-    if not noun and language == "zh":
-        return COLOUR_NAMES["zh"][colour] + "的"
-    return _coloured(colour, noun, language, rng, reword and bool(noun))
-
-
 def _sentence(text: str, language: Language) -> str:
     return f"{text[0].upper()}{text[1:]}." if language == "en" else f"{text}。"
 
@@ -179,7 +118,7 @@ def _ask_colour(scene: Scene, language: Language, rng: random.Random, reword: bo
     if not single:
         return None
     shape = rng.choice(single)
-    text = _wording("colour", language, rng, reword, _shape_name(shape.kind, language, rng, reword))
+    text = _wording("colour", language, rng, reword, shape_name(shape.kind, language, rng, reword))
     return text, _sentence(COLOUR_NAMES[language][shape.colour], language)
 
 
@@ -188,7 +127,7 @@ def _ask_shape(scene: Scene, language: Language, rng: random.Random, reword: boo
     if not single:
         return None
     shape = rng.choice(single)
-    text = _wording("shape", language, rng, reword, _only_coloured(shape.colour, language, rng, reword))
+    text = _wording("shape", language, rng, reword, only_coloured(shape.colour, language, rng, reword))
     name = SHAPE_NAMES[language][shape.kind][0]
     return text, _sentence(f"a {name}" if language == "en" else name, language)
 
@@ -209,15 +148,15 @@ def _ask_count_of(scene: Scene, language: Language, rng: random.Random, reword: 
     kinds = [shape.kind for shape in scene.shapes]
     kind = rng.choice(kinds) if rng.random() < 0.65 else rng.choice(KINDS)
     count = kinds.count(kind)
-    noun = _shape_name(kind, language, rng, reword)
+    noun = shape_name(kind, language, rng, reword)
     what = f"{noun}s" if language == "en" else noun
     if reword and rng.random() < 0.3:
         colour = rng.choice(scene.shapes).colour if rng.random() < 0.8 else rng.choice(COLOURS)
         if rng.random() < 0.7:
-            what = _coloured(colour, {"en": "shapes", "zh": "图形"}[language], language, rng, reword)
+            what = coloured(colour, {"en": "shapes", "zh": "图形"}[language], language, rng, reword)
             count = [shape.colour for shape in scene.shapes].count(colour)
         else:
-            what = _coloured(colour, what, language, rng, reword)
+            what = coloured(colour, what, language, rng, reword)
             count = [(shape.kind, shape.colour) for shape in scene.shapes].count((kind, colour))
     return _wording("count_of", language, rng, reword, what), _number(count, language)
 
@@ -234,11 +173,11 @@ def _ask_where(scene: Scene, language: Language, rng: random.Random, reword: boo
     if not single:
         return None
     shape = rng.choice(single)
-    noun = _shape_name(shape.kind, language, rng, reword)
+    noun = shape_name(shape.kind, language, rng, reword)
     it = {
         "kind": lambda: noun,
-        "colour": lambda: _only_coloured(shape.colour, language, rng, reword),
-        "both": lambda: _coloured(shape.colour, noun, language, rng, reword),
+        "colour": lambda: only_coloured(shape.colour, language, rng, reword),
+        "both": lambda: coloured(shape.colour, noun, language, rng, reword),
     }[manner]()
     place = place_of(shape, scene)
     assert place is not None
@@ -256,7 +195,7 @@ def _ask_exists(scene: Scene, language: Language, rng: random.Random, reword: bo
         return _ask_exists_part(scene, language, rng, wanted)
     pairs = {(shape.kind, shape.colour) for shape in scene.shapes}
     kind, colour = rng.choice(sorted(pairs)) if wanted else _missing_pair(pairs, rng)
-    it = _coloured(colour, _shape_name(kind, language, rng, reword), language, rng, reword)
+    it = coloured(colour, shape_name(kind, language, rng, reword), language, rng, reword)
     return _wording("exists", language, rng, reword, it), _yes_or_no(wanted, language)
 
 
@@ -278,12 +217,12 @@ def _ask_exists_part(scene: Scene, language: Language, rng: random.Random, wante
         kinds = [kind for kind in KINDS if (kind in {shape.kind for shape in scene.shapes}) == wanted]
         if not kinds:
             return None
-        it = _shape_name(rng.choice(kinds), language, rng, reword=True)
+        it = shape_name(rng.choice(kinds), language, rng, reword=True)
     else:
         colours = [
             colour for colour in COLOURS if (colour in {shape.colour for shape in scene.shapes}) == wanted
         ]
-        it = _only_coloured(rng.choice(colours), language, rng, reword=True)
+        it = only_coloured(rng.choice(colours), language, rng, reword=True)
     return _wording("exists", language, rng, True, it), _yes_or_no(wanted, language)
 
 
@@ -326,12 +265,12 @@ def _ask_absent(scene: Scene, language: Language, rng: random.Random, reword: bo
     if kinds and rng.random() < 0.6:
         kind = rng.choice(kinds)
         asked: QuestionKind = rng.choice(("colour", "where"))
-        text = _wording(asked, language, rng, reword, _shape_name(kind, language, rng, reword))
+        text = _wording(asked, language, rng, reword, shape_name(kind, language, rng, reword))
         name = SHAPE_NAMES[language][kind][0]
         return text, f"There is no {name}." if language == "en" else f"没有{name}。"
     colour = rng.choice(colours)
     asked = rng.choice(("shape", "where"))
-    text = _wording(asked, language, rng, reword, _only_coloured(colour, language, rng, reword))
+    text = _wording(asked, language, rng, reword, only_coloured(colour, language, rng, reword))
     name = COLOUR_NAMES[language][colour]
     return text, f"There is no {name} shape." if language == "en" else f"没有{name}的图形。"
 
@@ -343,7 +282,7 @@ def _ask_outside(_scene: Scene, language: Language, rng: random.Random, reword: 
     noun = rng.choice(OUTSIDE_NOUNS[language])
     kind: QuestionKind = rng.choice(("colour", "shape", "where", "exists", "count_of"))
     if kind != "count_of" and rng.random() < 0.3:
-        noun = _coloured(rng.choice(COLOURS), noun, language, rng, reword)
+        noun = coloured(rng.choice(COLOURS), noun, language, rng, reword)
     it = f"{noun}s" if kind == "count_of" and language == "en" else noun
     return _wording(kind, language, rng, reword, it), OUTSIDE_ANSWER[language]
 
@@ -351,11 +290,11 @@ def _ask_outside(_scene: Scene, language: Language, rng: random.Random, reword: 
 def _ask_no_picture(_scene: Scene, language: Language, rng: random.Random, reword: bool) -> _Drawn:
     """A question of this world asked before any picture was given."""
     kind: QuestionKind = rng.choice(PICTURE_KINDS)
-    it = _shape_name(rng.choice(KINDS), language, rng, reword)
+    it = shape_name(rng.choice(KINDS), language, rng, reword)
     if kind == "shape":
-        it = _only_coloured(rng.choice(COLOURS), language, rng, reword)
+        it = only_coloured(rng.choice(COLOURS), language, rng, reword)
     elif kind == "exists":
-        it = _coloured(rng.choice(COLOURS), it, language, rng, reword)
+        it = coloured(rng.choice(COLOURS), it, language, rng, reword)
     elif kind == "count_of" and language == "en":
         it = f"{it}s"
     return _wording(kind, language, rng, reword, it), NO_PICTURE_ANSWER[language]
@@ -373,39 +312,3 @@ _ASKERS = {
     "outside": _ask_outside,
     "no_picture": _ask_no_picture,
 }
-
-
-def _vary(text: str, language: Language, rng: random.Random) -> str:
-    """Spelling, case, final mark and small additions that change nothing."""
-    mark = text[-1] if text[-1] in "?？.。!！" else ""
-    body = text[: len(text) - len(mark)]
-    if rng.random() < 0.06:
-        body += rng.choice(SUFFIXES[language]) if not body.endswith(SUFFIXES[language]) else ""
-    if rng.random() < 0.06:
-        prefix = rng.choice(PREFIXES[language])
-        body = prefix + (body[0].lower() + body[1:] if body[:2] != "I " else body)
-    if language == "en":
-        body = _vary_english(body, rng)
-    mark = _vary_mark(mark, language, rng)
-    return body + mark
-
-
-def _vary_english(body: str, rng: random.Random) -> str:
-    if rng.random() < 0.4:
-        body = body.replace("colour", "color").replace("Colour", "Color")
-    draw = rng.random()
-    if draw < 0.25:
-        return body.lower()
-    return body.upper() if draw < 0.37 else body
-
-
-def _vary_mark(mark: str, language: Language, rng: random.Random) -> str:
-    draw = rng.random()
-    if draw < 0.3:
-        return ""
-    if language == "zh" and draw < 0.4:
-        return {"？": "?", "。": ".", "！": "!"}.get(mark, mark)
-    return mark
-
-
-assert len(NUMBERS["en"]) == MAX_SHAPES + 1

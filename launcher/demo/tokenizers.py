@@ -20,8 +20,9 @@ from typing import Any
 
 import sentencepiece
 
+from launcher.demo.naming import COLOUR_NAMES
 from launcher.demo.pictures import draw_scene
-from launcher.demo.questions import COLOUR_NAMES, OUTSIDE_ANSWER, PICTURE_KINDS, ask
+from launcher.demo.questions import OUTSIDE_ANSWER, PICTURE_KINDS, ask
 from launcher.demo.wordings import LANGUAGES, OUTSIDE_QUESTIONS, QuestionKind
 
 CHAT_TOKENS = (

@@ -1,12 +1,13 @@
 """Fetching a checkpoint from a hub to this machine; owns what is fetched, resuming, sizes, hashes and room on
 the disk.
 
-``hubs`` asks what a hub holds, ``selection`` takes what a model needs of it, ``transfer`` brings one file
-over, ``places`` says where it goes. Where a checkpoint is looked for afterwards is ``launcher.checkpoints``'
-business, progress bars the terminal's.
+``hubs`` asks what a hub holds (``hub_failures`` words what goes wrong then), ``selection`` takes what a model
+needs of it, ``transfer`` brings one file over, ``places`` says where it goes. Where a checkpoint is looked
+for afterwards is ``launcher.checkpoints``' business, progress bars the terminal's.
 """
 
-from launcher.downloads.hubs import RemoteFile, Repository, Source, find_repository, new_client
+from launcher.downloads.hub_failures import Source
+from launcher.downloads.hubs import RemoteFile, Repository, find_repository, new_client
 from launcher.downloads.places import (
     Destination,
     FolderDestination,

@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, Field, ValidationError
 
-from launcher.checkpoints import Hub, hub_cache
-from launcher.commands_here import program
+from launcher.checkpoints import hub_cache
 from launcher.downloads import client
+from launcher.downloads.hub_failures import Source, not_reached, refuse, shown
 from launcher.downloads.names import Names
 from launcher.downloads.redirects import forbidden_target
 from launcher.errors import CheckpointError
-from launcher.proxies import proxy_for
 
 CONNECT_S = 10.0
 """A hub that has not taken the connection by then is not reached."""
@@ -35,21 +34,7 @@ _MAX_FILE_BYTES = 2**50
 """A file of a million gigabytes: what announces more is no hub."""
 _HUGGING_FACE, _MODELSCOPE = "https://huggingface.co", "www.modelscope.cn"
 """Where no variable says another; huggingface_hub takes an empty one at its word."""
-_NOT_FOUND = (401, 404)
-"""Hugging Face answers 401 for what does not exist, so as not to tell what is private."""
-
 _Form = TypeVar("_Form", bound=BaseModel)
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """Whom to ask for which model. ``again`` is what was typed, ``instead`` what takes another hub, "" for
-    none."""
-
-    hub: Hub
-    name: str
-    again: str
-    instead: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,20 +188,20 @@ def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form:
         raise CheckpointError(
             "{endpoint} is not an address that can be asked: {reason}",
             "Set HF_ENDPOINT or MODELSCOPE_DOMAIN to an address such as https://example.org, or to nothing.",
-            endpoint=_shown(endpoint),
-            reason=error if endpoint == _shown(endpoint) else "its user, password or host is wrongly written",
+            endpoint=shown(endpoint),
+            reason=error if endpoint == shown(endpoint) else "its user, password or host is wrongly written",
         ) from error
     except httpx.RequestError as error:
-        raise _not_reached(source, endpoint, error) from error
+        raise not_reached(source, endpoint, error) from error
     if response.status_code != httpx.codes.OK:
-        _refused(source, endpoint, response)
+        refuse(source, endpoint, response)
     try:
         return form.model_validate_json(content)
     except ValidationError as error:
         raise CheckpointError(
             "{endpoint} does not answer as a hub does when it is asked for {name}",
             "Is a mirror set, or does this network ask for a login first? Look at it in a browser.",
-            endpoint=_shown(endpoint),
+            endpoint=shown(endpoint),
             name=source.name,
         ) from error
 
@@ -230,57 +215,3 @@ def _bounded(response: httpx.Response) -> bytes:
         if len(content) > MAX_LISTING_BYTES:
             break
     return content
-
-
-def _not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointError:
-    if not source.instead:
-        hint = "Check the connection, and type again: {again}"
-    elif source.hub == "hf":
-        hint = (
-            "Check the connection; a mirror's address goes into HF_ENDPOINT. Or take the other hub: {instead}"
-        )
-    else:
-        hint = "Check the connection, or take the other hub: {instead}"
-    proxy = proxy_for(httpx.URL(endpoint))
-    return CheckpointError(
-        "{endpoint} is not reached{through}: {reason}",
-        hint,
-        endpoint=_shown(endpoint),
-        through=f" through the proxy {proxy.shown} (in {proxy.variable})" if proxy else "",
-        reason=reason_of(error),
-        again=source.again,
-        instead=source.instead,
-    )
-
-
-def _refused(source: Source, endpoint: str, response: httpx.Response) -> NoReturn:
-    facts: dict[str, Any] = {"name": source.name, "endpoint": _shown(endpoint), "instead": source.instead}
-    if response.headers.get("X-Error-Code") == "GatedRepo" or response.status_code == httpx.codes.FORBIDDEN:
-        raise CheckpointError(
-            "{endpoint} gives {name} only to those who were let in",
-            "Ask for it at {endpoint}/{name}, then type: {hf} auth login",
-            hf=program("hf"),
-            **facts,
-        )
-    if response.status_code in _NOT_FOUND:
-        hint = "Check the spelling in the preset's sources" + (
-            ", or take the other hub: {instead}" if source.instead else "."
-        )
-        raise CheckpointError("{endpoint} knows no model {name}, or it is private", hint, **facts)
-    raise CheckpointError(
-        "{endpoint} does not give {name}: HTTP {status}",
-        "Try again later. A broken mirror is left out with: unset HF_ENDPOINT",
-        status=response.status_code,
-        **facts,
-    )
-
-
-def _shown(endpoint: str) -> str:
-    """An address as it may be printed: a mirror's user and password stay in the environment."""
-    scheme, mark, rest = endpoint.rpartition("://")
-    return f"{scheme}{mark}{rest.rpartition('@')[2]}"
-
-
-def reason_of(error: Exception) -> str:
-    """What went wrong on the way, never empty: some of httpx's errors say nothing but their names."""
-    return str(error) or type(error).__name__

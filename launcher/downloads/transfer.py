@@ -17,7 +17,8 @@ from typing import BinaryIO, Literal
 
 import httpx
 
-from launcher.downloads.hubs import RemoteFile, reason_of
+from launcher.downloads.hub_failures import reason_of
+from launcher.downloads.hubs import RemoteFile
 from launcher.downloads.places import Place
 from launcher.errors import CheckpointError
 

@@ -3,36 +3,33 @@ number of askers.
 
 Built through ``lmdeploy.pipeline``; requests run on the pipeline's own event loop, since its queues belong to
 that loop, and their pieces are handed over to the worker's. Settings and wording are beside this file
-(``lmdeploy_settings``, ``lmdeploy_failures``), and so are what happens to one request (``lmdeploy_request``)
-and how the GPU is given back and taken again (``lmdeploy_sleep``).
+(``lmdeploy_settings``, ``lmdeploy_failures``), and so are how LMDeploy is imported (``lmdeploy_import``),
+what happens to one request (``lmdeploy_request``), and how the GPU is given back and taken again
+(``lmdeploy_sleep``).
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 import time
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
-from contextlib import contextmanager, nullcontext
-from importlib import import_module
+from contextlib import nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from threading import Event, Thread
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
 from launcher import families
 from launcher.checkpoints import CONFIG, CheckpointFacts, facts_from_config
-from launcher.commands_here import pip_install
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
-from launcher.engines.yapf_import import import_yapf
-from launcher.errors import DeviceError, EngineError, MissingPart, OutOfMemory
+from launcher.engines.lmdeploy_import import import_late, lmdeploy_pipeline, set_environment
+from launcher.errors import DeviceError, EngineError, OutOfMemory
 from launcher.families import PictureBudget
 from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
-from launcher.user_folders import cache_folder, home
 
 if TYPE_CHECKING:
     from lmdeploy import Pipeline
@@ -44,29 +41,12 @@ LOAD_LIMIT_S = {"turbomind": 240.0, "pytorch": 420.0}
 """From the first byte to the first answer. Measured 5-15 s and 35-60 s; a cold network disk at 50 MB/s adds
 90 s. What takes longer is TurboMind's warm-up spinning, and the process is lost."""
 
-CPU_THREADS = 4
-"""For cutting pictures into tiles; a thread for every core of a busy machine made that take a second instead
-of 0.05 s."""
-
 CLOSE_LIMIT_S = 4.0
 """Less than the worker's own patience; closing takes 0.3 s."""
 
 MAX_CACHE_RATIO = 0.95
 """LMDeploy takes a share below 1; the rest keeps the activations alive on a card that has nothing else
 free."""
-
-_IMPORTED_LATE = {
-    "turbomind": ("lmdeploy.turbomind.turbomind", "lmdeploy.turbomind.converter"),
-    "pytorch": ("lmdeploy.pytorch.engine.engine", "lmdeploy.pytorch.models.internlm2"),
-}
-"""What LMDeploy imports only when a pipeline is built; none of it touches the GPU."""
-
-_IMPORTED_WITH_EITHER = (
-    "lmdeploy.serve.core",
-    "lmdeploy.vl.engine",
-    "launcher.engines.lmdeploy_request",
-    "launcher.engines.lmdeploy_sleep",
-)
 
 
 class LmdeployEngine:
@@ -99,25 +79,14 @@ class LmdeployEngine:
         await _in_thread(self._import)
 
     def _import(self) -> None:
-        os.environ.setdefault(
-            "LMDEPLOY_ENABLE_CHECK_ENV", "0"
-        )  # spawns a process that imports everything anew: 12 s
-        os.environ.setdefault("OMP_NUM_THREADS", str(min(CPU_THREADS, os.cpu_count() or 1)))
-        # PyTorch's compiler moves Triton's cache to a folder of its own, but only where it compiles: the next
-        # start would look for the kernels elsewhere and compile them once more.
-        os.environ.setdefault("TRITON_CACHE_DIR", str((home() or cache_folder()) / ".triton" / "cache"))
-        # On Hopper the PyTorch engine would take TurboMind's kernels for 4 bits: 1.2 GiB more of the card,
-        # and 261 tokens a second instead of 322 (docs/measurements.md).
-        os.environ.setdefault("LMDEPLOY_W4A16_GEMM_BACKEND", "triton")
-        _lmdeploy_pipeline()
+        set_environment()
+        lmdeploy_pipeline()
         from transformers import AutoTokenizer
 
         from launcher import models
 
         models.register()
-        with _whole_lmdeploy():
-            for module in (*_IMPORTED_WITH_EITHER, *_IMPORTED_LATE[self._spec.engine]):
-                import_module(module)
+        import_late(self._spec.engine)
         self._plug_in()
         self._tokenizer = AutoTokenizer.from_pretrained(self._spec.folder, trust_remote_code=False)
 
@@ -185,7 +154,7 @@ class LmdeployEngine:
             else settings.pytorch_config(self._plan)
         )
         with gemm_records() if turbomind else nullcontext():
-            pipe = _lmdeploy_pipeline()(
+            pipe = lmdeploy_pipeline()(
                 str(self._spec.folder),
                 backend_config=config,
                 chat_template_config=settings.chat_template_config(form.turn_end),
@@ -334,31 +303,6 @@ async def _in_thread(work: Callable[..., None], *arguments: Any) -> None:
 
     Thread(target=run, name="lmdeploy", daemon=True).start()
     await asyncio.wrap_future(result)
-
-
-def _lmdeploy_pipeline() -> Callable[..., Pipeline]:
-    with _whole_lmdeploy():
-        import_yapf()
-        from lmdeploy import pipeline
-    return cast("Callable[..., Pipeline]", pipeline)
-
-
-@contextmanager
-def _whole_lmdeploy() -> Iterator[None]:
-    """Imports of LMDeploy and what it needs.
-
-    Raises:
-        MissingPart: one of them is not there.
-    """
-    try:
-        yield
-    except ImportError as error:
-        raise MissingPart(
-            "LMDeploy cannot be imported: {reason}",
-            hint="Install it with: {command}",
-            command=pip_install("lmdeploy==0.18.0"),
-            reason=str(error),
-        ) from error
 
 
 def _blank_picture(size_px: tuple[int, int], folder: Path) -> Path:

@@ -8,7 +8,6 @@ import time
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -16,7 +15,7 @@ from lmdeploy.serve.core.exceptions import ErrorCode
 from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher import families
-from launcher.checkpoints import CONFIG, facts_from_config
+from launcher.checkpoints import CONFIG, facts_from_config, own_preprocessing
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
 from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
@@ -118,7 +117,9 @@ class RequestMaker:
         if not family.pixels:
             return tiled_pictures(encoder.model, self._budget)
         self.cuts_prompts = not encoder._uses_new_preprocess
-        way = partial(families.code(family.pixels), folder)
+        own = own_preprocessing(folder)
+        family.check_preprocessing(own.values, own.file, self._budget)
+        way = families.code(family.pixels)
         if self._budget.unit == "tiles":
             return cut_pictures(encoder.model, way, self._budget)
         return scaled_pictures(encoder.model, way, self._budget, self.encode)

@@ -28,7 +28,7 @@ from transformers import (
 )
 
 from launcher import families
-from launcher.checkpoints import CONFIG, facts_from_config
+from launcher.checkpoints import CONFIG, facts_from_config, own_preprocessing
 from launcher.engine_costs import KEPT_PICTURE_BYTES
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
 from launcher.engines.conversations import Conversations
@@ -39,7 +39,7 @@ from launcher.engines.text_stream import TextStream
 from launcher.engines.transformers_generation import Generation
 from launcher.engines.transformers_prompt import Prompt, PromptMaker, Seen
 from launcher.errors import CheckpointError, EngineError, OutOfMemory
-from launcher.families import Decoder
+from launcher.families import ConfigPart, Decoder
 from launcher.memory import wished_pictures
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
 from launcher.models import register
@@ -199,7 +199,10 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     file, config = spec.folder / CONFIG, facts_from_config(spec.folder).config
     family = families.of(config, file)
     memory = spec.preset.memory
+    family.check_on_transformers(ConfigPart(config, str(file)))
     pictures = wished_pictures(family.sizes(config, file=file).pictures, memory)
+    own = own_preprocessing(spec.folder)
+    family.check_preprocessing(own.values, own.file, pictures)
     dtype = compute_type(spec.device, _published_config(spec.folder).dtype, spec.preset.dtype)
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)

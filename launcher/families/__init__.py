@@ -15,13 +15,15 @@ from importlib import import_module
 from typing import Any
 
 from launcher.errors import CheckpointError, UnsupportedModel
-from launcher.families.common.config_part import ConfigPart
+from launcher.families.common import sentence_pieces
+from launcher.families.common.config_part import LANGUAGE_PARTS, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Decoder, Family, code
 from launcher.families.common.pictures import PictureBudget, PictureUnit
 from launcher.families.common.prompts import ChatTemplate, PromptForm, build_prompt, split_at_pictures
 from launcher.families.common.reading import AWQ_ELEMENT_BYTES, AWQ_GROUP, linear_elements
 from launcher.families.common.refused import refusal
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
+from launcher.families.common.value_kinds import check_values
 
 __all__ = [
     "AWQ_GROUP",
@@ -32,6 +34,7 @@ __all__ = [
     "TOKENIZER_S_OWN",
     "Architecture",
     "ChatTemplate",
+    "ConfigPart",
     "Decoder",
     "Family",
     "LanguageSizes",
@@ -47,11 +50,10 @@ __all__ = [
     "known_config",
     "model_sizes",
     "of",
+    "sentence_pieces",
     "split_at_pictures",
 ]
 
-_LANGUAGE_PARTS = ("llm_config", "text_config", "language_config")
-"""Where config.json describes the language model inside a picture model."""
 _INSTEAD = "internvl2-2b, internlm-xcomposer2-vl-1_8b (pictures) or internlm2-chat-1_8b (text)"
 
 
@@ -82,7 +84,7 @@ def of(config: Mapping[str, Any], file: object = "config.json") -> Family:
 
     Raises:
         UnsupportedModel: none does; the reason, and what to take instead.
-        CheckpointError: it is no model's config.
+        CheckpointError: it is no model's config, or has a value of a kind that no model's has.
     """
     name, language = _name(config, file), _language(config)
     family = next((each for each in FAMILIES if _answers(each, name, language)), None)
@@ -95,6 +97,7 @@ def of(config: Mapping[str, Any], file: object = "config.json") -> Family:
             known=[str(each) for family in FAMILIES for each in family.architectures],
             instead=_INSTEAD,
         )
+    check_values(ConfigPart(config, str(file)))
     family.check(ConfigPart(config, str(file)))
     if family.template_name(config) is None:
         raise UnsupportedModel(
@@ -157,7 +160,7 @@ def _name(config: Mapping[str, Any], file: object) -> str:
 def _language(config: Mapping[str, Any]) -> dict[str, str]:
     """Name and model_type of the language model inside, as far as they are there."""
     part: Mapping[str, Any] = next(
-        (config[key] for key in _LANGUAGE_PARTS if isinstance(config.get(key), Mapping)), {}
+        (config[key] for key in LANGUAGE_PARTS if isinstance(config.get(key), Mapping)), {}
     )
     names, model_type = part.get("architectures"), part.get("model_type")
     found = {}

@@ -10,7 +10,7 @@ from launcher.errors import UnsupportedModel
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import Architecture, Family
-from launcher.families.common.internlm import CHAT_1_8B, DECODER, INTERNLM2
+from launcher.families.common.internlm import CHAT_1_8B, DECODER, INTERNLM2, asked_biases
 from launcher.families.common.sizes import ModelSizes
 
 _MODEL_TYPE = "internlm2"
@@ -43,7 +43,7 @@ def _check(config: ConfigPart) -> None:
 
 FAMILY = Family(
     title="InternLM2 and InternLM2.5",
-    architectures=(Architecture("InternLM2ForCausalLM"),),
+    architectures=(Architecture("InternLM2ForCausalLM", model_type=_MODEL_TYPE),),
     engines=("turbomind", "pytorch"),
     reads_pictures=False,
     read_sizes=_sizes,
@@ -51,8 +51,10 @@ FAMILY = Family(
     template_name=lambda _: "internlm2",
     decoder=DECODER,
     loader="launcher.models.loaders:load_internlm2",
+    reads_sentence_pieces=True,
     layered="launcher.models.layered:layered_internlm2",
     check=_check,
+    asked=asked_biases,
     published={
         "internlm/internlm2-chat-1_8b": CHAT_1_8B,
         "Shanghai_AI_Laboratory/internlm2-chat-1_8b": CHAT_1_8B,

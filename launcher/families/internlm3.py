@@ -3,19 +3,26 @@ tokenizer, which its makers publish as code beside the weights, are the launcher
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from typing import Any
 
+from launcher.errors import UnsupportedModel
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import Architecture, Family
 from launcher.families.common.internlm import DECODER, INTERNLM2
 from launcher.families.common.sizes import LanguageSizes, ModelSizes
+from launcher.families.common.tensor_shapes import Asked
 
-_NAME = "InternLM3ForCausalLM"
+_HEAD_DIM = 128
+"""Where config.json does not say it, as in transformers' own config."""
+_NAME, _MODEL_TYPE = "InternLM3ForCausalLM", "internlm3"
 
 
 def _sizes(config: ConfigPart) -> ModelSizes:
     language = reading.language_sizes(config)
+    language = replace(language, head_dim=config.whole("head_dim", reading.MAX_HEADS, _HEAD_DIM))
     return ModelSizes(
         architecture=_NAME,
         dtype=reading.dtype(config),
@@ -31,10 +38,29 @@ def _biases(config: ConfigPart, sizes: LanguageSizes) -> int:
     return first * bool(config.values.get("qkv_bias")) + others * bool(config.values.get("bias"))
 
 
+def _check_on_transformers(config: ConfigPart) -> None:
+    """There it is a Llama, which has one switch for the biases of all of attention."""
+    qkv, other = (bool(config.values.get(key)) for key in ("qkv_bias", "bias"))
+    if qkv != other:
+        raise UnsupportedModel(
+            "{file}: qkv_bias is {qkv} and bias {other}; on transformers both have to be the same",
+            "On a machine with an NVIDIA GPU LMDeploy runs it: set engine to turbomind or pytorch.",
+            file=config.file,
+            qkv=json.dumps(qkv),
+            other=json.dumps(other),
+        )
+
+
+def _asked(config: ConfigPart) -> Asked:
+    qkv, other = (bool(config.values.get(key)) for key in ("qkv_bias", "bias"))
+    return Asked(switches={"q_proj.bias": qkv, "o_proj.bias": other, "gate_proj.bias": other})
+
+
 # As its config.json has them, which ports of the model to other programs print in their tests; with these it
 # has the 8.80 billion parameters that its makers speak of.
 _8B: dict[str, Any] = {
     "architectures": [_NAME],
+    "model_type": _MODEL_TYPE,
     "bias": False,
     "head_dim": 128,
     "hidden_size": 4096,
@@ -51,7 +77,7 @@ _8B: dict[str, Any] = {
 
 FAMILY = Family(
     title="InternLM3",
-    architectures=(Architecture(_NAME),),
+    architectures=(Architecture(_NAME, model_type=_MODEL_TYPE),),
     engines=("turbomind", "pytorch"),
     reads_pictures=False,
     read_sizes=_sizes,
@@ -59,6 +85,9 @@ FAMILY = Family(
     template_name=lambda _: "internlm2",
     decoder=DECODER,
     loader="launcher.models.internlm3:load",
+    reads_sentence_pieces=True,
+    check_on_transformers=_check_on_transformers,
+    asked=_asked,
     published={
         "internlm/internlm3-8b-instruct": _8B,
         "Shanghai_AI_Laboratory/internlm3-8b-instruct": _8B,

@@ -14,24 +14,27 @@ from typing import Any
 
 from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common import internvl, reading
-from launcher.families.common.blocks import QWEN3_1_7B, language_part
+from launcher.families.common.blocks import QWEN3_1_7B, block_switches, language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
+from launcher.families.common.pictures import PictureBudget, TileBudget
+from launcher.families.common.preprocessing import Preparation
 from launcher.families.common.prompts import PictureMarks
 from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.tensor_shapes import Asked
 from launcher.families.common.tile_grid import TileRule
 
-_NAME = "InternVLForConditionalGeneration"
+_NAME, _MODEL_TYPE = "InternVLForConditionalGeneration", "internvl"
 _LANGUAGES = {"qwen2": "Qwen2ForCausalLM", "qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
 """By their model_type."""
 _MOST_TILES = 12
 """The processor's own bound. A checkpoint whose file has a lower one is loaded where the preset's
-``memory.max_tiles`` has it, too (``launcher.models.internvl_hf``)."""
+``memory.max_tiles`` has it, too."""
 _MARKS = PictureMarks(
     "<img>",
-    "<IMG_CONTEXT>",
+    internvl.PICTURE_TOKEN,
     "</img>\n",
-    in_template="<IMG_CONTEXT>\n",
+    in_template=f"{internvl.PICTURE_TOKEN}\n",
     label=internvl.PICTURE_LABEL,
     typed=internvl.GROUNDING,
 )
@@ -102,9 +105,45 @@ def _check(config: ConfigPart) -> None:
                 )
 
 
+def _asked(config: ConfigPart) -> Asked:
+    vision, text = config.part("vision_config"), config.part("text_config")
+    rule, patch_px = _tiles(config)
+    hidden, joined, out = internvl.asked_widths(config, text)
+    return Asked(
+        shapes={
+            "embeddings.position_embeddings": (1, (rule.size_px // patch_px) ** 2 + 1, hidden),
+            "patch_embeddings.projection.weight": (hidden, 3, patch_px, patch_px),
+            "multi_modal_projector.layer_norm.weight": (joined,),
+            "multi_modal_projector.linear_1.weight": (out, joined),
+        },
+        switches={
+            **block_switches(text, _name(text)),
+            "attention.q_proj.bias": bool(vision.values.get("attention_bias")),
+            "attention.q_norm.weight": bool(vision.values.get("use_qk_norm")),
+            "embeddings.mask_token": bool(vision.values.get("use_mask_token")),
+            "layernorm_before.bias": vision.values.get("norm_type", "layer_norm") == "layer_norm",
+        },
+    )
+
+
+def _preparation(budget: PictureBudget) -> Preparation:
+    """transformers' GotOcr2 processor, with ImageNet's colours; ``resample`` is Pillow's number for
+    bicubic."""
+    assert isinstance(budget, TileBudget)
+    rule = budget.rule
+    values = {
+        "size": {"height": rule.size_px, "width": rule.size_px},
+        "image_mean": list(internvl.MEAN),
+        "image_std": list(internvl.STD),
+        "resample": 3,
+    }
+    return Preparation(values, most_tiles=rule.max_tiles)
+
+
 def _published(language: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "architectures": [_NAME],
+        "model_type": _MODEL_TYPE,
         "downsample_ratio": 0.5,
         "text_config": dict(language),
         "vision_config": internvl.INTERNVIT_300M,
@@ -114,7 +153,7 @@ def _published(language: Mapping[str, Any]) -> dict[str, Any]:
 
 FAMILY = Family(
     title="InternVL3 and 3.5 in transformers' layout (-HF)",
-    architectures=tuple(Architecture(_NAME, name, (kind,)) for kind, name in _LANGUAGES.items()),
+    architectures=tuple(Architecture(_NAME, name, (kind,), _MODEL_TYPE) for kind, name in _LANGUAGES.items()),
     engines=("turbomind", "pytorch"),
     reads_pictures=True,
     read_sizes=_sizes,
@@ -123,9 +162,12 @@ FAMILY = Family(
     decoder=internvl.DECODER,
     loader="launcher.models.internvl_hf:load",
     picture_marks=_MARKS,
+    picture_token=internvl.PICTURE_TOKEN,
     pixels="launcher.models.internvl_hf:cutter",
     tensor_parts={"vision_tower.": "vision", "multi_modal_projector.": "projector"},
     check=_check,
+    asked=_asked,
+    preparation=_preparation,
     published={
         "OpenGVLab/InternVL3-1B-hf": _published(internvl.QWEN2_5_0_5B),
         "OpenGVLab/InternVL3_5-2B-HF": _published(QWEN3_1_7B),

@@ -18,8 +18,10 @@ from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.sizes import ModelSizes, TowerSizes
+from launcher.families.common.tensor_shapes import Asked
 
 _NAME_2, _NAME_2_5 = "Qwen2VLForConditionalGeneration", "Qwen2_5_VLForConditionalGeneration"
+_MODEL_TYPES = {_NAME_2: "qwen2_vl", _NAME_2_5: "qwen2_5_vl"}
 _LANGUAGE = "Qwen2ForCausalLM"
 """Built like it."""
 _MEAN, _STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
@@ -73,10 +75,19 @@ def _merger_elements(tower: TowerSizes, norm_vectors: int, pictures: PixelBudget
     return norm_vectors * tower.hidden + joined * (joined + 1) + (joined + 1) * out
 
 
+def _asked(config: ConfigPart) -> Asked:
+    """Qwen2-VL's tower calls its own width embed_dim, and the language model's hidden_size."""
+    vision = config.part("vision_config")
+    older = config.values["architectures"][0] == _NAME_2
+    own, out = ("embed_dim", "hidden_size") if older else ("hidden_size", "out_hidden_size")
+    return qwen_vl.asked(config, vision.whole(own, reading.MAX_HIDDEN), 14, out, "mlp.2.weight")
+
+
 # As the makers' config.json files have them, which many repositories print; with these numbers they have the
 # 2.21 and 3.75 billion parameters that their hub counts.
 _2B: dict[str, Any] = {
     "architectures": [_NAME_2],
+    "model_type": _MODEL_TYPES[_NAME_2],
     "hidden_size": 1536,
     "intermediate_size": 8960,
     "max_position_embeddings": 32768,
@@ -96,6 +107,7 @@ _2B: dict[str, Any] = {
 }
 _3B: dict[str, Any] = {
     "architectures": [_NAME_2_5],
+    "model_type": _MODEL_TYPES[_NAME_2_5],
     "hidden_size": 2048,
     "intermediate_size": 11008,
     "max_position_embeddings": 128000,
@@ -116,7 +128,7 @@ _3B: dict[str, Any] = {
 
 FAMILY = Family(
     title="Qwen2-VL and Qwen2.5-VL",
-    architectures=(Architecture(_NAME_2), Architecture(_NAME_2_5)),
+    architectures=tuple(Architecture(name, model_type=kind) for name, kind in _MODEL_TYPES.items()),
     engines=("turbomind", "pytorch"),
     reads_pictures=True,
     read_sizes=_sizes,
@@ -125,7 +137,10 @@ FAMILY = Family(
     decoder=qwen_vl.DECODER,
     loader=qwen_vl.LOADER,
     picture_marks=qwen_vl.MARKS,
+    picture_token=qwen_vl.MARKS.token,
     pixels=qwen_vl.PIXELS,
+    preparation=qwen_vl.preparation,
+    asked=_asked,
     tensor_parts=qwen_vl.TENSOR_PARTS,
     published={
         "Qwen/Qwen2-VL-2B-Instruct": _2B,

@@ -15,10 +15,11 @@ from launcher.errors import CheckpointError
 from launcher.families.common import qwen_vl, reading
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
-from launcher.families.common.hybrid import hybrid_language
+from launcher.families.common.hybrid import hybrid_language, linear_shapes
 from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.tensor_shapes import Asked
 
-_NAME = "Qwen3_5ForConditionalGeneration"
+_NAME, _MODEL_TYPE = "Qwen3_5ForConditionalGeneration", "qwen3_5"
 _LEAST_TOKENS = 64
 
 
@@ -43,12 +44,18 @@ def _sizes(config: ConfigPart) -> ModelSizes:
     )
 
 
+def _asked(config: ConfigPart) -> Asked:
+    linear = linear_shapes(qwen_vl.language(config))
+    return Asked(shapes={**qwen_vl.newer_asked(config).shapes, **linear})
+
+
 # The language model as several programs that run it have its numbers (the 0.8B's whole config.json is in the
 # tests of some), the tower as Qwen3-VL-2B's. With these the language model has 1,881,825,088 and the tower
 # 331,416,576 parameters, as somebody counted in the published files' headers; its hub counts 60,828,160 more,
 # which draft tokens and are not loaded.
 _2B: dict[str, Any] = {
     "architectures": [_NAME],
+    "model_type": _MODEL_TYPE,
     "text_config": {
         "hidden_size": 2048,
         "intermediate_size": 6144,
@@ -79,7 +86,7 @@ _2B: dict[str, Any] = {
 
 FAMILY = Family(
     title="Qwen3.5",
-    architectures=(Architecture(_NAME),),
+    architectures=(Architecture(_NAME, model_type=_MODEL_TYPE),),
     engines=("pytorch", "turbomind"),
     reads_pictures=True,
     read_sizes=_sizes,
@@ -88,7 +95,10 @@ FAMILY = Family(
     decoder=qwen_vl.DECODER,
     loader=qwen_vl.LOADER,
     picture_marks=qwen_vl.MARKS,
+    picture_token=qwen_vl.MARKS.token,
     pixels=qwen_vl.PIXELS,
+    preparation=qwen_vl.preparation,
+    asked=_asked,
     tensor_parts=qwen_vl.TENSOR_PARTS,
     unread_tensors=("mtp.",),
     published={"Qwen/Qwen3.5-2B": _2B},

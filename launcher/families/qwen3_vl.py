@@ -12,8 +12,9 @@ from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.tensor_shapes import Asked
 
-_NAME = "Qwen3VLForConditionalGeneration"
+_NAME, _MODEL_TYPE = "Qwen3VLForConditionalGeneration", "qwen3_vl"
 _LANGUAGE = "Qwen3ForCausalLM"
 """Built like it, under tensor names of its own."""
 _LEAST_TOKENS = 64
@@ -45,10 +46,18 @@ def _inner_layers(vision: ConfigPart) -> int:
     return len(found)
 
 
+def _asked(config: ConfigPart) -> Asked:
+    inner = _inner_layers(config.part("vision_config"))
+    merger = "deepstack_merger_list.{}.norm.weight"
+    switches = {merger.format(inner): False, **({merger.format(inner - 1): True} if inner else {})}
+    return Asked(qwen_vl.newer_asked(config).shapes, switches)
+
+
 # As published (its tower is the 4B's, whose config many repositories print; the sizes of both in torchtitan's
 # and SGLang's code), with which it has the 2.13 billion parameters that its hub counts.
 _2B: dict[str, Any] = {
     "architectures": [_NAME],
+    "model_type": _MODEL_TYPE,
     "text_config": {
         "hidden_size": 2048,
         "intermediate_size": 6144,
@@ -74,7 +83,7 @@ _2B: dict[str, Any] = {
 
 FAMILY = Family(
     title="Qwen3-VL",
-    architectures=(Architecture(_NAME),),
+    architectures=(Architecture(_NAME, model_type=_MODEL_TYPE),),
     engines=("pytorch",),
     reads_pictures=True,
     read_sizes=_sizes,
@@ -83,7 +92,10 @@ FAMILY = Family(
     decoder=qwen_vl.DECODER,
     loader=qwen_vl.LOADER,
     picture_marks=qwen_vl.MARKS,
+    picture_token=qwen_vl.MARKS.token,
     pixels=qwen_vl.PIXELS,
+    preparation=qwen_vl.preparation,
+    asked=_asked,
     tensor_parts=qwen_vl.TENSOR_PARTS,
     published={"Qwen/Qwen3-VL-2B-Instruct": _2B},
 )

@@ -14,6 +14,7 @@ from launcher.families.common.pictures import WholeBudget
 from launcher.families.common.prompts import ChatTemplate
 from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes, TowerSizes
 
+_MODEL_TYPE = "internlmxcomposer2"
 _VL_PX = 490
 """The square of the published VL models. A smaller tower says so under ``vit_config``, as the built-in model
 does."""
@@ -23,6 +24,7 @@ _OTHER_NAMES = ("4khd", "xcomposer2d5", "xcomposer2.5")
 _VL_1_8B = {
     **CHAT_1_8B,
     "architectures": ["InternLMXComposer2ForCausalLM"],
+    "model_type": _MODEL_TYPE,
     "img_size": _VL_PX,
     "torch_dtype": "float16",
 }
@@ -51,6 +53,7 @@ def _sizes(config: ConfigPart) -> ModelSizes:
         hidden=vit.whole("hidden_size", reading.MAX_HIDDEN, 1024),
         intermediate=vit.whole("intermediate_size", reading.MAX_HIDDEN, 4096),
     )
+    reading.check_divides(vit, "num_attention_heads", tower.hidden)
     image_px = config.whole("img_size", reading.MAX_IMAGE_PX, _VL_PX)
     patch_px = vit.whole("patch_size", image_px, 14)
     patches = max(1, (image_px // patch_px) ** 2)
@@ -69,7 +72,7 @@ def _sizes(config: ConfigPart) -> ModelSizes:
 
 FAMILY = Family(
     title="InternLM-XComposer2-VL",
-    architectures=(Architecture("InternLMXComposer2ForCausalLM"),),
+    architectures=(Architecture("InternLMXComposer2ForCausalLM", model_type=_MODEL_TYPE),),
     engines=("pytorch",),
     reads_pictures=True,
     read_sizes=_sizes,
@@ -81,6 +84,7 @@ FAMILY = Family(
     template_name=lambda _: "xcomposer2",
     decoder=DECODER,
     loader="launcher.models.loaders:load_xcomposer2",
+    reads_sentence_pieces=True,
     layered="launcher.models.layered:layered_xcomposer2",
     plug_in="launcher.models.xcomposer2_lmdeploy:register",
     tensor_parts={"vit.": "vision", "vision_proj.": "projector"},

@@ -9,9 +9,9 @@ import torch
 from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedConfig, PreTrainedModel
 
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.loading import LoadedModel, LoadRequest
-from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled
+from launcher.models.whole import filled
 
 _HEAD = "lm_head.weight"
 _FREQUENCIES = ".rotary_emb.inv_freq"
@@ -28,10 +28,10 @@ def load_text_model(request: LoadRequest) -> LoadedModel:
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
     with torch.device("meta"):
         model = AutoModelForCausalLM.from_config(config, trust_remote_code=False, attn_implementation="sdpa")
-    return filled(model, request)
+    return loaded_text_model(model, request)
 
 
-def filled(model: PreTrainedModel, request: LoadRequest) -> LoadedModel:
+def loaded_text_model(model: PreTrainedModel, request: LoadRequest) -> LoadedModel:
     """A model on the meta device, with the weights of a checkpoint that names them as it does.
 
     Raises:
@@ -41,10 +41,10 @@ def filled(model: PreTrainedModel, request: LoadRequest) -> LoadedModel:
     tensors = open_tensors(request.folder, config)
     maps = [TensorMap(name, (name,)) for name, _ in model.named_parameters()]
     spare = frozenset(_not_needed(tensors, config))
-    fill(Unfilled(model, maps, tensors, spare), request.dtype, request.device)
-    renew_rotary(model.model, request.device)
-    model.tie_weights()
-    return LoadedModel(model.eval(), config.max_position_embeddings)
+    unfilled = Unfilled(model, maps, tensors, spare)
+    return LoadedModel(
+        filled(unfilled, "model", request.dtype, request.device), config.max_position_embeddings
+    )
 
 
 def _not_needed(tensors: CheckpointTensors, config: PreTrainedConfig) -> Iterator[str]:

@@ -14,11 +14,12 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedConfig
 
 from launcher.models.awq import open_tensors
-from launcher.models.weights import TensorMap, Unfilled, fill, published
+from launcher.models.weights import TensorMap, Unfilled, published
+from launcher.models.whole import filled
 
 
 class InternLM2Config(PreTrainedConfig):
@@ -168,16 +169,5 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> LlamaForCausalL
         CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
             match its config.json.
     """
-    unfilled = unfilled_model(folder)
-    fill(unfilled, dtype, device)
-    model: LlamaForCausalLM = unfilled.model
-    renew_rotary(model.model, device)
-    model.tie_weights()
-    return model.eval()
-
-
-def renew_rotary(language: nn.Module, device: str) -> None:
-    """Computes the rotary frequencies of a language model built on the meta device: no parameter holds
-    them."""
-    rotary = language.get_submodule("rotary_emb")
-    language.rotary_emb = type(rotary)(language.config).to(device)
+    model: LlamaForCausalLM = filled(unfilled_model(folder), "model", dtype, device)
+    return model

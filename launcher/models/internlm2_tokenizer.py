@@ -23,13 +23,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, ClassVar
 
-from google.protobuf.message import DecodeError
 from sentencepiece import sentencepiece_model_pb2 as sentencepiece_model
 from tokenizers import AddedToken, Tokenizer, decoders, normalizers
 from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
 from launcher.errors import CheckpointError
+from launcher.families.common.sentence_pieces import parse, unreadable
 from launcher.models.internlm2_decoder import NUL_PIECE, SPACE, join_pieces
 from launcher.user_folders import cache_folder
 
@@ -113,7 +113,7 @@ def load_converted(vocab_file: Path, names: Mapping[int, str]) -> Tokenizer:
     try:
         content = vocab_file.read_bytes()
     except OSError as error:
-        raise _unreadable(vocab_file, error.strerror or str(error)) from error
+        raise unreadable(vocab_file, error.strerror or str(error)) from error
     kept = _convert_once(vocab_file, content, tuple(sorted(names.items())))
     # What a tokenizer changes is its own; the vocabulary, which takes the time, is shared. LMDeploy loads it
     # six times.
@@ -132,7 +132,7 @@ def _convert_once(vocab_file: Path, content: bytes, names: tuple[tuple[int, str]
         Exception
     ):  # not there, cut short, or of another tokenizers version: all are made anew
         return Tokenizer.from_file(str(cached))
-    tokenizer = convert(_parse(vocab_file, content), dict(names))
+    tokenizer = convert(parse(content, vocab_file), dict(names))
     with contextlib.suppress(OSError):  # a cache that cannot be written costs a second at the next start
         _write_whole(cached, tokenizer.to_str())
     return tokenizer
@@ -156,38 +156,6 @@ def _write_whole(target: Path, text: str) -> None:
         except OSError:
             part.unlink(missing_ok=True)
             raise
-
-
-def _parse(vocab_file: Path, content: bytes) -> Any:
-    model = sentencepiece_model.ModelProto()
-    try:
-        model.ParseFromString(content)
-    except DecodeError as error:
-        raise _unreadable(vocab_file, str(error)) from error
-    normalizer, trainer = model.normalizer_spec, model.trainer_spec
-    known = (
-        trainer.model_type == trainer.BPE
-        and trainer.byte_fallback
-        and not normalizer.precompiled_charsmap
-        and not normalizer.add_dummy_prefix
-        and not normalizer.remove_extra_whitespaces
-        and normalizer.escape_whitespaces
-        and all(piece.type != _Piece.UNUSED for piece in model.pieces)
-    )
-    if not known:
-        raise _unreadable(
-            vocab_file, "it is not BPE with byte fallback and without normalisation, as InternLM2's is"
-        )
-    return model
-
-
-def _unreadable(vocab_file: Path, reason: str) -> CheckpointError:
-    return CheckpointError(
-        "{path} cannot be read: {reason}",
-        hint="Download tokenizer.model into the model's folder again.",
-        path=vocab_file,
-        reason=reason,
-    )
 
 
 def convert(model: Any, names: Mapping[int, str]) -> Tokenizer:

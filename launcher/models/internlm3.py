@@ -13,8 +13,7 @@ from typing import Any, ClassVar
 import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from launcher.errors import CheckpointError
-from launcher.models.generic import filled
+from launcher.models.generic import loaded_text_model
 from launcher.models.internlm2_tokenizer import InternLM2Tokenizer
 from launcher.models.loading import LoadedModel, LoadRequest
 
@@ -56,18 +55,9 @@ def load(request: LoadRequest) -> LoadedModel:
 
     Raises:
         CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
-            match its config.json; or only some of its attention layers have biases.
+            match its config.json.
     """
     config = InternLM3Config.from_pretrained(request.folder)
-    if config.attention_bias != config.mlp_bias:
-        raise CheckpointError(
-            "{folder}: config.json has qkv_bias {qkv} and bias {other}; on transformers both have to be the"
-            " same",
-            "On a machine with an NVIDIA GPU LMDeploy runs it: set engine to turbomind or pytorch.",
-            folder=request.folder,
-            qkv=config.attention_bias,
-            other=config.mlp_bias,
-        )
     with torch.device("meta"):
         model = LlamaForCausalLM(config)
-    return filled(model, request)
+    return loaded_text_model(model, request)

@@ -22,11 +22,10 @@ from transformers import (
     PreTrainedConfig,
 )
 
-from launcher.errors import CheckpointError
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.internvl_language import language_config, language_tensors, spare_tensors, text_config
-from launcher.models.weights import TensorMap, Unfilled, fill, published
+from launcher.models.weights import TensorMap, Unfilled, published
+from launcher.models.whole import filled
 
 
 class InternVisionConfig(PreTrainedConfig):
@@ -100,20 +99,8 @@ def internvl_config(config: InternVLChatConfig) -> InternVLConfig:
     """The same network described to transformers' InternVL classes.
 
     ``image_token_id`` is not in the published config: whoever has the tokenizer sets it on the model's
-    config.
-
-    Raises:
-        CheckpointError: the pixel order or the feature layer is one that transformers' classes do not have.
+    config. Pixel order and feature layer are those that ``launcher.families`` lets through.
     """
-    for key, only in (("ps_version", "v2"), ("select_layer", -1)):
-        if (value := getattr(config, key)) != only:
-            raise CheckpointError(
-                "config.json: {key} is {value}; only {only} is known",
-                hint="Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.",
-                key=key,
-                value=repr(value),
-                only=repr(only),
-            )
     vision = config.vision_config
     return InternVLConfig(
         vision_config=InternVLVisionConfig(
@@ -254,8 +241,5 @@ def load_model(folder: Path, dtype: torch.dtype, device: str) -> InternVLForCond
             match its config.json.
     """
     unfilled = unfilled_model(folder)
-    fill(unfilled, dtype, device)
-    model: InternVLForConditionalGeneration = unfilled.model
-    renew_rotary(model.model.language_model, device)
-    model.tie_weights()
-    return model.eval()
+    model: InternVLForConditionalGeneration = filled(unfilled, "model.language_model", dtype, device)
+    return model

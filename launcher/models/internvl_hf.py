@@ -4,26 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from PIL import Image
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, PreTrainedModel
 
-from launcher.errors import CheckpointError
 from launcher.families import PictureBudget
 from launcher.families.common.pictures import TileBudget
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.loaders import internvl2_reader
 from launcher.models.loading import LoadedModel, LoadRequest
-from launcher.models.preprocessing import check_preprocessing, own_preprocessing
-from launcher.models.tiles import MEAN, STD, cut_tiles, to_pixels
-from launcher.models.weights import TensorMap, Unfilled, fill
+from launcher.models.tiles import cut_tiles, to_pixels
+from launcher.models.weights import TensorMap, Unfilled
+from launcher.models.whole import filled
 
 _HEAD = "lm_head.weight"
-_MOST_TILES = "max_patches"
 _PUBLISHED = {
     _HEAD: f"language_model.{_HEAD}",
     "model.language_model.": "language_model.model.",
@@ -40,8 +36,6 @@ def load(request: LoadRequest) -> LoadedModel:
         CheckpointError: the folder is incomplete, damaged, quantised in a way that is not known, or does not
             match its config.json.
     """
-    assert request.pictures is not None
-    cutter(request.folder, request.pictures)
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
     tied = config.text_config.tie_word_embeddings
     # Published files say it there alone, and transformers 5 takes silence outside for yes.
@@ -52,49 +46,16 @@ def load(request: LoadRequest) -> LoadedModel:
             config, trust_remote_code=False, attn_implementation="sdpa"
         )
     spare = frozenset({_PUBLISHED[_HEAD]}) if tied else frozenset[str]()
-    fill(Unfilled(model, _maps(model), tensors, spare), request.dtype, request.device)
-    renew_rotary(model.model.language_model, request.device)
-    model.tie_weights()
-    return LoadedModel(
-        model.eval(), config.text_config.max_position_embeddings, internvl2_reader(model, request)
-    )
+    unfilled = Unfilled(model, _maps(model), tensors, spare)
+    filled(unfilled, "model.language_model", request.dtype, request.device)
+    return LoadedModel(model, config.text_config.max_position_embeddings, internvl2_reader(model, request))
 
 
-def cutter(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
-    """What makes pixels of a picture, float32 (tiles, 3, size, size), for a checkpoint.
-
-    Raises:
-        CheckpointError: the checkpoint's own preprocessing is another, or cannot be read, or cuts fewer
-            tiles.
-    """
+def cutter(budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
+    """What makes pixels of a picture, float32 (tiles, 3, size, size)."""
     assert isinstance(budget, TileBudget)
     rule = budget.rule
-    _check_tiles(folder, rule.max_tiles)
-    check_preprocessing(
-        folder,
-        {
-            "size": {"height": rule.size_px, "width": rule.size_px},
-            "image_mean": list(MEAN),
-            "image_std": list(STD),
-            "resample": int(Image.Resampling.BICUBIC),
-        },
-    )
     return lambda picture: to_pixels(cut_tiles(picture, rule))
-
-
-def _check_tiles(folder: Path, most: int) -> None:
-    """A model that was trained on fewer tiles reads more of them worse, and nothing fails. The preset bounds
-    them, as a memory plan is made before this file is read."""
-    file, own = own_preprocessing(folder)
-    found = own.get(_MOST_TILES)
-    if type(found) is int and 0 < found < most:
-        raise CheckpointError(
-            "{file}: max_patches is {found}, but pictures may have {most} tiles here",
-            hint="Write `max_tiles: {found}` below `memory:` in the preset.",
-            file=file,
-            found=found,
-            most=most,
-        )
 
 
 def _maps(model: PreTrainedModel) -> list[TensorMap]:

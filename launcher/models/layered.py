@@ -21,6 +21,7 @@ from launcher.models.loaders import internvl2_reader, xcomposer2_reader
 from launcher.models.loading import LoadRequest, PictureReader
 from launcher.models.partial_lora import picture_rows_of
 from launcher.models.weights import TensorMap, Unfilled, fill
+from launcher.models.whole import renew_rotary
 
 DTYPE = torch.float32
 _HELD = "meta"
@@ -104,7 +105,7 @@ class LayeredModel:
         self._unfilled = unfilled
         self._tells_apart = tells_pictures_apart
         self._language: Any = unfilled.model.get_submodule(parts.language)
-        internlm2.renew_rotary(self._language, device)
+        renew_rotary(self._language, device)
         unfilled.model.requires_grad_(False).eval()
 
     @property

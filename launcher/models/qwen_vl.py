@@ -26,11 +26,11 @@ from transformers.modeling_outputs import CausalLMOutputWithPast
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.models import qwen_vl_pixels
 from launcher.models.awq import open_tensors
-from launcher.models.internlm2 import renew_rotary
 from launcher.models.internvl2 import with_pictures
 from launcher.models.loading import LoadedModel, LoadRequest, PictureReader, picture_token_id
 from launcher.models.mrope import positions
-from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled, fill
+from launcher.models.weights import CheckpointTensors, TensorMap, Unfilled
+from launcher.models.whole import filled
 
 _HEAD = "lm_head.weight"
 _DRAFTING = "mtp."
@@ -66,18 +66,19 @@ def load(request: LoadRequest) -> LoadedModel:
     """
     config = AutoConfig.from_pretrained(request.folder, trust_remote_code=False)
     tensors = open_tensors(request.folder, config)
+    if _HEAD not in tensors.names():  # transformers does not hear it in the language model's part
+        config.tie_word_embeddings = True
     with torch.device("meta"):
         model = AutoModelForImageTextToText.from_config(
             config, trust_remote_code=False, attn_implementation="sdpa"
         )
     spare = frozenset(_not_needed(tensors, config))
-    fill(Unfilled(model, _maps(model, tensors), tensors, spare), request.dtype, request.device)
-    renew_rotary(model.model.language_model, request.device)
+    unfilled = Unfilled(model, _maps(model, tensors), tensors, spare)
+    filled(unfilled, "model.language_model", request.dtype, request.device)
     tower = model.model.visual
     tower.rotary_pos_emb = type(tower.rotary_pos_emb)(tower.config).to(request.device)
-    model.tie_weights()
     return LoadedModel(
-        LanguageSide(model.eval()),
+        LanguageSide(model),
         config.text_config.max_position_embeddings,
         _reader(request, model),
         partial(DynamicCache, config=config.text_config),
@@ -109,7 +110,7 @@ def _reader(request: LoadRequest, model: PreTrainedModel) -> PictureReader:
     budget, token_id = request.pictures, picture_token_id(request)
     assert isinstance(budget, PixelBudget)
     budgets = {False: budget, True: budget.coarse()}
-    scalers = {one: qwen_vl_pixels.scaler(request.folder, each) for one, each in budgets.items()}
+    scalers = {one: qwen_vl_pixels.scaler(each) for one, each in budgets.items()}
     hidden = model.config.text_config.hidden_size
 
     def see(pixels: Tensor) -> Tensor:

@@ -8,7 +8,6 @@ The same arithmetic as transformers' ``Qwen2VLImageProcessorPil``: one bicubic r
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -19,27 +18,12 @@ from launcher.families import PictureBudget
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import PixelRule, scaled
 from launcher.families.common.qwen_vl import FRAMES
-from launcher.models.preprocessing import check_preprocessing
 
 
-def scaler(folder: Path, budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
-    """What makes pixels of a picture, float32 (1, 3, height, width), for a checkpoint.
-
-    Raises:
-        CheckpointError: the checkpoint's own preprocessing is another, or cannot be read.
-    """
+def scaler(budget: PictureBudget) -> Callable[[Image.Image], Tensor]:
+    """What makes pixels of a picture, float32 (1, 3, height, width)."""
     assert isinstance(budget, PixelBudget)
     rule = budget.rule
-    check_preprocessing(
-        folder,
-        {
-            "patch_size": rule.patch_px,
-            "merge_size": rule.merge,
-            "temporal_patch_size": FRAMES,
-            "image_mean": list(rule.mean),
-            "image_std": list(rule.std),
-        },
-    )
     return lambda picture: to_pixels(picture, rule)
 
 

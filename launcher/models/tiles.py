@@ -15,11 +15,8 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from launcher.families.common.internvl import MEAN, STD
 from launcher.families.common.tile_grid import TileRule, choose_grid
-
-# ImageNet's mean and standard deviation of red, green and blue.
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
 
 
 def cut_tiles(picture: Image.Image, rule: TileRule) -> list[Image.Image]:

@@ -13,6 +13,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from launcher.errors import CheckpointError, RequestError
+from launcher.families.common.chat_templates import TAKE_CHAT, check_pictures
 from launcher.families.common.prompts import PictureMarks, defused
 from launcher.messages import Message
 
@@ -49,7 +50,7 @@ class TokenizerPrompts:
         except (TemplateError, ValueError, TypeError) as error:
             raise CheckpointError(
                 "{folder}: the tokenizer's chat template cannot be used: {reason}",
-                hint="Take the model's chat or instruct version, or download its tokenizer again.",
+                hint=TAKE_CHAT,
                 folder=tokenizer.name_or_path,
                 reason=str(error).split("\n", maxsplit=1)[0],
             ) from error
@@ -83,13 +84,7 @@ class TokenizerPrompts:
     def _check_pictures(self, marks: PictureMarks) -> None:
         asked = [_turn(Message("user", _SAID, (_ANY_PICTURE, _ANY_PICTURE)), _SAID)]
         written = self._render(asked, add_generation_prompt=True)
-        if written.count(marks.token) != 2 or marks.from_template * 2 not in written:
-            raise CheckpointError(
-                "{folder}: the tokenizer's chat template does not write a picture as {marks}",
-                hint="Take the model's chat or instruct version, or download its tokenizer again.",
-                folder=self._tokenizer.name_or_path,
-                marks=marks.from_template,
-            )
+        check_pictures(written, marks, self._tokenizer.name_or_path)
 
     def _render(self, turns: list[dict[str, Any]], *, add_generation_prompt: bool) -> str:
         text: Any = self._tokenizer.apply_chat_template(

@@ -12,8 +12,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from launcher.presets.engine_choice import ENGINE_FORMS
 from launcher.presets.foreign_keys import HERE, NOWHERE
-from launcher.presets.schema import ENGINE_FORMS, json_schema
+from launcher.presets.schema import json_schema
 from launcher.presets.yaml_tree import Data, Path, YamlTree, shown
 
 MAX_VALUE_SHOWN = 60

@@ -1,7 +1,7 @@
 """Numbers written with a unit, as ``8GiB``, ``4k`` or ``10m`` -> the number that a key takes.
 
-Which units a key knows is said by its type in ``schema``; what is not written so stays as it is, for the
-schema to judge.
+Which units a key knows is said by its type (``sections``, ``schema``); what is not written so stays as it is,
+for the schema to judge.
 """
 
 from __future__ import annotations

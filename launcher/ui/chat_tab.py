@@ -80,11 +80,12 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
     gr.HTML(note_place(preset.name), padding=False)
     box = question_box(preset.name, preset.kind, translate)
-    with gr.Accordion(translate("advanced"), open=False):
+    with gr.Accordion(translate("advanced"), open=False, elem_classes="advanced"):
         gr.HTML(facts, padding=False, js_on_load=ON_LOAD)
         settings = settings_inputs(preset, translate)
     gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
-    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, ["grown", "ended", "amended", "added"]))
+    events = ["grown", "ended", "amended", "added", "stood"]
+    news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, events))
     example = gr.MultimodalTextbox(visible=False)
     _wire_page(_Parts(chatbot, box, cost, settings, example, news), preset, pictures)
     _wire_program(handlers, settings)
@@ -180,6 +181,7 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
     in_browser(news.ended, "ended", [box, *settings], standing)
     in_browser(news.added, "added", [box, *settings], standing)
     in_browser(news.amended, "amend", [box], standing)
+    in_browser(news.stood, "stood", [box], [box])
     chosen = chatbot.example_select(example, None, parts.example, queue=False, **QUIET)
     in_browser(chosen.success, "askExample", [parts.example, *settings], standing)
 

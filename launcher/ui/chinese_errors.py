@@ -111,6 +111,31 @@ CHECKPOINTS = {
     "{file}: {key} is {value}, not a number above 0 and up to 1": (
         "{file}：{key} 的值是 {value}，应为大于 0 且不超过 1 的数"
     ),
+    "{file}: {key} is {value}, not a number above 0 and below {high}": (
+        "{file}：{key} 的值是 {value}，应为大于 0 且小于 {high} 的数"
+    ),
+    "{file}: {key} is {value}, not true or false": "{file}：{key} 的值是 {value}，应为 true 或 false",
+    "{file}: {key} is {value}, not a fraction": "{file}：{key} 的值是 {value}，应为带小数点的数",
+    "{file}: {key} is {value}, not a text": "{file}：{key} 的值是 {value}，应为文字",
+    "{file}: {key} is {value}, not a token's number": "{file}：{key} 的值是 {value}，应为 token 的编号",
+    "{file}: {key} is {value}, not one of {known}": "{file}：{key} 的值是 {value}，应为 {known} 之一",
+    "{file}: {key} is {value}, not one of {known} for each of the {layers} layers": (
+        "{file}：{key} 的值是 {value}，应当为 {layers} 层中的每一层写明 {known} 之一"
+    ),
+    "{file}: {key} is {value}, not three whole numbers": "{file}：{key} 的值是 {value}，应为三个整数",
+    "{file}: {key} is {value}; together they have to be {whole}": (
+        "{file}：{key} 的值是 {value}，相加应为 {whole}"
+    ),
+    "{file}: {key} is {value}, which does not divide {whole}": (
+        "{file}：{key} 的值是 {value}，不能整除 {whole}"
+    ),
+    "{file}: {key} is {value}, which no tokenizer has there": (
+        "{file}：{key} 的值是 {value}，没有分词器在这里用这样的值"
+    ),
+    "Download the model's tokenizer again.": "请重新下载模型的分词器。",
+    "{folder}: the weights have four bits, and config.json does not say so": (
+        "{folder}：权重是 4 位的，而 config.json 没有写明"
+    ),
     "{file}: {key} is {value}, not an object with keys": "{file}：{key} 的值是 {value}，应为含有键的对象",
     "{file}: {key} is {value}, which leaves a picture no token": (
         "{file}：{key} 的值是 {value}，图片将一个 token 也不剩"
@@ -410,10 +435,6 @@ MODELS = {
         "{file}：{key} 是 {value}；LMDeploy 在这里查找 {known} 之一"
     ),
     "{file}: {key} is {value}; InternVL runs with {only} alone": "{file}：{key} 是 {value}；InternVL 只能以 {only} 运行",
-    "config.json: {key} is {value}; only {only} is known": "config.json：{key} 是 {value}，这里只认识 {only}",
-    "Use an InternVL2 checkpoint; InternVL 1.0 to 1.2 are built differently.": (
-        "请使用 InternVL2 的模型；InternVL 1.0 至 1.2 的结构不同。"
-    ),
     "This model reads text only; the conversation has a picture": "这个模型只处理文字，而对话中有图片",
     "Take the picture out, or ask a model that reads pictures.": "请去掉图片，或换用支持图片的模型。",
     "{folder} holds no weights: neither {expected}": "{folder} 中没有权重：找不到 {expected}",
@@ -438,8 +459,8 @@ MODELS = {
     "{file}: {key} is {value}, not one of {full} and {linear} for each of the {layers} layers": (
         "{file}：{key} 为 {value}，应当为 {layers} 层中的每一层写明 {full} 或 {linear}"
     ),
-    "{folder}: config.json has qkv_bias {qkv} and bias {other}; on transformers both have to be the same": (
-        "{folder}：config.json 中 qkv_bias 为 {qkv}，bias 为 {other}；用 transformers 运行时两者必须相同"
+    "{file}: qkv_bias is {qkv} and bias {other}; on transformers both have to be the same": (
+        "{file}：qkv_bias 为 {qkv}，bias 为 {other}；用 transformers 运行时两者必须相同"
     ),
     "On a machine with an NVIDIA GPU LMDeploy runs it: set engine to turbomind or pytorch.": (
         "在有 NVIDIA GPU 的机器上可由 LMDeploy 运行：请把 engine 设为 turbomind 或 pytorch。"

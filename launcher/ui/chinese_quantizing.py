@@ -41,10 +41,10 @@ QUANTIZING = {
     ),
     "Another process makes {target} now": "另一个进程正在制作 {target}",
     "Wait for it, or name another folder with --to.": "请等它完成，或用 --to 指定另一个文件夹。",
-    "{name} runs on the server at {url}: its weights are not here": (
-        "{name} 在服务器 {url} 上运行：它的权重不在本机"
+    "{name} runs on the server at {url}, and its weights stay there": (
+        "{name} 在服务器 {url} 上运行，它的权重留在那里"
     ),
-    "Take a preset whose model is on this machine: {command}": "请选用模型在本机的预设：{command}",
+    "Take a preset whose model runs on this machine: {command}": "请选用模型在本机运行的预设：{command}",
     "{name} is quantised already ({method}, {bits} bits)": "{name} 已经是量化的（{method}，{bits} 位）",
     "Take the preset of the model in 16 bits.": "请选用 16 位模型的预设。",
     "{name} is a model of {family}, which `launcher quantize` cannot take": (

@@ -54,26 +54,28 @@ def build_compare_tab(
         ]
     with gr.Row(elem_classes="columns", equal_height=False):
         columns = [
-            _column(preset, title, hidden(preset.name), translate, is_chosen=preset.name in first)
+            _column(preset, title, hidden(preset.name), translate)
             for preset, title in zip(presets, titles, strict=True)
         ]
     gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
     gr.HTML(note_place(COMPARE), padding=False)
     kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
     box = question_box(COMPARE, kind, translate)
-    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, ["rested", "carried", "added"]))
+    events = ["chosen", "rested", "carried", "added", "stood"]
+    news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, events))
 
     def in_browser(event: Any, function: str, values: Sequence[Any], inputs: Any, outputs: Any) -> None:
         event(None, inputs, outputs, js=call(function, *values), trigger_mode="multiple", **QUIET)
 
-    for each in choice:
-        in_browser(each.change, "choose", [names], choice, [column.part for column in columns])
+    for event in (news.chosen, *(each.change for each in choice)):
+        in_browser(event, "choose", [names], choice, [column.part for column in columns])
     in_browser(box.submit, "compare", [names], [box, *choice], [box])
     in_browser(box.change, "attached", [COMPARE], [box], [])
     in_browser(box.stop, "stopComparing", [], [], [])
     in_browser(news.rested, "rested", [], [box], [box])
     in_browser(news.added, "addedToCompare", [], [box], [box])
     in_browser(news.carried, "carriedOver", [], [box], [box])
+    in_browser(news.stood, "stood", [COMPARE], [box], [box])
     for column in columns:
         key = column.name + COMPARE
         in_browser(column.news.grown, "grown", [key], [], [column.chatbot])
@@ -82,16 +84,14 @@ def build_compare_tab(
     return {column.name: column.status for column in columns}
 
 
-def _column(
-    preset: Preset, title: Any, hidden: Sequence[str], translate: Translate, *, is_chosen: bool
-) -> _Column:
+def _column(preset: Preset, title: Any, hidden: Sequence[str], translate: Translate) -> _Column:
     """The browser builds it when its model is first chosen (``page/compare.js``)."""
     key = preset.name + COMPARE
     with gr.Column(
         min_width=280,
         elem_id=f"column-{preset.name}",
         elem_classes=["model", *hidden],
-        visible=is_chosen,
+        visible=False,
     ) as part:
         gr.Markdown(title, elem_classes="name")
         with gr.Row(elem_classes="standing"):

@@ -16,7 +16,7 @@ from launcher.ui.shown_text import html_lines
 from launcher.ui.texts import Language, say
 
 _HUBS: dict[Hub, str] = {"hf": "Hugging Face", "modelscope": "ModelScope"}
-_GB, _MB = 10**9, 10**6
+_GB, _MB, _KB = 10**9, 10**6, 10**3
 _STEPS = 1000
 """Of a progress bar."""
 
@@ -167,5 +167,8 @@ def _time(seconds: float, language: Language) -> str:
 
 
 def size(size_bytes: int) -> str:
-    """Bytes as hubs and disks count them."""
-    return f"{size_bytes / _GB:.1f} GB" if size_bytes >= _GB else f"{size_bytes / _MB:.1f} MB"
+    """Bytes as hubs and disks count them. No line ends before the unit."""
+    if size_bytes < _MB / 10:
+        return f"{size_bytes / _KB:.0f}\N{NO-BREAK SPACE}kB"
+    number, unit = (size_bytes / _GB, "GB") if size_bytes >= _GB else (size_bytes / _MB, "MB")
+    return f"{number:.1f}\N{NO-BREAK SPACE}{unit}"

@@ -26,6 +26,7 @@ _PARTS = (
     "shelf.js",
     "compare.js",
     "earlier.js",
+    "reload.js",
     "seen.js",
     "fetch.js",
     "ahead.js",

@@ -38,6 +38,8 @@ def page_theme() -> gr.themes.Base:
 
 
 PAGE_CSS = """
+.gradio-container { --focus: var(--primary-700); }
+.dark .gradio-container, .gradio-container.dark { --focus: var(--primary-300); }
 .gradio-container > .main {
   max-width: 920px !important; width: 100%; margin: 0 auto; padding: 14px 16px !important;
 }
@@ -59,28 +61,28 @@ PAGE_CSS = """
 .missing code, .status code, .note code, .trouble code, .fetch code {
   font-family: var(--font-mono); background: var(--background-fill-secondary);
   border: 1px solid var(--border-color-primary); border-radius: 4px; padding: 1px 5px; user-select: all; }
-.fetch h2 { font-size: 1.1rem; margin: 14px 2px 8px; }
-.fetch p { margin: 0 2px 10px; line-height: 1.6; overflow-wrap: anywhere; }
+.fetch h2 { font-size: 1.1rem; margin: 14px 0 8px; }
+.fetch p { margin: 0 0 10px; line-height: 1.6; overflow-wrap: anywhere; }
 .fetch progress { appearance: none; display: block; width: 100%; max-width: 560px; height: 10px; border: 0;
-  border-radius: 5px; overflow: hidden; margin: 0 2px 6px; background: var(--border-color-primary); }
+  border-radius: 5px; overflow: hidden; margin: 0 0 6px; background: var(--border-color-primary); }
 .fetch progress::-webkit-progress-bar { background: var(--border-color-primary); }
 .fetch progress::-webkit-progress-value { background: var(--color-accent); }
 .fetch progress::-moz-progress-bar { background: var(--color-accent); }
 .fetch .how { font-variant-numeric: tabular-nums; font-size: 0.92rem; min-height: 1.6em; }
-.fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; }
+.fetch .acts { display: flex; flex-wrap: wrap; gap: 8px 12px; margin: 12px 0; }
 .fetch code { box-decoration-break: clone; -webkit-box-decoration-break: clone; }  /* whole on each line */
 .fetch button { font: inherit; cursor: pointer; margin: 0; padding: 6px 16px; border-radius: 6px;
   border: 1px solid var(--border-color-primary); color: var(--body-text-color);
   background: var(--background-fill-secondary); }
 .fetch button.first { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }
 .fetch button:hover { filter: brightness(1.08); }
-.fetch button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.fetch button:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 .block:has(> .html-container > .prose > .fetch:empty) { display: none; }
 .block:has(> .html-container > .prose > .devices > summary:empty) { display: none; }
 .devices { font-size: 0.86rem; --m0: #0d9488; --m1: #6366f1; --m2: #d97706; --m3: #db2777; --m4: #65a30d;
   --m5: #0284c7; }
 .devices summary { cursor: pointer; color: var(--body-text-color-subdued); }
-.devices summary:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.devices summary:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 .devices summary .device { display: inline-flex; flex-wrap: wrap; align-items: center; gap: 2px 8px;
   margin-right: 18px; vertical-align: middle; }
 .devices summary .bar { width: 120px; height: 8px; }
@@ -118,13 +120,13 @@ PAGE_CSS = """
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
 .talk button.earlier { all: unset; cursor: pointer; margin-left: 6px; padding: 0 3px; opacity: 0.45; }
 .talk button.earlier:hover { opacity: 1; }
-.talk button.earlier:focus-visible { opacity: 1; outline: 2px solid var(--color-accent); }
+.talk button.earlier:focus-visible { opacity: 1; outline: 2px solid var(--focus); }
 .talk button.amend::before { content: "✎"; content: "✎" / ""; }  /* a sign alone: its name is the title */
 .talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
 .columns button.earlier { display: none; }
 .dark button[role="tab"].selected { color: var(--primary-300); }  /* the accent alone is too dark there */
 .choice { gap: 2px 18px !important; }
-.choice > * { flex: 0 1 auto !important; width: auto !important; }
+.choice > * { flex: 0 1 auto !important; width: auto !important; margin: 0 !important; }
 .columns .name { font-weight: 600; }
 .columns .talk { height: clamp(240px, calc(100dvh - 400px), 700px) !important; }
 .shelf { font-size: 0.9rem; }
@@ -136,7 +138,7 @@ PAGE_CSS = """
 .shelf p { display: flex; gap: 12px; margin: 6px 0; }
 .shelf time { color: var(--body-text-color-subdued); font-size: 0.86rem; }
 .shelf button { all: unset; color: var(--link-text-color); cursor: pointer; }
-.shelf button:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.shelf button:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 .shelf button:hover { text-decoration: underline; }
 .shelf button.title { color: var(--body-text-color); }
 .shelf button.title[aria-current] { font-weight: 600; }
@@ -163,9 +165,14 @@ PAGE_CSS = """
 .gradio-container:has(.devices > summary:not(:empty)) { --line: 34px; }
 /* Gradio shows messages at 80 %: texts with less contrast, and pictures that stand in them paled. */
 .talk .message .md { opacity: 1; }
+/* Nothing is wider than its bubble, and each line goes the way of its own letters. */
+.talk .message .md :not(pre) > code { overflow-wrap: anywhere; white-space: pre-wrap; }
+.talk .message .md :is(.katex-display, p:has(> .katex)) { overflow-x: auto; overflow-y: hidden; }
+.talk .message .md :is(p, li, div, th, td, h1, h2, h3, h4, h5, h6), .question textarea, .shelf .title {
+  unicode-bidi: plaintext; text-align: start; }
 .talk .pictures { display: flex; flex-wrap: wrap; gap: 6px; margin-bottom: 6px; }
 .talk button.picture { all: unset; position: relative; cursor: zoom-in; }
-.talk button.picture:focus-visible { outline: 2px solid var(--color-accent); outline-offset: 2px; }
+.talk button.picture:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 .talk .pointed > div { position: relative; display: inline-block; margin-bottom: 6px; }
 .talk .pointed img { display: block; width: auto !important; height: auto; max-width: 100%; margin: 0;
   max-height: 360px; }
@@ -189,8 +196,11 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 /* Gradio measures how high a question box has to be; in a tab that is built out of sight it finds nothing.
    (Rules for @supports it leaves out unless they stand inside another.) */
 .question textarea {
-  @supports (field-sizing: content) { field-sizing: content; height: auto !important; max-height: 20lh; }
+  @supports (field-sizing: content) {
+    field-sizing: content; width: 100%; height: auto !important; max-height: 20lh; }
 }
+.question .textarea-wrapper { min-width: 0; }  /* else the invitation's width pushes Submit out of a phone */
+.question .thumbnail-wrapper img { outline: 1px solid var(--border-color-primary); outline-offset: -1px; }
 .question .thumbnails { counter-reset: picture var(--pictures-before, 0); }
 .question textarea::placeholder { white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
@@ -199,7 +209,18 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .talk { height: clamp(280px, calc(100dvh - 324px - var(--line)), 760px) !important; }
 .column:has(> .block .trouble:not(:empty)) > .talk {
   height: clamp(200px, calc(100dvh - 432px - var(--line)), 652px) !important; }
+/* Where a person's own colours take the place of ours, what only a colour says keeps it. */
+@media (forced-colors: active) {
+  .devices .bar, .devices li::before, .status::before { forced-color-adjust: none; }
+  .fetch progress, .fetch button.first { forced-color-adjust: none; }
+  button[role="tab"].selected { border-bottom: 3px solid Highlight; }
+}
 @media (max-width: 640px) {
+  .fetch .how { min-height: 3.2em; }  /* two lines, so that Cancel stays where it is */
+  .shelf time { flex-basis: 100%; }
+  /* Side by side, a name of a slider has a letter a line. */
+  .advanced .row { flex-direction: column; align-items: stretch; }
+  .advanced .row > * { width: 100% !important; }
   .devices summary .bar { width: 64px; }
   .talk .picture:not(:only-child) img { max-height: 84px; }
   .gradio-container > .main { padding: 8px 10px !important; }

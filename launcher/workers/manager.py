@@ -11,17 +11,14 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from threading import Lock, RLock, Thread
 from types import TracebackType
 
-from launcher.commands_here import command
-from launcher.errors import LauncherError, UnknownModel
-from launcher.messages import ChatRequest, Chunk
-from launcher.request_checks import checked
+from launcher.messages import ChatRequest
 from launcher.workers.actions import Action, Look, Refuse, Send, Withdraw
-from launcher.workers.answers import Answer, unread_error
+from launcher.workers.answers import Answer
 from launcher.workers.changes import Changes
 from launcher.workers.gauge import Gauge, Measure
 from launcher.workers.gpu_memory import spare_ram
@@ -29,8 +26,9 @@ from launcher.workers.limits import SPARE_S, Limits
 from launcher.workers.logs import default_log_folder, log_path, remove_old_logs
 from launcher.workers.model_record import NOBODY
 from launcher.workers.observers import SILENT, Observer
-from launcher.workers.offered import RunnableModel, needs, session_tokens
+from launcher.workers.offered import Offered, RunnableModel, needs
 from launcher.workers.offered import budgets as budgets_of
+from launcher.workers.open_answers import OpenAnswers
 from launcher.workers.processes import Process, Processes
 from launcher.workers.protocol import (
     Ask,
@@ -48,14 +46,6 @@ from launcher.workers.ready_waits import ReadyWaits
 from launcher.workers.scheduler import Scheduler
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, Seen
 from launcher.workers.supervisor import Ended
-
-
-@dataclass(frozen=True, slots=True)
-class _Open:
-    """An answer that is neither over nor given up by its reader."""
-
-    request: ChatRequest
-    answer: Answer
 
 
 class Manager:
@@ -91,9 +81,7 @@ class Manager:
         observer: Observer = SILENT,
     ) -> None:
         self._observer = observer
-        self._names = [model.name for model in models]
-        self._longest_session = {model.name: session_tokens(model) for model in models}
-        self._session_tokens = dict(self._longest_session)
+        self._offered = Offered(models)
         self._gpu_numbers = dict(gpu_numbers or {})
         self._log_folder = log_folder or default_log_folder()
         self._gauge = None if measure is None else Gauge(measure)
@@ -107,7 +95,7 @@ class Manager:
         self._scheduler.has_ram(spare_ram())
         specs = {model.name: model.specs for model in models}
         self._processes = Processes(specs, limits, self._log_folder, self._heard)
-        self._open: dict[int, _Open] = {}
+        self._open = OpenAnswers()
         self._ready_waits = ReadyWaits()
         self._ids = itertools.count(1)
         self._lock = RLock()
@@ -152,7 +140,7 @@ class Manager:
         Raises:
             RequestError: no model of that name is offered.
         """
-        self._check(name)
+        self._offered.check(name)
         with self._lock:
             self._do(self._scheduler.wake(name, time.monotonic(), page=page, only_if_free=only_if_free))
 
@@ -167,7 +155,7 @@ class Manager:
         Raises:
             LauncherError: why it cannot be loaded.
         """
-        self._check(name)
+        self._offered.check(name)
         with self._lock:
             ready = self._ready_waits.add(name)
             self._do(self._scheduler.wake(name, time.monotonic()))
@@ -183,12 +171,11 @@ class Manager:
         Raises:
             RequestError: no model of that name is offered, or `request_checks` lets the request not pass.
         """
-        self._check(name)
-        request = checked(request, self._session_tokens[name])
+        request = self._offered.checked(name, request)
         answer_id = next(self._ids)
         answer = Answer(on_cancel=lambda: self._cancelled(name, answer_id))
         with self._lock:
-            self._open[answer_id] = _Open(request, answer)
+            self._open.add(answer_id, request, answer)
             self._do(self._scheduler.ask(name, answer_id, time.monotonic(), retry=retry))
         return answer
 
@@ -202,10 +189,9 @@ class Manager:
         """
         with self._lock:
             for model in models:
-                self._check(model.name)
-                self._longest_session[model.name] = session_tokens(model)
-                if self._scheduler.state_of(model.name) is ModelState.UNAVAILABLE:
-                    self._session_tokens[model.name] = self._longest_session[model.name]
+                self._offered.check(model.name)
+                is_first = self._scheduler.state_of(model.name) is ModelState.UNAVAILABLE
+                self._offered.plan(model, is_first=is_first)
                 self._processes.know(model.name, model.specs)
             self._gpu_numbers.update(gpu_numbers or {})
             self._do(self._scheduler.offer(map(needs, models), budgets_of(models), time.monotonic()))
@@ -218,7 +204,7 @@ class Manager:
     def unload(self, name: str) -> None:
         """Ends the model's process, loaded, asleep or standing by, once the questions it has been asked are
         answered; returns at once."""
-        self._check(name)
+        self._offered.check(name)
         with self._lock:
             self._do(self._scheduler.unload(name, time.monotonic()))
 
@@ -242,19 +228,9 @@ class Manager:
     ) -> None:
         self.close()
 
-    def _check(self, name: str) -> None:
-        if name not in self._names:
-            raise UnknownModel(
-                "There is no model named {name}.",
-                hint="These are offered: {names}. `{command}` says more of each.",
-                name=name,
-                names=", ".join(self._names),
-                command=command("presets"),
-            )
-
     def _cancelled(self, name: str, answer_id: int) -> None:
         with self._lock:
-            if self._open.pop(answer_id, None) is not None:
+            if self._open.give_up(answer_id):
                 self._do(self._scheduler.cancel(name, answer_id, time.monotonic()))
 
     def _heard(self, name: str, message: FromWorker | Ended, by: Process) -> None:
@@ -263,7 +239,8 @@ class Manager:
             self._heard_of_spare(name, message, by)
             return
         if isinstance(message, Words):
-            self._said(name, message)
+            for answer_id in self._open.say(message):
+                self._cancelled(name, answer_id)
             return
         if not isinstance(message, Ready | Slept | Ended):
             self._take(name, message, by)
@@ -331,7 +308,7 @@ class Manager:
                     self._do(scheduler.progressed(name, stage, fraction))
                 case Ready(facts):
                     self._observer.loaded(name)
-                    self._session_tokens[name] = min(self._longest_session[name], facts.session_tokens)
+                    self._offered.loaded(name, facts.session_tokens)
                     if scheduler.state_of(name) is ModelState.LOADING:  # else it was given up meanwhile
                         self._ready_waits.loaded(name)
                     self._do(scheduler.ready(name, now_s, sleeps=facts.sleeps))
@@ -339,10 +316,10 @@ class Manager:
                     self._do(scheduler.slept(name, now_s, seen))
                 case Said(answer_id, chunk):
                     self._observer.answered(name, chunk)
-                    self._end_answer(answer_id, chunk)
+                    self._open.end(answer_id, chunk)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Failed(answer_id, error):
-                    self._end_answer(answer_id, error)
+                    self._open.end(answer_id, error)
                     self._do(scheduler.finished(name, answer_id, now_s))
                 case Ended(error, retry, while_loading):
                     if error is not None:
@@ -354,28 +331,16 @@ class Manager:
                         )
                     )
 
-    def _said(self, name: str, words: Words) -> None:
-        """Without the lock: words come far more often than decisions."""
-        for answer_id, text in words.pieces:
-            open_answer = self._open.get(answer_id)
-            if open_answer is not None and not open_answer.answer.push(text):
-                open_answer.answer.finish(unread_error())
-                self._cancelled(name, answer_id)
-
-    def _end_answer(self, answer_id: int, end: Chunk | LauncherError) -> None:
-        if open_answer := self._open.pop(answer_id, None):
-            open_answer.answer.finish(end)
-
     def _do(self, actions: Iterable[Action]) -> None:
         """Carries out decisions; the caller holds the lock, so they stay in order. Nothing here blocks."""
         for action in actions:
             match action:
                 case Send(name, answer_id):
-                    self._processes.send(name, Ask(answer_id, self._open[answer_id].request))
+                    self._processes.send(name, Ask(answer_id, self._open.request(answer_id)))
                 case Withdraw(name, answer_id):
                     self._processes.send(name, Cancel(answer_id))
                 case Refuse(answer_id, error):
-                    self._end_answer(answer_id, error)
+                    self._open.end(answer_id, error)
                 case Look(device):
                     self._measure_aside(device)
                 case _:

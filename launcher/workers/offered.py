@@ -1,14 +1,16 @@
 """What a launcher offers, as the manager is told of it: each model with an engine's spec for every device
-that it may be loaded on; and what the scheduler has to know of that."""
+that it may be loaded on; what the scheduler has to know of that, and what may be asked of each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from launcher.errors import LauncherError
-from launcher.request_checks import MOST_SESSION_TOKENS
+from launcher.commands_here import command
+from launcher.errors import LauncherError, UnknownModel
+from launcher.messages import ChatRequest
+from launcher.request_checks import MOST_SESSION_TOKENS, checked
 from launcher.workers.gpu_memory import spare_ram
 from launcher.workers.model_record import Claim, ModelNeeds
 from launcher.workers.overview import CPU
@@ -41,6 +43,49 @@ class RunnableModel:
         return {} if isinstance(self.on, LauncherError) else self.on
 
 
+class Offered:
+    """The models by name, and how long a conversation may be with each. The caller of every method that
+    changes something holds one lock."""
+
+    def __init__(self, models: Sequence[RunnableModel]) -> None:
+        self._names = [model.name for model in models]
+        self._longest = {model.name: _longest_session_tokens(model) for model in models}
+        """As planned."""
+        self._session_tokens = dict(self._longest)
+        """As loaded last; as planned before."""
+
+    def check(self, name: str) -> None:
+        """Raises UnknownModel where no model of that name is offered."""
+        if name not in self._names:
+            raise UnknownModel(
+                "There is no model named {name}.",
+                hint="These are offered: {names}. `{command}` says more of each.",
+                name=name,
+                names=", ".join(self._names),
+                command=command("presets"),
+            )
+
+    def checked(self, name: str, request: ChatRequest) -> ChatRequest:
+        """The request as the model may be asked it.
+
+        Raises:
+            RequestError: no model of that name is offered, or `request_checks` lets the request not pass.
+        """
+        self.check(name)
+        return checked(request, self._session_tokens[name])
+
+    def plan(self, model: RunnableModel, *, is_first: bool) -> None:
+        """How the model is loaded from now on; what it is loaded with holds until then, unless there was no
+        plan before."""
+        self._longest[model.name] = _longest_session_tokens(model)
+        if is_first:
+            self._session_tokens[model.name] = self._longest[model.name]
+
+    def loaded(self, name: str, session_tokens: int) -> None:
+        """The model was loaded with room for so many tokens of a conversation."""
+        self._session_tokens[name] = min(self._longest[name], session_tokens)
+
+
 def needs(model: RunnableModel) -> ModelNeeds:
     """What the scheduler knows of it."""
     if isinstance(model.on, LauncherError):
@@ -65,7 +110,7 @@ def _claim(spec: EngineSpec) -> Claim:
     )
 
 
-def session_tokens(model: RunnableModel) -> int:
+def _longest_session_tokens(model: RunnableModel) -> int:
     """The longest conversation, as far as it is known before the model is loaded; on several devices, the
     longest of any."""
     return max(map(_session_tokens, model.specs.values()), default=MOST_SESSION_TOKENS)

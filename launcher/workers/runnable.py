@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 from launcher.devices import Devices
 from launcher.engines.base import EngineSpec
@@ -17,8 +16,6 @@ from launcher.workers.manager import Manager
 from launcher.workers.observers import SILENT, Observer
 from launcher.workers.offered import RunnableModel
 from launcher.workers.overview import CPU
-
-AManager = TypeVar("AManager", bound=Manager)
 
 
 def manager_of(
@@ -34,7 +31,6 @@ def manager_of(
     free_bytes = {gpu.uuid: gpu.free_bytes for gpu in devices.gpus}
     total_bytes = {gpu.uuid: gpu.total_bytes for gpu in devices.gpus} | {CPU: devices.ram_total_bytes}
     return page_manager(
-        Manager,
         models,
         free_bytes,
         seen_on,
@@ -46,7 +42,6 @@ def manager_of(
 
 
 def page_manager(
-    kind: type[AManager],
     models: Sequence[Readiness],
     free_bytes: Mapping[str, int],
     measure: Measure,
@@ -55,10 +50,9 @@ def page_manager(
     standby: bool = True,
     log_folder: Path | None = None,
     observer: Observer = SILENT,
-) -> AManager:
-    """A manager of this kind, whose models may hold together what is free of each device, as it is measured
-    later on."""
-    return kind(
+) -> Manager:
+    """Its models may hold together what is free of each device, as it is measured later on."""
+    return Manager(
         runnable_models(models, free_bytes),
         gpu_budget_bytes=free_bytes,
         measure=measure,

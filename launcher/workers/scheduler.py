@@ -10,7 +10,7 @@ state of all models is here, so that what is decided for one model is decided kn
                           └──restart pause──┴──────died───────┘──too often──> FAILED ──wake──> WAITING
 
 Wanted: by a question, or by a page's wish, as when a tab is selected. A page has one wish, its newest, and
-none once it is closed. A question goes before every wish.
+none once it is closed (``wishes``). A question goes before every wish.
 
 Room: models without a planned size always have it. Of the others, the one whose question has waited longest
 is placed first, on the device with room, else on the one whose leavers cost least (``placement``): idle
@@ -37,8 +37,6 @@ from launcher.workers import overview
 from launcher.workers.actions import (
     Action,
     Look,
-    Prepare,
-    PrepareSpare,
     Refuse,
     Start,
     UseSpare,
@@ -51,9 +49,10 @@ from launcher.workers.placement import comes_free, holders
 from launcher.workers.residency import Leaving
 from launcher.workers.restarts import Death
 from launcher.workers.room import Placing
-from launcher.workers.standby import next_to_prepare
+from launcher.workers.standby import prepare_next
 from launcher.workers.states import DeviceUse, ModelState, ModelStatus, ProcessState, Seen
 from launcher.workers.steps import begin_answers, end_spare, leave, way_out
+from launcher.workers.wishes import forgive, is_wanted, mark_wanted, withdraw_wishes
 
 MAX_OPEN_ANSWERS = 512
 """For each model; beyond, a question is refused rather than queued for minutes."""
@@ -88,7 +87,7 @@ class Scheduler:
         self._standby = standby
         self._spare_ram_bytes: int | None = None
         self._closed = False
-        for model in self._models.values():
+        for model in self._all:
             if model.needs.unavailable is not None:
                 model.state, model.error = ModelState.UNAVAILABLE, model.needs.unavailable
 
@@ -135,10 +134,10 @@ class Scheduler:
         if self._closed:
             return []
         model = self._models[name]
-        self._withdraw_wishes(page)
+        withdraw_wishes(page, self._all)
         if model.state is ModelState.UNAVAILABLE or (only_if_free and not self._comes_free(model, now_s)):
             return self.settle(now_s)
-        self._is_wanted(model, now_s)
+        is_wanted(model, now_s)
         model.unloading = False
         if model.state is not ModelState.READY:
             model.wishes[page] = now_s
@@ -147,7 +146,7 @@ class Scheduler:
 
     def leave(self, page: str, now_s: float) -> list[Action]:
         """The page is closed, or shows a model no more: it wishes for none."""
-        self._withdraw_wishes(page)
+        withdraw_wishes(page, self._all)
         return self.settle(now_s)
 
     def ask(self, name: str, answer_id: int, now_s: float, *, retry: bool = False) -> list[Action]:
@@ -160,7 +159,7 @@ class Scheduler:
             return [Refuse(answer_id, model.error)]
         if len(model.waiting) + len(model.running) >= MAX_OPEN_ANSWERS:
             return [Refuse(answer_id, _busy(name))]
-        self._is_wanted(model, now_s)
+        is_wanted(model, now_s)
         model.waiting[answer_id] = now_s
         return self.settle(now_s)
 
@@ -180,7 +179,7 @@ class Scheduler:
         model.no_standby = True
         model.unloading = model.process is not ProcessState.NONE and model.leaving is not Leaving.END
         if model.unloading:  # of one that has failed, the process that stands by for another try
-            self._forgives(model, now_s)
+            forgive(model, now_s)
         return self.settle(now_s)
 
     def has_ram(self, spare_bytes: int | None) -> None:
@@ -289,7 +288,7 @@ class Scheduler:
         """Stops everything; nothing is begun any more."""
         self._closed = True
         actions: list[Action] = []
-        for model in self._models.values():
+        for model in self._all:
             actions += [
                 Refuse(answer_id, _closing()) for answer_id in (*model.waiting, *sorted(model.running))
             ]
@@ -306,41 +305,25 @@ class Scheduler:
         if self._closed:
             return []
         actions: list[Action] = []
-        self._mark_wanted(now_s)
-        for model in self._models.values():
+        mark_wanted(self._all, now_s)
+        for model in self._all:
             model.yielding = None
             if model.leaves_at_s is not None and now_s >= model.leaves_at_s:
                 model.yielding, model.no_standby = Leaving.END, True
             if model.no_standby:
                 actions += end_spare(model)
         placing = Placing(self._all, self._ledger, now_s)
-        self._mark_wanted(now_s)  # a wish that nobody is to leave for may have come to nothing
+        mark_wanted(self._all, now_s)  # a wish that nobody is to leave for may have come to nothing
         actions += [Look(device) for device in self._ledger.to_look_at(placing.to_look)]
         actions += [Start(model.needs.name, model.device) for model in placing.to_load]
-        for model in self._models.values():
+        for model in self._all:
             if (way := way_out(model)) is not None:
                 actions.append(leave(model, way, now_s))
             elif model.state is ModelState.READY and not model.unloading and model.yielding is None:
                 actions += begin_answers(model)
-        return actions + self._stand_by()
-
-    def _is_wanted(self, model: ModelRecord, now_s: float) -> None:
-        """Somebody asks or wishes for it: one that has failed may be tried again."""
-        self._forgives(model, now_s)
-        model.no_standby = False
-        model.used_s = now_s
-
-    def _forgives(self, model: ModelRecord, now_s: float) -> None:
-        if model.state is ModelState.FAILED:
-            model.deaths.clear()
-            model.restart_at_s = 0.0
-            model.error = None
-            model.enter(ModelState.ASLEEP, now_s)
-
-    def _withdraw_wishes(self, page: str) -> None:
-        if page != NOBODY:
-            for model in self._models.values():
-                model.wishes.pop(page, None)
+        if self._standby:
+            actions += prepare_next(self._all, self._spare_ram_bytes)
+        return actions
 
     def _comes_free(self, model: ModelRecord, now_s: float) -> bool:
         return model.state is not ModelState.FAILED and comes_free(model, self._all, self._ledger, now_s)
@@ -348,27 +331,6 @@ class Scheduler:
     def _take(self, device: str, seen: Seen | None, now_s: float) -> None:
         if device:
             self._ledger.take(device, seen, holders(self._all, device), now_s)
-
-    def _mark_wanted(self, now_s: float) -> None:
-        for model in self._models.values():
-            wanted = model.wanted_since_s is not None
-            if wanted and model.state is ModelState.ASLEEP:
-                model.enter(ModelState.WAITING, now_s)
-            elif not wanted and model.state is ModelState.WAITING:
-                model.short_of = model.heading = ""
-                model.enter(ModelState.ASLEEP, now_s)
-
-    def _stand_by(self) -> list[Action]:
-        if not self._standby:
-            return []
-        model = next_to_prepare(self._models.values(), self._spare_ram_bytes)
-        if model is None:
-            return []
-        if model.process is not ProcessState.NONE:
-            model.spare = ProcessState.STARTING
-            return [PrepareSpare(model.needs.name)]
-        model.has_process(ProcessState.STARTING)
-        return [Prepare(model.needs.name)]
 
 
 def _closing() -> EngineError:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from launcher.workers.actions import Action, Prepare, PrepareSpare
 from launcher.workers.model_record import ModelRecord
 from launcher.workers.states import ModelState, ProcessState
 
@@ -17,6 +18,18 @@ MAX_STANDING_BY = 3
 STANDBY_BYTES = 1 << 30
 """RAM that must be to be had before one is made. What it imports was measured to take 0.32 GiB of its own
 with PyTorch's build for the CPU; CUDA's libraries and the tokenizer come on top."""
+
+
+def prepare_next(models: Collection[ModelRecord], spare_ram_bytes: int | None) -> list[Action]:
+    """The next model that is to get one begins to have it; see ``next_to_prepare``."""
+    model = next_to_prepare(models, spare_ram_bytes)
+    if model is None:
+        return []
+    if model.process is not ProcessState.NONE:
+        model.spare = ProcessState.STARTING
+        return [PrepareSpare(model.needs.name)]
+    model.has_process(ProcessState.STARTING)
+    return [Prepare(model.needs.name)]
 
 
 def next_to_prepare(models: Collection[ModelRecord], spare_ram_bytes: int | None) -> ModelRecord | None:

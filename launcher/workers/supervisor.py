@@ -22,7 +22,7 @@ from launcher.engines.table import find
 from launcher.errors import LauncherError
 from launcher.workers.failures import Failures
 from launcher.workers.leftovers import Leftovers
-from launcher.workers.limits import STEP_S, TICK_S, Limits
+from launcher.workers.limits import TICK_S, Limits
 from launcher.workers.logs import BoundedLog
 from launcher.workers.message_pipe import UnreadableMessage
 from launcher.workers.process import ChildProcess
@@ -42,8 +42,8 @@ from launcher.workers.protocol import (
     Slept,
     StandingBy,
     ToWorker,
-    Words,
 )
+from launcher.workers.silences import Silences
 from launcher.workers.wire import from_worker, to_bytes
 
 if TYPE_CHECKING:
@@ -251,28 +251,3 @@ class Supervisor:
         if while_loading:
             return Ended(self._failures.died_loading(exit_code), retry=True, while_loading=True)
         return Ended(self._failures.died(exit_code), retry=True)
-
-
-class Silences:
-    """Seconds since a worker's last sign of life and last news, as they passed while this process ran."""
-
-    def __init__(self, now_s: float) -> None:
-        self._seen_s = now_s
-        self.no_beat_s = 0.0
-        self.no_news_s = 0.0
-        self.stopping_s = 0.0
-
-    def heard(self, message: FromWorker) -> None:
-        """Anything is a sign of life; progress, words and ends are news."""
-        self.no_beat_s = 0.0
-        if isinstance(message, (StandingBy, Progressed, Ready, Slept, Words, Said, Failed)):
-            self.no_news_s = 0.0
-
-    def step(self, now_s: float, *, expecting: bool, stopping: bool) -> None:
-        """Lets the time since the last step pass, at most STEP_S: a launcher that was suspended has heard
-        nothing meanwhile."""
-        passed_s = min(now_s - self._seen_s, STEP_S)
-        self._seen_s = now_s
-        self.no_beat_s += passed_s
-        self.no_news_s = self.no_news_s + passed_s if expecting else 0.0
-        self.stopping_s += passed_s if stopping else 0.0

@@ -58,6 +58,26 @@ def test_each_chosen_model_answers_in_its_column(comparing: Page, three: Served)
     expect(box(comparing)).to_have_value("")
 
 
+COLUMNS_AT_ONCE = """
+    window.atOnce = [];
+    const isColumn = (node) => node.matches?.("[id^=column-]") || node.querySelector?.("[id^=column-]");
+    new MutationObserver((changes) => {
+        const added = changes.flatMap(({ addedNodes }) => [...addedNodes]).filter(isColumn);
+        if (added.length) atOnce.push(document.querySelectorAll("[id^=column-]").length);
+    }).observe(document, { childList: true, subtree: true });
+"""
+"""Notes after each task that builds columns how many there are."""
+
+
+def test_columns_are_built_one_at_a_time_though_nobody_has_come_there(three: Served, opened: Open) -> None:
+    page = opened(three.url)
+    page.add_init_script(COLUMNS_AT_ONCE)
+    page.reload()
+    page.wait_for_function("window.atOnce.at(-1) === 2")
+    assert page.evaluate("window.atOnce[0]") == 1
+    expect(column(page, "one")).to_be_hidden()
+
+
 def test_a_column_is_built_when_its_model_is_chosen_and_has_what_was_carried_meanwhile(
     comparing: Page,
 ) -> None:

@@ -125,7 +125,7 @@ def test_two_people_press_at_once_and_ask_without_a_restart(
         assert other.post("/launcher/fetch", json=pressed).status_code == 204
     expect(heading(first)).to_have_text("Downloading from ModelScope")
     expect(heading(second)).to_have_text("正在从 ModelScope 下载")
-    expect(first.locator(".fetch:visible .how")).to_have_text(re.compile(r"^\d\.\d MB of 4\.\d MB · \d+ %"))
+    expect(first.locator(".fetch:visible .how")).to_have_text(re.compile(r"^\d\.\d\sMB of 4\.\d\sMB · \d+ %"))
     expect(second.locator(".fetch:visible progress")).to_have_attribute("aria-label", "shapes 的下载进度")
     assert found(first) == []
     hub.held = ""

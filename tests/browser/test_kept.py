@@ -66,9 +66,6 @@ def test_a_conversation_outlives_a_reload_and_is_gone_on_with(browser: Page, tmp
     look(browser, 1)
     browser.reload()
     ready(browser)
-    expect(questions(browser)).to_have_count(0)
-    look(browser, 1)
-    press(browser, "what is on it?")
     expect(questions(browser).last).to_contain_text("what is on it?")
     expect(questions(browser).locator("img")).to_have_js_property("complete", value=True)
     asked(browser, "/asked")
@@ -77,6 +74,18 @@ def test_a_conversation_outlives_a_reload_and_is_gone_on_with(browser: Page, tmp
     assert ".png" in told
     look(browser, 1)  # the same conversation, longer
     expect(questions(browser)).to_have_count(2)
+
+
+def test_a_new_window_begins_anew_and_has_what_is_kept_on_its_shelf(browser: Page, page: Served) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    other = browser.context.new_page()
+    other.goto(page.url)
+    look(ready(other), 1)
+    expect(questions(other)).to_have_count(0)
+    press(other, "first")
+    expect(questions(other)).to_have_count(1)
+    other.close()
 
 
 def test_what_is_cleared_is_forgotten_and_what_is_begun_anew_is_kept(browser: Page) -> None:
@@ -220,6 +229,47 @@ def test_what_a_file_says_is_text(browser: Page) -> None:
     expect(questions(browser)).to_contain_text("<img src=/x onerror=alert(1)>")
     expect(answers(browser)).to_contain_text("<script>1</script> bold")
     expect(answers(browser).locator("strong")).to_have_text("bold")
+
+
+def test_a_reload_in_the_middle_of_an_answer_loses_no_question(browser: Page) -> None:
+    asked(browser, "first")
+    ask(browser, "begun\n/stall")
+    expect(answers(browser).last).to_contain_text("begun")
+    box(browser).fill("and next")
+    browser.get_by_role("tab", name="Compare").click()
+    box(browser).fill("to all of you")
+    browser.reload()
+    expect(box(browser)).to_have_value("begun\n/stall\nand next")
+    expect(questions(browser)).to_have_text(re.compile("first"))
+    browser.get_by_role("tab", name="Compare").click()
+    expect(box(browser)).to_have_value("to all of you")
+    box(browser).fill("")
+    browser.reload()
+    expect(box(browser)).to_have_value("begun\n/stall\nand next")
+    browser.get_by_role("tab", name="Compare").click()
+    expect(box(browser)).to_have_value("")
+
+
+def test_two_windows_that_go_on_with_one_conversation_lose_nothing(browser: Page, page: Served) -> None:
+    asked(browser, "first")
+    other = browser.context.new_page()
+    other.goto(page.url)
+    look(ready(other), 1)
+    press(other, "first")
+    expect(questions(other)).to_have_count(1)
+    asked(other, "from the other")
+    asked(browser, "from here")
+    for window in (browser, other):
+        look(window, 2)
+        expect(kept(window).locator(".title")).to_have_text(["first", "first"])
+    press(browser, "first", at=1)
+    expect(questions(browser).last).to_contain_text("from the other")
+    asked(other, "and more")
+    browser.get_by_role("button", name="Clear").locator("visible=true").click()
+    expect(questions(browser)).to_have_count(0)
+    asked(browser, "anew")
+    look(browser, 3)
+    other.close()
 
 
 KEEPS_NO_BLOB = """

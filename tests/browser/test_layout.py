@@ -51,6 +51,16 @@ def test_an_error_covers_nothing_that_can_be_clicked(
     expect(trouble(browser)).to_have_count(0)
 
 
+@pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
+def test_an_empty_box_leaves_its_buttons_on_a_phone(page: Served, opened: Open, locale: str) -> None:
+    browser = opened(page.url, locale=locale, width=390, height=844)
+    submit, upload = (
+        browser.locator(f".question:visible [data-testid={name}-button]") for name in ("submit", "upload")
+    )
+    for place in boxes(submit, upload):
+        assert 0 <= place["left"] < place["right"] <= 390
+
+
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """A page with all presets that are shipped, on a machine without a GPU."""

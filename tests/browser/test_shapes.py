@@ -11,28 +11,18 @@ import pytest
 from PIL import Image
 from playwright.sync_api import expect
 
-from launcher.devices import Devices
-from launcher.presets import read_presets
-from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open, draw
 from tests.browser.person import answers, ask, cost, ready, upload
 from tests.documents.made import pdf
-from tests.ui.scripted_page import Served, served
+from tests.ui.scripted_page import Served, served_built_in
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
 def shapes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    no_gpu = Devices(gpus=(), ram_total_bytes=2**34, ram_free_bytes=2**33)
-    readiness = assess(read_presets().find("shapes-internvl2"), no_gpu, installed_engines())
-    assert readiness.state is ReadyState.READY
-    folder = tmp_path_factory.mktemp("shapes")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        with served([readiness], folder) as page:
-            page.manager.ensure_ready("shapes-internvl2")
-            yield page
+    with served_built_in("shapes-internvl2", tmp_path_factory.mktemp("shapes")) as page:
+        yield page
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
 from tests.browser.person import answers, ask, boxes, idle, questions, ready, upload
+from tests.documents import made
 from tests.ui.scripted_page import Served
 
 pytestmark = pytest.mark.browser
@@ -59,10 +60,22 @@ def test_a_kept_conversation_numbers_them_alike(page: Served, opened: Open, tmp_
     asked(browser, "two", *pictures[:2])
     asked(browser, "and two", *pictures[2:])
     browser.get_by_text("Conversations kept in this browser (1)").click()
+    upload(browser, pictures[0])
+    assert box_starts_at(browser) == "4"
     browser.get_by_role("button", name="New conversation").click()
     expect(questions(browser)).to_have_count(0)
+    assert box_starts_at(browser) == "0"
     browser.locator(".shelf button.title").first.click()
     expect(questions(browser).last.locator(".picture")).to_have_text(["3", "4"])
+    assert box_starts_at(browser) == "4"
+
+
+def test_a_documents_pages_count_on_from_the_conversation(page: Served, opened: Open, tmp_path: Path) -> None:
+    browser = ready(opened(page.url))
+    asked(browser, "one", draw(tmp_path / "one.png"))
+    browser.locator("input[type=file]").first.set_input_files(made.pdf(tmp_path / "two.pdf", 2))
+    expect(browser.locator(".thumbnail-item:visible")).to_have_count(2)
+    assert box_starts_at(browser) == "1"
 
 
 @pytest.mark.parametrize(("locale", "width"), [("en-US", 1280), ("zh-CN", 390)])

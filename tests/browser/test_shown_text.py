@@ -20,7 +20,7 @@ from launcher.ui import gradio_import  # noqa: F401 - Gradio is imported as the 
 from launcher.ui.answer_html import blocks_as_html
 from launcher.ui.shown_text import typed_as_shown
 from tests.browser.conftest import Open
-from tests.browser.test_page import answers, ask, ready
+from tests.browser.person import answers, ask, boxes, questions, ready
 from tests.free_port import free_port
 from tests.ui.scripted_page import Served
 from tests.ui.shown import answer_as_shown
@@ -163,6 +163,28 @@ def test_formulas_are_set(page: Served, opened: Open) -> None:
     ask(browser, "Inline \\(a < b_1\\) and\n\n$$\nx\n= y\n$$\n\nthe end of it")
     expect(answers(browser)).to_contain_text("the end of it")
     expect(answers(browser).locator(".katex")).to_have_count(2)
+
+
+LEFT_OF_LAST_WORD_PX = """(bubble) => {
+    const words = document.createTreeWalker(bubble, NodeFilter.SHOW_TEXT).nextNode();
+    const last = document.createRange();
+    last.setStart(words, words.data.lastIndexOf("\\n") + 1);
+    last.setEnd(words, words.length);
+    return last.getBoundingClientRect().left;
+}"""
+
+
+def test_nothing_is_wider_than_its_bubble_and_lines_go_the_way_of_their_letters(
+    page: Served, opened: Open
+) -> None:
+    browser = ready(opened(page.url, width=390, height=844))
+    ask(browser, f"`{'x' * 150}` and **more** $${'x+' * 60}y$$\nمرحبا")
+    expect(answers(browser).locator(".katex")).to_have_count(1)
+    answer, question = boxes(answers(browser).last, questions(browser).last)
+    for part in boxes(*answers(browser).last.locator("code, strong").all()):
+        assert part["right"] <= answer["right"]
+    middle_px = (question["left"] + question["right"]) / 2
+    assert questions(browser).last.evaluate(LEFT_OF_LAST_WORD_PX) > middle_px
 
 
 def test_a_copied_answer_is_the_answer(page: Served, opened: Open) -> None:

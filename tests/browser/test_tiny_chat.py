@@ -10,12 +10,9 @@ from playwright.sync_api import expect
 
 from launcher.demo.conversations import ChatTurn, draw_conversation, right
 from launcher.demo.known_answers import HELD_OUT_START
-from launcher.devices import Devices
-from launcher.presets import read_presets
-from launcher.readiness import ReadyState, assess, installed_engines
 from tests.browser.conftest import Open
 from tests.browser.person import answers, ask, ready
-from tests.ui.scripted_page import Served, scripted, served
+from tests.ui.scripted_page import Served, scripted, served_built_in
 
 pytestmark = pytest.mark.browser
 
@@ -26,15 +23,9 @@ LEAST_SHARE = 0.97
 
 @pytest.fixture(scope="module")
 def tiny_chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    no_gpu = Devices(gpus=(), ram_total_bytes=2**34, ram_free_bytes=2**33)
-    model = assess(read_presets().find("tiny-chat"), no_gpu, installed_engines())
-    assert model.state is ReadyState.READY
     folder = tmp_path_factory.mktemp("tiny-chat")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
-        with served([model, scripted("pictures", folder)], folder) as page:
-            page.manager.ensure_ready("tiny-chat")
-            yield page
+    with served_built_in("tiny-chat", folder, scripted("pictures", folder)) as page:
+        yield page
 
 
 def test_a_text_tab_has_no_picture_box(tiny_chat: Served, opened: Open) -> None:

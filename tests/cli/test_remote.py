@@ -51,9 +51,9 @@ def test_a_key_that_is_not_there_is_named(launch: Launch, tmp_path: Path) -> Non
     assert "needs a key" not in launch("presets", file, POLLYS_KEY="x").stdout
 
 
-def test_plan_and_pull_leave_it_to_the_server(launch: Launch, tmp_path: Path) -> None:
+def test_plan_pull_and_quantize_leave_it_to_the_server(launch: Launch, tmp_path: Path) -> None:
     file = preset(tmp_path, "http://127.0.0.1:9/v1", "polly")
-    for command in ("plan", "pull"):
+    for command in ("plan", "pull", "quantize"):
         done = launch(command, "far", "--presets", file)
         assert done.returncode == 3
         assert "far runs on the server at http://127.0.0.1:9/v1" in done.stderr

@@ -16,7 +16,7 @@ import httpx
 import pytest
 import typer
 
-from launcher.cli.serve import leave_of, right_root_path
+from launcher.cli.serve_options import leave_of, right_root_path
 from launcher.linked_pictures.leave import Leave
 from tests.cli.conftest import ROOT, children_of, eventually
 from tests.cli.terminal import Terminal

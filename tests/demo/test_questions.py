@@ -12,19 +12,9 @@ from hypothesis import strategies as st
 
 from launcher.demo.judging import judge
 from launcher.demo.known_answers import HELD_OUT_START, held_out_cases, held_out_scene
+from launcher.demo.naming import COLOUR_NAMES, NUMBERS, PLACES, SHAPE_NAMES
 from launcher.demo.pictures import COLOURS, KINDS, Scene, draw_scene
-from launcher.demo.questions import (
-    COLOUR_NAMES,
-    NUMBERS,
-    OUTSIDE_ANSWER,
-    PICTURE_KINDS,
-    PLACE_MARGIN,
-    PLACES,
-    SHAPE_NAMES,
-    Question,
-    ask,
-    place_of,
-)
+from launcher.demo.questions import OUTSIDE_ANSWER, PICTURE_KINDS, PLACE_MARGIN, Question, ask, place_of
 from launcher.demo.wordings import LANGUAGES, WORDINGS, Language, QuestionKind
 
 seeds = st.integers(min_value=0, max_value=2**48)

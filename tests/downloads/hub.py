@@ -21,10 +21,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import numpy as np
 from safetensors.numpy import save
 
+from launcher.checkpoints import locating
 from tests.layer_names import EMPTY_LAYERS
 from tests.published import KNOWN_CONFIGS
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+VOCABULARY = locating.BUILTIN / "tiny-chat" / "tokenizer.model"
 LFS_SUFFIXES = (".safetensors", ".model", ".bin")
 
 
@@ -43,7 +45,7 @@ def checkpoint_files(weight_bytes: int = 300_000) -> dict[str, bytes]:
     return {
         "config.json": json.dumps(config).encode(),
         "generation_config.json": b'{"do_sample": false}',
-        "tokenizer.model": rng.bytes(5_000),
+        "tokenizer.model": VOCABULARY.read_bytes(),
         "tokenizer_config.json": b'{"a": 1}',
         "special_tokens_map.json": b"{}",
         "model.safetensors.index.json": json.dumps(index).encode(),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from lmdeploy import TurbomindEngineConfig
 from lmdeploy.archs import get_model_arch
@@ -34,6 +35,7 @@ from launcher import families, models
 from launcher.checkpoints import facts_from_config
 from launcher.engines.lmdeploy_request import RequestMaker
 from launcher.engines.lmdeploy_settings import chat_template_config, turbomind_config
+from launcher.images import load_picture
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.models.tiles import to_pixels
@@ -227,6 +229,11 @@ class Stand:
     def session(self) -> Any:
         return self.async_engine.session_mgr.get()
 
+    def say(self, word: str) -> None:
+        """From now on every answer is this, and ends there."""
+        ids = self.tokenizer.encode(word, add_special_tokens=False)
+        self.script.tokens = [*ids, self.tokenizer.convert_tokens_to_ids("<|im_end|>")]
+
     @property
     def tokenizer(self) -> Any:
         return self.async_engine.tokenizer.model.model
@@ -243,3 +250,17 @@ class Stand:
 async def answer(stand: Stand, *talk: Message) -> list[Chunk]:
     """What a person gets to the last question of a talk."""
     return [chunk async for chunk in stand.requests(ChatRequest(talk, GenerationOptions())).chunks()]
+
+
+async def assert_opened_once(stand: Stand, picture: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two questions about a picture the second is given the pixels of the first."""
+    opened = list[Path]()
+    monkeypatch.setattr(
+        "launcher.engines.lmdeploy_pictures.load_picture",
+        lambda path: opened.append(path) or load_picture(path),
+    )
+    for text in ("What is it?", "And now?"):
+        await answer(stand, Message("user", text, (picture,)))
+    assert opened == [picture]
+    first, second = (asked["multimodal"][0]["pixel_values"] for asked in stand.script.asked)
+    assert first.equal(second)

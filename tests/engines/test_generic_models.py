@@ -4,12 +4,11 @@ makes of the same folder by itself, with its own chat template, ``generate`` and
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -29,13 +28,6 @@ LENGTH = 24
 @pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_generic(tmp_path_factory.mktemp("generic"), request.param)
-
-
-@pytest_asyncio.fixture
-async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
-    made = await loaded(folder, "text")
-    yield made
-    await made.close()
 
 
 Reference = Callable[[Sequence[Message]], tuple[list[int], list[int], str]]

@@ -21,7 +21,7 @@ from launcher.engines.transformers import TransformersEngine
 from launcher.errors import CheckpointError
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from tests.engines.on_transformers import loaded
-from tests.models.test_generic_lmdeploy import PROMPTS, in_32_bits
+from tests.models.cpu_comparisons import assert_same_logits, in_32_bits
 from tests.models.tiny import CHAT, piece_count, tokenizer_model, write_internlm3
 
 LENGTH = 20
@@ -89,27 +89,17 @@ async def test_biases_of_some_layers_alone_are_no_llama_s(tmp_path: Path) -> Non
     file = folder / "config.json"
     fields = json.loads(file.read_text(encoding="utf-8"))
     file.write_text(json.dumps({**fields, "qkv_bias": True}), encoding="utf-8")
-    with pytest.raises(CheckpointError, match="has qkv_bias True and bias False"):
+    with pytest.raises(CheckpointError, match="qkv_bias is true and bias false"):
         await loaded(folder, "text")
 
 
 @pytest.mark.skipif(find_spec("lmdeploy") is None, reason="LMDeploy is not installed")
 @pytest.mark.parametrize("biases", [False, True])
 def test_lmdeploy_s_model_has_plain_llama_s_logits(tmp_path: Path, biases: bool) -> None:
-    """Of two prompts in one batch, and of each token that comes next."""
     from tests.models.lmdeploy_on_cpu import CpuEngine
 
     models.register()
     folder = in_32_bits(write_internlm3(tmp_path / "model", qkv_bias=biases, bias=biases))
     tensors = load_file(folder / "model.safetensors")
     save_file({name: tensor.float() for name, tensor in tensors.items()}, folder / "model.safetensors")
-    model = plain_llama(folder)
-    engine = CpuEngine(folder)
-    sequences = [engine.open(64) for _ in PROMPTS]
-    found = engine.step(list(zip(sequences, PROMPTS, strict=True)))
-    nexts = [int(logits[-1].argmax()) for logits in found]
-    more = engine.step([(s, [token]) for s, token in zip(sequences, nexts, strict=True)], decoding=True)
-    for ids, token, read, said in zip(PROMPTS, nexts, found, more, strict=True):
-        with torch.no_grad():
-            wanted = model(torch.tensor([[*ids, token]])).logits[0]
-        torch.testing.assert_close(torch.cat([read, said]), wanted, rtol=1e-4, atol=1e-4)
+    assert_same_logits(CpuEngine(folder), plain_llama(folder))

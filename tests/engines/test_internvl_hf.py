@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from transformers import AutoTokenizer
@@ -23,25 +22,13 @@ from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import MemorySettings
 from tests.engines.on_transformers import answer, asked, assert_same_first_logits, loaded
 from tests.models.internvl_hf_reference import Reference
-from tests.models.qwen_vl_reference import SIZES, noisy_pictures
+from tests.models.noisy_pictures import SIZES
 from tests.models.tiny_internvl_hf import LANGUAGES, MARKS, write_internvl_hf
 
 
 @pytest.fixture(scope="module", params=sorted(LANGUAGES))
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_internvl_hf(tmp_path_factory.mktemp("internvl"), request.param)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return noisy_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest_asyncio.fixture
-async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
-    made = await loaded(folder, "vision")
-    yield made
-    await made.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,11 +4,10 @@ transformers' own Qwen, which is given what a plain reading of the published tow
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
@@ -23,7 +22,7 @@ from launcher.families.common.tile_grid import TileRule
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.models import internvl2, register
 from launcher.models.tiles import cut_tiles, to_pixels
-from tests.engines.on_transformers import LENGTH, answer, loaded
+from tests.engines.on_transformers import LENGTH, answer
 from tests.models.published_reference import tile_embeddings
 from tests.models.tiny_generic import LANGUAGES, write_internvl_qwen
 
@@ -38,13 +37,6 @@ def _registered() -> None:
 @pytest.fixture(scope="module", params=sorted(LANGUAGES))
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_internvl_qwen(tmp_path_factory.mktemp("internvl"), request.param)
-
-
-@pytest_asyncio.fixture
-async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
-    made = await loaded(folder, "vision")
-    yield made
-    await made.close()
 
 
 @pytest.fixture

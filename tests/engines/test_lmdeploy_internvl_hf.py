@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from launcher.images import load_picture
 from launcher.messages import Message
 from tests.models.internvl_hf_reference import Reference
-from tests.models.qwen_vl_reference import noisy_pictures
 from tests.models.tiny_internvl_hf import LANGUAGES, write_internvl_hf
 
 if find_spec("lmdeploy") is None:
@@ -25,7 +23,7 @@ from lmdeploy.pytorch.models.module_map import MODULE_MAP
 from lmdeploy.turbomind.supported_models import SUPPORTED_ARCHS, is_supported
 from lmdeploy.vl.model.internvl3_hf import InternVL3VisionModel
 
-from tests.engines.lmdeploy_stand import Script, Stand, answer
+from tests.engines.lmdeploy_stand import Script, Stand, answer, assert_opened_once
 
 MOST_TILES = 6
 
@@ -43,17 +41,9 @@ def reference(folder: Path) -> Reference:
 @pytest.fixture
 def stand(folder: Path) -> Iterator[Stand]:
     made = Stand(folder, Script(), max_tiles=MOST_TILES)
-    made.script.tokens = [
-        *made.tokenizer.encode("star", add_special_tokens=False),
-        made.tokenizer.convert_tokens_to_ids("<|im_end|>"),
-    ]
+    made.say("star")
     yield made
     made.close()
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return noisy_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 async def test_the_engine_is_given_what_transformers_would_be(
@@ -90,16 +80,7 @@ async def test_the_engine_is_given_what_transformers_would_be(
 async def test_a_picture_is_opened_and_cut_once(
     stand: Stand, pictures: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = list[Path]()
-    monkeypatch.setattr(
-        "launcher.engines.lmdeploy_pictures.load_picture",
-        lambda path: opened.append(path) or load_picture(path),
-    )
-    for text in ("What is it?", "And now?"):
-        await answer(stand, Message("user", text, (pictures["wide"],)))
-    assert opened == [pictures["wide"]]
-    first, second = (asked["multimodal"][0]["pixel_values"] for asked in stand.script.asked)
-    assert first.equal(second)
+    await assert_opened_once(stand, pictures["wide"], monkeypatch)
 
 
 async def test_text_alone_is_no_picture_s_prompt(stand: Stand, reference: Reference) -> None:

@@ -11,15 +11,14 @@ import pytest
 import torch
 
 from launcher.errors import RequestError
-from launcher.images import load_picture
 from launcher.messages import Message
-from tests.models.qwen_vl_reference import Reference, noisy_pictures
+from tests.models.qwen_vl_reference import Reference
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
 
-from tests.engines.lmdeploy_stand import Script, Stand, answer
+from tests.engines.lmdeploy_stand import Script, Stand, answer, assert_opened_once
 
 
 @pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
@@ -36,17 +35,9 @@ def reference(folder: Path) -> Reference:
 @pytest.fixture
 def stand(folder: Path) -> Iterator[Stand]:
     made = Stand(folder, Script(), max_picture_tokens=96)
-    made.script.tokens = [
-        *made.tokenizer.encode("star", add_special_tokens=False),
-        made.tokenizer.convert_tokens_to_ids("<|im_end|>"),
-    ]
+    made.say("star")
     yield made
     made.close()
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return noisy_pictures(tmp_path_factory.mktemp("pictures"))
 
 
 async def test_the_engine_is_given_what_transformers_would_be(
@@ -87,16 +78,7 @@ def _start(offset: int | tuple[int, int]) -> int:
 async def test_a_picture_is_opened_and_scaled_once(
     stand: Stand, pictures: dict[str, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    opened = list[Path]()
-    monkeypatch.setattr(
-        "launcher.engines.lmdeploy_pictures.load_picture",
-        lambda path: opened.append(path) or load_picture(path),
-    )
-    for text in ("What is it?", "And now?"):
-        await answer(stand, Message("user", text, (pictures["wide"],)))
-    assert opened == [pictures["wide"]]
-    first, second = (asked["multimodal"][0]["pixel_values"] for asked in stand.script.asked)
-    assert first.equal(second)
+    await assert_opened_once(stand, pictures["wide"], monkeypatch)
 
 
 async def test_text_alone_is_no_picture_s_prompt(stand: Stand, reference: Reference) -> None:

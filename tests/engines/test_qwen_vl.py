@@ -6,11 +6,10 @@ from __future__ import annotations
 import asyncio
 import json
 import shutil
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor
@@ -26,25 +25,14 @@ from launcher.models.awq import CONFIG as AWQ
 from launcher.models.awq import packed, to_codes
 from launcher.presets import MemorySettings
 from tests.engines.on_transformers import answer, asked, assert_same_first_logits, loaded
-from tests.models.qwen_vl_reference import SIZES, Reference, noisy_pictures
+from tests.models.noisy_pictures import SIZES
+from tests.models.qwen_vl_reference import Reference
 from tests.models.tiny_qwen_vl import ARCHITECTURES, VISION_SPECIAL, write_qwen_vl
 
 
 @pytest.fixture(scope="module", params=sorted(ARCHITECTURES))
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_qwen_vl(tmp_path_factory.mktemp("qwen"), request.param)
-
-
-@pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    return noisy_pictures(tmp_path_factory.mktemp("pictures"))
-
-
-@pytest_asyncio.fixture
-async def engine(folder: Path) -> AsyncIterator[TransformersEngine]:
-    made = await loaded(folder, "vision")
-    yield made
-    await made.close()
 
 
 @pytest.fixture(scope="module")

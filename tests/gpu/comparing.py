@@ -25,7 +25,8 @@ from contextlib import contextmanager
 
 import httpx
 
-from launcher.bench.routes import BrowserRoute, Heard
+from launcher.bench.page_routes import BrowserRoute
+from launcher.bench.route import Heard
 from launcher.messages import Message
 from tests.free_port import free_port
 

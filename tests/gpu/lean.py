@@ -64,9 +64,13 @@ async def one(ask: Ask, request: ChatRequest) -> tuple[int, float]:
     return tokens, first_s
 
 
-async def crowd(ask: Ask, users: int, tokens: int) -> tuple[float, float]:
-    """Tokens/s of so many people at once, and the median wait for the first word."""
-    requests = [question(f"Tell me a long story about the number {n}.", tokens) for n in range(users)]
+async def crowd(ask: Ask, users: int, tokens: int, *pictures: Path) -> tuple[float, float]:
+    """Tokens/s of so many people at once, who all show these pictures, and the median wait for the first
+    word."""
+    requests = [
+        question(f"Tell me a long story about the number {n}.", tokens, pictures=pictures)
+        for n in range(users)
+    ]
     begun_s = time.perf_counter()
     answers = await asyncio.gather(*(one(ask, request) for request in requests))
     seconds = time.perf_counter() - begun_s

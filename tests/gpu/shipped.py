@@ -36,9 +36,10 @@ from launcher.memory import GIB, MemoryPlan
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.presets import Preset, read_presets
 from launcher.workers.manager import Manager
-from tests.gpu import full_size, two_cards
+from tests.gpu import full_size
 from tests.gpu.four_bits import managed
 from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
+from tests.gpu.trial import Trial
 
 OTHER = "internvl2-2b"
 MOST_OVER_PLAN = 1.05
@@ -46,7 +47,7 @@ MOST_SWITCH_S = 1.0
 ROUNDS = 5
 
 
-class Trial(two_cards.Trial):
+class CardTrial(Trial):
     """On this card, with its logs in this folder."""
 
     def __init__(self, out: Path, gpu: Gpu) -> None:
@@ -96,7 +97,7 @@ def filling(manager: Manager, name: str, session_tokens: int) -> ChatRequest:
     return asked("Count. " * (10 + int((session_tokens - few - 64) / each)), 512)
 
 
-def measure(trial: Trial, preset: Preset, picture: Path, askers: int) -> None:
+def measure(trial: CardTrial, preset: Preset, picture: Path, askers: int) -> None:
     """Parts 1 and 2, alone on the card."""
     manager, (plan,) = managed([preset], trial.out)
     loading = Sampler(trial.gpu)
@@ -114,7 +115,7 @@ def measure(trial: Trial, preset: Preset, picture: Path, askers: int) -> None:
 
 
 def compared(
-    trial: Trial, preset: Preset, part: str, sampler: Sampler, planned_bytes: int, more: dict[str, Any]
+    trial: CardTrial, preset: Preset, part: str, sampler: Sampler, planned_bytes: int, more: dict[str, Any]
 ) -> None:
     held_gib, planned_gib = sampler.finish()["gpu_peak_mib"] * MIB / GIB, planned_bytes / GIB
     figures = {"held_gib": round(held_gib, 2), "planned_gib": round(planned_gib, 2)}
@@ -134,7 +135,7 @@ def first_word_s(manager: Manager, name: str) -> float:
     return seconds
 
 
-def switch(trial: Trial, preset: Preset) -> None:
+def switch(trial: CardTrial, preset: Preset) -> None:
     """Part 3."""
     names = (preset.name, OTHER)
     manager, _ = managed([preset, read_presets().find(OTHER)], trial.out)
@@ -151,7 +152,7 @@ def switch(trial: Trial, preset: Preset) -> None:
     trial.holds(f"{preset.name}: switch {medians}", max(medians.values()) < MOST_SWITCH_S)
 
 
-def tried(trial: Trial, name: str, args: argparse.Namespace, picture: Path) -> None:
+def tried(trial: CardTrial, name: str, args: argparse.Namespace, picture: Path) -> None:
     preset = read_presets().find(name)
     try:
         measure(trial, preset, picture, args.askers)
@@ -175,7 +176,7 @@ def main() -> int:
     # In a process of its own: what it holds of the card must not stay.
     write = [sys.executable, "-m", "tests.gpu.full_size", str(args.models), *args.presets]
     subprocess.run(write, check=True, stdout=subprocess.DEVNULL)
-    trial = Trial(args.out, gpu := Gpu())
+    trial = CardTrial(args.out, gpu := Gpu())
     ballast = Ballast(gpu)
     ballast.leave(args.free_gib)
     try:

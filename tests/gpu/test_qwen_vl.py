@@ -27,7 +27,8 @@ from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import BilingualText, MemorySettings, Preset
 from launcher.readiness import ReadyState, assess, installed_engines
 from tests.gpu.test_known_answers import GPU
-from tests.models.qwen_vl_reference import LENGTH, Reference, noisy_pictures
+from tests.models.noisy_pictures import LENGTH, noisy_pictures
+from tests.models.qwen_vl_reference import Reference
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
 pytestmark = list(GPU)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.devices import read_devices
 from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
 from launcher.workers.states import ProcessState
@@ -33,7 +34,7 @@ def test_answers_and_memory_are_the_same_after_every_sleep(manager: Manager, tmp
         for name in ENGINES:
             answers = [ask(manager, name, messages) for messages, _ in cases(name, tmp_path)[:QUESTIONS]]
             assert told.setdefault(name, answers) == answers
-        seen = seen_on("cuda:0", {})
+        seen = seen_on(read_devices().gpus[0].uuid, {})
         assert seen is not None
         used.append(-seen.free_bytes)
     sleeping = [one.name for one in manager.statuses() if one.process is ProcessState.SLEEPING]

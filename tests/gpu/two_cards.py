@@ -12,21 +12,18 @@ each are left free, so that a card holds one model awake:
 3. the card of one of the two is filled behind the launcher's back once that model is unloaded: it loads on
    the other card.
 
-Writes DIR/two_cards.json after every part. Ends with 1 where one of these does not hold. It has not been run
-yet: there was no machine with two GPUs when it was written.
+Writes DIR/two_cards.json after every part. Ends with 1 where one of these does not hold.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 from launcher.devices import VISIBLE_DEVICES, Gpu, read_devices
 from launcher.errors import LauncherError
@@ -36,6 +33,7 @@ from launcher.readiness import assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState
+from tests.gpu.trial import Trial
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b")
 GIB = 1 << 30
@@ -67,24 +65,6 @@ class Taken:
     def __exit__(self, *_: object) -> None:
         self._process.kill()
         self._process.wait()
-
-
-class Trial:
-    """What was found, and what did not hold."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        self.found: dict[str, Any] = {"failed": []}
-
-    def note(self, key: str, value: Any) -> None:
-        self.found[key] = value
-        print(key, value, flush=True)
-        self._file.write_text(json.dumps(self.found, indent=1))
-
-    def holds(self, what: str, true: bool) -> None:
-        if not true:
-            self.found["failed"].append(what)
-        self.note(what, true)
 
 
 def places(manager: Manager) -> dict[str, str]:

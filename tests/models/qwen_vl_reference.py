@@ -1,5 +1,5 @@
 """What transformers by itself makes of a tiny Qwen picture model: its own preprocessing, chat template and
-``generate``; and pictures to ask about."""
+``generate``."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
@@ -16,18 +15,6 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from launcher.messages import Message
 from tests.engines.on_transformers import LENGTH
-
-SIZES = {"wide": (300, 200), "tall": (150, 420), "small": (40, 40)}
-
-
-def noisy_pictures(folder: Path) -> dict[str, Path]:
-    """Noise: no two pictures look alike to a random tower."""
-    noise, found = np.random.default_rng(0), {}
-    for name, (width, height) in SIZES.items():
-        found[name] = folder / f"{name}.png"
-        pixels = noise.integers(0, 256, (height, width, 3), dtype=np.uint8)
-        Image.fromarray(pixels).save(found[name])
-    return found
 
 
 class Reference:

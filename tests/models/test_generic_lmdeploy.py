@@ -3,7 +3,6 @@ code on the CPU against transformers' on the same tiny checkpoints."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 
@@ -22,9 +21,8 @@ with warnings.catch_warnings():
 
 from launcher import models
 from launcher.models import internvl2
+from tests.models.cpu_comparisons import assert_same_logits, in_32_bits
 from tests.models.tiny_generic import ARCHITECTURES, LANGUAGES, write_generic, write_internvl_qwen
-
-PROMPTS = ([*range(5, 25)], [*range(40, 47)])
 
 
 @pytest.fixture(autouse=True)
@@ -32,28 +30,11 @@ def _registered() -> None:
     models.register()
 
 
-def in_32_bits(folder: Path) -> Path:
-    """Its config says so: of 16 bits LMDeploy asks a GPU whether it has them."""
-    file = folder / "config.json"
-    config = json.loads(file.read_text(encoding="utf-8"))
-    file.write_text(json.dumps({**config, "dtype": "float32", "torch_dtype": "float32"}), encoding="utf-8")
-    return folder
-
-
 @pytest.mark.parametrize("architecture", sorted(ARCHITECTURES))
 def test_text_models_have_transformers_logits(architecture: str, tmp_path: Path) -> None:
-    """Of two prompts in one batch, and of each token that comes next."""
     folder = in_32_bits(write_generic(tmp_path / "model", architecture))
     reference = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    engine = CpuEngine(folder)
-    sequences = [engine.open(64) for _ in PROMPTS]
-    found = engine.step(list(zip(sequences, PROMPTS, strict=True)))
-    nexts = [int(logits[-1].argmax()) for logits in found]
-    more = engine.step([(s, [token]) for s, token in zip(sequences, nexts, strict=True)], decoding=True)
-    for ids, token, read, said in zip(PROMPTS, nexts, found, more, strict=True):
-        with torch.no_grad():
-            expected = reference(torch.tensor([[*ids, token]])).logits[0]
-        torch.testing.assert_close(torch.cat([read, said]), expected, rtol=1e-4, atol=1e-4)
+    assert_same_logits(CpuEngine(folder), reference)
 
 
 @pytest.mark.parametrize("kind", sorted(LANGUAGES))

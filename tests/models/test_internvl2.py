@@ -12,7 +12,8 @@ import torch
 from safetensors.torch import load_file, save_file
 from transformers import AutoConfig
 
-from launcher.errors import CheckpointError
+from launcher import families
+from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.models.internlm2 import InternLM2Config
 from launcher.models.internvl2 import (
     InternVisionConfig,
@@ -94,8 +95,8 @@ def test_a_missing_tensor_is_named(tmp_path: Path, checkpoint: Path, name: str) 
 
 @pytest.mark.parametrize(("key", "value"), [("ps_version", "v1"), ("select_layer", -4)])
 def test_layouts_that_differ_are_refused(key: str, value: Any) -> None:
-    with pytest.raises(CheckpointError, match=key):
-        build_model(InternVLChatConfig(**picture_fields(**{key: value})))
+    with pytest.raises(UnsupportedModel, match=key):
+        families.of(picture_fields(**{key: value}))
 
 
 def test_another_language_model_is_refused() -> None:

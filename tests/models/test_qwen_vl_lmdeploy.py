@@ -3,7 +3,6 @@ prefix cache on the CPU against transformers' on the same tiny checkpoints."""
 
 from __future__ import annotations
 
-import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -21,25 +20,19 @@ with warnings.catch_warnings():
 
     from tests.models.lmdeploy_on_cpu import ScheduledCpuEngine
 
-from launcher.messages import Message
-from tests.models.qwen_vl_reference import Reference, noisy_pictures
+from launcher.checkpoints import read_facts
+from tests.models.cpu_comparisons import assert_same_answers, in_32_bits
+from tests.models.qwen_vl_reference import Reference
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
-NEW_TOKENS = 6
 NEED_A_GPU = {"qwen3_5"}
 """LMDeploy has no plain version of linear layers: tests/gpu/test_qwen_vl.py goes through these."""
 
 
 @pytest.fixture(scope="module", params=sorted(set(ARCHITECTURES) - NEED_A_GPU))
 def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """In 32 bits: of 16 LMDeploy asks a GPU whether it has them."""
     folder = write_qwen_vl(tmp_path_factory.mktemp("qwen"), request.param)
-    file = folder / "config.json"
-    config = json.loads(file.read_text(encoding="utf-8"))
-    for part in (config, config.get("text_config", {})):
-        part.update(dtype="float32", torch_dtype="float32")
-    file.write_text(json.dumps(config), encoding="utf-8")
-    return folder
+    return in_32_bits(folder, *({"text_config"} & read_facts(folder).config.keys()))
 
 
 class Engine(ScheduledCpuEngine):
@@ -77,26 +70,10 @@ def given(engine: Engine, inputs: dict[str, Tensor], place: int) -> tuple[list[i
 
 
 def test_answers_and_logits_are_transformers_own(folder: Path, tmp_path: Path) -> None:
-    """Of a batch with two pictures, one picture and none; then of a second turn, which goes on from the
-    cache."""
-    reference, pictures, engine = Reference(folder), noisy_pictures(tmp_path), Engine(folder)
+    reference = Reference(folder)
     _with_lmdeploy_s_gelu(reference.model)
-    place = reference.model.config.image_token_id
-    first = [Message("user", "Which is larger?", (pictures["wide"], pictures["small"]))]
-    talks = [first, [Message("user", "And this?", (pictures["tall"],))], [Message("user", "你好世界")]]
-    second = [[*first, Message("assistant", "The first."), Message("user", "Why?", (pictures["small"],))]]
-    for batch in (talks, second):
-        inputs = [reference.inputs(talk) for talk in batch]
-        found = engine.ask(*(given(engine, each, place) for each in inputs), new_tokens=NEW_TOKENS)
-        for answer, each in zip(found, inputs, strict=True):
-            with torch.no_grad():
-                expected = reference.model(**each).logits[0]
-                made = reference.model.generate(**each, max_new_tokens=NEW_TOKENS, do_sample=False)
-            read = torch.cat(answer.logits)
-            scale = float(expected.abs().max())
-            torch.testing.assert_close(read, expected[-len(read) :], rtol=1e-3, atol=5e-4 * scale)
-            assert answer.tokens == made[0, -NEW_TOKENS:].tolist()
-    assert found[0].cached_tokens > 64
+    second_turn = assert_same_answers(Engine(folder), reference, tmp_path, given)
+    assert second_turn.cached_tokens > 64
 
 
 def _with_lmdeploy_s_gelu(model: Any) -> None:

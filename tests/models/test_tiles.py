@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from PIL import Image
 from transformers.models.got_ocr2.image_processing_pil_got_ocr2 import GotOcr2ImageProcessorPil
 
+from launcher.families.common.internvl import MEAN, STD
 from launcher.families.common.tile_grid import TileRule, choose_grid, count_tiles
-from launcher.models.tiles import MEAN, STD, cut_tiles, to_pixels
+from launcher.models.tiles import cut_tiles, to_pixels
 
 RULE = TileRule(size_px=448, min_tiles=1, max_tiles=12, thumbnail=True)
 sides = st.integers(1, 5000)

@@ -14,6 +14,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
     pytest.importorskip("lmdeploy", reason="the plug-in needs LMDeploy (pip install launcher[lmdeploy])")
     from launcher.models import xcomposer2_lmdeploy as plug_in
+    from launcher.models.xcomposer2_lmdeploy.pictures import XComposer2InputProcessor
     from tests.models import lmdeploy_on_cpu
 
 from launcher import models
@@ -49,7 +50,7 @@ def test_prefill_equals_our_classes_with_the_picture_s_part_added(folder: Path) 
     pixels = picture_pixels([render(held_out_scene(1))], config.img_size)
     ids = TEXT + [config.image_token_id] * config.picture_tokens + TEXT
     found = {"pixel_values": pixels, "offset": len(TEXT), "image_tokens": config.picture_tokens}
-    shown = plug_in.XComposer2InputProcessor().preprocess_input(
+    shown = XComposer2InputProcessor().preprocess_input(
         ids, [{**found, "image_token_id": config.image_token_id}]
     )
     sequence = engine.open(len(ids))

@@ -20,10 +20,12 @@ with warnings.catch_warnings():
     from lmdeploy.pytorch.multimodal.data_type import MultiModalData
 
     from launcher.models import xcomposer2_lmdeploy as plug_in
+    from launcher.models.xcomposer2_lmdeploy.pictures import XComposer2InputProcessor
     from tests.models.lmdeploy_on_cpu import Answer, CpuEngine, ScheduledCpuEngine
 
 from launcher import models
 from launcher.errors import CheckpointError
+from launcher.models.internlm2 import split_wqkv
 from launcher.models.xcomposer2 import XComposer2ForCausalLM, build_model, published_tensors
 from tests.models.test_xcomposer2 import (
     CASES,
@@ -92,7 +94,7 @@ def pictures_of(parts: list[Part], config: Any, before: int = 0) -> list[MultiMo
                 {"pixel_values": part[None], "offset": place, "image_tokens": 9, "image_token_id": 0}
             )
         place += 9 if isinstance(part, Tensor) else len(part)
-    result = plug_in.XComposer2InputProcessor().preprocess_input(ids_of(parts, config), found)
+    result = XComposer2InputProcessor().preprocess_input(ids_of(parts, config), found)
     return (result.input_multimodals or {}).get("image", [])
 
 
@@ -398,4 +400,4 @@ def test_queries_keys_and_values_lie_one_after_the_other_in_lmdeploys_wqkv(
     published = weights["model.layers.0.attention.wqkv.weight"]
 
     assert torch.equal(torch.cat(wqkv.weight_spliter(published, layout="hgd")), wqkv.weight)
-    assert torch.equal(torch.cat(plug_in.split_wqkv(published, SIZES.heads, SIZES.kv_heads)), wqkv.weight)
+    assert torch.equal(torch.cat(split_wqkv(published, SIZES.heads, SIZES.kv_heads)), wqkv.weight)

@@ -93,7 +93,7 @@ def find(name: str) -> Any:
         found = importlib.import_module(module_name)
     for part in path.split("."):
         assert hasattr(found, part), (
-            f"LMDeploy has no {name} any more: adapt launcher/models/xcomposer2_lmdeploy.py"
+            f"LMDeploy has no {name} any more: adapt launcher/models/xcomposer2_lmdeploy"
         )
         found = getattr(found, part)
     return found
@@ -105,7 +105,7 @@ def test_functions_take_what_the_plug_in_gives(name: str) -> None:
 
     wanted = [p for p in FUNCTIONS[name] if p in parameters]
     assert tuple(wanted) == FUNCTIONS[name], (
-        f"{name} has parameters {parameters}: adapt launcher/models/xcomposer2_lmdeploy.py"
+        f"{name} has parameters {parameters}: adapt launcher/models/xcomposer2_lmdeploy"
     )
     assert [p for p in parameters if p in wanted] == wanted, (
         f"{name} has its parameters in another order: {parameters}"
@@ -116,7 +116,7 @@ def test_functions_take_what_the_plug_in_gives(name: str) -> None:
 def test_records_have_the_fields_that_the_plug_in_reads(name: str) -> None:
     missing = FIELDS[name] - {field.name for field in dataclasses.fields(find(name))}
 
-    assert not missing, f"{name} has no {missing} any more: adapt launcher/models/xcomposer2_lmdeploy.py"
+    assert not missing, f"{name} has no {missing} any more: adapt launcher/models/xcomposer2_lmdeploy"
 
 
 def test_registries_are_of_the_kind_that_the_plug_in_adds_to() -> None:

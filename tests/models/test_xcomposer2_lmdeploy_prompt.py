@@ -25,6 +25,7 @@ with warnings.catch_warnings():
 
     from launcher.engines.lmdeploy_settings import chat_template_config, messages_for, pytorch_config
     from launcher.models import xcomposer2_lmdeploy as plug_in
+    from launcher.models.xcomposer2_lmdeploy.pictures import XComposer2InputProcessor
 
 from launcher import models
 from launcher.errors import RequestError
@@ -186,7 +187,7 @@ def test_equal_pictures_share_a_prefix_cache_key_and_others_do_not() -> None:
     from lmdeploy.pytorch.multimodal.data_type import ensure_multimodal_content_hashes
 
     def key(picture: Tensor, start: int) -> str | None:
-        data = plug_in.XComposer2InputProcessor().preprocess_input(
+        data = XComposer2InputProcessor().preprocess_input(
             [0] * 20,
             [{"pixel_values": picture[None], "offset": start, "image_tokens": 9, "image_token_id": 0}],
         )

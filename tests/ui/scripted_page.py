@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from launcher.api.metrics import Metrics
 from launcher.api.serving import endpoint_beside
 from launcher.devices import Devices
@@ -19,8 +21,8 @@ from launcher.door import LOCAL_DOOR, Door
 from launcher.errors import PresetError
 from launcher.fetching.fetches import Fetches
 from launcher.linked_pictures.leave import Leave
-from launcher.presets import Preset
-from launcher.readiness import Readiness, ReadyState, installed_engines
+from launcher.presets import Preset, read_presets
+from launcher.readiness import Readiness, ReadyState, assess, installed_engines
 from launcher.ui.app import Page, build_page
 from launcher.ui.serving import serving
 from launcher.workers.arrivals import arrivals_of
@@ -120,3 +122,16 @@ async def _built(
 ) -> Page:
     """Inside a running loop, Gradio makes none of its own, which it would never close."""
     return build_page(models, manager, errors, fetches=fetches)
+
+
+@contextmanager
+def served_built_in(name: str, folder: Path, *beside: Readiness) -> Iterator[Served]:
+    """A page with a model that comes with the launcher, loaded on a machine without a GPU, and others beside
+    it."""
+    model = assess(read_presets().find(name), NO_GPU, installed_engines())
+    assert model.state is ReadyState.READY
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
+        with served([model, *beside], folder) as page:
+            page.manager.ensure_ready(name)
+            yield page

@@ -6,7 +6,7 @@ from launcher.engines.base import EngineFacts
 from launcher.messages import Chunk
 from launcher.workers.limits import STEP_S
 from launcher.workers.protocol import Heartbeat, Progressed, Ready, Said, Words
-from launcher.workers.supervisor import Silences
+from launcher.workers.silences import Silences
 
 
 def test_a_launcher_that_was_suspended_for_an_hour_has_heard_nothing_meanwhile() -> None:

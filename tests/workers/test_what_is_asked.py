@@ -8,7 +8,6 @@ import pytest
 
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest
-from launcher.workers import manager as manager_module
 from tests.workers.stage import Stage, children, question, read
 
 
@@ -32,7 +31,7 @@ def test_the_process_itself_reads_no_more_than_its_session(
     stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For a session that the launcher knows only once the model is loaded."""
-    monkeypatch.setattr(manager_module, "checked", lambda request, _tokens: request)
+    monkeypatch.setattr("launcher.workers.offered.checked", lambda request, _tokens: request)
     manager = stage.manager(stage.model("one", memory={"session_tokens": 64}))
     with pytest.raises(RequestError, match="of 64 tokens holds 8,192 at the very most"):
         list(manager.ask("one", question("a" * 8193)))

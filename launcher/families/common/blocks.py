@@ -37,6 +37,12 @@ BLOCK_EXTRA: Mapping[str, Callable[[ConfigPart, LanguageSizes], int]] = {
 }
 """The architectures, and how many elements each block has beside five matrices and two norms: biases, norms
 of queries and keys."""
+MODEL_TYPES: Mapping[str, str] = {
+    "LlamaForCausalLM": "llama",
+    "Qwen2ForCausalLM": "qwen2",
+    "Qwen3ForCausalLM": "qwen3",
+}
+"""By architecture."""
 _HEAD_DIMS = {"Qwen3ForCausalLM": 128}
 """Where a config does not say it, and it is not hidden / heads (transformers' own default)."""
 
@@ -47,6 +53,16 @@ def language_part(config: ConfigPart, name: str, quantization: object = None) ->
     if name in _HEAD_DIMS:
         language = replace(language, head_dim=config.whole("head_dim", reading.MAX_HEADS, _HEAD_DIMS[name]))
     return language, reading.language_bytes(language, BLOCK_EXTRA[name](config, language))
+
+
+def block_switches(config: ConfigPart, name: str) -> dict[str, bool]:
+    """Which tensors a language model of one of these architectures has or has not, by the ends of their
+    names."""
+    attention, mlp = (bool(config.values.get(key)) for key in ("attention_bias", "mlp_bias"))
+    if name == "Qwen2ForCausalLM":
+        return {"self_attn.q_proj.bias": True}
+    biases = dict.fromkeys(("self_attn.q_proj.bias", "o_proj.bias"), attention)
+    return {**biases, "gate_proj.bias": mlp} if name == "LlamaForCausalLM" else biases
 
 
 QWEN3_1_7B: dict[str, Any] = {

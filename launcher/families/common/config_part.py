@@ -11,7 +11,11 @@ from typing import Any
 from launcher.errors import CheckpointError
 
 WRONG_CONFIG = "This config.json is no published model's: download the model again, or mend the file."
+LANGUAGE_PARTS = ("llm_config", "text_config", "language_config")
+"""Where config.json describes the language model inside a picture model."""
 _MAX_VALUE_SHOWN = 60
+_MOST = 10**12
+"""The largest published rotary base is 10**10."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,18 @@ class ConfigPart:
                 "{file}: {key} is {value}, not a number above 0 and up to 1",
                 WRONG_CONFIG,
                 **self.facts(key),
+            )
+        return float(value)
+
+    def positive(self, key: str) -> float:
+        """A number above 0, within all reason. Raises CheckpointError."""
+        value = self._value(key)
+        if type(value) not in (int, float) or not 0 < value < _MOST:
+            raise CheckpointError(
+                "{file}: {key} is {value}, not a number above 0 and below {high}",
+                WRONG_CONFIG,
+                **self.facts(key),
+                high=_MOST,
             )
         return float(value)
 

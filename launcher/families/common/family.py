@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol
 
 from launcher.engine_costs import COSTS, EngineKind
-from launcher.errors import DeviceError, UnsupportedModel
-from launcher.families.common.config_part import ConfigPart
+from launcher.errors import CheckpointError, DeviceError, UnsupportedModel
+from launcher.families.common.config_part import LANGUAGE_PARTS, WRONG_CONFIG, ConfigPart
+from launcher.families.common.pictures import PictureBudget
+from launcher.families.common.preprocessing import Preparation, check_preparation
 from launcher.families.common.prompts import ChatTemplate, PictureMarks, PromptForm
 from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.tensor_shapes import Asked, Shapes, check_shapes
 from launcher.families.common.tensors import PartNames, check_layers, with_tensor_bytes
 
 TOKENIZER_S_OWN = "tokenizer"
@@ -34,11 +37,13 @@ class Decoder(Protocol):
 @dataclass(frozen=True, slots=True)
 class Architecture:
     """What config.json's ``architectures`` says, of the whole model and, where there is one, of the language
-    model inside. ``language_types`` are that one's ``model_type``s, for files that lack its architecture."""
+    model inside. ``language_types`` are that one's ``model_type``s, for files that lack its architecture;
+    ``model_type`` is the whole model's, by which transformers and LMDeploy find its code."""
 
     name: str
     language: str = ""
     language_types: tuple[str, ...] = ()
+    model_type: str = ""
 
     def __str__(self) -> str:
         return f"{self.name} with {self.language}" if self.language else self.name
@@ -78,8 +83,10 @@ class Family:
     picture_marks: PictureMarks | None = None
     """How the tokenizers' own templates write a picture; None where there are no such, or no pictures."""
     pixels: str = ""
-    """A function: checkpoint's folder, picture budget -> (picture -> what LMDeploy's engines are shown of it,
-    float32); none where LMDeploy's own preprocessing does."""
+    """A function: picture budget -> (picture -> what LMDeploy's engines are shown of it, float32); none where
+    LMDeploy's own preprocessing does."""
+    preparation: Callable[[PictureBudget], Preparation] | None = None
+    """How pictures are prepared within a budget, where a file of the checkpoint says it too."""
     plug_in: str = ""
     """A function that gives LMDeploy what it lacks for this family; none where it lacks nothing."""
     tensor_parts: PartNames = field(default_factory=dict)
@@ -89,6 +96,14 @@ class Family:
     """Tensors that tell a model of the same architecture that does not run, and what that is called."""
     check: Callable[[ConfigPart], None] = lambda _: None
     """Raises UnsupportedModel for a config.json of the same architecture whose model does not run."""
+    check_on_transformers: Callable[[ConfigPart], None] = lambda _: None
+    """Raises UnsupportedModel for one that runs on LMDeploy's engines alone."""
+    picture_token: str = ""
+    """A token of the vocabulary that stands for a picture's; none where a loader knows another way."""
+    reads_sentence_pieces: bool = False
+    """Its tokenizer is made of a tokenizer.model, InternLM's kind of SentencePiece model."""
+    asked: Callable[[ConfigPart], Asked] = lambda _: Asked()
+    """What config.json asks of tensors beside its sizes."""
     published: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Configs of published models by their hubs' ids, cut down to what memory depends on."""
     made: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -121,6 +136,41 @@ class Family:
         }
         check_layers(sizes, tensor_bytes, self.tensor_parts, str(file))
         return with_tensor_bytes(sizes, tensor_bytes, self.tensor_parts)
+
+    def check_here(
+        self, config: Mapping[str, Any], shapes: Shapes, file: object = "config.json", folder: object = ""
+    ) -> None:
+        """Makes sure that engines find code for a checkpoint that is on this machine, and that its weights
+        and config are of the same model.
+
+        Args:
+            config: its config.json, of this family.
+            shapes: every tensor's by its name; none, where they cannot be known.
+            file: what errors call the config.
+            folder: what errors call the checkpoint.
+
+        Raises:
+            CheckpointError: they are not, or the config does not say its model_type.
+        """
+        part = ConfigPart(config, str(file))
+        self._check_types(part)
+        if shapes:
+            read = {name: shape for name, shape in shapes.items() if not name.startswith(self.unread_tensors)}
+            check_shapes(self.read_sizes(part), read, self.tensor_parts, self.asked(part), folder)
+
+    def check_preprocessing(self, own: Mapping[str, Any], file: object, budget: PictureBudget | None) -> None:
+        """Makes sure that a checkpoint's pictures are prepared as its makers did.
+
+        Args:
+            own: what its folder says of that; empty where it says nothing.
+            file: what errors call the file that says it.
+            budget: of one picture here; None for a text model.
+
+        Raises:
+            CheckpointError: they are not.
+        """
+        if self.preparation and budget:
+            check_preparation(ConfigPart(own, str(file)), self.preparation(budget))
 
     def prompt_form(self, config: Mapping[str, Any], tokenizer: Any) -> PromptForm:
         """The prompt form of a checkpoint of this family, one that ``families.of`` has let through. For the
@@ -161,6 +211,15 @@ class Family:
             served=", ".join((*served, "transformers")),
         )
 
+    def _check_types(self, config: ConfigPart) -> None:
+        """Architectures and model_types are looked at by different programs, so they have to agree."""
+        own = [each for each in self.architectures if each.name == config.values["architectures"][0]]
+        _check_type(config, {each.model_type for each in own})
+        inside = {kind for each in own for kind in each.language_types}
+        for key in LANGUAGE_PARTS:
+            if inside and isinstance(config.values.get(key), Mapping):
+                _check_type(config.part(key), inside)
+
     def _refuse_other_models(self, tensors: Mapping[str, int], file: object) -> None:
         for name, model in self.refused_tensors.items():
             if name in tensors:
@@ -171,6 +230,16 @@ class Family:
                     model=model,
                     instead=", ".join(self.published),
                 )
+
+
+def _check_type(part: ConfigPart, known: Set[str]) -> None:
+    if part.values.get("model_type") not in list(known):
+        raise CheckpointError(
+            "{file}: {key} is {value}, not one of {known}",
+            WRONG_CONFIG,
+            **part.facts("model_type"),
+            known=", ".join(sorted(known)),
+        )
 
 
 def code(path: str) -> Any:

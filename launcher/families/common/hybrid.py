@@ -63,6 +63,18 @@ def hybrid_language(config: ConfigPart, *, quantization: object = None) -> tuple
     return sizes, _bytes(config, sizes, linear)
 
 
+def linear_shapes(config: ConfigPart) -> dict[str, tuple[int, ...]]:
+    """What a config asks of the linear layers' tensors, by the ends of their names. Raises
+    CheckpointError."""
+    linear, hidden = _linear(config), config.whole("hidden_size", reading.MAX_HIDDEN)
+    return {
+        "linear_attn.conv1d.weight": (linear.mixed, 1, linear.kernel),
+        "linear_attn.in_proj_a.weight": (linear.heads, hidden),
+        "linear_attn.in_proj_z.weight": (linear.values, hidden),
+        "linear_attn.norm.weight": (linear.value_dim,),
+    }
+
+
 def _linear(config: ConfigPart) -> _Linear:
     key_heads, heads = (
         config.whole(key, reading.MAX_HEADS) for key in ("linear_num_key_heads", "linear_num_value_heads")

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from launcher.families.common.config_part import ConfigPart
 from launcher.families.common.prompts import ChatTemplate
+from launcher.families.common.tensor_shapes import Asked
 
 MARKUP = re.compile(
     r"<\|(?:im_start|im_end|action_start|action_end|interpreter|plugin)\|>"
@@ -19,8 +21,15 @@ INTERNLM2 = ChatTemplate("<|im_start|>", "<|im_end|>", MARKUP)
 
 DECODER = "launcher.models.internlm2_decoder:InternLM2Decoder"
 
+
+def asked_biases(config: ConfigPart) -> Asked:
+    """InternLM2's attention has biases where its config says so."""
+    return Asked(switches=dict.fromkeys(("wqkv.bias", "wo.bias"), bool(config.values.get("bias"))))
+
+
 CHAT_1_8B: dict[str, Any] = {
     "architectures": ["InternLM2ForCausalLM"],
+    "model_type": "internlm2",
     "hidden_size": 2048,
     "intermediate_size": 8192,
     "num_hidden_layers": 24,

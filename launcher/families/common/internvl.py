@@ -9,23 +9,31 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from launcher.errors import CheckpointError
+from launcher.errors import CheckpointError, UnsupportedModel
 from launcher.families.common import internlm, reading
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.pictures import TileBudget
 from launcher.families.common.prompts import ChatTemplate
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
+from launcher.families.common.tensor_shapes import Asked
 from launcher.families.common.tensors import PartNames
 from launcher.families.common.tile_grid import TileRule
 
-NAME = "InternVLChatModel"
+NAME, MODEL_TYPE = "InternVLChatModel", "internvl_chat"
 TENSOR_PARTS: PartNames = {"vision_model.": "vision", "mlp1.": "projector"}
 DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
 """For the language models that are not InternLM2."""
 
+MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+"""ImageNet's mean and spread of red, green and blue."""
+
+_ONLY: Mapping[str, Any] = {"ps_version": "v2", "select_layer": -1}
+_PUBLISHED_PX = 448
+"""Side of the picture that the tower was trained on, where its config does not say it."""
 _MAX_TILES = 1024
 """Several times what the largest published models have: beyond it a config.json is wrong."""
 
+PICTURE_TOKEN = "<IMG_CONTEXT>"
 PICTURE_LABEL = "Image-{number}: "
 """As its makers number several pictures of a turn."""
 GROUNDING = frozenset({"<ref>", "</ref>", "<box>", "</box>", "<quad>", "</quad>"})
@@ -37,7 +45,7 @@ _INTERNVL2 = ChatTemplate(
     markup=re.compile(rf"{internlm.MARKUP.pattern}|<\|endoftext\|>"),  # in InternLM2's vocabulary or Qwen's
     turn_separator="",
     picture_open="<img>",
-    picture_token="<IMG_CONTEXT>",
+    picture_token=PICTURE_TOKEN,
     picture_close="</img>\n",
     picture_label=PICTURE_LABEL,
     strips_answers=True,
@@ -89,6 +97,7 @@ def model_sizes(
         hidden=vision.whole("hidden_size", reading.MAX_HIDDEN),
         intermediate=vision.whole("intermediate_size", reading.MAX_HIDDEN),
     )
+    reading.check_divides(vision, "num_attention_heads", tower.hidden)
     patches = (rule.size_px // patch_px) ** 2
     joined = 4 * tower.hidden
     projector = 2 * joined + (joined + 1) * language.hidden + (language.hidden + 1) * language.hidden
@@ -115,6 +124,51 @@ def _makers_tiles(config: ConfigPart) -> tuple[TileRule, int]:
     least = config.whole("min_dynamic_patch", most, 1) if dynamic else 1
     rule = TileRule(size_px, least, most, thumbnail=bool(config.values.get("use_thumbnail")))
     return rule, vision.whole("patch_size", size_px)
+
+
+def check_makers(config: ConfigPart) -> None:
+    """Raises UnsupportedModel where the pixel order or the feature layer is one that no engine here knows:
+    InternVL 1.0 to 1.2."""
+    for key, only in _ONLY.items():
+        if config.values.get(key, only) != only:
+            raise UnsupportedModel(
+                "{file}: {key} is {value}; InternVL runs with {only} alone",
+                "Take {instead}.",
+                **config.facts(key),
+                only=only,
+                instead="internvl2-2b",
+            )
+
+
+def makers_asked(config: ConfigPart, language: Mapping[str, bool]) -> Asked:
+    """What a config in the makers' layout asks of tensors; ``language``: which those of the language model
+    are there. Raises CheckpointError."""
+    vision = config.part("vision_config")
+    patch_px = vision.whole("patch_size", reading.MAX_IMAGE_PX)
+    side = vision.whole("image_size", reading.MAX_IMAGE_PX, _PUBLISHED_PX) // patch_px
+    hidden, joined, out = asked_widths(config, config.part("llm_config"))
+    return Asked(
+        shapes={
+            "embeddings.position_embedding": (1, side**2 + 1, hidden),
+            "embeddings.patch_embedding.weight": (hidden, 3, patch_px, patch_px),
+            "mlp1.0.weight": (joined,),
+            "mlp1.1.weight": (out, joined),
+        },
+        switches={
+            **language,
+            "attn.qkv.bias": vision.values.get("qkv_bias", True) is True,
+            "attn.q_norm.weight": bool(vision.values.get("qk_normalization")),
+            "norm1.bias": vision.values.get("norm_type", "layer_norm") == "layer_norm",
+        },
+    )
+
+
+def asked_widths(config: ConfigPart, language: ConfigPart) -> tuple[int, int, int]:
+    """Hidden numbers of the tower, of patches that are joined, and of the language model. Raises
+    CheckpointError."""
+    hidden = config.part("vision_config").whole("hidden_size", reading.MAX_HIDDEN)
+    joined = hidden * int(1 / config.share("downsample_ratio")) ** 2
+    return hidden, joined, language.whole("hidden_size", reading.MAX_HIDDEN)
 
 
 def _tile_tokens(config: ConfigPart, patches: int) -> int:
@@ -158,6 +212,7 @@ def published(language: Mapping[str, Any], **changes: Any) -> dict[str, Any]:
     layout, cut down to what memory depends on."""
     return {
         "architectures": [NAME],
+        "model_type": MODEL_TYPE,
         "llm_config": dict(language),
         "vision_config": INTERNVIT_300M,
         "force_image_size": 448,

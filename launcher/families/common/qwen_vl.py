@@ -8,10 +8,14 @@ from typing import Protocol
 
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
+from launcher.families.common.pictures import PictureBudget
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import Color, PixelRule
+from launcher.families.common.preprocessing import Preparation
 from launcher.families.common.prompts import PictureMarks
+from launcher.families.common.rotary import check_sections
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSizes, TowerSizes
+from launcher.families.common.tensor_shapes import Asked
 from launcher.families.common.tensors import PartNames
 
 MARKS = PictureMarks("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
@@ -33,6 +37,8 @@ _MOST_TOKENS = 16384
 """Of one picture, in every published preprocessor_config.json. The bounds are the family's: of a checkpoint
 whose own differ the preset's ``memory.max_picture_tokens`` says more."""
 _MAX_MERGE = 16
+_OUT = 3584
+"""How wide a language model transformers takes for granted where the tower's config does not say it."""
 FRAMES = 2
 """A patch is two frames deep; a picture is two of the same."""
 
@@ -125,12 +131,75 @@ def model_sizes(
 
 def tower(vision: ConfigPart, hidden: int, intermediate: int) -> TowerSizes:
     """The tower's shape. Raises CheckpointError."""
+    reading.check_divides(vision, "num_heads", hidden)
     return TowerSizes(vision.whole("depth", reading.MAX_LAYERS), hidden, intermediate)
 
 
 def patch_elements(pictures: PixelBudget, hidden: int) -> int:
     """Of the weight that makes patches: three colours, ``FRAMES`` deep."""
     return 3 * FRAMES * pictures.rule.patch_px**2 * hidden
+
+
+def asked(config: ConfigPart, hidden: int, patch_px: int, out_key: str, merger: str) -> Asked:
+    """What a config asks of tensors in the tower and the merger, and what transformers asks of the config
+    beside its sizes.
+
+    Args:
+        config: of the whole.
+        hidden: of the tower.
+        patch_px: side of a patch where the config does not say it.
+        out_key: where it says how wide the language model is.
+        merger: how the name of the weight ends that leads there.
+
+    Raises:
+        CheckpointError: a size is wrong.
+    """
+    _check_language(language(config))
+    vision = config.part("vision_config")
+    side = vision.whole("patch_size", reading.MAX_IMAGE_PX, patch_px)
+    frames = vision.whole("temporal_patch_size", _MAX_MERGE, FRAMES)
+    joined = vision.whole("spatial_merge_size", _MAX_MERGE, 2) ** 2 * hidden
+    return Asked(
+        shapes={
+            "patch_embed.proj.weight": (hidden, 3, frames, side, side),
+            merger: (vision.whole(out_key, reading.MAX_HIDDEN, _OUT), joined),
+        }
+    )
+
+
+def _check_language(text: ConfigPart) -> None:
+    """transformers takes other heads for granted than others do, and needs as many rows and columns as a
+    head has pairs of numbers. Raises CheckpointError."""
+    heads = text.whole("num_attention_heads", reading.MAX_HEADS)
+    text.whole("num_key_value_heads", reading.MAX_HEADS)
+    head_dim = text.whole("hidden_size", reading.MAX_HIDDEN) // heads
+    if "head_dim" in text.values:
+        head_dim = text.whole("head_dim", reading.MAX_HEADS)
+    check_sections(text, head_dim)
+
+
+def newer_asked(config: ConfigPart) -> Asked:
+    """The same of Qwen3-VL's and Qwen3.5's. Raises CheckpointError."""
+    vision = config.part("vision_config")
+    hidden = vision.whole("hidden_size", reading.MAX_HIDDEN)
+    found = asked(config, hidden, 16, "out_hidden_size", "merger.linear_fc2.weight")
+    positions = vision.whole("num_position_embeddings", reading.MAX_HIDDEN)
+    return Asked(shapes={**found.shapes, "visual.pos_embed.weight": (positions, hidden)})
+
+
+def preparation(budget: PictureBudget) -> Preparation:
+    """How a picture is prepared within a budget, by the names of transformers' Qwen2VL processor."""
+    assert isinstance(budget, PixelBudget)
+    rule = budget.rule
+    return Preparation(
+        {
+            "patch_size": rule.patch_px,
+            "merge_size": rule.merge,
+            "temporal_patch_size": FRAMES,
+            "image_mean": list(rule.mean),
+            "image_std": list(rule.std),
+        }
+    )
 
 
 def newer_tower_elements(vision: ConfigPart, shape: TowerSizes, pictures: PixelBudget) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from launcher.families.common.config_part import ConfigPart
+from launcher.errors import CheckpointError
+from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, TowerSizes
 
 AWQ_GROUP = 128
@@ -27,11 +28,16 @@ def language_sizes(config: ConfigPart, quantization: object = None, plora_rank: 
     hidden = config.whole("hidden_size", MAX_HIDDEN)
     heads = config.whole("num_attention_heads", min(hidden, MAX_HEADS))
     quantization = config.values.get("quantization_config") or quantization
+    if config.values.get("head_dim") is None:
+        check_divides(config, "num_attention_heads", hidden)
+    kv_heads = config.whole("num_key_value_heads", heads, heads)
+    if heads % kv_heads:
+        raise not_divided(config, "num_key_value_heads", heads)
     return LanguageSizes(
         layers=config.whole("num_hidden_layers", MAX_LAYERS),
         hidden=hidden,
         heads=heads,
-        kv_heads=config.whole("num_key_value_heads", heads, heads),
+        kv_heads=kv_heads,
         head_dim=config.whole("head_dim", MAX_HEADS, hidden // heads),
         intermediate=config.whole("intermediate_size", MAX_HIDDEN),
         vocab=config.whole("vocab_size", _MAX_VOCAB),
@@ -39,6 +45,23 @@ def language_sizes(config: ConfigPart, quantization: object = None, plora_rank: 
         weight_bits=4 if _method(quantization) == "awq" else 16,
         plora_rank=plora_rank,
         tied=config.values.get("tie_word_embeddings") is True,
+    )
+
+
+def check_divides(config: ConfigPart, key: str, whole: int) -> None:
+    """Raises CheckpointError where a number that the config has does not divide another; that of heads in a
+    tower, which memory does not depend on, may be missing."""
+    if key in config.values and whole % config.whole(key, whole):
+        raise not_divided(config, key, whole)
+
+
+def not_divided(config: ConfigPart, key: str, whole: int) -> CheckpointError:
+    """A number of the config does not divide another."""
+    return CheckpointError(
+        "{file}: {key} is {value}, which does not divide {whole}",
+        WRONG_CONFIG,
+        **config.facts(key),
+        whole=whole,
     )
 
 

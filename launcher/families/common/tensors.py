@@ -23,7 +23,7 @@ def with_tensor_bytes(sizes: ModelSizes, tensor_bytes: Mapping[str, int], names:
     for name, size in tensor_bytes.items():
         if name.endswith(_HEAD) and sizes.language.tied:
             continue
-        parts[_part_of(name, names)] += size
+        parts[part_of(name, names)] += size
     return replace(
         sizes,
         language_bytes=parts["language"],
@@ -37,7 +37,7 @@ def check_layers(sizes: ModelSizes, tensors: Iterable[str], names: PartNames, fi
     thousand of them takes a minute."""
     held: dict[TensorPart, int] = {"language": 0, "vision": 0}
     for name in tensors:
-        part, found = _part_of(name, names), _LAYER.search(name)
+        part, found = part_of(name, names), _LAYER.search(name)
         if found and part in held:
             held[part] = max(held[part], int(found[1]) + 1)
     asked: dict[TensorPart, int] = {
@@ -56,5 +56,6 @@ def check_layers(sizes: ModelSizes, tensors: Iterable[str], names: PartNames, fi
             )
 
 
-def _part_of(tensor: str, names: PartNames) -> TensorPart:
+def part_of(tensor: str, names: PartNames) -> TensorPart:
+    """Which part of the model a tensor belongs to."""
     return next((part for beginning, part in names.items() if tensor.startswith(beginning)), "language")

@@ -7,14 +7,26 @@ const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, REST_
 
 const tabIds = () =>
   window.gradio_config.components.filter(({ type }) => type === "tabitem").map(({ id }) => id);
-const hasBox = () => document.querySelector('[id^="box-"] textarea') !== null;
+
+// Told of what is added to the page until the first question box is: a page may open on a tab that has none.
+const onFirstBox = (begin) => {
+  const look = () => {
+    if (!document.querySelector('[id^="box-"] textarea')) return;
+    watching.disconnect();
+    begin();
+  };
+  const watching = new MutationObserver(look);
+  watching.observe(document.body, { childList: true, subtree: true });
+  look();
+};
 
 // `build` builds one by its number; a tab that is there stays as it is.
 const buildAhead = (build) => {
   const waiting = tabIds();
   const next = () => {
-    if (hasBox()) build(waiting.shift());
-    if (waiting.length) setTimeout(() => whenIdle(next), REST_MS);
+    if (!waiting.length) return;
+    build(waiting.shift());
+    setTimeout(() => whenIdle(next), REST_MS);
   };
-  next();
+  onFirstBox(next);
 };

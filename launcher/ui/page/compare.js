@@ -8,12 +8,20 @@ let compared = { question: EMPTY(), isAnswered: true, waiting: [] };
 const isComparing = () => compared.waiting.length > 0 || columns().some(isBusy);
 const restUnlessBusy = () => isComparing() || news[COMPARE].rested();
 
-// Which columns are seen, by the models' names and whether each is chosen. Gradio builds a column when it is first
-// chosen. For the outputs: columns.
+// Which columns are seen, by the models' names and whether each is chosen. A column is built when it is first
+// chosen, and one at a time, as the browser hears no key press while it builds: the next one is told to Gradio
+// in a task of its own. For the outputs: columns.
 const hideUnchosen = hiding();
+const chooseNext = () => setTimeout(() => news[COMPARE].chosen());
+built(COMPARE).then(chooseNext);
+let building = null;
 const choose = (names, ...choice) => {
   hideUnchosen(names.filter((_, at) => !choice[at]).map((name) => `column-${name}`));
-  return names.map((name, at) => update(choice[at] && !news[name + COMPARE] ? { visible: true } : {}));
+  const next = names.find((name, at) => choice[at] && !news[name + COMPARE]);
+  if (next === building) return NOTHING;
+  building = next;
+  if (next) built(next + COMPARE).then(chooseNext);
+  return names.map((name) => update(name === next ? { visible: true } : {}));
 };
 
 const askColumn = (name) => {
@@ -53,7 +61,7 @@ const columnEnded = (column) => {
     compared.isAnswered = true;
   } else tell(column, now.end.trouble);
   restUnlessBusy();
-  return [conversation(tab), now.end.cost ?? ""];
+  return [conversation(column), now.end.cost ?? ""];
 };
 // A question that nobody has answered goes back to the box.
 const rested = (typed) => [resting(compared.isAnswered ? {} : takenBack(COMPARE, compared.question, typed))];

@@ -68,7 +68,7 @@ const withArrived = (name, typed) => {
   const files = arrived[name] ?? [];
   arrived[name] = [];
   const question = merged(copied(typed), { text: "", files });
-  note(name, question.files);
+  attached(name, question);
   return question;
 };
 // For the output: box of the Compare tab.

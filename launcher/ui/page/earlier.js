@@ -30,7 +30,7 @@ const amend = (name, typed) => {
   Object.assign(tab, { kept: null, next: "" });
   tell(name, "");
   draw(name);
-  return [conversation(tab), update(takenBack(name, turn.question, typed)), ""];
+  return [conversation(name), update(takenBack(name, turn.question, typed)), ""];
 };
 
 // ---- to the Compare tab ----

@@ -19,4 +19,5 @@ return {
   stand: (...names) => names.map(lineOf),
   ask, askExample, askAgain, grown, ended, stop, undo, clear,
   amend, attached, added, addedToCompare, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,
+  stood,
 };

@@ -25,9 +25,14 @@ const pointedAt = (boxes, questions) => {
   return `<div class="pointed"><div>${image}${boxes}</div></div>\n\n`;
 };
 
-// The box has changed: its thumbnails count on from the conversation's pictures (launcher/ui/theme.py).
+// The box's thumbnails count on from the conversation's pictures (launcher/ui/theme.py), whichever changes.
+const countOn = (name) => {
+  const { turns, now } = tabOf(name), before = picturesIn(now ? [...turns, now] : turns);
+  document.getElementById(`box-${name}`)?.style.setProperty("--pictures-before", before);
+};
+// The box has changed.
 const attached = (name, typed) => {
   note(name, typed.files);
-  document.getElementById(`box-${name}`)?.style.setProperty("--pictures-before", picturesIn(tabOf(name).turns));
+  countOn(name);
   return NOTHING;
 };

@@ -16,8 +16,12 @@ const inOrder = (name, work) => {
       remarks[name] = say("failed", { reason: error.message || error.name });
     },
   );
+  last.then(() => windows.postMessage(name));
   return (last = last.then(() => draw(name)));
 };
+// Other windows of this browser, which show the same shelf.
+const windows = new BroadcastChannel("launcher");
+windows.onmessage = ({ data: name }) => draw(name);
 
 // ---- from the tab to the shelf ----
 
@@ -38,19 +42,26 @@ const asTurn = async ({ question, answer }) => {
   return { question: question.text, pictures, answer };
 };
 
-// Keeps what a tab's conversation is now; none where it has no turn left.
+// Keeps what a tab's conversation is now; none where it has no turn left. What another window has made of it
+// meanwhile stays there: this one's is another conversation from then on.
 const keep = (name) => {
-  const tab = tabOf(name), now = [...tab.turns], id = (tab.kept ??= drawn());
+  const tab = tabOf(name), now = [...tab.turns], kept = (tab.kept ??= { id: drawn(), changed: null });
   return inOrder(name, async () => {
-    if (!now.length) return void (await forget(id));
+    let known = await keptOne(kept.id);
+    if (known && known.changed !== kept.changed) {
+      kept.id = drawn();
+      known = null;
+    }
+    if (!now.length) return void (await forget(kept.id));
     const turns = [];
     for (const turn of now) turns.push(await asTurn(turn));
-    const known = await keptOne(id);
-    await write({ id, tab: name, title: known?.title ?? titleOf(turns), changed: Date.now(), turns });
+    kept.changed = Date.now();
+    const { id, changed } = kept, title = known?.title ?? titleOf(turns);
+    await write({ id, tab: name, title, changed, turns });
   });
 };
 const drop = (name, id) => {
-  if (tabOf(name).kept === id) tabOf(name).kept = null;
+  if (tabOf(name).kept?.id === id) tabOf(name).kept = null;
   return inOrder(name, async () => void (await forget(id)));
 };
 
@@ -102,13 +113,13 @@ const revived = async ({ turns }) => {
   }, []);
 };
 
-const open = (name, id) =>
+const open = (name, id, isWanted = () => true) =>
   inOrder(name, async () => {
-    const conversation = await keptOne(id), tab = tabOf(name);
-    if (!conversation || tab.now) return;
+    const conversation = await keptOne(id), tab = tabOf(name), isFree = () => !tab.now && isWanted();
+    if (!conversation || !isFree()) return;
     const turns = await revived(conversation);
-    if (tab.now) return;
-    Object.assign(tab, { turns, kept: id, next: "" });
+    if (!isFree()) return;
+    Object.assign(tab, { turns, kept: { id, changed: conversation.changed }, next: "" });
     tell(name, "");
     news[name].grown();
     const gone = picturesOf(conversation).filter(({ blob }) => !blob).length;
@@ -172,7 +183,7 @@ const deleting = (name, conversation) => {
 
 const lineFor = (name, conversation) => {
   const title = button(conversation.title, () => open(name, conversation.id), "title");
-  if (tabOf(name).kept === conversation.id) title.ariaCurrent = "true";
+  if (tabOf(name).kept?.id === conversation.id) title.ariaCurrent = "true";
   const change = button(say("rename"), () => {
     const box = renaming(name, conversation);
     title.replaceWith(box);

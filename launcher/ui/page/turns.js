@@ -7,7 +7,7 @@
 
 // A tab by its preset's name. `turns` are its answered questions, {question, answer, bubbles}; `now` is the
 // question that is being answered; `next` is a text that waits in the box for the answer's end; `kept` says
-// which of the kept conversations it is.
+// which of the kept conversations it is, {id, changed}, as this window knows it.
 const tabs = {};
 const tabOf = (name) => (tabs[name] ??= { turns: [], now: null, next: "", kept: null });
 let count = 0;
@@ -93,11 +93,15 @@ const bubble = (role, content) => ({ role, content, metadata: null, options: nul
 const text = (html) => ({ type: "text", text: html });
 const asked = (question, html, before) =>
   bubble("user", [text(stripOf(question.files, picturesIn(before)) + html + buttonsOf(before.length))]);
-const conversation = ({ turns, now }) => [
-  ...turns.flatMap((turn) => turn.bubbles),
-  ...(now?.question_bubble ? [now.question_bubble] : []),
-  ...(now?.shown ? [bubble("assistant", [text(now.shown)])] : []),
-];
+const conversation = (name) => {
+  const { turns, now } = tabOf(name);
+  countOn(name);
+  return [
+    ...turns.flatMap((turn) => turn.bubbles),
+    ...(now?.question_bubble ? [now.question_bubble] : []),
+    ...(now?.shown ? [bubble("assistant", [text(now.shown)])] : []),
+  ];
+};
 
 // ---- a turn, from its question to its end ----
 
@@ -138,7 +142,7 @@ const begun = (name, question, values, box) => {
   tab.next = "";
   tell(name, "");
   answerNow(name, values);
-  return [conversation(tab), asking(box), ""];
+  return [conversation(name), asking(box), ""];
 };
 
 // Enter. During an answer the question waits in the box until the answer is complete; one that is changed
@@ -170,7 +174,7 @@ const turnOf = ({ question, question_bubble, end }, before) => {
   const questions = [...before.map((turn) => turn.question), question];
   return { question, answer: end.answer, bubbles: [question_bubble, answered(end.shown, end.boxes, questions)] };
 };
-const grown = (name) => [conversation(tabOf(name))];
+const grown = (name) => [conversation(name)];
 
 // After every answer, however it ended. A question without one goes back to the box.
 const ended = (name, typed, ...values) => {
@@ -180,13 +184,13 @@ const ended = (name, typed, ...values) => {
   tab.now = null;
   if (!("answer" in end)) {
     tell(name, end.trouble);
-    return [conversation(tab), resting(takenBack(name, question, typed)), ""];
+    return [conversation(name), resting(takenBack(name, question, typed)), ""];
   }
   tab.turns.push(turnOf(now, tab.turns));
   keep(name);
   const isNext = !isReading(name) && tab.next.trim() && typed.text === tab.next;
   if (isNext) return begun(name, copied(typed), values, { value: EMPTY() });
-  return [conversation(tab), resting(), end.cost];
+  return [conversation(name), resting(), end.cost];
 };
 
 const stopNow = async (name) => {
@@ -204,7 +208,7 @@ const undo = (name, typed) => {
   const { question } = tab.turns.pop();
   tell(name, "");
   keep(name);
-  return [conversation(tab), update(takenBack(name, question, typed)), ""];
+  return [conversation(name), update(takenBack(name, question, typed)), ""];
 };
 
 // Gradio has emptied the chatbot already. For the outputs: box, cost. A question that was taken, but was still
@@ -213,8 +217,10 @@ const clear = (name, typed) => {
   const tab = tabOf(name), now = tab.now;
   now?.calledOff.abort();
   Object.assign(tab, { turns: [], now: null, next: "" });
-  if (tab.kept) drop(name, tab.kept);
+  if (tab.kept) keep(name);
+  tab.kept = null;
   tell(name, "");
+  countOn(name);
   const stays = now?.question.text.trim() && holds(clickedAt[name], now.question.text);
   return [resting(stays ? takenBack(name, now.question, typed) : {}), ""];
 };

@@ -1,0 +1,124 @@
+"""The vocabulary of a tokenizer that is made of JSON (``tokenizer.json``; or ``vocab.json`` with its merges),
+as far as it is looked at before it is loaded: that it is whole, and has the tokens that it needs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from launcher.checkpoints.small_files import AGAIN, MAX_TOKENIZER_BYTES, content, json_in
+from launcher.errors import CheckpointError
+from launcher.user_folders import is_file
+
+_WHOLE, _ALONE, _MERGES = "tokenizer.json", "vocab.json", "merges.txt"
+_CONFIG, _ADDED = "tokenizer_config.json", "added_tokens.json"
+_BYTE_LEVEL = ("Qwen2Tokenizer", "Qwen2TokenizerFast", "GPT2Tokenizer", "GPT2TokenizerFast")
+"""The classes of transformers that make a tokenizer of a vocab.json."""
+
+Content = TypeVar("Content")
+
+
+class _AddedToken(msgspec.Struct):
+    id: int
+    content: str
+
+
+_Pieces = dict[str, int] | list[tuple[str, float]]
+"""With their numbers, or with their scores."""
+
+
+class _Model(msgspec.Struct):
+    vocab: msgspec.Raw
+    """``_Pieces``, made of it where they are asked for alone: there are 150,000."""
+
+
+class _Tokenizer(msgspec.Struct):
+    """A ``tokenizer.json``, its rules left out."""
+
+    added_tokens: list[_AddedToken]
+    model: _Model
+
+
+def check_vocabulary(folder: Path) -> None:
+    """Raises CheckpointError where a vocabulary in JSON is broken, or lacks what it is used with."""
+    if is_file(folder / _WHOLE):
+        _decoded(folder / _WHOLE, _Tokenizer)
+    elif is_file(folder / _ALONE):
+        _decoded(folder / _ALONE, dict[str, int])
+        _check_merges(folder / _MERGES)
+        _check_class(folder / _CONFIG)
+
+
+def added_tokens(folder: Path) -> dict[int, str]:
+    """The tokens that a tokenizer's small files give numbers to, as transformers takes them. For a folder
+    that ``check_small_files`` has let through."""
+    found = json_in(folder / _CONFIG).get("added_tokens_decoder")
+    if found is not None:
+        return {int(number): token["content"] for number, token in found.items()}
+    return {number: token for token, number in json_in(folder / _ADDED).items()}
+
+
+def check_token(folder: Path, token: str) -> None:
+    """Raises CheckpointError where a tokenizer in JSON does not know a token. For a folder that
+    ``check_vocabulary`` has let through."""
+    known = set(added_tokens(folder).values())
+    if is_file(folder / _WHOLE):
+        whole = _decoded(folder / _WHOLE, _Tokenizer)
+        known |= {each.content for each in whole.added_tokens}
+        known |= _names(whole, folder / _WHOLE) if token not in known else set()
+    elif is_file(folder / _ALONE):
+        known |= set(_decoded(folder / _ALONE, dict[str, int]))
+    if token not in known:
+        raise CheckpointError(
+            "{folder}: the tokenizer has no token {token}",
+            "Download the model's tokenizer again.",
+            folder=folder,
+            token=token,
+        )
+
+
+def _names(whole: _Tokenizer, file: Path) -> set[str]:
+    try:
+        pieces = msgspec.json.decode(whole.model.vocab, type=_Pieces)
+    except msgspec.DecodeError as error:
+        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+    return set(pieces) if isinstance(pieces, dict) else {piece for piece, _ in pieces}
+
+
+def _decoded(file: Path, kind: type[Content]) -> Content:
+    try:
+        return msgspec.json.decode(content(file, MAX_TOKENIZER_BYTES), type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+
+
+def _check_merges(file: Path) -> None:
+    """Two pieces a line, below a line of its version."""
+    try:
+        lines = content(file, MAX_TOKENIZER_BYTES).decode("utf-8").split("\n")
+    except UnicodeDecodeError as error:
+        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+    for number, line in enumerate(lines, 1):
+        if line.strip() and not line.startswith("#version") and line.count(" ") != 1:
+            raise CheckpointError(
+                "{file} cannot be read: {reason}",
+                AGAIN,
+                file=file,
+                reason=f"line {number} is not two pieces",
+            )
+
+
+def _check_class(file: Path) -> None:
+    """A vocab.json alone says nothing of how it is to be used."""
+    found = json_in(file).get("tokenizer_class")
+    if found not in _BYTE_LEVEL:
+        raise CheckpointError(
+            "{file}: {key} is {value}, not one of {known}",
+            "Download the model's tokenizer again.",
+            file=file,
+            key="tokenizer_class",
+            value=found or "-",
+            known=", ".join(_BYTE_LEVEL),
+        )
