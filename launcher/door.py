@@ -8,16 +8,19 @@ import re
 import socket
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from launcher.commands_here import command
 from launcher.errors import RequestError
+from launcher.user_folders import typed
 
 VARIABLE = "LAUNCHER_AUTH"
 """The environment variable that holds ``USER:PASSWORD``."""
 
 KEY_VARIABLE = "LAUNCHER_API_KEY"
 """The environment variable that holds the endpoint's key."""
+
+_MOST_SECRET_BYTES = 4096
+"""Of a file with a password or key; ``/dev/zero`` has no end."""
 
 OPEN = (
     "Anyone who can reach this address can use this page: no password is asked for. "
@@ -26,7 +29,8 @@ OPEN = (
 """What an open page says of itself."""
 
 
-_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/?#@\[\]\\]+)(?::(\d{1,5}))?", re.IGNORECASE)
+_HOST = re.compile(r"(\[[0-9a-f:.%]+\]|[^\s:/?#@\[\]\\*]+)(?::([0-9]{1,5}))?", re.IGNORECASE)
+"""No pattern of names either: ``*`` would be taken for one and mean none."""
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ def is_loopback(listening: socket.socket) -> bool:
 def name_and_port(host: str | None) -> tuple[str, int | None] | None:
     """The parts of a Host header, ``localhost:6006`` or ``[::1]``; None for what is none."""
     found = _HOST.fullmatch((host or "").strip())
-    if not found:
+    if not found or int(found[2] or 0) >= 1 << 16:
         return None
     name = found[1].lower().strip("[]").rstrip(".")
     return name, int(found[2]) if found[2] else None
@@ -163,14 +167,22 @@ def _from_file(auth: str) -> Credentials:
 def _line_in(name: str) -> str:
     """The one line of a file that holds a secret."""
     try:
-        text = Path(name).expanduser().read_text("utf-8")
-    except (OSError, ValueError, RuntimeError) as error:
+        with typed(name).open("rb") as file:
+            text = file.read(_MOST_SECRET_BYTES + 1).decode("utf-8")
+    except (OSError, ValueError) as error:
         raise RequestError(
             "The password or key cannot be read from {file}: {reason}",
             "Write it into that file, as its only line.",
             file=name,
             reason=getattr(error, "strerror", None) or "it is not text",
         ) from error
+    if len(text) > _MOST_SECRET_BYTES:
+        raise RequestError(
+            "The password or key cannot be read from {file}: {reason}",
+            "Write it into that file, as its only line.",
+            file=name,
+            reason=f"it has more than {_MOST_SECRET_BYTES} bytes",
+        )
     return _one_line(text.removesuffix("\n").removesuffix("\r"), name)
 
 

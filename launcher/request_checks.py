@@ -51,6 +51,7 @@ def _checked_stop(stop: tuple[str, ...]) -> tuple[str, ...]:
                 "{name} cannot be {value}",
                 "It is at most {most} texts of 1 to {longest} characters each.",
                 name="stop",
+                field="stop",  # what the endpoint's refusal points at
                 value=shown(list(stop)),
                 most=MOST_STOP_TEXTS,
                 longest=LONGEST_STOP_TEXT,

@@ -74,10 +74,15 @@ def shown(value: object) -> str:
     return text if len(text) <= _MAX_VALUE_SHOWN else f"{text[: _MAX_VALUE_SHOWN - 1]}…"
 
 
+def quoted(value: object) -> object:
+    """A text in quotes, where it stands for what should be none: "5" is no number. All else as it is."""
+    return f'"{value}"' if isinstance(value, str) else value
+
+
 def _read(name: str, value: Any) -> Any:
     whole = isinstance(value, float) and value.is_integer()  # JSON has no whole numbers: 512.0 is 512
     if isinstance(value, str):  # which a preset's file may have, as 1k
-        raise _refusal(name, value)
+        raise _refusal(name, quoted(value))
     try:
         read = getattr(_Settings.model_validate({name: int(value) if whole else value}), name)
     except ValidationError as error:

@@ -58,8 +58,13 @@ def typed(text: str) -> Path:
     is, ``~x`` where there is no user x, is a file's own name.
 
     Raises:
-        RequestError: it begins with the user's own home, and there is none.
+        RequestError: it is empty, or begins with the user's own home, and there is none.
     """
+    if not text:  # it would mean the folder that the command is typed in
+        raise RequestError(
+            "A path that was given is empty",
+            "Is a variable of the shell unset? Write the path, or leave the option out.",
+        )
     try:
         return expanded(text)
     except RequestError:

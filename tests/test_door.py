@@ -45,6 +45,9 @@ def test_the_option_goes_before_the_environment(tmp_path: Path) -> None:
         ("ada:FILE", "a\nb\n", "is empty or has more than one line"),
         ("ada:FILE", b"\xff\xfe", "it is not text"),
         ("ada:\0", None, "it is not text"),
+        ("ada:FILE", "a" * 5000, "it has more than 4096 bytes"),
+        ("ada:/dev/zero", None, "it has more than 4096 bytes"),
+        ("ada:~no.one/x", None, "No such file or directory"),
     ],
 )
 def test_what_is_no_password(tmp_path: Path, auth: str, content: str | bytes | None, said: str) -> None:
@@ -70,7 +73,9 @@ def test_a_password_and_none(tmp_path: Path, variables: dict[str, str]) -> None:
         opened(auth, left_open=True, **variables)
 
 
-@pytest.mark.parametrize("name", ["http://box.example", "box.example:80", "", "a b", "box.example/vl"])
+@pytest.mark.parametrize(
+    "name", ["http://box.example", "box.example:80", "", "a b", "box.example/vl", "*", "*.example"]
+)
 def test_names_that_are_none(name: str) -> None:
     with pytest.raises(RequestError, match="is not a host's name"):
         opened(names=(name,))

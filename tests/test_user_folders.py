@@ -40,6 +40,12 @@ def test_a_user_that_is_not_there_is_an_error_in_a_file_and_a_name_in_a_command(
     assert typed("~no.one/x") == Path("~no.one/x")
 
 
+def test_an_empty_path_in_a_command_is_not_the_folder_that_it_is_typed_in() -> None:
+    """``--to "$UNSET"`` is that."""
+    with pytest.raises(RequestError, match="is empty"):
+        typed("")
+
+
 def test_variables_that_are_no_whole_path_are_not_taken(house: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert (state_folder(), cache_folder()) == (house / ".local/state/launcher", house / ".cache/launcher")
     monkeypatch.setenv("XDG_STATE_HOME", "~/state")

@@ -12,7 +12,8 @@ from pydantic_core import ErrorDetails
 
 from launcher.api.unsupported import IGNORED, check_supported
 from launcher.errors import RequestError
-from launcher.settings import shown
+from launcher.messages import well_formed
+from launcher.settings import quoted, shown
 
 
 class _FromClient(BaseModel):
@@ -122,7 +123,9 @@ def read_body(raw: bytes) -> ChatBody:
         raise RequestError(
             "The request cannot be read: it is no JSON object", "Send a JSON object with model and messages."
         )
-    given = {name: value for name, value in given.items() if value is not None and name not in IGNORED}
+    given = {
+        well_formed(name): value for name, value in given.items() if value is not None and name not in IGNORED
+    }
     wanted = check_supported(given)
     try:
         return ChatBody.model_validate(wanted)
@@ -186,7 +189,7 @@ def _told(field: str, fault: ErrorDetails) -> RequestError:
 
 
 def _told_of_value(field: str, fault: ErrorDetails) -> RequestError:
-    values = {"field": field, "value": shown(fault["input"])}
+    values = {"field": field, "value": shown(quoted(fault["input"]))}
     match fault["type"]:
         case "literal_error":
             allowed = fault["ctx"]["expected"]
@@ -194,7 +197,18 @@ def _told_of_value(field: str, fault: ErrorDetails) -> RequestError:
                 "{field} cannot be {value}", "It is one of {allowed}.", allowed=allowed, **values
             )
         case "string_type" | "list_type":
-            return RequestError("{field} cannot be {value}", "It is a text, or a list of parts.", **values)
+            key = field.rpartition(".")[2]
+            return RequestError(
+                "{field} cannot be {value}",
+                "It is a text, or a list of parts."
+                if key == "content"
+                else "It is a list of messages."
+                if key == "messages"
+                else "It is a text, or a list of texts."
+                if key == "stop"
+                else "It is a text.",
+                **values,
+            )
         case "bool_type":
             return RequestError("{field} cannot be {value}", "It is true or false.", **values)
         case "none_required":

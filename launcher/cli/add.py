@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, cast
@@ -51,7 +52,9 @@ def add(
     ] = False,
 ) -> None:
     """Make a preset of a model on a hub or in a folder, having looked whether it can run here."""
-    model = _model(source)
+    _check_name(name)
+    again = command("add", source, *(("--name", name) if name else ()), *(("--force",) if force else ()))
+    model = _model(source, again)
     called = name or _name_of(model)
     file = users_folder() / f"{called}.yaml"
     assessed = _assessed(model, called)
@@ -64,8 +67,26 @@ def add(
     render.note(_what_next(assessed.preset))
 
 
-def _model(source: str) -> _Model:
-    """What the source names.
+def _check_name(name: str | None) -> None:
+    """Raises BadParameter where no preset can be called so, before any hub is asked."""
+    keys = {"name": name or "x", "title": "-", "kind": "text", "sources": "/"}
+    if name == "" or not _is_preset(keys):
+        raise typer.BadParameter(
+            f"{name!r} is no name of lower-case letters, digits, '.', '_' and '-', at most 64.",
+            param_hint="--name",
+        )
+
+
+def _is_preset(keys: Mapping[str, object]) -> bool:
+    try:
+        Preset.model_validate_json(json.dumps(keys))
+    except ValidationError:
+        return False
+    return True
+
+
+def _model(source: str, again: str) -> _Model:
+    """What the source names; ``again`` is what was typed.
 
     Raises:
         RequestError: it is neither a model's name on a hub nor a folder that holds one.
@@ -74,7 +95,7 @@ def _model(source: str) -> _Model:
     if found := _ON_A_HUB.fullmatch(source):
         hub, on_hub = cast("Hub", found["hub"]), found["name"]
         title = on_hub.rpartition("/")[2]
-        return _Model(source, title, Path(title), _facts_on_hub(hub, on_hub, source))
+        return _Model(source, title, Path(title), _facts_on_hub(hub, on_hub, again))
     folder = typed(source).absolute()
     if is_file(folder / "config.json"):
         return _Model(str(folder), folder.name, folder, read_facts(folder))
@@ -85,11 +106,11 @@ def _model(source: str) -> _Model:
     )
 
 
-def _facts_on_hub(hub: Hub, name: str, source: str) -> CheckpointFacts:
+def _facts_on_hub(hub: Hub, name: str, again: str) -> CheckpointFacts:
     from launcher.downloads import Source, find_repository, new_client, repository_facts
 
     with new_client() as client:
-        repository = find_repository(client, Source(hub, name, command("add", source)))
+        repository = find_repository(client, Source(hub, name, again))
         return repository_facts(client, repository)
 
 
@@ -123,13 +144,13 @@ def _another_machine_could(assessed: Readiness) -> bool:
 def _preset(model: _Model, name: str, kind: str) -> Preset:
     title = {"en": model.title, "zh": model.title}
     keys = {"name": name, "title": title, "kind": kind, "sources": _sources(model)}
-    try:
-        return Preset.model_validate_json(json.dumps(keys))
-    except ValidationError as error:
-        raise typer.BadParameter(
-            f"{name!r} is no name of lower-case letters, digits, '.', '_' and '-', at most 64.",
-            param_hint="--name",
-        ) from error
+    if not _is_preset(keys):
+        raise RequestError(
+            "No preset can name the folder {folder!r}",
+            "Give it a name without line breaks and other control characters.",
+            folder=model.source,
+        )
+    return Preset.model_validate_json(json.dumps(keys))
 
 
 def _sources(model: _Model) -> list[str]:

@@ -18,6 +18,7 @@ from threading import Thread
 from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic_core import ErrorDetails
 
 from launcher.cli import render, streams
 from launcher.cli.picture_files import PictureFiles
@@ -25,6 +26,7 @@ from launcher.cli.questions import single, to_message, unreadable
 from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, well_formed
 from launcher.presets import Preset
+from launcher.settings import quoted, shown
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 
@@ -33,6 +35,9 @@ SIDE_BY_SIDE = 128
 
 MAX_LINE_BYTES = 4 << 20
 """More than any model reads; a line without end must not fill the memory."""
+
+_MOST_DIGITS = 4300
+"""Of a whole number; Python's own limit."""
 
 _LOOK_S = 1.0
 """How often it is looked whether somebody still reads the answers, while there is none to write."""
@@ -168,17 +173,34 @@ def _next(window: Queue[_Asked | BaseException | None]) -> _Asked | BaseExceptio
 
 def _read(number: int, line: bytes) -> _Line:
     try:
-        given = json.loads(line.lstrip(_BLANK).decode(), parse_constant=_no_number)
+        given = json.loads(line.lstrip(_BLANK).decode(), parse_constant=_no_number, parse_int=_whole_number)
         read = _Line.model_validate(given)
         json.dumps(read.id, allow_nan=False)  # it comes back: 1e999 is a number to no other program either
     except ValidationError as error:
-        fault = error.errors()[0]
-        where = ".".join(map(str, fault["loc"]))
-        reason = f"{where}: {fault['msg']}" if where else fault["msg"]
-        raise _unusable(number, reason) from error
-    except (ValueError, RecursionError) as error:  # also what is not UTF-8
+        raise _unusable(number, _told(error.errors()[0])) from error
+    except RecursionError as error:
+        raise _unusable(number, "Invalid JSON: it is nested too deeply") from error
+    except ValueError as error:  # also what is not UTF-8
         raise _unusable(number, f"Invalid JSON: {error}") from error
     return read
+
+
+def _told(fault: ErrorDetails) -> str:
+    where = ".".join(map(str, fault["loc"]))
+    if not where:
+        return f"{shown(quoted(fault['input']))} is no JSON object"
+    if fault["type"] == "missing":
+        return f"{where} is missing"
+    if fault["type"] == "extra_forbidden":
+        return f"{where} is an unknown key"
+    return f"{where} is {shown(quoted(fault['input']))}: {fault['msg']}"
+
+
+def _whole_number(text: str) -> int:
+    """As Python reads it, but in words where it has more digits than that takes."""
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"a number has more than {_MOST_DIGITS} digits")
+    return int(text)
 
 
 def _no_number(name: str) -> None:

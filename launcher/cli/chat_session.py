@@ -101,11 +101,11 @@ class ChatSession:
                 self._written.add(path)
                 file.write(self._as_markdown())
         except FileExistsError as error:
-            raise RequestError("There is a file {file} already", _NEW_FILE_HINT, file=path.name) from error
+            raise RequestError("There is a file {file} already", _NEW_FILE_HINT, file=path) from error
         except (OSError, ValueError) as error:
             reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise RequestError(
-                "{file} cannot be written: {reason}", _NEW_FILE_HINT, file=path.name, reason=reason
+                "{file} cannot be written: {reason}", _NEW_FILE_HINT, file=path, reason=reason
             ) from error
 
     def _as_markdown(self) -> str:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.completion import install_callback, show_callback
@@ -63,6 +63,22 @@ class Commands(TyperGroup):
         TyperGroup(name="told", commands=told).format_commands(ctx, formatter)
 
 
+class _OneCommand(TyperCommand):
+    """A command whose refusals of an option show the value: typer says of it what pydantic says, which
+    is only what would be right."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """What is left over; as in typer's own."""
+        try:
+            return super().parse_args(ctx, args)
+        except typer.BadParameter as error:
+            # Pydantic's, which is not imported for this.
+            faults: list[dict[str, Any]] = getattr(error.__cause__, "errors", list)()
+            if faults and faults[0]["type"] != "value_error":  # that is typer's own, and shows the value
+                error.message = f"{faults[0]['input']!r}: {error.message}"
+            raise
+
+
 def _complete(ctx: Context, option: str, shell: str | bool = True) -> NoReturn:
     """Does what an option of completion says, and ends the program; True: for the shell that started it."""
     try:
@@ -81,7 +97,7 @@ def _imported(name: str) -> Command:
     if isinstance(found, typer.Typer):
         alone.add_typer(found, name=name)
     else:
-        alone.command(name)(found)
+        alone.command(name, cls=_OneCommand)(found)
     group = typer.main.get_command(alone)
     assert isinstance(group, TyperGroup)
     return group.commands[name]

@@ -108,6 +108,8 @@ def in_url(host: str) -> str:
 
 def _places(address: Address) -> list[tuple[socket.AddressFamily, _Place]]:
     try:
+        if address.bare_host == "*":  # the system takes it for every address, of each family anew
+            raise UnicodeError
         found = socket.getaddrinfo(
             address.bare_host,
             address.port,

@@ -10,7 +10,7 @@ import typer
 from launcher.door import name_and_port
 from launcher.linked_pictures.leave import Leave
 
-_ROOT_PATH = re.compile(r"(https?://[^/\s?#]+)?(/[^\s?#]*)?")
+_ROOT_PATH = re.compile(r"(https?://(?P<host>[^/\s?#]+))?(/[^\s?#]*)?")
 
 
 def leave_of(hosts: Sequence[str], *, outside: bool) -> Leave | None:
@@ -28,10 +28,11 @@ def leave_of(hosts: Sequence[str], *, outside: bool) -> Leave | None:
 
 def right_root_path(given: str) -> str:
     """``/x`` for ``x``, ``/x`` and ``/x/``; a whole address without a slash at its end; "" for the root."""
-    path = given.strip().rstrip("/")
-    if path and "://" not in path:
+    path, is_address = given.strip().rstrip("/"), "://" in given
+    if path and not is_address:
         path = f"/{path.lstrip('/')}"
-    if not _ROOT_PATH.fullmatch(path):
+    found = _ROOT_PATH.fullmatch(path)
+    if found is None or (is_address and name_and_port(found["host"]) is None):
         raise typer.BadParameter(
             f"{given!r} is neither a path such as /vl nor an address such as https://example.org/vl.",
             param_hint="--root-path",

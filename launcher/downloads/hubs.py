@@ -32,7 +32,8 @@ MAX_LISTING_BYTES = 16 * 2**20
 
 _MAX_FILE_BYTES = 2**50
 """A file of a million gigabytes: what announces more is no hub."""
-_MODELSCOPE = "www.modelscope.cn"
+_HUGGING_FACE, _MODELSCOPE = "https://huggingface.co", "www.modelscope.cn"
+"""Where no variable says another; huggingface_hub takes an empty one at its word."""
 _Form = TypeVar("_Form", bound=BaseModel)
 
 
@@ -138,7 +139,7 @@ def _on_hugging_face(client: httpx.Client, source: Source) -> Repository:
             "Type: unset HF_HUB_OFFLINE TRANSFORMERS_OFFLINE; {again}",
             again=source.again,
         )
-    token, endpoint = get_token(), constants.ENDPOINT
+    token, endpoint = get_token(), constants.ENDPOINT or _HUGGING_FACE
     if token:
         client.headers["Authorization"] = (
             f"Bearer {token}"  # httpx takes it off where it is led to another host
@@ -148,7 +149,7 @@ def _on_hugging_face(client: httpx.Client, source: Source) -> Repository:
         RemoteFile(
             name=each.rfilename,
             size_bytes=each.size,
-            url=hf_hub_url(source.name, each.rfilename, revision=found.sha),
+            url=hf_hub_url(source.name, each.rfilename, revision=found.sha, endpoint=endpoint),
             sha256=each.lfs.sha256 if each.lfs else "",
             git_sha1="" if each.lfs else each.blobId,
         )
@@ -183,7 +184,7 @@ def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form:
     try:
         with client.stream("GET", endpoint + path) as response:
             content = _bounded(response)
-    except (httpx.InvalidURL, httpx.UnsupportedProtocol) as error:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol, UnicodeError) as error:  # of a host: idna's
         raise CheckpointError(
             "{endpoint} is not an address that can be asked: {reason}",
             "Set HF_ENDPOINT or MODELSCOPE_DOMAIN to an address such as https://example.org, or to nothing.",

@@ -29,3 +29,14 @@ class Coded:
     place: tuple[int, int] = (0, 0)
     canvas: tuple[int, int] | None = None
     """Where on which canvas an animation's first picture stands."""
+
+
+MOST_PARTS = 1 << 16
+"""Segments or chunks of one file. Pictures have some thousands at most; a file of 20 MB could have millions,
+and each takes time."""
+
+
+def check_parts(count: int) -> None:
+    """Raises ValueError where a file has more parts than any picture."""
+    if count > MOST_PARTS:
+        raise ValueError("too many parts")

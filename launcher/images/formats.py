@@ -8,6 +8,7 @@ from collections.abc import Callable
 from PIL import Image, UnidentifiedImageError
 
 from launcher.images.coded import Coded
+from launcher.images.gif import first_picture
 from launcher.images.jpeg import coded_jpeg
 from launcher.images.png import coded_png
 from launcher.images.webp import coded_webp
@@ -36,7 +37,7 @@ def format_of(content: bytes) -> str:
 
 
 def _coded_gif(content: bytes) -> Coded:
-    return _by_pillow("GIF", content, {"P": 3, "L": 3})
+    return _by_pillow("GIF", first_picture(content), {"P": 3, "L": 3})
 
 
 def _coded_bmp(content: bytes) -> Coded:

@@ -19,8 +19,32 @@ def blocks(content: bytes) -> Iterator[tuple[int, bytes]]:
     Raises:
         ValueError: a block goes on behind the file's end.
     """
+    for kind, begin, end in _places(content):
+        if end > len(content):
+            raise ValueError("a block without its end")
+        yield kind, content[begin:end]
+
+
+def first_picture(content: bytes) -> bytes:
+    """The head, and the first image with what says how it is shown; a file that is cut short stays so. A
+    decoder that is given all that may stand before it gathers comments for minutes."""
+    head, control, image = b"", b"", b""
+    for kind, begin, end in _places(content):
+        if kind == HEAD:
+            head = content[begin:end]
+        elif kind == EXTENSION and content[begin + 1 : begin + 2] == bytes([GRAPHIC_CONTROL]):
+            control = content[begin:end]
+        elif kind == IMAGE:
+            is_whole = end <= len(content)
+            image = content[begin:end] + (bytes([TRAILER]) if is_whole else b"")
+            break
+    return head + control + image
+
+
+def _places(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Kind, begin and end of each block; the last may end behind the file."""
     at = _HEAD_BYTES + _colour_bytes(content, 10)
-    yield HEAD, _cut(content, 0, at)
+    yield HEAD, 0, at
     while at < len(content):
         begin, kind = at, content[at]
         if kind == IMAGE:
@@ -31,7 +55,7 @@ def blocks(content: bytes) -> Iterator[tuple[int, bytes]]:
         else:
             at += 1
         if kind in (IMAGE, EXTENSION, TRAILER):
-            yield kind, _cut(content, begin, at)
+            yield kind, begin, at
         if kind == TRAILER:
             return
 
@@ -56,9 +80,3 @@ def _data_end(content: bytes, at: int) -> int:
     while at < len(content) and content[at]:
         at += 1 + content[at]
     return at + 1
-
-
-def _cut(content: bytes, begin: int, end: int) -> bytes:
-    if end > len(content):
-        raise ValueError("a block without its end")
-    return content[begin:end]

@@ -40,11 +40,14 @@ def places_of(content: bytes, kinds: tuple[bytes, ...]) -> list[tuple[int, int]]
         return []
     wanted = {item for item, kind in _types(content, *inner[b"iinf"]) if kind in kinds}
     within = inner.get(b"idat", (0, 0))[0]
-    return [
+    places = [
         (start, stop)
         for item, start, stop in _extents(content, inner[b"iloc"][0], within)
         if item in wanted and start < stop <= len(content)
     ]
+    if sum(stop - start for start, stop in places) > len(content):
+        raise ValueError("items overlap")
+    return places
 
 
 def _boxes(content: bytes, at: int, end: int) -> Iterator[tuple[bytes, tuple[int, int]]]:
@@ -84,7 +87,10 @@ def _extents(content: bytes, begin: int, within: int) -> Iterator[tuple[int, int
         is_within = version > 0 and reader.number(2) & 15 == 1
         reader.number(2)  # of another file, which nobody has
         base = reader.number(base_size) + (within if is_within else 0)
-        for _ in range(reader.number(2)):
+        parts = reader.number(2)
+        if parts > 1 and not offset_size + length_size:
+            raise ValueError("parts without a place")  # they take no bytes here, and there may be millions
+        for _ in range(parts):
             reader.number(index_size if version > 0 else 0)
             start = base + reader.number(offset_size)
             yield item, start, start + reader.number(length_size)

@@ -9,11 +9,13 @@ from dataclasses import dataclass, field
 
 from PIL import Image
 
-from launcher.images.coded import Coded
+from launcher.images.coded import Coded, check_parts
 
 _START, _END = b"\xff\xd8", b"\xff\xd9"
-_MARKER = re.compile(b"\xff+([^\x00\xff])", re.DOTALL)
-_MARKER_IN_SCAN = re.compile(b"\xff+([^\x00\xff\xd0-\xd7])", re.DOTALL)
+# A marker's last FF alone: with all that may stand before it, a long row of them would be looked at anew
+# from each of its bytes.
+_MARKER = re.compile(b"\xff([^\x00\xff])", re.DOTALL)
+_MARKER_IN_SCAN = re.compile(b"\xff([^\x00\xff\xd0-\xd7])", re.DOTALL)
 _ALONE = frozenset([0x01, *range(0xD0, 0xD9)])
 """Markers without a length."""
 
@@ -99,9 +101,15 @@ def _read(content: bytes) -> _Read:
 
 def segments(content: bytes) -> Iterator[tuple[int, bytes]]:
     """Marker and segment, the marker's two bytes included; a scan with all its pixels. What stands between
-    segments is skipped, as decoders do."""
-    at = 2
+    segments is skipped, as decoders do.
+
+    Raises:
+        ValueError: there are more than any picture has.
+    """
+    at, parts = 2, 0
     while (found := _MARKER.search(content, at)) is not None:
+        parts += 1
+        check_parts(parts)
         marker, at = found[1][0], found.end()
         if marker == 0xD9:
             yield marker, b""

@@ -15,7 +15,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from launcher.images.coded import Coded
+from launcher.images.coded import Coded, check_parts
 from launcher.images.jpeg import orientation_in
 from launcher.images.png_colours import profile_from
 
@@ -28,6 +28,9 @@ _PASSES = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4),
 """Adam7: where each pass begins, and how far its pixels are apart."""
 
 _MAX_PROFILE_BYTES = 4_000_000
+_MOST_SUMMED = 8
+"""Times the file's bytes that are added up to checksums: each once, but for wrong chunks that overlap."""
+
 _PACKED_AT_ONCE, _UNPACKED_AT_ONCE = 1 << 16, 1 << 20
 
 
@@ -54,6 +57,8 @@ def coded_png(content: bytes) -> Coded:
     picture = default
     if first is not None and first.pixels:
         picture, canvas = first, (width, height)
+    if not _is_transparency(colour, beside.get(b"tRNS", b""), beside.get(b"PLTE", b"")):
+        beside.pop(b"tRNS", None)
     chunks = [(b"IHDR", picture.header)]
     chunks += [(name, beside[name]) for name in (b"PLTE", b"tRNS") if name in beside]
     chunks += [(b"IDAT", b"".join(picture.pixels)), (b"IEND", b"")]
@@ -67,6 +72,13 @@ def coded_png(content: bytes) -> Coded:
         place=picture.place,
         canvas=canvas,
     )
+
+
+def _is_transparency(colour: int, data: bytes, palette: bytes) -> bool:
+    """Whether the data of tRNS fit the pixels; browsers leave out what does not, and show the picture."""
+    if colour == 3:
+        return 0 < len(data) <= len(palette) // 3
+    return len(data) == {0: 2, 2: 6}.get(colour)
 
 
 def check_pixels(content: bytes) -> None:
@@ -133,25 +145,51 @@ def _frame(control: bytes, header: bytes) -> _Picture | None:
 
 def chunks_in(content: bytes) -> Iterator[tuple[bytes, bytes, bool]]:
     """Each chunk's name, data and whether the checksum is right. After a chunk whose length is wrong the next
-    one that is known is looked for."""
-    at = len(SIGNATURE)
+    one that is known is looked for.
+
+    Raises:
+        ValueError: there are more than any picture has, or wrong ones overlap in more bytes than it has.
+    """
+    at, parts, summed = len(SIGNATURE), 0, 0
+    known = _KnownPlaces(content)
     while at + 8 <= len(content):
+        parts += 1
+        check_parts(parts)
         length, name = struct.unpack(">I4s", content[at : at + 8])
         if not name.isalpha():
-            found = _KNOWN_CHUNK.search(content, at)
+            found = known.after(at)
             if found is None:
                 return
-            at = found.start()
+            at = found
             continue
         data, end = content[at + 8 : at + 8 + length], at + 8 + length
+        summed += len(data)
+        if summed > _MOST_SUMMED * len(content):
+            raise ValueError("too many chunks with wrong lengths")
         is_right = content[end : end + 4] == struct.pack(">I", zlib.crc32(name + data))
         if not is_right and name not in (b"IHDR", b"PLTE", b"IDAT", b"fdAT"):
-            found = _KNOWN_CHUNK.search(content, at + 8)
-            end = min(end, found.start() - 4 if found is not None else end)
+            found = known.after(at + 8)
+            end = min(end, found - 4 if found is not None else end)
         yield name, data, is_right
         if name == b"IEND":
             return
         at = end + 4
+
+
+class _KnownPlaces:
+    """Where chunks of known names begin; each byte of the file is searched once, as what is asked for only
+    moves on."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = content
+        self._next: int | None = -1
+
+    def after(self, at: int) -> int | None:
+        """The first at this place or behind it; None: there is no more."""
+        if self._next is not None and self._next < at:
+            found = _KNOWN_CHUNK.search(self._content, at)
+            self._next = found.start() if found is not None else None
+        return self._next
 
 
 def chunk(name: bytes, data: bytes) -> bytes:

@@ -102,12 +102,13 @@ def _png(content: bytes) -> bytes:
 
 
 def _webp(content: bytes) -> bytes:
-    body, hidden = b"WEBP", 0
+    kept, hidden = [b"WEBP"], 0
     for name, data in webp.chunks_in(content):
         if name in _WEBP_BESIDE:
             hidden |= _WEBP_BESIDE[name]
         else:
-            body += webp.chunk(name, data)
+            kept.append(webp.chunk(name, data))
+    body = b"".join(kept)
     if hidden and body[4:8] == b"VP8X":
         body = body[:12] + bytes([body[12] & ~hidden]) + body[13:]
     return b"RIFF" + struct.pack("<I", len(body)) + body

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
-from launcher.images.coded import Coded
+from launcher.images.coded import Coded, check_parts
 
 _ALPHA, _ANIMATION = 0x10, 0x02
 
@@ -53,9 +53,15 @@ def _size(header: bytes, chunks: dict[bytes, bytes], flags: int) -> tuple[int, i
 
 
 def chunks_in(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Name and data, whatever the file says of its own length."""
-    at = 12
+    """Name and data, whatever the file says of its own length.
+
+    Raises:
+        ValueError: there are more than any picture has.
+    """
+    at, parts = 12, 0
     while at + 8 <= len(content):
+        parts += 1
+        check_parts(parts)
         name, length = struct.unpack("<4sI", content[at : at + 8])
         yield name, content[at + 8 : at + 8 + length]
         at += 8 + length + length % 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, Discriminator, Field, GetJsonSchemaHandler, Tag, ValidationInfo
@@ -37,6 +38,26 @@ def _known_engine(name: str, info: ValidationInfo) -> str:
 EngineName = Annotated[str, AfterValidator(_known_engine), _EngineNames]
 
 
+_ADDRESS = re.compile(r"https?://(?:\[[^\]]+\]|[^:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?:/.*)?")
+
+
+def _can_be_asked(url: str, info: ValidationInfo) -> str:
+    """The address, if httpx takes it: its host a name or an address, its port one that there is."""
+    if info.context == CHECKED:
+        return url
+    import httpx  # 0.1 s that only presets with a server cost
+
+    found = _ADDRESS.fullmatch(url)
+    if found is None or (found["port"] and not 0 < int(found["port"]) < 1 << 16):
+        raise ValueError("no address with a host and, maybe, a port")
+    try:
+        if not httpx.URL(url).host:
+            raise ValueError("no host")
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise ValueError("no address") from error
+    return url
+
+
 class Endpoint(Section):
     """A model on a server that speaks OpenAI's API."""
 
@@ -46,6 +67,7 @@ class Endpoint(Section):
             pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$",
             json_schema_extra={"patternErrorMessage": "an address such as http://127.0.0.1:8000/v1"},
         ),
+        AfterValidator(_can_be_asked),
     ] = Field(description="Where the server's API begins, such as http://127.0.0.1:8000/v1.")
     model: Text = Field(description="What the server calls the model; launcher doctor lists what it has.")
     key_env: Annotated[

@@ -6,6 +6,7 @@ The one is never among the other: of what a person gives, every fourth is kept f
 
 from __future__ import annotations
 
+import codecs
 import random
 import re
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,8 @@ from launcher.quantizing.own_texts import PAIRS
 HELD_OUT = 16
 """Pictures, and texts, that the result is compared by."""
 _EVERY = 4
+_MOST_TEXT_BYTES = 16 << 20
+"""Of a file of texts: several times what the most samples take."""
 _MOST_LETTERS = 2000
 """Of one sample; a longer text is several."""
 _QUESTIONS = (
@@ -73,9 +76,10 @@ def gather(wish: Wish, scratch: Path) -> Material:
     """Material for a model; ``scratch`` is a folder for pictures that are drawn.
 
     Raises:
-        RequestError: there is no picture in the folder, or no text in the file, or too few.
+        RequestError: there is no picture in the folder, or no text in the file, or too few; or the file
+            cannot be read.
         PictureError: one of the pictures cannot be read.
-        OSError: the folder or the file cannot be read.
+        OSError: the folder cannot be read.
     """
     if not wish.pictures:
         return _cut(_without_pictures(wish, wish.samples), wish.samples)
@@ -152,7 +156,17 @@ def _texts(file: Path | None) -> list[Conversation]:
     if file is None:
         return [Conversation(question, answer) for question, answer in PAIRS]
     try:
-        blocks = re.split(r"\n\s*\n", file.read_text(encoding="utf-8-sig"))
+        with file.open("rb") as opened:
+            content = opened.read(_MOST_TEXT_BYTES)
+        is_whole = len(content) < _MOST_TEXT_BYTES  # or a letter may be cut
+        text = codecs.getincrementaldecoder("utf-8-sig")().decode(content, final=is_whole)
+    except OSError as error:
+        raise RequestError(
+            "{file} cannot be read: {reason}",
+            "Name a file of some dozen texts such as the model will read.",
+            file=file,
+            reason=error.strerror or error,
+        ) from error
     except UnicodeDecodeError as error:
         raise RequestError(
             "{file} is no text in UTF-8: {reason}",
@@ -160,6 +174,14 @@ def _texts(file: Path | None) -> list[Conversation]:
             file=file,
             reason=error.reason,
         ) from error
+    if "\0" in text:
+        raise RequestError(
+            "{file} is no text in UTF-8: {reason}",
+            "Save it as UTF-8, with an empty line between one text and the next.",
+            file=file,
+            reason="it has zeros",
+        )
+    blocks = re.split(r"\n\s*\n", text)
     pieces = [
         block[start : start + _MOST_LETTERS].strip()
         for block in blocks

@@ -94,6 +94,12 @@ CHECKPOINTS = {
     ),
     "{file} is broken or cut short: {reason}": "{file} 已损坏或不完整：{reason}",
     "{folder} holds no {name}": "{folder} 中没有 {name}",
+    "A path that was given is empty": "给出的路径是空的",
+    "Is a variable of the shell unset? Write the path, or leave the option out.": (
+        "是不是 shell 变量没有设置？请写出路径，或去掉该选项。"
+    ),
+    "No preset can name the folder {folder!r}": "预设中无法写出文件夹 {folder!r}",
+    "Give it a name without line breaks and other control characters.": "请给它换一个不含换行和其他控制字符的名字。",
     "{file} cannot be read: {reason}": "无法读取 {file}：{reason}",
     "{folder} cannot be read: {reason}": "无法读取 {folder}：{reason}",
     "May this user read it? Look with: ls -l": "当前用户有权读取吗？请用 ls -l 查看。",

@@ -33,7 +33,12 @@ def http(page: Served) -> Iterator[httpx.Client]:
     [
         ({"messages": None}, "messages", "The request has no messages"),
         ({"messages": []}, "messages", "The request has no question"),
-        ({"messages": "hello"}, "messages", "messages cannot be hello"),
+        ({"messages": "hello"}, "messages", 'messages cannot be "hello"\nIt is a list of messages.'),
+        ({"model": 5}, "model", "model cannot be 5\nIt is a text."),
+        ({"stop": 5}, "stop", "stop cannot be 5\nIt is a text, or a list of texts."),
+        ({"stop": [""]}, "stop", 'stop cannot be [""]\nIt is at most 16 texts'),
+        ({"stream": "true"}, "stream", 'stream cannot be "true"'),
+        ({"max_tokens": "5"}, "max_tokens", 'max_tokens cannot be "5"'),
         ({"messages": [{"content": "x"}]}, "messages.0", "Its role is missing"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages.0.role", "cannot be tool"),
         ({"messages": [{"role": "user"}]}, "messages.0.content", "has no messages.0.content"),
@@ -51,7 +56,7 @@ def http(page: Served) -> Iterator[httpx.Client]:
         ),
         ({"messages": [*HELLO, {"role": "assistant", "content": "x"}]}, "messages", "has no question"),
         ({"stream": "yes"}, "stream", "true or false"),
-        ({"temperature": "hot"}, "temperature", "temperature cannot be hot"),
+        ({"temperature": "hot"}, "temperature", 'temperature cannot be "hot"'),
         ({"temperature": 3}, "temperature", "from 0"),
         ({"max_tokens": 0}, "max_tokens", "max_tokens cannot be 0"),
         ({"max_tokens": 5, "max_completion_tokens": 6}, "max_completion_tokens", "mean the same"),
@@ -61,7 +66,6 @@ def http(page: Served) -> Iterator[httpx.Client]:
         ({"response_format": {"type": "json_object"}}, "response_format", "does not support it"),
         ({"tools": [{"type": "function"}]}, "tools", "these models call no tools"),
         ({"best_of": 3}, "best_of", "These are read: model, messages"),
-        ({"stop": [""]}, None, "at most 16 texts"),
         ({"messages": picture("https://example.org/a.png")}, "messages.0.content.0.image_url.url", "fetched"),
         ({"messages": picture("file:///etc/passwd")}, "messages.0.content.0.image_url.url", "no data: URL"),
         ({"messages": picture("data:image/png;base64,!!")}, "messages.0.content.0.image_url.url", "base64"),
@@ -77,6 +81,12 @@ def test_it_is_named(http: httpx.Client, changes: dict[str, Any], field: str | N
     assert error["type"] == "invalid_request_error"
     assert error["param"] == field
     assert sentence in error["message"]
+
+
+def test_a_field_whose_name_no_text_has(http: httpx.Client) -> None:
+    answer = http.post("/v1/chat/completions", content=b'{"model": "one", "messages": [], "\\ud800": 1}')
+    assert answer.status_code == 400
+    assert "\ufffd is nothing that this endpoint knows" in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b"[" * 100_000, b'"x"'])

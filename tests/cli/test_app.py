@@ -87,3 +87,24 @@ def test_an_error_for_a_person_has_its_own_code_and_no_traceback(launch: Launch,
     assert done.stdout == ""
     assert done.stderr.endswith("launcher: There is no preset internvl2-2\nDid you mean internvl2-2b?\n")
     assert ("Traceback" in done.stderr) is debug
+
+
+@pytest.mark.parametrize(
+    ("typed", "value"),
+    [
+        (("plan", "--gpu-gib", "nan"), "'nan'"),
+        (("plan", "--gpu-gib", "8GB"), "'8GB'"),
+        (("ask", "tiny-chat", "hi", "--temperature", "0,5"), "'0,5'"),
+        (("ask", "tiny-chat", "hi", "--max-new-tokens", "0"), "'0'"),
+        (("serve", "--port", "65536"), "'65536'"),
+        (("quantize", "tiny-chat", "--samples", "3"), "'3'"),
+        (("pull", "internvl2-2b", "--from", "hub"), "'hub'"),
+    ],
+)
+def test_an_option_that_is_refused_is_shown_with_its_value(
+    launch: Launch, typed: tuple[str, ...], value: str
+) -> None:
+    done = launch(*typed)
+    assert done.returncode == 2
+    assert f"Invalid value for '{typed[-2]}'" in done.stderr
+    assert value in done.stderr.rpartition("Invalid value for ")[2].partition(":")[2]

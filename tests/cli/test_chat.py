@@ -70,7 +70,7 @@ def test_what_fails_is_told_and_the_rest_is_answered(launch: Launch, scripted: P
         "There is a file old.md already",
         "scripted takes no pictures",
         "There is no command /heat",
-        "where.md cannot",
+        "no/where.md cannot be written",
     ):
         assert words in done.stderr
     assert (tmp_path / "old.md").read_text(encoding="utf-8") == "mine"

@@ -135,7 +135,7 @@ def test_each_refusal_is_told_as_what_it_is(
 
 
 @pytest.mark.parametrize(
-    "host", ["no-such-host.invalid", "", "[]", "http://127.0.0.1", "a" * 64, "::1::", "fe80::1%nic"]
+    "host", ["no-such-host.invalid", "", "[]", "http://127.0.0.1", "a" * 64, "::1::", "fe80::1%nic", "*"]
 )
 def test_what_is_no_host(host: str) -> None:
     with pytest.raises(RequestError) as raised:

@@ -289,6 +289,10 @@ def test_output_that_is_full_or_closed_does_not_end_the_page(presets: Path) -> N
         ("/a b", None),
         ("?x", None),
         ("ftp://host/x", None),
+        ("http://", None),
+        ("http://[::1", None),
+        ("http://host:99999/", None),
+        ("https://*/vl", None),
         ("/x#y", None),
     ],
 )
@@ -307,6 +311,9 @@ def test_whose_pictures_may_be_fetched() -> None:
     assert leave_of(["NAS.lan", "10.0.0.5:8080", "[::1]"], outside=False) == named
     with pytest.raises(typer.BadParameter, match=r"'http://nas' is no host such as"):
         leave_of(["http://nas"], outside=True)
+    for none in ("*", "*.nas.lan", "nas:99999", "nas:"):
+        with pytest.raises(typer.BadParameter, match="is no host such as"):
+            leave_of([none], outside=True)
 
 
 def test_a_wrong_preset_file_leaves_the_others(presets: Path) -> None:

@@ -170,7 +170,9 @@ def test_a_host_that_no_address_answers_for_is_looked_up_anew(
     assert len(heard) == 1
 
 
-@pytest.mark.parametrize("endpoint", ["ftp://hub.example", "://hub.example", "http://"])
+@pytest.mark.parametrize(
+    "endpoint", ["ftp://hub.example", "://hub.example", "http://", "http://xn--", "http://\udcff"]
+)
 def test_what_is_no_web_address_is_not_looked_up(
     network: Network, monkeypatch: pytest.MonkeyPatch, endpoint: str
 ) -> None:

@@ -608,3 +608,29 @@ def test_any_bytes_give_one_line_each(content: bytes) -> None:
         "\n" not in error.message and error.message.startswith("presets/any.yaml:")
         for error in catalog.errors
     )
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("http://[::1/v1", "http://[zz]/v1", "http://:80/v1", "http://a:/v1", "http://a:b/v1"),
+        *("http://a:99999/v1", "http://a:0/v1", "http://a:+1/v1", "http://a:1_0/v1", "http://a:٣/v1"),
+        *("http://xn--/v1", "http://\u00ad/v1", "http://１２７.0.0.1/v1", "http://" + "a" * 64 + "é/v1"),
+    ],
+)
+def test_an_address_that_no_client_takes_is_told_with_its_line(tmp_path: Path, url: str) -> None:
+    """Not by whoever asks it first: httpx raises errors of several kinds over these."""
+    text = f"name: a\ntitle: A\nkind: text\nengine: {{openai: {{url: '{url}', model: b}}}}\n"
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    (error,) = read_presets([tmp_path]).errors
+    assert "a.yaml:4: engine.openai.url: " in str(error)
+    assert "is not an address such as http://127.0.0.1:8000/v1" in str(error)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:8000/v1", "http://[fe80::1%eth0]/v1", "https://图.example/v1", "http://a:65535"]
+)
+def test_an_address_of_any_form_that_clients_take(tmp_path: Path, url: str) -> None:
+    text = f"name: a\ntitle: A\nkind: text\nengine: {{openai: {{url: '{url}', model: b}}}}\n"
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    assert not read_presets([tmp_path]).errors

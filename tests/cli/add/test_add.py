@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from launcher.checkpoints.locating import BUILTIN
 from launcher.presets import read_presets
 from tests.cli.add.conftest import MODEL
 from tests.cli.conftest import ROOT, Launch
@@ -117,10 +118,29 @@ def test_what_is_no_model_writes_nothing(
     assert not own.exists()
 
 
-def test_a_name_that_cannot_be_is_told(launch: Launch) -> None:
-    done = launch("add", f"hf:{MODEL}", "--name", "A B")
+@pytest.mark.parametrize("name", ["A B", "", "../x", "x" * 65])
+def test_a_name_that_cannot_be_is_told_before_any_hub_is_asked(
+    launch: Launch, hub: PlayedHub, name: str
+) -> None:
+    done = launch("add", f"hf:{MODEL}", "--name", name)
     assert done.returncode == 2
-    assert "'A B' is no name of lower-case letters" in done.stderr
+    assert f"{name!r} is no name of lower-case letters" in " ".join(done.stderr.split())
+    assert not hub.fetched
+
+
+def test_what_is_typed_again_is_all_that_was_typed(launch: Launch, environment: dict[str, str]) -> None:
+    environment["HF_ENDPOINT"] = "http://127.0.0.1:1"
+    done = launch("add", f"hf:{MODEL}", "--name", "mine", "--force")
+    assert done.returncode == 3
+    assert f"launcher add hf:{MODEL} --name mine --force" in done.stderr
+
+
+def test_a_folder_that_no_preset_can_name(launch: Launch, tmp_path: Path, own: Path) -> None:
+    (tmp_path / "two\nlines").symlink_to(BUILTIN / "tiny-chat")
+    done = launch("add", str(tmp_path / "two\nlines"))
+    assert done.returncode == 7
+    assert "No preset can name the folder" in done.stderr
+    assert not own.exists()
 
 
 def test_an_architecture_that_no_machine_runs_writes_nothing(
