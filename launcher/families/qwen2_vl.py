@@ -15,7 +15,6 @@ from typing import Any
 from launcher.families.common import qwen_vl, reading
 from launcher.families.common.blocks import language_part
 from launcher.families.common.config_part import ConfigPart
-from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.sizes import ModelSizes, TowerSizes
 from launcher.families.common.tensor_shapes import Asked
@@ -126,22 +125,12 @@ _3B: dict[str, Any] = {
     "vocab_size": 151936,
 }
 
-FAMILY = Family(
+FAMILY = qwen_vl.family(
     title="Qwen2-VL and Qwen2.5-VL",
-    architectures=tuple(Architecture(name, model_type=kind) for name, kind in _MODEL_TYPES.items()),
+    architectures=_MODEL_TYPES,
     engines=("turbomind", "pytorch"),
-    reads_pictures=True,
     read_sizes=_sizes,
-    templates={},
-    template_name=lambda _: TOKENIZER_S_OWN,
-    decoder=qwen_vl.DECODER,
-    loader=qwen_vl.LOADER,
-    picture_marks=qwen_vl.MARKS,
-    picture_token=qwen_vl.MARKS.token,
-    pixels=qwen_vl.PIXELS,
-    preparation=qwen_vl.preparation,
     asked=_asked,
-    tensor_parts=qwen_vl.TENSOR_PARTS,
     published={
         "Qwen/Qwen2-VL-2B-Instruct": _2B,
         "Qwen/Qwen2.5-VL-3B-Instruct": _3B,

@@ -1,13 +1,15 @@
 """What Qwen's picture models share: how their pictures are scaled and written down, the tower's numbers by
-their names for them, the names of tensors."""
+their names for them, the names of tensors, what runs them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
 
+from launcher.engine_costs import EngineKind
 from launcher.families.common import reading
 from launcher.families.common.config_part import ConfigPart
+from launcher.families.common.family import TOKENIZER_S_OWN, Architecture, Family
 from launcher.families.common.pictures import PictureBudget
 from launcher.families.common.pixel_budget import PixelBudget
 from launcher.families.common.pixel_rule import Color, PixelRule
@@ -18,8 +20,8 @@ from launcher.families.common.sizes import ELEMENT_BYTES, LanguageSizes, ModelSi
 from launcher.families.common.tensor_shapes import Asked
 from launcher.families.common.tensors import PartNames
 
-MARKS = PictureMarks("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
-TENSOR_PARTS: PartNames = {
+_MARKS = PictureMarks("<|vision_start|>", "<|image_pad|>", "<|vision_end|>")
+_TENSOR_PARTS: PartNames = {
     "model.visual.merger.": "projector",
     "model.visual.deepstack_merger_list.": "projector",
     "model.visual.": "vision",
@@ -28,11 +30,6 @@ TENSOR_PARTS: PartNames = {
 }
 """As transformers writes them, and, without "model.", as Qwen2-VL and Qwen2.5-VL were published."""
 LOADER = "launcher.models.qwen_vl:load"
-PIXELS = "launcher.models.qwen_vl_pixels:scaler"
-DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
-
-HALF: Color = (0.5, 0.5, 0.5)
-"""Mean and spread of colours of the newer models."""
 _MOST_TOKENS = 16384
 """Of one picture, in every published preprocessor_config.json. The bounds are the family's: of a checkpoint
 whose own differ the preset's ``memory.max_picture_tokens`` says more."""
@@ -178,16 +175,7 @@ def _check_language(text: ConfigPart) -> None:
     check_sections(text, head_dim)
 
 
-def newer_asked(config: ConfigPart) -> Asked:
-    """The same of Qwen3-VL's and Qwen3.5's. Raises CheckpointError."""
-    vision = config.part("vision_config")
-    hidden = vision.whole("hidden_size", reading.MAX_HIDDEN)
-    found = asked(config, hidden, 16, "out_hidden_size", "merger.linear_fc2.weight")
-    positions = vision.whole("num_position_embeddings", reading.MAX_HIDDEN)
-    return Asked(shapes={**found.shapes, "visual.pos_embed.weight": (positions, hidden)})
-
-
-def preparation(budget: PictureBudget) -> Preparation:
+def _preparation(budget: PictureBudget) -> Preparation:
     """How a picture is prepared within a budget, by the names of transformers' Qwen2VL processor."""
     assert isinstance(budget, PixelBudget)
     rule = budget.rule
@@ -202,18 +190,34 @@ def preparation(budget: PictureBudget) -> Preparation:
     )
 
 
-def newer_tower_elements(vision: ConfigPart, shape: TowerSizes, pictures: PixelBudget) -> int:
-    """Of Qwen3-VL's and Qwen3.5's: patches, a table of positions, and blocks of two norms, attention and
-    two-layer MLP, all with biases. Raises CheckpointError."""
-    hidden, inner = shape.hidden, shape.intermediate
-    positions = vision.whole("num_position_embeddings", reading.MAX_HIDDEN)
-    block = 4 * hidden + 4 * hidden * (hidden + 1) + 2 * hidden * inner + inner + hidden
-    return patch_elements(pictures, hidden) + (positions + 1) * hidden + shape.layers * block
-
-
-def newer_merger_elements(shape: TowerSizes, pictures: PixelBudget, inner: int, out: int) -> int:
-    """Of the same: one after the tower, and one for each of ``inner`` layers that are looked into, whose norm
-    is of joined patches."""
-    joined = pictures.rule.merge**2 * shape.hidden
-    layers = joined * (joined + 1) + (joined + 1) * out
-    return (inner + 1) * layers + 2 * shape.hidden + inner * 2 * joined
+def family(
+    *,
+    title: str,
+    architectures: Mapping[str, str],
+    engines: tuple[EngineKind, ...],
+    read_sizes: Callable[[ConfigPart], ModelSizes],
+    asked: Callable[[ConfigPart], Asked],
+    published: Mapping[str, Mapping[str, Any]],
+    unread_tensors: tuple[str, ...] = (),
+) -> Family:
+    """A family of such models: ``Family`` says what each of these is; ``architectures`` are names -> model
+    types."""
+    return Family(
+        title=title,
+        architectures=tuple(Architecture(name, model_type=kind) for name, kind in architectures.items()),
+        engines=engines,
+        reads_pictures=True,
+        read_sizes=read_sizes,
+        templates={},
+        template_name=lambda _: TOKENIZER_S_OWN,
+        decoder="launcher.models.tokenizer_decoder:TokenizerDecoder",
+        loader=LOADER,
+        picture_marks=_MARKS,
+        picture_token=_MARKS.token,
+        pixels="launcher.models.qwen_vl_pixels:scaler",
+        preparation=_preparation,
+        asked=asked,
+        tensor_parts=_TENSOR_PARTS,
+        unread_tensors=unread_tensors,
+        published=published,
+    )
