@@ -17,6 +17,8 @@ from launcher.errors import CheckpointError
 from launcher.families.common.prompts import PictureMarks
 
 _SAID = "launcher"
+_SPECIAL_TOKENS = ("bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token")
+"""Those that transformers hands to a template."""
 TAKE_CHAT = "Take the model's chat or instruct version, or download its tokenizer again."
 
 
@@ -77,7 +79,12 @@ def _written(template: str, pictures: int) -> str:
     content = [*({"type": "image"} for _ in range(pictures)), {"type": "text", "text": _SAID}]
     message = {"role": "user", "content": content if pictures else _SAID}
     return environment.from_string(template).render(
-        messages=[message], add_generation_prompt=True, enable_thinking=False, tools=None, documents=None
+        messages=[message],
+        add_generation_prompt=True,
+        enable_thinking=False,
+        tools=None,
+        documents=None,
+        **dict.fromkeys(_SPECIAL_TOKENS, ""),
     )
 
 
