@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from launcher.models.awq import packed, to_codes
 from launcher.models.weights import CheckpointTensors
@@ -27,7 +28,8 @@ def write_rounded(
     for file in source.iterdir():
         if file.suffix in (".json", ".model", ".txt", ".jinja") and "index" not in file.name:
             shutil.copyfile(file, target / file.name)
-    tensors, found = CheckpointTensors(source), {}
+    tensors = CheckpointTensors(source)
+    found: dict[str, Tensor] = {}
     for name in tensors.names():
         tensor = tensors.read(name)
         if name.endswith(linear) and keep not in name:

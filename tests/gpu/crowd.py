@@ -34,7 +34,7 @@ from typing import Any
 from launcher.errors import LauncherError, WorkerDied
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.workers.manager import Manager
-from launcher.workers.scheduler import PATIENCE_S
+from launcher.workers.placement import PATIENCE_S
 
 LOAD_S, ANSWER_S = {"scripted": 4.0, "lmdeploy": 6.0}, {"scripted": 2.0, "lmdeploy": 4.0}
 """Generous bounds for one wake (or, after a kill, one new start) and for the answers under way. PATIENCE_S

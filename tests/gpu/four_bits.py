@@ -159,6 +159,7 @@ def decode(preset: Preset, picture: Path, args: argparse.Namespace) -> dict[str,
             with manager.ask(preset.name, question(rng, picture, DECODED)) as answer:
                 *_, last = answer
             usage = last.usage
+            assert usage is not None  # an answer that came to its end has one
             rates.append((usage.new_tokens - 1) / (usage.total_s - usage.first_token_s))
             firsts.append(usage.first_token_s * 1000)
     return {"tokens_s": statistics.median(rates[1:]), "first_token_ms": statistics.median(firsts[1:])}

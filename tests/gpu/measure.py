@@ -169,7 +169,9 @@ class Ballast:
     """Holds all of the card but N GiB, in a process of its own; changing N costs a few seconds."""
 
     def __init__(self, gpu: Gpu) -> None:
-        self._gpu, self._process, self._free_gib = gpu, None, None
+        self._gpu = gpu
+        self._process: subprocess.Popen[bytes] | None = None
+        self._free_gib: float | None = None
 
     def leave(self, free_gib: float | None) -> None:
         if free_gib == self._free_gib:

@@ -48,6 +48,10 @@ CONVERSATIONS = 120
 USERS = 8
 
 
+Case = tuple[list[Any], tuple[Message, ...], str, Callable[[str], bool]]
+"""What tells it apart, what is asked, what is right, and whether an answer is."""
+
+
 class Step:
     """The task, its result so far, and the folder for its pictures."""
 
@@ -83,9 +87,11 @@ class Step:
 def preset_for(task: dict[str, Any]) -> Preset:
     """The launcher's own preset of this name, or a plain one; the step may change its memory settings."""
     found = [preset for preset in read_presets().presets if preset.name == task["model"]]
-    kind = "vision" if "vl" in task["model"] else "text"
     plain = Preset(
-        name=task["model"], title=BilingualText(en="-", zh="-"), kind=kind, sources=("builtin:none",)
+        name=task["model"],
+        title=BilingualText(en="-", zh="-"),
+        kind="vision" if "vl" in task["model"] else "text",
+        sources=("builtin:none",),
     )
     preset = found[0] if found else plain
     memory = MemorySettings(**{**preset.memory.model_dump(), **task["settings"].get("memory", {})})
@@ -334,8 +340,8 @@ async def scenario_truth(engine: Engine, step: Step) -> None:
     }
 
 
-def picture_cases(step: Step) -> list[tuple[list[Any], tuple[Message, ...], str, Callable[[str], bool]]]:
-    cases = []
+def picture_cases(step: Step) -> list[Case]:
+    cases: list[Case] = []
     for case in held_out_cases(PICTURES):
         path = step.folder / f"scene-{case.scene.seed}"
         if not path.exists():
@@ -353,9 +359,9 @@ def picture_cases(step: Step) -> list[tuple[list[Any], tuple[Message, ...], str,
     return cases
 
 
-def chat_cases() -> list[tuple[list[Any], tuple[Message, ...], str, Callable[[str], bool]]]:
+def chat_cases() -> list[Case]:
     """Every turn after the right turns before it, so that one wrong answer does not spoil the rest."""
-    cases = []
+    cases: list[Case] = []
     for seed in range(1 << 40, (1 << 40) + CONVERSATIONS):
         history: tuple[Message, ...] = ()
         for number, turn in enumerate(draw_conversation(seed)):

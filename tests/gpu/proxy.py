@@ -188,8 +188,8 @@ def main() -> int:
         gains(trial, manager, [*args.users, 4 * most], args.tokens)
         about_pictures = gains(trial, manager, args.users, args.tokens, picture)
         trial.holds(f"two servers are {GAIN} times as fast as one", about_pictures[most] >= GAIN)
-        for each in (ONE, MANY):
-            looked_at(trial, manager, each, picture)
+        for name in (ONE, MANY):
+            looked_at(trial, manager, name, picture)
     print("\n".join(f"FAIL {line}" for line in trial.found["failed"]) or "ok")
     return int(bool(trial.found["failed"]))
 

@@ -119,6 +119,7 @@ def standby(trial: Trial, out: Path) -> None:
         if not spare_stands_by:
             return
         pid = manager._processes._spares[name].pid
+        assert pid is not None
         listed = {process.pid for gpu in read_gpus() for process in gpu.processes}
         trial.holds("the spare process is not on a card", pid not in listed)
         held_bytes = private_bytes(pid)

@@ -19,6 +19,7 @@ from launcher.demo.conversations import right as right_words
 from launcher.demo.judging import judge
 from launcher.demo.known_answers import HELD_OUT_START, held_out_cases
 from launcher.demo.pictures import encode
+from launcher.demo.wordings import QuestionKind
 from launcher.devices import read_devices
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import read_presets
@@ -31,7 +32,7 @@ GPU = (pytest.mark.gpu, pytest.mark.skipif(not HAS_GPU, reason="needs an NVIDIA 
 LEAST_RIGHT = 0.97
 LEAST_SAME = 0.99
 PICTURES, CONVERSATIONS = 8, 80
-KINDS = ("colour", "shape", "count", "count_of", "where", "exists")
+KINDS: tuple[QuestionKind, ...] = ("colour", "shape", "count", "count_of", "where", "exists")
 
 Case = tuple[tuple[Message, ...], Callable[[str], bool]]
 
@@ -53,9 +54,9 @@ def chat_cases() -> Iterator[Case]:
     for seed in range(HELD_OUT_START, HELD_OUT_START + CONVERSATIONS):
         *earlier, last = draw_conversation(seed)
         told = [
-            Message(role, text)
+            message
             for turn in earlier
-            for role, text in (("user", turn.text), ("assistant", turn.answer))
+            for message in (Message("user", turn.text), Message("assistant", turn.answer))
         ]
         yield (*told, Message("user", last.text)), partial(right_words, last)
 

@@ -26,8 +26,9 @@ from launcher.engines.lmdeploy import LmdeployEngine
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import BilingualText, MemorySettings, Preset
 from launcher.readiness import ReadyState, assess, installed_engines
+from tests.engines.on_transformers import LENGTH
 from tests.gpu.test_known_answers import GPU
-from tests.models.noisy_pictures import LENGTH, noisy_pictures
+from tests.models.noisy_pictures import noisy_pictures
 from tests.models.qwen_vl_reference import Reference
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
@@ -79,7 +80,8 @@ def gaps(reference: Reference, talk: Sequence[Message], said: list[int]) -> list
     with torch.no_grad():
         logits = reference.model(**inputs).logits[0, prompt - 1 : -1]
     best, chosen = logits.max(dim=1).values, logits.gather(1, answer.T)[:, 0]
-    return ((best - chosen) / logits.abs().max()).tolist()
+    shares: list[float] = ((best - chosen) / logits.abs().max()).tolist()
+    return shares
 
 
 def spec(folder: Path, engine: str) -> EngineSpec:

@@ -206,7 +206,8 @@ async def run(engine: Any, inputs: dict[str, Any], **settings: Any) -> Any:
 
     from lmdeploy import GenerationConfig
 
-    session, tokens, last = engine.session_mgr.get(), [], None
+    tokens: list[int] = []
+    session, last = engine.session_mgr.get(), None
     async with session.request_handle() as handle:
         request = {"input_ids": inputs["input_ids"], "multimodal": copy.deepcopy(inputs.get("multimodal"))}
         config = GenerationConfig(top_k=1, temperature=1.0, ignore_eos=True, **settings)
