@@ -83,9 +83,11 @@ ZH = {
     "{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.": (
         "{tokens} 个 token，用时 {total_s:.1f} 秒，首个 token {first_s:.2f} 秒。"
     ),
-    "{rate:.0f} tokens a second.": "每秒 {rate:.0f} 个 token。",
+    "{tokens} token in {total_s:.1f} s.": "{tokens} 个 token，用时 {total_s:.1f} 秒。",
+    "{rate} tokens a second.": "每秒 {rate} 个 token。",
+    "{tokens} token of pictures.": "图片占 {tokens} 个 token。",
     "{tokens} tokens of pictures.": "图片占 {tokens} 个 token。",
-    "The answer reached its limit of {tokens} tokens: raise it under Advanced.": (
+    "The answer reached its limit in tokens, {tokens}: raise it under Advanced.": (
         "回答达到 {tokens} 个 token 的上限，可在“高级设置”中调大。"
     ),
     "The answer was cut off: with the conversation it fills this model's session of {session} tokens. Clear the conversation or shorten the question.": (

@@ -73,6 +73,7 @@ TEXTS = {
     "looking": "Looking …",
     "close": "Close",
     "reading": "Reading {name} …",
+    "token": "{count} token",
     "tokens": "{count} tokens",
     "unreached": "The launcher did not answer. Press the button again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
