@@ -44,7 +44,7 @@ _ON_A_SERVER = {
 _CUT_OFF = {
     "length": "The answer reached its limit in tokens, {tokens}: raise it under Advanced.",
     "session_full": "The answer was cut off: with the conversation it fills this model's session of {session}"
-    " tokens. Clear the conversation or shorten the question.",
+    " tokens. Begin a new conversation or shorten the question.",
 }
 
 

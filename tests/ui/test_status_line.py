@@ -17,8 +17,8 @@ USAGE = Usage(prompt_tokens=50, picture_tokens=0, new_tokens=14, first_token_s=0
     [
         ("length", "en", "reached its limit in tokens, 14: raise it under Advanced", "session"),
         ("length", "zh", "达到 14 个 token 的上限", "会话"),
-        ("session_full", "en", "session of 64 tokens. Clear the conversation or shorten", "raise it"),
-        ("session_full", "zh", "（64 个 token）。请清空对话或缩短问题", "高级设置"),
+        ("session_full", "en", "session of 64 tokens. Begin a new conversation or shorten", "raise it"),
+        ("session_full", "zh", "（64 个 token）。请开始新对话或缩短问题", "高级设置"),
         ("stop", "en", "14 tokens in 1.0 s", "limit"),
         ("cancelled", "en", "14 tokens in 1.0 s", "cut off"),
     ],
