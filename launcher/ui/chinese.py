@@ -49,10 +49,10 @@ ZH = {
     "New conversation": "新对话",
     "Import": "导入",
     "Rename": "重命名",
-    "JSON": "JSON",
-    "Markdown": "Markdown",
+    "Export:": "导出：",
+    "Export as {format}": "导出为 {format}",
     "Delete": "删除",
-    "Delete for good?": "确定删除？",
+    "For good?": "确定删除？",
     "Nothing of it is kept on the server. Whoever uses this browser can read it.": (
         "服务器上不保存任何内容；能使用此浏览器的人都能看到这些对话。"
     ),
