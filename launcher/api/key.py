@@ -75,6 +75,6 @@ def _no_key() -> Refusal:
 def _too_often(wait_s: float) -> Refusal:
     seconds = math.ceil(wait_s)
     error = RequestError(
-        "Too many wrong API keys came from this address", "Try again in {seconds} seconds.", seconds=seconds
+        "Too many wrong API keys came from this address", "Try again in {seconds} s.", seconds=seconds
     )
     return Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, {"Retry-After": str(seconds)})

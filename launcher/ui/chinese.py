@@ -49,10 +49,10 @@ ZH = {
     "New conversation": "新对话",
     "Import": "导入",
     "Rename": "重命名",
-    "JSON": "JSON",
-    "Markdown": "Markdown",
+    "Export:": "导出：",
+    "Export as {format}": "导出为 {format}",
     "Delete": "删除",
-    "Delete for good?": "确定删除？",
+    "For good?": "确定删除？",
     "Nothing of it is kept on the server. Whoever uses this browser can read it.": (
         "服务器上不保存任何内容；能使用此浏览器的人都能看到这些对话。"
     ),
@@ -83,14 +83,26 @@ ZH = {
     "{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.": (
         "{tokens} 个 token，用时 {total_s:.1f} 秒，首个 token {first_s:.2f} 秒。"
     ),
-    "{rate:.0f} tokens a second.": "每秒 {rate:.0f} 个 token。",
+    "{tokens} token in {total_s:.1f} s.": "{tokens} 个 token，用时 {total_s:.1f} 秒。",
+    "{rate} tokens a second.": "每秒 {rate} 个 token。",
+    "{tokens} token of pictures.": "图片占 {tokens} 个 token。",
     "{tokens} tokens of pictures.": "图片占 {tokens} 个 token。",
-    "The answer reached its limit of {tokens} tokens: raise it under Advanced.": (
+    "The answer reached its limit in tokens, {tokens}: raise it under Advanced.": (
         "回答达到 {tokens} 个 token 的上限，可在“高级设置”中调大。"
     ),
-    "The answer was cut off: with the conversation it fills this model's session of {session} tokens. Clear the conversation or shorten the question.": (
-        "回答被截断：对话和回答已占满这个模型的会话（{session} 个 token）。请清空对话或缩短问题。"
+    "The answer was cut off: with the conversation it fills this model's session of {session} tokens. Begin a new conversation or shorten the question.": (
+        "回答被截断：对话和回答已占满这个模型的会话（{session} 个 token）。请开始新对话或缩短问题。"
     ),
+    # a conversation that is too long
+    "Begin a new conversation.": "请开始新对话。",
+    "Begin a new conversation or shorten the question.": "请开始新对话或缩短问题。",
+    "Begin a new conversation, send fewer or smaller pictures, or shorten the question.": (
+        "请开始新对话，减少或缩小图片，或缩短问题。"
+    ),
+    "Begin a new conversation, clear the system prompt, and ask again.": (
+        "请开始新对话，清空系统提示词，然后再问一次。"
+    ),
+    "Wait for the other answers, or begin a new conversation.": "请等其他回答结束，或开始新对话。",
     # settings
     "{name} cannot be {value}": "{name} 不能是 {value}",
     "It is a text.": "应为文本。",

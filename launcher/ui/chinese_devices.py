@@ -11,8 +11,11 @@ DEVICES = {
     "{name}: {held:.1f} GiB, as planned": "{name}：{held:.1f} GiB（计划）",
     "{name}, asleep: {held:.1f} GiB, measured": "{name}，浅睡：{held:.1f} GiB（实测）",
     "{name}, asleep: {held:.1f} GiB, as planned": "{name}，浅睡：{held:.1f} GiB（计划）",
-    "of these as planned {weights:.1f} weights and {cache:.1f} KV cache": (
-        "其中按计划权重 {weights:.1f}，KV 缓存 {cache:.1f}"
+    "{whole} (planned: weights {weights:.1f}, KV cache {cache:.1f})": (
+        "{whole}，其中计划用于权重 {weights:.1f}、KV 缓存 {cache:.1f}"
+    ),
+    "{whole} (weights {weights:.1f}, KV cache {cache:.1f})": (
+        "{whole}，其中权重 {weights:.1f}、KV 缓存 {cache:.1f}"
     ),
     "{name}: weights {size:.1f} GiB, as planned": "{name}：权重 {size:.1f} GiB（计划）",
     "{name}: KV cache {size:.1f} GiB, as planned": "{name}：KV 缓存 {size:.1f} GiB（计划）",

@@ -38,8 +38,13 @@ DOCUMENTS = {
     "{name}: {taken} of {count} frames, as pictures of one tile each": (
         "{name}：共 {count} 帧，取 {taken} 帧作为图片，每张占一个图块"
     ),
+    "{name}: its only page, as a picture of one tile": "{name}：仅有的一页作为图片，占一个图块",
+    "{name}: its only frame, as a picture of one tile": "{name}：仅有的一帧作为图片，占一个图块",
     "This model does not say how it looks at pictures.": "这个模型不说明它如何看图片。",
     "{from} pixels, seen as one tile of {width} × {height}: {tokens} tokens": (
+        "{from} 像素，模型看到的是一个 {width} × {height} 的图块：{tokens} 个 token"
+    ),
+    "{from} pixels, seen as one tile of {width} × {height}: {tokens} token": (
         "{from} 像素，模型看到的是一个 {width} × {height} 的图块：{tokens} 个 token"
     ),
     "{from} pixels, seen as {tiles} tiles of {width} × {height} and a thumbnail: {tokens} tokens": (
@@ -52,5 +57,6 @@ DOCUMENTS = {
     "Looking …": "正在查看 …",
     "Close": "关闭",
     "Reading {name} …": "正在读取 {name} …",
+    "{count} token": "{count} 个 token",
     "{count} tokens": "{count} 个 token",
 }

@@ -39,7 +39,7 @@ GUARD = {
         "即启动时设置的用户名和密码：--auth USER:FILE。"
     ),
     "Too many wrong passwords came from this address": "来自此地址的错误密码过多",
-    "Try again in {seconds} seconds.": "请在 {seconds} 秒后重试。",
+    "Try again in {seconds} s.": "请在 {seconds} 秒后重试。",
     "There is nothing here under {path}": "这里没有 {path}",
     "The page is at the address that its start prints; {address} lists what programs may call.": (
         "页面在启动时打印的地址；{address} 列出程序可以调用的接口。"

@@ -167,9 +167,13 @@ def _held(name: str, share: Share, language: Language) -> str:
     told = say(sentence, language, {"name": name, "held": share.held_bytes / _GIB})
     if share.is_asleep or not share.weight_bytes:
         return told
-    values = {"weights": share.weight_bytes / _GIB, "cache": share.cache_bytes / _GIB}
-    parts = say("of these as planned {weights:.1f} weights and {cache:.1f} KV cache", language, values)
-    return f"{told}{'，' if language == 'zh' else ', '}{parts}"
+    parted = (
+        "{whole} (planned: weights {weights:.1f}, KV cache {cache:.1f})"
+        if share.is_measured
+        else "{whole} (weights {weights:.1f}, KV cache {cache:.1f})"
+    )
+    values = {"whole": told, "weights": share.weight_bytes / _GIB, "cache": share.cache_bytes / _GIB}
+    return say(parted, language, values)
 
 
 def _others(use: DeviceUse, language: Language) -> str:

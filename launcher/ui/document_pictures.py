@@ -20,6 +20,10 @@ _TOLD = {
     False: "{name}: {taken} of {count} pages, as pictures of one tile each",
     True: "{name}: {taken} of {count} frames, as pictures of one tile each",
 }
+_TOLD_OF_ONE = {
+    False: "{name}: its only page, as a picture of one tile",
+    True: "{name}: its only frame, as a picture of one tile",
+}
 
 
 class DocumentPages(TypedDict):
@@ -78,9 +82,7 @@ class DocumentPictures:
 
 def told_of(name: str, opened: Opened, tokens_each: int | None, language: Language) -> DocumentPages:
     """The answer for the page."""
-    told = say(
-        _TOLD[opened.is_video],
-        language,
-        {"name": name, "taken": len(opened.pictures), "count": f"{opened.count:,}"},
-    )
+    template = (_TOLD_OF_ONE if opened.count == 1 else _TOLD)[opened.is_video]
+    values = {"name": name, "taken": len(opened.pictures), "count": f"{opened.count:,}"}
+    told = say(template, language, values)
     return {"pictures": [str(path) for path in opened.pictures], "told": told, "tokens_each": tokens_each}

@@ -24,11 +24,12 @@ from launcher.picture_budgets import PictureBudget
 from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Exchange, Settings, Typed, to_request
+from launcher.ui.conversation_advice import say_at_page
 from launcher.ui.early_stops import EarlyStops
 from launcher.ui.grounding import drawn
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
-from launcher.ui.texts import Language, say_error
+from launcher.ui.texts import Language
 from launcher.ui.updates import Update, grown
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
@@ -172,4 +173,4 @@ class ChatHandlers:
 
 
 def _told(error: LauncherError, language: Language) -> str:
-    return "<br>".join(html_lines(part) for part in say_error(error, language) if part)
+    return "<br>".join(html_lines(part) for part in say_at_page(error, language) if part)

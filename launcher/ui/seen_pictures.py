@@ -90,6 +90,8 @@ def _told(view: PictureView, tokens: int, size: tuple[int, int], language: Langu
         "tokens": f"{tokens:,}",
         "from": f"{size[0]} × {size[1]}",
     }
+    if view.columns * view.rows == 1 and tokens == 1:
+        return say("{from} pixels, seen as one tile of {width} × {height}: {tokens} token", language, values)
     if view.columns * view.rows == 1:
         return say("{from} pixels, seen as one tile of {width} × {height}: {tokens} tokens", language, values)
     if view.thumbnail:

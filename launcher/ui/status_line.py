@@ -42,9 +42,9 @@ _ON_A_SERVER = {
 
 
 _CUT_OFF = {
-    "length": "The answer reached its limit of {tokens} tokens: raise it under Advanced.",
+    "length": "The answer reached its limit in tokens, {tokens}: raise it under Advanced.",
     "session_full": "The answer was cut off: with the conversation it fills this model's session of {session}"
-    " tokens. Clear the conversation or shorten the question.",
+    " tokens. Begin a new conversation or shorten the question.",
 }
 
 
@@ -133,13 +133,26 @@ def _cost(last: Chunk, language: Language) -> str:
     if usage is None:
         return ""
     values = {"tokens": usage.new_tokens, "total_s": usage.total_s, "first_s": usage.first_token_s}
-    parts = [say("{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s.", language, values)]
+    spent = (
+        "{tokens} token in {total_s:.1f} s."
+        if usage.new_tokens == 1
+        else "{tokens} tokens in {total_s:.1f} s, the first after {first_s:.2f} s."
+    )
+    parts = [say(spent, language, values)]
     if usage.total_s > usage.first_token_s and usage.new_tokens > 1:
         rate = (usage.new_tokens - 1) / (usage.total_s - usage.first_token_s)
-        parts.append(say("{rate:.0f} tokens a second.", language, {"rate": rate}))
+        parts.append(say("{rate} tokens a second.", language, {"rate": _two_figures(rate)}))
     if usage.picture_tokens:
-        parts.append(say("{tokens} tokens of pictures.", language, {"tokens": usage.picture_tokens}))
+        of_pictures = (
+            "{tokens} token of pictures." if usage.picture_tokens == 1 else "{tokens} tokens of pictures."
+        )
+        parts.append(say(of_pictures, language, {"tokens": usage.picture_tokens}))
     if last.finish in _CUT_OFF:
         session_tokens = usage.prompt_tokens + usage.new_tokens
         parts.append(say(_CUT_OFF[last.finish], language, {**values, "session": session_tokens}))
     return " ".join(parts)
+
+
+def _two_figures(rate: float) -> str:
+    """A rate that can be told from others: 0.4, 3.2, 17, 210."""
+    return f"{rate:.1f}" if rate < 9.95 else f"{rate:.0f}"

@@ -136,7 +136,9 @@ PAGE_CSS = """
   border-bottom: 1px solid var(--border-color-primary); }
 .shelf li > :first-child { flex: 1 1 220px; min-width: 0; text-align: left; overflow-wrap: anywhere; }
 .shelf p { display: flex; gap: 12px; margin: 6px 0; }
-.shelf time { color: var(--body-text-color-subdued); font-size: 0.86rem; }
+.shelf time, .shelf .exports { color: var(--body-text-color-subdued); }
+.shelf time { font-size: 0.86rem; }
+.shelf .exports { display: flex; gap: 8px; }
 .shelf button { all: unset; color: var(--link-text-color); cursor: pointer; }
 .shelf button:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 .shelf button:hover { text-decoration: underline; }

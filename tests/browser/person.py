@@ -79,6 +79,12 @@ def upload(page: Page, *files: Path) -> None:
     expect(page.locator(".thumbnail-item:visible")).to_have_count(len(files))
 
 
+def pictures_before(page: Page) -> str:
+    """From which number the box's pictures count on."""
+    shown = page.locator(".question:visible")
+    return shown.evaluate("e => getComputedStyle(e).getPropertyValue('--pictures-before').trim()")  # type: ignore[no-any-return]
+
+
 def boxes(*elements: Locator) -> list[dict[str, float]]:
     """Where each stands (x, y, width, height), all at one moment: while a page is laid out, or scrolls, one
     measured after another has moved."""

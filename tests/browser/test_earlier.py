@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, box, idle, questions, ready, stop, upload
+from tests.browser.person import answers, ask, box, idle, pictures_before, questions, ready, stop, upload
 from tests.ui.scripted_page import Served, scripted, served
 
 pytestmark = pytest.mark.browser
@@ -87,6 +87,7 @@ def test_other_models_are_asked_the_same_after_the_same_conversation(chat: Page,
     expect(box(chat)).to_have_value("/asked")
     for name in ("one", "two"):
         expect(chat.locator(f"#column-{name} [data-testid=bot]")).to_have_count(1)
+    assert pictures_before(chat) == "1"
     box(chat).press("Enter")
     for name in ("one", "two"):
         told = chat.locator(f"#column-{name} [data-testid=bot]").last.locator("code")
@@ -104,8 +105,15 @@ def test_a_question_is_carried_with_its_pictures(chat: Page, tmp_path: Path) -> 
     expect(box(chat)).to_have_value("what is it?")
     expect(chat.locator(".thumbnail-item:visible")).to_have_count(1)
     expect(chat.locator("#column-one [data-testid=bot]")).to_have_count(0)
+    assert pictures_before(chat) == "0"
     box(chat).press("Enter")
     expect(chat.locator("#column-two [data-testid=bot]")).to_contain_text("[seen.png] what is it?")
+    idle(chat)
+    assert pictures_before(chat) == "1"
+    for column in ("one", "two"):
+        chat.locator(f"#column-{column}").get_by_role("button", name="Clear").click()
+        expect(chat.locator(f"#column-{column} [data-testid=bot]")).to_have_count(0)
+    assert pictures_before(chat) == "0"
 
 
 def test_a_chinese_reader_and_a_keyboard(two: Served, opened: Open) -> None:

@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, box, idle, questions, ready, upload
+from tests.browser.person import answers, ask, box, boxes, idle, questions, ready, upload
 from tests.ui.scripted_page import Served
 
 pytestmark = pytest.mark.browser
@@ -120,7 +120,7 @@ def test_a_conversation_is_renamed_and_deleted(browser: Page) -> None:
     expect(kept(browser).locator(".title")).to_have_text("a better name")
     press(browser, "Delete")
     look(browser, 1)
-    press(browser, "Delete for good?")
+    press(browser, "For good?")
     look(browser, 0)
     expect(questions(browser)).to_have_count(2)  # what is seen stays seen
 
@@ -163,11 +163,11 @@ def test_json_leaves_and_comes_back_with_its_picture(browser: Page, tmp_path: Pa
     upload(browser, draw(tmp_path / "seen.png"))
     asked(browser, "what is *on* it?")
     look(browser, 1)
-    file = exported(browser, "JSON")
+    file = exported(browser, "Export as JSON")
     told = json.loads(file.read_text("utf-8"))
     assert [turn["question"] for turn in told["turns"]] == ["what is *on* it?"]
     press(browser, "Delete")
-    press(browser, "Delete for good?")
+    press(browser, "For good?")
     look(browser, 0)
     shelf(browser).locator("input[type=file]").set_input_files(
         {"name": "kept.json", "mimeType": "application/json", "buffer": file.read_bytes()}
@@ -183,7 +183,7 @@ def test_markdown_leaves_in_a_zip_with_its_picture(browser: Page, tmp_path: Path
     upload(browser, picture)
     asked(browser, "一 *two*")
     look(browser, 1)
-    with zipfile.ZipFile(exported(browser, "Markdown")) as archive:
+    with zipfile.ZipFile(exported(browser, "Export as Markdown")) as archive:
         assert archive.testzip() is None
         assert archive.namelist() == ["conversation.md", "pictures/1-1.png"]
         text = archive.read("conversation.md").decode()
@@ -336,9 +336,21 @@ def test_the_oldest_pictures_go_first_and_it_is_said(browser: Page, tmp_path: Pa
     expect(questions(browser).locator("img")).to_have_count(1)
 
 
-def test_a_chinese_reader_on_a_telephone(page: Served, opened: Open) -> None:
-    browser = ready(opened(page.url, locale="zh-CN", width=390, height=844))
+@pytest.mark.parametrize(
+    ("locale", "heading", "exports"),
+    [
+        ("en-US", "Conversations kept in this browser (1)", "Export:JSONMarkdown"),
+        ("zh-CN", "保存在此浏览器中的对话（1）", "导出：JSONMarkdown"),
+    ],
+)
+def test_a_shelf_on_a_telephone(page: Served, opened: Open, locale: str, heading: str, exports: str) -> None:
+    browser = ready(opened(page.url, locale=locale, width=390, height=844))
     asked(browser, "第一个问题，" + "很长" * 40)
     look(browser, 1)
-    expect(shelf(browser).locator("summary")).to_have_text("保存在此浏览器中的对话（1）")
+    expect(shelf(browser).locator("summary")).to_have_text(heading)
+    expect(kept(browser).locator(".exports")).to_have_text(exports)
+    buttons = kept(browser).locator("button:not(.title)")
+    assert len({place["y"] for place in boxes(*buttons.all())}) == 1
+    buttons.last.click()  # Delete asks once more, and stays where it is
+    assert len({place["y"] for place in boxes(*buttons.all())}) == 1
     assert browser.evaluate("document.documentElement.scrollWidth") <= 390

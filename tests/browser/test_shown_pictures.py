@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, boxes, idle, questions, ready, upload
+from tests.browser.person import answers, ask, boxes, idle, pictures_before, questions, ready, upload
 from tests.documents import made
 from tests.ui.scripted_page import Served
 
@@ -27,11 +27,6 @@ def asked(page: Page, text: str, *pictures: Path) -> Locator:
     return questions(page).last
 
 
-def box_starts_at(page: Page) -> str:
-    box = page.locator(".question:visible")
-    return box.evaluate("e => getComputedStyle(e).getPropertyValue('--pictures-before').trim()")
-
-
 @pytest.mark.parametrize(("locale", "width"), [("en-US", 1280), ("zh-CN", 390)])
 def test_several_pictures_are_numbered_through_the_conversation(
     page: Served, opened: Open, tmp_path: Path, locale: str, width: int
@@ -48,7 +43,7 @@ def test_several_pictures_are_numbered_through_the_conversation(
     upload(browser, *pictures[:2])
     thumbnails = browser.locator(".question:visible .thumbnail-wrapper")
     assert [each.evaluate(NUMBER) for each in thumbnails.all()] == ["counter(picture)"] * 2
-    assert box_starts_at(browser) == "4"
+    assert pictures_before(browser) == "4"
     thumbnails.first.locator("button").dispatch_event("click")
     expect(thumbnails).to_have_count(1)
     assert thumbnails.evaluate(NUMBER) == "none"
@@ -61,13 +56,13 @@ def test_a_kept_conversation_numbers_them_alike(page: Served, opened: Open, tmp_
     asked(browser, "and two", *pictures[2:])
     browser.get_by_text("Conversations kept in this browser (1)").click()
     upload(browser, pictures[0])
-    assert box_starts_at(browser) == "4"
+    assert pictures_before(browser) == "4"
     browser.get_by_role("button", name="New conversation").click()
     expect(questions(browser)).to_have_count(0)
-    assert box_starts_at(browser) == "0"
+    assert pictures_before(browser) == "0"
     browser.locator(".shelf button.title").first.click()
     expect(questions(browser).last.locator(".picture")).to_have_text(["3", "4"])
-    assert box_starts_at(browser) == "4"
+    assert pictures_before(browser) == "4"
 
 
 def test_a_documents_pages_count_on_from_the_conversation(page: Served, opened: Open, tmp_path: Path) -> None:
@@ -75,7 +70,7 @@ def test_a_documents_pages_count_on_from_the_conversation(page: Served, opened: 
     asked(browser, "one", draw(tmp_path / "one.png"))
     browser.locator("input[type=file]").first.set_input_files(made.pdf(tmp_path / "two.pdf", 2))
     expect(browser.locator(".thumbnail-item:visible")).to_have_count(2)
-    assert box_starts_at(browser) == "1"
+    assert pictures_before(browser) == "1"
 
 
 @pytest.mark.parametrize(("locale", "width"), [("en-US", 1280), ("zh-CN", 390)])

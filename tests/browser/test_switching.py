@@ -57,7 +57,7 @@ def test_the_gpu_as_a_picture_is_small_until_it_is_opened(page: Served, opened: 
     browser.keyboard.press("Enter")
     expect(picture).to_be_visible()
     expect(picture).to_have_attribute(
-        "aria-label", re.compile("^first: 6.0 GiB, as planned, .*; Free: 2.0 GiB;")
+        "aria-label", re.compile(r"^first: 6.0 GiB, as planned \(weights .*\); Free: 2.0 GiB;")
     )
     page.manager.wake("second")
     expect(picture).to_have_attribute(

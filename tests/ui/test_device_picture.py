@@ -52,7 +52,7 @@ def test_a_bar_is_the_whole_card() -> None:
             "en",
             [
                 "GPU 1: 11.5 of 24.0 GiB in use",
-                "two: 6.0 GiB, measured, of these as planned 4.0 weights and 1.0 KV cache",
+                "two: 6.0 GiB, measured (planned: weights 4.0, KV cache 1.0)",
                 "&lt;b&gt;three: 3.0 GiB, as planned",
                 "one, asleep: 0.5 GiB, measured",
                 "Others: 2.0 GiB, measured",
@@ -64,7 +64,7 @@ def test_a_bar_is_the_whole_card() -> None:
             "zh",
             [
                 "GPU 1：已用 11.5 / 24.0 GiB",
-                "two：6.0 GiB（实测），其中按计划权重 4.0，KV 缓存 1.0",
+                "two：6.0 GiB（实测），其中计划用于权重 4.0、KV 缓存 1.0",
                 "&lt;b&gt;three：3.0 GiB（计划）",
                 "one，浅睡：0.5 GiB（实测）",
                 "其他程序：2.0 GiB（实测）",
@@ -85,6 +85,18 @@ def test_who_cannot_see_the_bar_reads_the_same(language: Language, lines: list[s
     assert heading in brief
     assert 'aria-hidden="true"' in brief
     assert "aria-label" not in brief
+
+
+@pytest.mark.parametrize(
+    ("language", "line"),
+    [
+        ("en", "one: 3.0 GiB, as planned (weights 2.0, KV cache 1.0)"),
+        ("zh", "one：3.0 GiB（计划），其中权重 2.0、KV 缓存 1.0"),
+    ],
+)
+def test_of_a_plan_it_is_said_once_that_it_is_one(language: Language, line: str) -> None:
+    share = Share(3 * GIB, weight_bytes=2 * GIB, cache_bytes=GIB)
+    assert f">{line}</li>" in picture(DeviceUse("GPU-a", {"one": share}, 8 * GIB, "0"), language)
 
 
 def test_less_than_planned_is_still_all_there_is() -> None:

@@ -38,6 +38,7 @@ def manager(folder: Path) -> Iterator[Manager]:
     models = [
         scripted("one", folder),
         scripted("words", folder, kind="text"),
+        scripted("forgetful", folder, memory={"session_tokens": 512}),
     ]
     with Manager(runnable_models(models), log_folder=folder / "logs") as manager:
         yield manager
@@ -137,6 +138,22 @@ async def test_a_question_without_an_answer_says_why(
     assert "trouble" in last
     assert expected in last["trouble"]
     assert await answer_to(chat, "again") == "again "
+
+
+@pytest.mark.parametrize(
+    ("language", "advice"),
+    [
+        ("en", "<br>Begin a new conversation or shorten the question."),
+        ("zh", "<br>请开始新对话或缩短问题。"),
+    ],
+)
+async def test_who_has_filled_a_conversation_is_led_to_what_keeps_it(
+    manager: Manager, folder: Path, language: Language, advice: str
+) -> None:
+    asked = Typed("word " * 600)
+    last = (await updates_of(handlers(manager, folder, "forgetful"), asked, language=language))[-1]
+    assert "trouble" in last
+    assert last["trouble"].endswith(advice)
 
 
 async def test_a_picture_of_the_history_that_is_not_ours_is_refused(manager: Manager, folder: Path) -> None:

@@ -21,6 +21,7 @@ from tests.models.test_qwen_vl_pixels import QWEN3
 
 TILES = TileBudget(TileRule(448, 1, 12, thumbnail=True), tokens_per_tile=256, patches_per_tile=1024)
 WHOLE = WholeBudget(490, picture_tokens=1225, patches=1225)
+ONE_TOKEN = WholeBudget(28, picture_tokens=1, patches=1)
 PIXELS = PixelBudget(QWEN3)
 
 
@@ -62,6 +63,7 @@ def test_a_scaled_picture_is_that_of_qwen() -> None:
             "1600 × 1200 像素，模型看到的是 12 个 448 × 448 的图块和一张缩略图：3,328 个 token",
         ),
         (TILES, True, "en", "1600 × 1200 pixels, seen as one tile of 448 × 448: 256 tokens"),
+        (ONE_TOKEN, False, "en", "1600 × 1200 pixels, seen as one tile of 28 × 28: 1 token"),
         (WHOLE, False, "en", "1600 × 1200 pixels, seen as one tile of 490 × 490: 1,225 tokens"),
         (PIXELS, True, "zh", "1600 × 1200 像素，模型看到的是一个 576 × 416 的图块：234 个 token"),
     ],

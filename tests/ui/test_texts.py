@@ -8,6 +8,7 @@ import pytest
 from launcher.errors import EngineError, LauncherError, PictureError
 from launcher.memory.refusal import _OTHER_WAYS
 from launcher.readiness import SLOW
+from launcher.ui import conversation_advice
 from launcher.ui.chinese import ZH
 from launcher.ui.fetch_advice import ADVICE
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
@@ -29,6 +30,14 @@ def test_the_page_knows_what_to_do_after_every_error_of_a_download() -> None:
     for sentence, advice in ADVICE.items():
         assert advice in ZH
         assert placeholders(advice) <= placeholders(sentence) | {"button", "hf"}
+
+
+def test_the_page_advises_what_keeps_a_conversation_that_is_full() -> None:
+    clearing = {sentence for _, sentence in sentences() if "lear the conversation" in sentence}
+    assert clearing == conversation_advice.ADVICE.keys()
+    for hint, advice in conversation_advice.ADVICE.items():
+        assert advice in ZH
+        assert placeholders(advice) <= placeholders(hint)
 
 
 def test_sentences_are_not_put_together() -> None:

@@ -63,7 +63,7 @@ class Login:
         seconds = math.ceil(wait_s)
         error = RequestError(
             "Too many wrong passwords came from this address",
-            "Try again in {seconds} seconds.",
+            "Try again in {seconds} s.",
             seconds=seconds,
         )
         await Refusal(HTTPStatus.TOO_MANY_REQUESTS, error, {"Retry-After": str(seconds)})(

@@ -36,7 +36,7 @@ class UploadRates:
                 seconds = math.ceil(wait_s)
                 error = RequestError(
                     "Too many pictures were uploaded from this address in the last minute",
-                    "Try again in {seconds} seconds.",
+                    "Try again in {seconds} s.",
                     seconds=seconds,
                 )
                 retry = {"Retry-After": str(seconds)}

@@ -11,12 +11,15 @@ const restUnlessBusy = () => isComparing() || news[COMPARE].rested();
 // Which columns are seen, by the models' names and whether each is chosen. A column is built when it is first
 // chosen, and one at a time, as the browser hears no key press while it builds: the next one is told to Gradio
 // in a task of its own. For the outputs: columns.
+let seenColumns = [];
 const hideUnchosen = hiding();
 const chooseNext = () => setTimeout(() => news[COMPARE].chosen());
 built(COMPARE).then(chooseNext);
 let building = null;
 const choose = (names, ...choice) => {
   hideUnchosen(names.filter((_, at) => !choice[at]).map((name) => `column-${name}`));
+  seenColumns = names.filter((_, at) => choice[at]).map((name) => name + COMPARE);
+  countOn(COMPARE);
   const next = names.find((name, at) => choice[at] && !news[name + COMPARE]);
   if (next === building) return NOTHING;
   building = next;
@@ -84,6 +87,7 @@ const clearColumn = (column) => {
   if (waits >= 0) compared.waiting.splice(waits, 1);
   Object.assign(tab, { turns: [], now: null });
   tell(column, "");
+  countOn(column);
   restUnlessBusy();
   return [""];
 };

@@ -21,8 +21,9 @@ const note = (name, files = []) => {
     const each = documentOf.get(path);
     counts.set(each, (counts.get(each) ?? 0) + 1);
   }
+  const tokens = (sum) => say(sum === 1 ? "token" : "tokens", { count: sum.toLocaleString(language) });
   const lines = [...counts].map(([{ told, tokens_each }, count]) =>
-    tokens_each ? `${told}: ${say("tokens", { count: (count * tokens_each).toLocaleString(language) })}` : told,
+    tokens_each ? `${told}: ${tokens(count * tokens_each)}` : told,
   );
   const waiting = (reading[name] ?? []).map((file) => say("reading", { name: file }));
   place.textContent = [...lines, ...waiting].join("\n");

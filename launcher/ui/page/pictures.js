@@ -25,10 +25,16 @@ const pointedAt = (boxes, questions) => {
   return `<div class="pointed"><div>${image}${boxes}</div></div>\n\n`;
 };
 
-// The box's thumbnails count on from the conversation's pictures (launcher/ui/theme.py), whichever changes.
+// The box's thumbnails count on from the conversation's pictures (launcher/ui/theme.py), whichever changes. The
+// columns of the Compare tab share a box: it counts on from the one that is seen and has the most.
+const picturesOfTab = (name) => {
+  const { turns, now } = tabOf(name);
+  return picturesIn(now ? [...turns, now] : turns);
+};
 const countOn = (name) => {
-  const { turns, now } = tabOf(name), before = picturesIn(now ? [...turns, now] : turns);
-  document.getElementById(`box-${name}`)?.style.setProperty("--pictures-before", before);
+  const isCompare = name.endsWith(COMPARE);
+  const before = isCompare ? Math.max(0, ...seenColumns.map(picturesOfTab)) : picturesOfTab(name);
+  document.getElementById(`box-${isCompare ? COMPARE : name}`)?.style.setProperty("--pictures-before", before);
 };
 // The box has changed.
 const attached = (name, typed) => {

@@ -146,8 +146,8 @@ const rename = (name, conversation, title) =>
     if (known && title.trim()) await store({ ...known, title: title.trim() });
   });
 const exportAs = {
-  json: async (each) => save(`${fileName(each)}.json`, new Blob([await asJson(each)])),
-  markdown: async (each) => save(`${fileName(each)}.zip`, await zipped(asMarkdown(each))),
+  JSON: async (each) => save(`${fileName(each)}.json`, new Blob([await asJson(each)])),
+  Markdown: async (each) => save(`${fileName(each)}.zip`, await zipped(asMarkdown(each))),
 };
 
 // ---- how it looks ----
@@ -181,6 +181,14 @@ const deleting = (name, conversation) => {
   return made;
 };
 
+const exporting = (name, conversation) => {
+  const buttons = Object.keys(exportAs).map((format) => {
+    const made = button(format, () => inOrder(name, () => exportAs[format](conversation)));
+    return Object.assign(made, { title: say("export", { format }), ariaLabel: say("export", { format }) });
+  });
+  return element("span", { className: "exports" }, say("exports"), ...buttons);
+};
+
 const lineFor = (name, conversation) => {
   const title = button(conversation.title, () => open(name, conversation.id), "title");
   if (tabOf(name).kept?.id === conversation.id) title.ariaCurrent = "true";
@@ -189,11 +197,8 @@ const lineFor = (name, conversation) => {
     title.replaceWith(box);
     box.select();
   });
-  const exports = Object.keys(exportAs).map((kind) =>
-    button(say(kind), () => inOrder(name, () => exportAs[kind](conversation))),
-  );
   const when = element("time", { textContent: new Date(conversation.changed).toLocaleString() });
-  return element("li", {}, title, when, change, ...exports, deleting(name, conversation));
+  return element("li", {}, title, when, change, exporting(name, conversation), deleting(name, conversation));
 };
 
 const shelfOf = (name, mine, isOpen) => {

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 
 from launcher.documents import Opened
 from launcher.errors import RequestError
-from launcher.ui.document_pictures import MOST_WAITING, DocumentPictures
+from launcher.ui.document_pictures import MOST_WAITING, DocumentPictures, told_of
 from launcher.ui.streams import with_heartbeats
+from launcher.ui.texts import Language
 from tests.documents.made import pdf
 from tests.test_settings import ANY_JSON
 from tests.ui.asked import OPTIONS, asked, one_tile_of, talking
@@ -92,6 +93,19 @@ def test_a_documents_pages_are_pictures_that_can_be_asked_about(
     asked_about = {"text": "/asked", "pictures": found["pictures"], "one_tile": found["pictures"][1:]}
     *_, last = updates(talker, "", question=asked_about)
     assert one_tile_of(last["answer"]) == ["a-2.png"]
+
+
+@pytest.mark.parametrize(
+    ("is_video", "language", "told"),
+    [
+        (False, "en", "a: its only page, as a picture of one tile"),
+        (True, "en", "a: its only frame, as a picture of one tile"),
+        (False, "zh", "a：仅有的一页作为图片，占一个图块"),
+        (True, "zh", "a：仅有的一帧作为图片，占一个图块"),
+    ],
+)
+def test_one_page_is_no_plural(is_video: bool, language: Language, told: str) -> None:
+    assert told_of("a", Opened((Path("a-1.png"),), 1, is_video), None, language)["told"] == told
 
 
 def test_no_other_file_is_a_document(talker: Served, tmp_path: Path) -> None:
