@@ -301,6 +301,7 @@ READINESS = {
     ),
     "To download it, type: {command}": "要下载它，请运行：{command}",
     "Put it there.": "请把它放到那里。",
+    "Correct the preset's sources.": "请更正预设的 sources。",
     "{name} needs an NVIDIA GPU, and this machine has none; the model is not here either": (
         "{name} 需要 NVIDIA GPU，这台机器没有；模型文件也不在这里"
     ),
