@@ -103,6 +103,8 @@ def plan(
             where = f"\non {place.label}, " if place.label else "\n"
             render.line(where + "\n".join(plan_together.told(members, place.card)))
     _report(planned, as_json=as_json)
+    if catalog.errors and not names:
+        raise typer.Exit(PresetError.exit_code)
 
 
 def _together(planned: Sequence[Planned]) -> list[tuple[Place, list[Member]]]:

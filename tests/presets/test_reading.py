@@ -553,6 +553,9 @@ def test_find_names_the_nearest() -> None:
         catalog.find("rigth")
     with pytest.raises(PresetError, match=r"There is no preset x\{\}\nThese can be used: right"):
         catalog.find("x{}")
+    for empty in ("", " "):
+        with pytest.raises(PresetError, match="The name of the preset is empty\nThese can be used: right"):
+            catalog.find(empty)
     with pytest.raises(PresetError, match="launcher presets --check"):
         Catalog((), ()).find("right")
 
