@@ -16,7 +16,7 @@ from safetensors.numpy import save_file
 
 from launcher.checkpoints import Absent, Located, download_commands, facts_from_config, locate, read_facts
 from launcher.errors import CheckpointError
-from launcher.presets import BilingualText, Preset
+from launcher.presets import BilingualText, Preset, read_presets
 from tests.models.tiny import tokenizer_model
 
 CONFIG = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "torch_dtype": "bfloat16"}
@@ -148,7 +148,33 @@ class TestLocate:
         assert Path(sys.executable).parent == Path(shutil.which(program) or "").absolute().parent
 
     def test_without_a_hub_there_is_nothing_to_type(self) -> None:
-        assert locate(preset("builtin:none", "/nowhere")) == Absent(("builtin:none", "/nowhere"), ())
+        assert locate(preset("/nowhere")) == Absent(("/nowhere",), ())
+
+    def test_what_is_not_built_in_is_told_with_what_is(self) -> None:
+        found = locate(preset("builtin:none"))
+        place = "builtin:none (not built in; these are: shapes-internvl2, shapes-xcomposer2, tiny-chat)"
+        assert found == Absent((place,), ())
+        assert isinstance(found, Absent)
+        assert not found.can_be_put
+
+    def test_what_no_other_preset_is_made_of_is_told(self) -> None:
+        """``preset`` gives presets the name a."""
+        found = locate(preset("awq:a", "awq:none"))
+        told = tuple(f"awq:{name} (there is no other preset {name} to make it of)" for name in ("a", "none"))
+        assert found == Absent(told, ())
+
+    def test_it_is_made_of_a_preset_beside_it_or_of_a_usual_one(self, tmp_path: Path) -> None:
+        text = "name: {name}\ntitle: X\nkind: text\nsources: ['{source}']\n"
+        (tmp_path / "x.yaml").write_text(text.format(name="beside", source="/x"), encoding="utf-8")
+        for name, ends in (
+            ("beside", f"quantize beside --presets {tmp_path}"),
+            ("tiny-chat", "quantize tiny-chat"),
+        ):
+            (tmp_path / "y.yaml").write_text(text.format(name="y", source=f"awq:{name}"), encoding="utf-8")
+            found = locate(read_presets([tmp_path]).find("y"))
+            assert isinstance(found, Absent)
+            assert found.is_made
+            assert found.commands[0].endswith(ends)
 
 
 class TestReadFacts:

@@ -13,7 +13,7 @@ from typing import Literal
 from launcher.checkpoints.facts import CONFIG, WEIGHTS
 from launcher.commands_here import command, program
 from launcher.errors import LauncherError, RequestError
-from launcher.presets import Preset
+from launcher.presets import Preset, read_presets
 from launcher.user_folders import cache_folder, expanded, is_file, is_folder, named_by
 
 Hub = Literal["hf", "modelscope"]
@@ -51,13 +51,18 @@ class Absent:
             place.startswith(("hf:", "modelscope:")) for place in self.places
         )
 
+    @property
+    def can_be_put(self) -> bool:
+        """Whether one of the places is a folder of the user's own."""
+        return not all(place.startswith(("builtin:", "awq:")) for place in self.places)
+
 
 def locate(preset: Preset) -> Located | Absent:
     """The first of the preset's sources that exists here: a folder or a downloaded copy with a
     config.json."""
     places = []
     for source in preset.sources:
-        found = _folder_of(source)
+        found = _folder_of(source) or _why_never(preset, source)
         if isinstance(found, Path):
             return Located(found, source)
         places.append(f"{source} ({found})" if found else source)
@@ -78,6 +83,17 @@ def _folder_of(source: str) -> Path | str:
             return _made(name)
     path = folder_meant(source)
     return path if isinstance(path, str) else _with_config(path)
+
+
+def _why_never(preset: Preset, source: str) -> str:
+    """Why nothing can ever come to a source where there is nothing; "" where something can."""
+    kind, _, name = source.partition(":")
+    if kind == "builtin":
+        known = sorted(each.parent.name for each in BUILTIN.glob(f"*/{CONFIG}"))
+        return f"not built in; these are: {', '.join(known)}"
+    if kind == "awq" and not _making(preset, name):
+        return f"there is no other preset {name} to make it of"
+    return ""
 
 
 def folder_meant(source: str) -> Path | str:
@@ -200,8 +216,18 @@ def download_commands(preset: Preset, into: Path | None = None) -> tuple[str, ..
             commands.append(f"{program('modelscope')} download --model {name}{target}")
     pull = (command("pull", preset.name, presets=preset.given),) if commands else ()
     kinds = (source.partition(":") for source in preset.sources)
-    made = tuple(command("quantize", name, presets=preset.given) for kind, _, name in kinds if kind == "awq")
-    return (*pull, *commands, *made)
+    made = (_making(preset, name) for kind, _, name in kinds if kind == "awq")
+    return (*pull, *commands, *filter(None, made))
+
+
+def _making(preset: Preset, name: str) -> str:
+    """The command that makes a preset's model in four bits of the one of this name, which stands beside it or
+    among the usual ones; "" where no other preset has the name."""
+    for given in dict.fromkeys((preset.given, ())):
+        found = read_presets([Path(each) for each in given]).presets
+        if name != preset.name and any(each.name == name for each in found):
+            return command("quantize", name, presets=given)
+    return ""
 
 
 def own_folder(preset: Preset) -> Path | None:

@@ -29,6 +29,7 @@ from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions
 from launcher.presets import Preset
 from launcher.user_folders import typed
+from launcher.workers.manager import Manager
 
 STANDARD_INPUT = "-"
 _STANDARD_INPUT_SHOWN = "Standard input"
@@ -128,11 +129,23 @@ def _answer(preset: Preset, request: ChatRequest, pictures: PictureFiles, *, as_
 
 def _answer_batch(preset: Preset, options: GenerationOptions, pictures: PictureFiles, name: str) -> None:
     base = Path.cwd() if name == STANDARD_INPUT else typed(name).resolve().parent
-    lines = _lines(name)
-    with loaded(ready(preset)) as manager:
-        failed = Batch(preset, options, pictures, base).run(manager, lines)
+    batch = Batch(preset, options, pictures, base)
+    lines, model = _lines(name), ready(preset)
+    with loaded(model) if _is_worth_loading(batch, name) else Manager([]) as manager:
+        failed = batch.run(manager, lines)
     if failed is not None:
         raise typer.Exit(failed.exit_code)
+
+
+def _is_worth_loading(batch: Batch, name: str) -> bool:
+    """False where no line of a file can be asked; a person is told before the model loads how many cannot.
+    What comes through a pipe is not waited for."""
+    if name == STANDARD_INPUT or not typed(name).is_file():
+        return True
+    judged = batch.judged(_lines(name))
+    if judged.remark and sys.stderr.isatty():
+        render.note(judged.remark)
+    return judged.right > 0
 
 
 def _lines(name: str) -> Iterator[bytes | LauncherError]:

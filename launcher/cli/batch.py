@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 
 from launcher.cli import render, streams
 from launcher.cli.picture_files import PictureFiles
-from launcher.cli.questions import single, to_message, unreadable
+from launcher.cli.questions import check_takes_pictures, single, to_message, unreadable
 from launcher.errors import LauncherError, RequestError
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, well_formed
 from launcher.presets import Preset
@@ -70,6 +70,26 @@ class _Asked:
     answer: Answer | LauncherError
 
 
+@dataclass(slots=True)
+class Judged:
+    """How many lines can be asked and how many cannot; the number of the first of these, and why."""
+
+    right: int = 0
+    wrong: int = 0
+    first: tuple[int, LauncherError] | None = None
+
+    @property
+    def remark(self) -> str:
+        """For a person who waits for the model to load; "" where no line is wrong."""
+        if self.first is None:
+            return ""
+        number, error = self.first
+        reason = error.values.get("reason", error.message)
+        return (
+            f"{self.wrong} of {self.right + self.wrong} lines cannot be asked, line {number} first: {reason}"
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Batch:
     """Questions from a file; relative pictures lie beside it (``base``)."""
@@ -91,6 +111,25 @@ class Batch:
             render.data_line(result.data)
             first = first or result.error
         return first
+
+    def judged(self, lines: Iterable[bytes | LauncherError]) -> Judged:
+        """What of the lines can be asked, as far as that shows without their pictures."""
+        found = Judged()
+        for number, line in enumerate(lines, 1):
+            try:
+                if isinstance(line, LauncherError):
+                    raise line
+                if not line.strip(_BLANK):
+                    continue
+                given = _read(number, line)
+                to_message(self.preset, well_formed(given.question))
+                if given.images:
+                    check_takes_pictures(self.preset)
+                found.right += 1
+            except LauncherError as error:
+                found.wrong += 1
+                found.first = found.first or (number, error)
+        return found
 
     def _asked(self, manager: Manager, lines: Iterable[bytes | LauncherError]) -> Iterator[_Asked]:
         """In order; while one is read, those after it are answered."""

@@ -18,13 +18,13 @@ from launcher.cli.plan_together import Member
 from launcher.cli.preset_paths import PresetPaths, read_catalog
 from launcher.devices import Devices, Gpu, read_devices
 from launcher.engines import table
-from launcher.errors import CheckpointError, DeviceError, LauncherError
+from launcher.errors import CheckpointError, DeviceError, LauncherError, PresetError
 from launcher.families import Family, ModelSizes
 from launcher.four_bits import can_be_made, in_four_bits
 from launcher.gpu_support import compute_dtype
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.presets import Preset
-from launcher.readiness import gpus_for
+from launcher.readiness import gpus_for, not_here
 
 TUTORIAL_CARD_GIB = 8.0
 """Planned for where there is no GPU to plan for."""
@@ -103,6 +103,8 @@ def plan(
             where = f"\non {place.label}, " if place.label else "\n"
             render.line(where + "\n".join(plan_together.told(members, place.card)))
     _report(planned, as_json=as_json)
+    if catalog.errors and not names:
+        raise typer.Exit(PresetError.exit_code)
 
 
 def _together(planned: Sequence[Planned]) -> list[tuple[Place, list[Member]]]:
@@ -180,11 +182,13 @@ def _sizes(preset: Preset) -> tuple[Family, ModelSizes]:
     if config := families.known_config(preset.sources):
         family = families.of(config)
         return family, family.sizes(config)
+    if not found.commands:
+        raise not_here(preset, found)
     raise CheckpointError(
         "{name} is not on this machine, and its sizes are not known without it",
-        hint="To get it, type: {command}" if found.commands else "Put it at one of the preset's sources.",
+        "To get it, type: {command}",
         name=preset.name,
-        command=found.commands[0] if found.commands else "",
+        command=found.commands[0],
     )
 
 

@@ -3,7 +3,6 @@ disk is said, and looked for, before anything is read."""
 
 from __future__ import annotations
 
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,6 +14,7 @@ from launcher.cli.preset_paths import OnePreset, PresetPaths, read_catalog
 from launcher.cli.quantize_place import check_free, check_room, device_for
 from launcher.cli.quantize_preset import what_next
 from launcher.cli.quantize_source import Source, source_of
+from launcher.cli.run_folder import run_folder
 from launcher.devices import read_devices
 from launcher.errors import RequestError
 from launcher.families import ModelSizes
@@ -94,8 +94,8 @@ def _make(source: Source, target: Path, wish: Wish, device: str) -> None:
     """Makes the checkpoint, and shows how far that is and how it compares."""
     from launcher.quantizing.material import gather
 
-    with tempfile.TemporaryDirectory(prefix="launcher-quantize-") as scratch:
-        material = gather(wish, Path(scratch))
+    with run_folder() as scratch:
+        material = gather(wish, scratch)
         from launcher.quantizing.run import Order
         from launcher.quantizing.run import quantize as make  # torch: what is wrong so far was told before
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, PresetError
 from launcher.presets import yaml_tree
 from launcher.presets.files import fault, printable
 from launcher.presets.schema import Example
@@ -46,9 +46,22 @@ def _example(example: Example, position: int, file: Path, tree: YamlTree) -> Exa
 
 
 def _picture(written: str, folder: Path) -> Path:
-    """The file that is meant, from the text itself: a ``Path`` has forgotten the dot of ``./~x``."""
+    """The file that is meant, from the text itself: a ``Path`` has forgotten the dot of ``./~x``.
+
+    Raises:
+        LauncherError: the home folder of nobody, or a built-in picture that there is not.
+    """
     builtin = written.removeprefix("builtin:")
-    return folder / expanded(written) if builtin == written else BUILTIN_PICTURES / Path(builtin).name
+    if builtin == written:
+        return folder / expanded(written)
+    found = BUILTIN_PICTURES / Path(builtin).name
+    if not is_file(found):
+        raise PresetError(
+            "{picture} is not built in; these are: {known}",
+            picture=printable(Path(written)),
+            known=", ".join(sorted(each.name for each in BUILTIN_PICTURES.glob("*.png"))),
+        )
+    return found
 
 
 def _picture_fault(picture: Path, folder: Path) -> str:

@@ -34,11 +34,15 @@ class Catalog:
         """The preset of this name.
 
         Raises:
-            PresetError: there is none; the hint names the nearest, or all.
+            PresetError: there is none, or no name; the hint names the nearest, or all.
         """
         names = [preset.name for preset in self.presets]
         if name in names:
             return self.presets[names.index(name)]
+        if names and not name.strip():
+            raise PresetError(
+                "The name of the preset is empty", "These can be used: {names}", names=", ".join(names)
+            )
         near = difflib.get_close_matches(name, names, n=1)
         if near:
             raise PresetError("There is no preset {name}", "Did you mean {near}?", name=name, near=near[0])

@@ -28,7 +28,7 @@ def not_here(preset: Preset, found: Absent, *, is_slow: bool = False) -> Checkpo
     if not command:
         return CheckpointError(
             "{name} is not on this machine. Looked for it at {places}",
-            "Put it there.",
+            "Put it there." if found.can_be_put else "Correct the preset's sources.",
             name=name,
             places=places,
         )

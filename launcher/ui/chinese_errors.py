@@ -301,6 +301,7 @@ READINESS = {
     ),
     "To download it, type: {command}": "要下载它，请运行：{command}",
     "Put it there.": "请把它放到那里。",
+    "Correct the preset's sources.": "请更正预设的 sources。",
     "{name} needs an NVIDIA GPU, and this machine has none; the model is not here either": (
         "{name} 需要 NVIDIA GPU，这台机器没有；模型文件也不在这里"
     ),
@@ -435,6 +436,8 @@ MODELS = {
         "{file}：{key} 是 {value}；LMDeploy 在这里查找 {known} 之一"
     ),
     "{file}: {key} is {value}; InternVL runs with {only} alone": "{file}：{key} 是 {value}；InternVL 只能以 {only} 运行",
+    "{file}: {key} is {value}, and vision_config.image_size is {size}; InternVL runs where both are"
+    " the same": "{file}：{key} 是 {value}，而 vision_config.image_size 是 {size}；两者相同，InternVL 才能运行",
     "This model reads text only; the conversation has a picture": "这个模型只处理文字，而对话中有图片",
     "Take the picture out, or ask a model that reads pictures.": "请去掉图片，或换用支持图片的模型。",
     "{folder} holds no weights: neither {expected}": "{folder} 中没有权重：找不到 {expected}",

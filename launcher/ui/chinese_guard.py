@@ -44,6 +44,8 @@ GUARD = {
     "The page is at the address that its start prints; {address} lists what programs may call.": (
         "页面在启动时打印的地址；{address} 列出程序可以调用的接口。"
     ),
+    "{path} does not answer to {method}": "{path} 不接受 {method}",
+    "It takes {allowed}.": "它接受 {allowed}。",
     # bodies, files
     "The request came too slowly, and was not read to its end": "请求传输过慢，没有读完",
     "Send it again over a better connection.": "请在更好的网络下重新发送。",

@@ -125,4 +125,7 @@ def test_pages_elsewhere_get_nothing(http: httpx.Client, headers: dict[str, str]
 def test_other_routes(http: httpx.Client) -> None:
     assert http.get("/health").json() == {"status": "ok"}
     assert http.get("/metrics").status_code == 404
+    asked = http.get("/v1/chat/completions")
+    assert (asked.status_code, asked.headers["allow"]) == (405, "POST")
+    assert asked.json()["error"]["message"] == "/v1/chat/completions does not answer to GET\nIt takes POST."
     assert http.post("/v1/embeddings", json={}).json()["error"]["type"] == "not_found_error"

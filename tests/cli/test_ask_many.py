@@ -117,6 +117,25 @@ def test_a_line_that_fails_has_an_error_in_its_place(launch: Launch, scripted: P
     assert answers[4]["id"] == "gone"
 
 
+def test_nothing_is_loaded_for_a_file_in_which_no_line_can_be_asked(
+    launch: Launch, scripted: Path, tmp_path: Path
+) -> None:
+    with scripted.open("a", encoding="utf-8") as file:
+        file.write("chat:\n  system_prompt: /fail while loading\n")
+    asked = ("ask", "scripted", "--presets", str(scripted), "--batch", "q.jsonl")
+    (tmp_path / "q.jsonl").write_text('{\n{"question": " "}\n', encoding="utf-8")
+    done = launch(*asked)
+    assert (done.returncode, done.stderr) == (7, "")
+    assert [line["error"]["message"][:21] for line in read_lines(done.stdout)] == [
+        "Line 1 cannot be used",
+        "The question is empty",
+    ]
+    (tmp_path / "q.jsonl").write_text('{\n{"question": "a"}\n', encoding="utf-8")
+    done = launch(*asked)
+    assert (done.returncode, done.stdout) == (8, "")
+    assert "while loading" in done.stderr
+
+
 def test_pictures_lie_beside_the_file_and_options_hold_for_all(
     launch: Launch, scripted: Path, tmp_path: Path
 ) -> None:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from launcher.cli import batch
+from launcher.cli.picture_files import PictureFiles
 from launcher.errors import RequestError
+from launcher.presets import read_presets
 
 
 @pytest.mark.parametrize(
@@ -34,3 +38,14 @@ def test_a_line_that_is_no_question(line: bytes, reason: str) -> None:
     assert reason in message
     assert "_Line" not in message
     assert "sys." not in message
+
+
+def test_how_many_lines_cannot_be_asked_is_known_without_a_model() -> None:
+    (tiny_chat,) = [each for each in read_presets().presets if each.name == "tiny-chat"]
+    asked = batch.Batch(tiny_chat, tiny_chat.generation.options(), PictureFiles(), Path())
+    lines = [b'{"question": "a"}', b"", b"{}", b'{"question": ""}', b'{"question": "a", "images": ["b.png"]}']
+    judged = asked.judged([*lines, RequestError("It is too long", "Divide it.")])
+    assert (judged.right, judged.wrong) == (1, 4)
+    assert judged.remark == "4 of 5 lines cannot be asked, line 3 first: question is missing"
+    assert asked.judged([b'{"question": "a"}']).remark == ""
+    assert asked.judged([b'{"question": ""}']).remark.endswith("line 1 first: The question is empty")

@@ -115,3 +115,8 @@ def test_an_unknown_preset_is_named(launch: Launch) -> None:
     done = launch("plan", "internvl2-2c", "--gpu-gib", "8")
     assert done.returncode == 2
     assert "internvl2-2b" in done.stderr
+
+
+def test_a_wrong_file_among_all_is_named_and_exits_with_2(launch: Launch) -> None:
+    done = launch("plan", "--presets", "nope")
+    assert (done.returncode, done.stderr) == (2, "nope: there is no such file or folder\n")

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from torch import Tensor
 from launcher.checkpoints import read_facts
 from launcher.cli import quantize
 from launcher.cli.app import run
+from launcher.cli.run_folder import run_folder
 from launcher.devices import Devices, Gpu
 from tests.cli.conftest import Launch
 from tests.cli.fork_server import ForkServer
@@ -86,14 +88,23 @@ def test_it_is_made_compared_and_asked(launch: Launch, tmp_path: Path) -> None:
 
 
 def test_a_run_that_was_killed_goes_on_and_makes_the_same_bytes(
-    launch: Launch, environment: dict[str, str], tmp_path: Path
+    launch: Launch, environment: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """What it left in the temporary folder goes with the next start of any command."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     command = [sys.executable, "-m", "launcher", "quantize", "tiny-chat", "--samples", "8", "--to", "cut"]
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stderr=subprocess.PIPE) as process:
+    own = environment | {"TMPDIR": str(temporary)}
+    with subprocess.Popen(command, cwd=tmp_path, env=own, stderr=subprocess.PIPE) as process:
         assert process.stderr is not None
         while b"layers: 2 of 4" not in process.stderr.readline():
             assert process.poll() is None
         os.kill(process.pid, signal.SIGKILL)
+    assert list(temporary.glob("launcher-*"))
+    with run_folder():
+        pass
+    assert not list(temporary.glob("launcher-*"))
     assert not (tmp_path / "cut").exists()
     unfinished = tmp_path / "cut.unfinished"
     assert not (unfinished / "config.json").exists()

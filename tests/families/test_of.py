@@ -52,6 +52,11 @@ def test_the_built_in_models_have_a_family(name: str) -> None:
     [
         (with_language(architectures=["InternLM2VEForCausalLM"]), "Mono-InternVL", "internvl2-2b"),
         (with_language(architectures=["Phi3ForCausalLM"]), "InternVLChatModel with Phi3ForCausalLM", ""),
+        (
+            {**PICTURES, "force_image_size": 224},
+            "is 224, and vision_config.image_size is 448",
+            "internvl2-2b",
+        ),
         ({**PICTURES, "llm_config": {"model_type": "phi3"}}, "has no family for it", "internvl2-2b"),
         ({**XCOMPOSER, "img_size": 336}, "InternLM-XComposer2-4KHD or InternLM-XComposer2.5", "vl-1_8b"),
         ({**XCOMPOSER, "img_size": 560}, "InternLM-XComposer2.5", "vl-1_8b"),

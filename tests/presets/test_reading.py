@@ -446,8 +446,14 @@ def test_pictures_are_found_beside_the_file_and_must_exist(tmp_path: Path) -> No
         ("a/" * 3000, "examples[0].pictures[0]: there is no file "),
         ("/root/../dev/zero", "examples[0].pictures[0]: there is no file "),
         (".", "examples[0].pictures[0]: there is no file "),
-        ("builtin:", "examples[0].pictures[0]: there is no file "),
-        ("builtin:../../secret", "examples[0].pictures[0]: there is no file "),
+        (
+            "builtin:",
+            "examples[0].pictures[0]: builtin: is not built in; these are: 2-shapes.png, 3-shapes.png, ",
+        ),
+        (
+            "builtin:../../secret",
+            "examples[0].pictures[0]: builtin:../../secret is not built in; these are: ",
+        ),
     ],
     ids=lambda value: value[:30],
 )
@@ -547,6 +553,9 @@ def test_find_names_the_nearest() -> None:
         catalog.find("rigth")
     with pytest.raises(PresetError, match=r"There is no preset x\{\}\nThese can be used: right"):
         catalog.find("x{}")
+    for empty in ("", " "):
+        with pytest.raises(PresetError, match="The name of the preset is empty\nThese can be used: right"):
+            catalog.find(empty)
     with pytest.raises(PresetError, match="launcher presets --check"):
         Catalog((), ()).find("right")
 

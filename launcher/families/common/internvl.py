@@ -27,6 +27,7 @@ DECODER = "launcher.models.tokenizer_decoder:TokenizerDecoder"
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 """ImageNet's mean and spread of red, green and blue."""
 
+_INSTEAD = "internvl2-2b"
 _ONLY: Mapping[str, Any] = {"ps_version": "v2", "select_layer": -1}
 _PUBLISHED_PX = 448
 """Side of the picture that the tower was trained on, where its config does not say it."""
@@ -127,8 +128,8 @@ def _makers_tiles(config: ConfigPart) -> tuple[TileRule, int]:
 
 
 def check_makers(config: ConfigPart) -> None:
-    """Raises UnsupportedModel where the pixel order or the feature layer is one that no engine here knows:
-    InternVL 1.0 to 1.2."""
+    """Raises UnsupportedModel where the pixel order or the feature layer is one that no engine here knows
+    (InternVL 1.0 to 1.2), or the size of tiles is not the tower's."""
     for key, only in _ONLY.items():
         if config.values.get(key, only) != only:
             raise UnsupportedModel(
@@ -136,8 +137,26 @@ def check_makers(config: ConfigPart) -> None:
                 "Take {instead}.",
                 **config.facts(key),
                 only=only,
-                instead="internvl2-2b",
+                instead=_INSTEAD,
             )
+    _check_one_size(config)
+
+
+def _check_one_size(config: ConfigPart) -> None:
+    """LMDeploy cuts tiles of the tower's size and counts their tokens by the other: where the two differ, a
+    picture has more or fewer tokens than its place in the prompt (``lmdeploy/vl/model/internvl.py``)."""
+    if config.values.get("force_image_size") is None:
+        return
+    size_px = config.part("vision_config").whole("image_size", reading.MAX_IMAGE_PX, _PUBLISHED_PX)
+    if config.whole("force_image_size", reading.MAX_IMAGE_PX) != size_px:
+        raise UnsupportedModel(
+            "{file}: {key} is {value}, and vision_config.image_size is {size}; InternVL runs where both are"
+            " the same",
+            "Take {instead}.",
+            **config.facts("force_image_size"),
+            size=size_px,
+            instead=_INSTEAD,
+        )
 
 
 def makers_asked(config: ConfigPart, language: Mapping[str, bool]) -> Asked:

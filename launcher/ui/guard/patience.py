@@ -60,6 +60,10 @@ class PatientProtocol(H11Protocol):
         super().data_received(data)
         self._watch()
 
+    def _unsupported_upgrade_warning(self) -> None:
+        """A request that would rather speak another protocol (a WebSocket, HTTP/2) is answered in this one,
+        as HTTP has it (RFC 9110, 7.8). uvicorn would tell the terminal to install packages for it."""
+
     def on_response_complete(self) -> None:
         """An answer has gone out."""
         super().on_response_complete()

@@ -124,7 +124,8 @@ CLOSED = {
 
 
 class Routes:
-    """Lets requests through to the open routes; anything else is not found, WebSockets included."""
+    """Lets requests through to the open routes; anything else is not found, WebSockets included. At the
+    endpoint (``is_page`` false) a wrong method is told from a wrong path, as its clients expect."""
 
     def __init__(self, app: App, routes: Iterable[str] = OPEN, *, is_page: bool = True) -> None:
         self._app = app
@@ -137,6 +138,9 @@ class Routes:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         if is_request(scope) and not self._is_open(scope):
+            if not self._is_page and (allowed := self._methods(scope["path"])):
+                await _not_so(scope, allowed)(scope, receive, send)
+                return
             error = RequestError(
                 "There is nothing here under {path}",
                 "The page is at the address that its start prints; {address} lists what programs may call."
@@ -150,5 +154,24 @@ class Routes:
         await self._app(scope, receive, send)
 
     def _is_open(self, scope: Scope) -> bool:
-        patterns = self._open.get(scope.get("method", ""), [])
-        return any(pattern.match(scope["path"]) for pattern in patterns)
+        return scope.get("method", "") in self._methods(scope["path"])
+
+    def _methods(self, path: str) -> list[str]:
+        """Those that the path is open with."""
+        return [
+            method
+            for method, patterns in self._open.items()
+            if any(pattern.match(path) for pattern in patterns)
+        ]
+
+
+def _not_so(scope: Scope, allowed: list[str]) -> Refusal:
+    """The path is right and the method is not."""
+    error = RequestError(
+        "{path} does not answer to {method}",
+        "It takes {allowed}.",
+        path=shown(scope["path"]),
+        method=shown(scope.get("method", "")),
+        allowed=", ".join(allowed),
+    )
+    return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, error, {"Allow": ", ".join(allowed)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import select
 import socket
 from collections.abc import Iterator
@@ -146,3 +147,16 @@ def test_a_slow_reader_that_reads_gets_everything() -> None:
     with serving(large) as place, connect(place) as connection:
         connection.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
         assert until_closed(connection).endswith(b"x" * 1000)
+
+
+@pytest.mark.parametrize("protocol", ["websocket", "h2c"])
+def test_who_asks_for_another_protocol_is_answered_and_the_terminal_told_nothing(
+    place: tuple[str, int], protocol: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handlers", [caplog.handler])
+    caplog.set_level(logging.WARNING, "uvicorn.error")
+    with connect(place) as connection:
+        asked = f"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, close\r\nUpgrade: {protocol}\r\n\r\n"
+        connection.sendall(asked.encode())
+        assert until_closed(connection).startswith(b"HTTP/1.1 200 ")
+    assert not caplog.records

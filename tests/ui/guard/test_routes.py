@@ -70,6 +70,20 @@ async def test_open_routes_are_open_with_their_method_alone(route: str) -> None:
     assert len(inner.seen) == 1
 
 
+@pytest.mark.parametrize("route", ENDPOINT)
+async def test_a_wrong_method_at_the_endpoint_is_told_with_the_right_one(route: str) -> None:
+    method, path = route.split(" ")
+    inner = Inner()
+    async with client(Routes(inner, ENDPOINT, is_page=False)) as http:
+        refused = await http.delete(concrete(path))
+        assert (refused.status_code, refused.headers["allow"]) == (405, method)
+        said = f"{concrete(path)} does not answer to DELETE\nIt takes {method}."
+        in_form = path.startswith("/v1/")
+        assert (refused.json()["error"]["message"] if in_form else refused.text) == said
+        assert (await http.delete("/v1/nowhere")).status_code == 404
+    assert not inner.seen
+
+
 @pytest.mark.parametrize("path", [*CLOSED, "/nowhere", "/gradio_api/upload/x", "//config", "/config/../x"])
 async def test_everything_else_is_closed(path: str) -> None:
     inner = Inner()
