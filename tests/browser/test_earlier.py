@@ -109,10 +109,13 @@ def test_a_question_is_carried_with_its_pictures(chat: Page, tmp_path: Path) -> 
     box(chat).press("Enter")
     expect(chat.locator("#column-two [data-testid=bot]")).to_contain_text("[seen.png] what is it?")
     idle(chat)
+    expect(chat.locator("#column-one .cost")).to_have_count(1)
     assert pictures_before(chat) == "1"
-    for column in ("one", "two"):
-        chat.locator(f"#column-{column}").get_by_role("button", name="Clear").click()
-        expect(chat.locator(f"#column-{column} [data-testid=bot]")).to_have_count(0)
+    chat.locator("#column-one").get_by_role("button", name="Clear").click()
+    expect(chat.locator("#column-one .cost")).to_have_count(0)  # what our script clears
+    assert pictures_before(chat) == "1"  # the other column's
+    chat.locator("#choice-two input").uncheck()
+    expect(chat.locator("#column-two")).to_be_hidden()
     assert pictures_before(chat) == "0"
 
 
