@@ -11,7 +11,8 @@ from typing import Annotated
 import typer
 
 from launcher.cli import render
-from launcher.cli.batch import Batch, lines_of, read_whole
+from launcher.cli.batch import Batch, read_whole
+from launcher.cli.batch_lines import lines_of
 from launcher.cli.document_notes import tell_of_documents
 from launcher.cli.loaded_model import loaded, ready
 from launcher.cli.picture_files import PictureFiles, picture_files

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from launcher.cli import batch
+from launcher.cli.batch import Batch
+from launcher.cli.batch_lines import read_line
 from launcher.cli.picture_files import PictureFiles
 from launcher.errors import RequestError
 from launcher.presets import read_presets
@@ -32,17 +33,17 @@ from launcher.presets import read_presets
 )
 def test_a_line_that_is_no_question(line: bytes, reason: str) -> None:
     with pytest.raises(RequestError) as told:
-        batch._read(7, line)
+        read_line(7, line)
     message = told.value.message
     assert message.startswith("Line 7 cannot be used: ")
     assert reason in message
-    assert "_Line" not in message
+    assert "of Line" not in message
     assert "sys." not in message
 
 
 def test_how_many_lines_cannot_be_asked_is_known_without_a_model() -> None:
     (tiny_chat,) = [each for each in read_presets().presets if each.name == "tiny-chat"]
-    asked = batch.Batch(tiny_chat, tiny_chat.generation.options(), PictureFiles(), Path())
+    asked = Batch(tiny_chat, tiny_chat.generation.options(), PictureFiles(), Path())
     lines = [b'{"question": "a"}', b"", b"{}", b'{"question": ""}', b'{"question": "a", "images": ["b.png"]}']
     judged = asked.judged([*lines, RequestError("It is too long", "Divide it.")])
     assert (judged.right, judged.wrong) == (1, 4)
