@@ -254,7 +254,7 @@ def test_more_memory_than_there_is(
         (("nothing",), "There is no preset nothing", 2),
         (("tiny-chat", "--texts", "few.txt"), "few.txt holds 1 texts; at least 4 are needed", 7),
         (("shapes-internvl2", "--images", "empty"), "empty holds 0 pictures; at least 4 are needed", 7),
-        (("tiny-chat", "--texts", "no.txt"), "No such file or directory: no.txt", 1),
+        (("tiny-chat", "--texts", "no.txt"), "no.txt cannot be read: No such file or directory", 7),
         (("tiny-chat", "--texts", "empty.txt"), "empty.txt holds 0 texts", 7),
         (("tiny-chat", "--texts", "bytes.txt"), "bytes.txt is no text in UTF-8", 7),
         (("shapes-internvl2", "--images", "nowhere"), "No such file or directory: nowhere", 1),
