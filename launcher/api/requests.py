@@ -197,18 +197,7 @@ def _told_of_value(field: str, fault: ErrorDetails) -> RequestError:
                 "{field} cannot be {value}", "It is one of {allowed}.", allowed=allowed, **values
             )
         case "string_type" | "list_type":
-            key = field.rpartition(".")[2]
-            return RequestError(
-                "{field} cannot be {value}",
-                "It is a text, or a list of parts."
-                if key == "content"
-                else "It is a list of messages."
-                if key == "messages"
-                else "It is a text, or a list of texts."
-                if key == "stop"
-                else "It is a text.",
-                **values,
-            )
+            return _no_text(field, values)
         case "bool_type":
             return RequestError("{field} cannot be {value}", "It is true or false.", **values)
         case "none_required":
@@ -216,3 +205,15 @@ def _told_of_value(field: str, fault: ErrorDetails) -> RequestError:
                 "{field} cannot be {value}", "Leave it out: this endpoint does not support it.", **values
             )
     return RequestError("{field} cannot be {value}", "It is an object, as in OpenAI's API.", **values)
+
+
+def _no_text(field: str, values: Mapping[str, object]) -> RequestError:
+    """Of a field that takes a text, or a list of something."""
+    match field.rpartition(".")[2]:
+        case "content":
+            return RequestError("{field} cannot be {value}", "It is a text, or a list of parts.", **values)
+        case "messages":
+            return RequestError("{field} cannot be {value}", "It is a list of messages.", **values)
+        case "stop":
+            return RequestError("{field} cannot be {value}", "It is a text, or a list of texts.", **values)
+    return RequestError("{field} cannot be {value}", "It is a text.", **values)
