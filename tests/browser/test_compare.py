@@ -50,9 +50,10 @@ def choose(page: Page, name: str, *, chosen: bool = True) -> None:
 def test_each_chosen_model_answers_in_its_column(comparing: Page, three: Served) -> None:
     expect(column(comparing, "words")).to_be_hidden()
     choose(comparing, "words")
-    ask(comparing, "/name")
+    ask(comparing, "/name\n/say 2")
     for name in ("one", "two", "words"):
-        expect(column(comparing, name).locator("[data-testid=bot]")).to_have_text(re.compile(rf"^{name}\s*$"))
+        said = re.compile(rf"^{name}\s*0 1\s*$")
+        expect(column(comparing, name).locator("[data-testid=bot]")).to_have_text(said)
         expect(column(comparing, name).locator(".cost")).to_contain_text("the first after")
     idle(comparing)
     expect(box(comparing)).to_have_value("")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from launcher.cli.picture_files import PictureFiles, picture_files
-from launcher.errors import PictureError
+from launcher.errors import PictureError, RequestError
 from launcher.images import DEFAULT_LIMITS
 from launcher.presets.places import BUILTIN_PICTURES
 from tests.cli.conftest import Launch
@@ -92,11 +92,16 @@ def test_paths_are_absolute_in_order_and_not_copied(tmp_path: Path) -> None:
     assert PictureFiles().find(names, tmp_path) == (tmp_path / "a.png", BUILTIN_PICTURES / "3-shapes.png")
 
 
-@pytest.mark.parametrize("name", ["none.png", "a\0b.png", "~nobody-here/a.png", "loop.png", ""])
+@pytest.mark.parametrize("name", ["none.png", "a\0b.png", "~nobody-here/a.png", "loop.png"])
 def test_what_is_no_picture_file_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "loop.png").symlink_to("loop.png")
     with pytest.raises(PictureError):
         PictureFiles().find([name], tmp_path)
+
+
+def test_an_empty_name_is_no_picture_s(tmp_path: Path) -> None:
+    with pytest.raises(RequestError, match="is empty"):
+        PictureFiles().find([""], tmp_path)
 
 
 def test_an_address_is_fetched_once_and_deleted_at_the_end(host: str) -> None:
