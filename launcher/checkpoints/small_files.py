@@ -93,14 +93,8 @@ def chat_template(folder: Path) -> str | None:
     Raises:
         CheckpointError: it is no text.
     """
-    file = folder / _TEMPLATE
-    if is_file(file):
-        try:
-            return content(file, MAX_TEMPLATE_BYTES).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise CheckpointError(
-                "{file} cannot be read: {reason}", AGAIN, file=file, reason=error
-            ) from error
+    if is_file(folder / _TEMPLATE):
+        return text_in(folder / _TEMPLATE, MAX_TEMPLATE_BYTES)
     found = json_in(folder / "tokenizer_config.json").get("chat_template")
     if isinstance(found, list):  # several with names, of which the default is used
         found = {each["name"]: each["template"] for each in found}.get("default")
@@ -110,6 +104,20 @@ def chat_template(folder: Path) -> str | None:
 def json_in(file: Path) -> dict[str, Any]:
     """The JSON object in a file, bounded; nothing where there is no such file. Raises CheckpointError."""
     return json_object(content(file, MAX_JSON_BYTES), file, MAX_JSON_BYTES) if is_file(file) else {}
+
+
+def text_in(file: Path, limit_bytes: int) -> str:
+    """A small file's text; of one that is too large a few bytes more than the limit. Raises
+    CheckpointError."""
+    try:
+        return content(file, limit_bytes).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise unreadable(file, error) from error
+
+
+def unreadable(file: Path, reason: object) -> CheckpointError:
+    """A file that is there does not hold what it should."""
+    return CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=reason)
 
 
 def content(path: Path, limit_bytes: int) -> bytes:
@@ -138,7 +146,7 @@ def json_object(text: bytes, file: Path, limit_bytes: int) -> dict[str, Any]:
     try:
         found = json.loads(text.decode("utf-8")) if len(text) <= limit_bytes else None
     except (ValueError, RecursionError) as error:
-        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+        raise unreadable(file, error) from error
     if not isinstance(found, dict):
         raise CheckpointError(
             "{file} does not hold a JSON object of at most {limit} bytes",

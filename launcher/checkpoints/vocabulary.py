@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import msgspec
 
-from launcher.checkpoints.small_files import AGAIN, MAX_TOKENIZER_BYTES, content, json_in
+from launcher.checkpoints.small_files import MAX_TOKENIZER_BYTES, content, json_in, text_in, unreadable
 from launcher.errors import CheckpointError
 from launcher.user_folders import is_file
 
@@ -83,7 +83,7 @@ def _names(whole: _Tokenizer, file: Path) -> set[str]:
     try:
         pieces = msgspec.json.decode(whole.model.vocab, type=_Pieces)
     except msgspec.DecodeError as error:
-        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+        raise unreadable(file, error) from error
     return set(pieces) if isinstance(pieces, dict) else {piece for piece, _ in pieces}
 
 
@@ -91,23 +91,14 @@ def _decoded(file: Path, kind: type[Content]) -> Content:
     try:
         return msgspec.json.decode(content(file, MAX_TOKENIZER_BYTES), type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
+        raise unreadable(file, error) from error
 
 
 def _check_merges(file: Path) -> None:
     """Two pieces a line, below a line of its version."""
-    try:
-        lines = content(file, MAX_TOKENIZER_BYTES).decode("utf-8").split("\n")
-    except UnicodeDecodeError as error:
-        raise CheckpointError("{file} cannot be read: {reason}", AGAIN, file=file, reason=error) from error
-    for number, line in enumerate(lines, 1):
+    for number, line in enumerate(text_in(file, MAX_TOKENIZER_BYTES).split("\n"), 1):
         if line.strip() and not line.startswith("#version") and line.count(" ") != 1:
-            raise CheckpointError(
-                "{file} cannot be read: {reason}",
-                AGAIN,
-                file=file,
-                reason=f"line {number} is not two pieces",
-            )
+            raise unreadable(file, f"line {number} is not two pieces")
 
 
 def _check_class(file: Path) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from launcher.errors import CheckpointError, UnsupportedModel
+from launcher.errors import CheckpointError
 from launcher.families.common import internvl, reading
 from launcher.families.common.blocks import QWEN3_1_7B, block_switches, language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
@@ -39,6 +39,7 @@ _MARKS = PictureMarks(
     typed=internvl.GROUNDING,
 )
 
+_INSTEAD = "internvl3_5-2b"
 _ONLY: Mapping[str, Any] = {
     "projector_hidden_act": "gelu",
     "vision_feature_layer": -1,
@@ -93,16 +94,8 @@ def _side(vision: ConfigPart, key: str, high: int) -> int:
 def _check(config: ConfigPart) -> None:
     vision = config.values.get("vision_config")
     tower = ConfigPart(vision if isinstance(vision, Mapping) else {}, config.file, "vision_config.")
-    for part, only in ((config, _ONLY), (tower, _ONLY_TOWER)):
-        for key, value in only.items():
-            if part.values.get(key, value) != value:
-                raise UnsupportedModel(
-                    "{file}: {key} is {value}; InternVL runs with {only} alone",
-                    "Take {instead}.",
-                    **part.facts(key),
-                    only=value,
-                    instead="internvl3_5-2b",
-                )
+    internvl.check_only(config, _ONLY, _INSTEAD)
+    internvl.check_only(tower, _ONLY_TOWER, _INSTEAD)
 
 
 def _asked(config: ConfigPart) -> Asked:

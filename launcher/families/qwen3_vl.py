@@ -8,7 +8,7 @@ from typing import Any
 
 from launcher.errors import CheckpointError
 from launcher.families.common import newer_qwen_vl, qwen_vl, reading
-from launcher.families.common.blocks import language_part
+from launcher.families.common.blocks import QWEN3_1_7B, language_part
 from launcher.families.common.config_part import WRONG_CONFIG, ConfigPart
 from launcher.families.common.sizes import ModelSizes
 from launcher.families.common.tensor_shapes import Asked
@@ -46,17 +46,7 @@ def _asked(config: ConfigPart) -> Asked:
 _2B: dict[str, Any] = {
     "architectures": [_NAME],
     "model_type": _MODEL_TYPE,
-    "text_config": {
-        "hidden_size": 2048,
-        "intermediate_size": 6144,
-        "num_hidden_layers": 28,
-        "num_attention_heads": 16,
-        "num_key_value_heads": 8,
-        "head_dim": 128,
-        "vocab_size": 151936,
-        "max_position_embeddings": 262144,
-        "dtype": "bfloat16",
-    },
+    "text_config": {**QWEN3_1_7B, "max_position_embeddings": 262144},
     "tie_word_embeddings": True,
     "vision_config": {**newer_qwen_vl.TOWER_OF_2B, newer_qwen_vl.INNER: [5, 11, 17]},
 }

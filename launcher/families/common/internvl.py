@@ -130,16 +130,22 @@ def _makers_tiles(config: ConfigPart) -> tuple[TileRule, int]:
 def check_makers(config: ConfigPart) -> None:
     """Raises UnsupportedModel where the pixel order or the feature layer is one that no engine here knows
     (InternVL 1.0 to 1.2), or the size of tiles is not the tower's."""
-    for key, only in _ONLY.items():
-        if config.values.get(key, only) != only:
+    check_only(config, _ONLY, _INSTEAD)
+    _check_one_size(config)
+
+
+def check_only(part: ConfigPart, only: Mapping[str, Any], instead: str) -> None:
+    """Raises UnsupportedModel where a value is another than the only one that runs; ``instead`` is a preset
+    that does."""
+    for key, value in only.items():
+        if part.values.get(key, value) != value:
             raise UnsupportedModel(
                 "{file}: {key} is {value}; InternVL runs with {only} alone",
                 "Take {instead}.",
-                **config.facts(key),
-                only=only,
-                instead=_INSTEAD,
+                **part.facts(key),
+                only=value,
+                instead=instead,
             )
-    _check_one_size(config)
 
 
 def _check_one_size(config: ConfigPart) -> None:
