@@ -4,7 +4,7 @@ nothing."""
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from launcher import families
@@ -21,7 +21,7 @@ from launcher.errors import (
     PresetError,
     UnsupportedModel,
 )
-from launcher.families import ConfigPart
+from launcher.families import ConfigPart, Family, ModelSizes
 from launcher.preset_fits import check_chat
 from launcher.presets import Endpoint, Preset
 from launcher.readiness.absent import absent, only_on_gpu, repair
@@ -34,6 +34,8 @@ from launcher.user_folders import expanded
 
 _ANYWHERE = table.find("transformers")
 """What runs a model that no LMDeploy engine can run here."""
+_REFUSALS = (CheckpointError, DeviceError, MemoryPlanError, MissingPart, PresetError)
+"""Why a model cannot run, as the parts that are asked raise it."""
 
 
 def assess(preset: Preset, devices: Devices, installed: InstalledEngines) -> Readiness:
@@ -78,13 +80,12 @@ def assess_facts(
     the roomiest one's reason is told."""
     try:
         gpus = gpus_for(preset, devices)
-    except DeviceError as error:
-        return refused(preset, ReadyState.UNSUPPORTED, error)
+        model = _whole_model(preset, folder, facts)
+    except _REFUSALS as error:
+        return _refused(preset, error)
     if not gpus:
-        return _assess_alone(preset, folder, facts, devices, installed)
-    found = [
-        (gpu, _assess_alone(preset, folder, facts, replace(devices, gpus=(gpu,)), installed)) for gpu in gpus
-    ]
+        return _assess_alone(preset, model, devices, installed)
+    found = [(gpu, _assess_alone(preset, model, replace(devices, gpus=(gpu,)), installed)) for gpu in gpus]
     on_cards = [
         replace(each, gpu=gpu)
         for gpu, each in found
@@ -96,18 +97,36 @@ def assess_facts(
     return next(ready, found[0][1])
 
 
-def _assess_alone(
-    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
-) -> Readiness:
+@dataclass(frozen=True, slots=True)
+class _Model:
+    """What is known of a checkpoint whatever the card; its folder need not be here yet."""
+
+    folder: Path
+    facts: CheckpointFacts
+    family: Family
+    sizes: ModelSizes
+
+
+def _whole_model(preset: Preset, folder: Path, facts: CheckpointFacts) -> _Model:
+    """Raises one of ``_REFUSALS`` where no engine would load it."""
+    family = families.of(facts.config, folder / CONFIG)
+    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
+    check_chat(preset, facts, family)
+    check_whole(preset, folder, facts, family, sizes)
+    return _Model(folder, facts, family, sizes)
+
+
+def _assess_alone(preset: Preset, model: _Model, devices: Devices, installed: InstalledEngines) -> Readiness:
     """Where it stands on a machine with one card at most."""
     try:
-        return _assess_present(preset, folder, facts, devices, installed)
-    except UnsupportedModel as error:
-        return refused(preset, ReadyState.UNSUPPORTED, error)
-    except CheckpointError as error:
-        return refused(preset, ReadyState.BROKEN, error)
-    except (DeviceError, MemoryPlanError, MissingPart, PresetError) as error:
-        return refused(preset, ReadyState.UNSUPPORTED, error)
+        return _assess_present(preset, model, devices, installed)
+    except _REFUSALS as error:
+        return _refused(preset, error)
+
+
+def _refused(preset: Preset, error: LauncherError) -> Readiness:
+    is_broken = isinstance(error, CheckpointError) and not isinstance(error, UnsupportedModel)
+    return refused(preset, ReadyState.BROKEN if is_broken else ReadyState.UNSUPPORTED, error)
 
 
 def _wanted(preset: Preset) -> Declaration | None:
@@ -147,18 +166,15 @@ def _no_key(preset: Preset, endpoint: Endpoint) -> PresetError:
 
 
 def _assess_present(
-    preset: Preset, folder: Path, facts: CheckpointFacts, devices: Devices, installed: InstalledEngines
+    preset: Preset, model: _Model, devices: Devices, installed: InstalledEngines
 ) -> Readiness:
-    family = families.of(facts.config, folder / CONFIG)
-    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
-    check_chat(preset, facts, family)
-    check_whole(preset, folder, facts, family, sizes)
+    folder, facts, family = model.folder, model.facts, model.family
     engine = _wanted(preset)
     if (_needs_gpu_for(engine) or _only_lmdeploy_reads(facts)) and not devices.gpus:
         return refused(preset, ReadyState.NEEDS_GPU, only_on_gpu(preset))
     if _is_planned(engine, facts, devices, installed):
         (gpu,) = devices.gpus
-        return on_gpu(preset, folder, facts, installed, family=family, sizes=sizes, gpu=gpu)
+        return on_gpu(preset, folder, facts, installed, family=family, sizes=model.sizes, gpu=gpu)
     other = engine or _ANYWHERE
     family.check_on_transformers(ConfigPart(facts.config, str(folder / CONFIG)))
     check_installed(preset, other, installed)
