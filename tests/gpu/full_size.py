@@ -31,7 +31,14 @@ TOWERS: dict[str, dict[str, Any]] = {
     "qwen3_5": {"num_heads": 16, "out_hidden_size": 2048},
 }
 """What memory does not depend on, and so no plan knows."""
-NOT_NUMBERS = ("architectures", "text_config", "vision_config", "torch_dtype", "tie_word_embeddings")
+NOT_NUMBERS = (
+    "architectures",
+    "model_type",
+    "text_config",
+    "vision_config",
+    "torch_dtype",
+    "tie_word_embeddings",
+)
 
 
 def qwen_vl(folder: Path, kind: str, published: str) -> None:

@@ -1,6 +1,7 @@
 """Models on servers: the launcher's remote engine on LMDeploy's own servers, one and two behind its proxy.
 
-    python3 -m tests.gpu.proxy --model FOLDER --out DIR [--users 1 8 32] [--tokens 256] [--options "…"]
+    python3 -m tests.gpu.proxy --model FOLDER --out DIR [--users 1 8 32] [--tokens 256] [--threads 4]
+                               [--options "…"]
 
 FOLDER is a full-size checkpoint of InternVL2-2B. Starts ``lmdeploy serve proxy`` and, on each of two GPUs,
 ``lmdeploy serve api_server`` (told of the launcher's tokenizers, ``tests.gpu.api_server``) with the options,
@@ -29,6 +30,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import cycle
 from pathlib import Path
 
 import httpx
@@ -42,10 +44,11 @@ from launcher.readiness import Readiness, assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from tests.free_port import free_port
-from tests.gpu.lean import crowd, question
+from tests.gpu.lean import Ask, crowd, question
 from tests.gpu.trial import Trial
 
-MODEL, ONE, MANY = "internvl2-2b", "one", "many"
+MODEL, ONE, OTHER, MANY = "internvl2-2b", "one", "other", "many"
+APART = f"{ONE} and {OTHER}"
 GAIN = 1.8
 """Two servers' tokens/s divided by one's, at least."""
 START_S = 600
@@ -95,36 +98,45 @@ def remote(name: str, url: str) -> Readiness:
     return assess(Preset.model_validate(preset), Devices((), 0, 0), installed_engines())
 
 
-async def measured(
-    trial: Trial, manager: Manager, name: str, users: Sequence[int], tokens: int, *pictures: Path
-) -> dict[int, float]:
-    """Users -> tokens/s; medians of three are for ``launcher bench``, this is one run after a warm one."""
-    about = "picture" if pictures else "text"
+def asking(manager: Manager, *names: str) -> Ask:
+    """These tabs in turns."""
+    turns = cycle(names)
 
     async def ask(request: ChatRequest) -> AsyncIterator[Chunk]:
-        async with manager.ask(name, request) as answer:
+        async with manager.ask(next(turns), request) as answer:
             async for chunk in answer:
                 yield chunk
 
+    return ask
+
+
+async def measured(
+    trial: Trial, what: str, ask: Ask, users: Sequence[int], tokens: int, *pictures: Path
+) -> dict[int, float]:
+    """Users -> tokens/s; medians of three are for ``launcher bench``, this is one run after a warm one."""
     found = {}
+    await crowd(ask, max(users), 32, *pictures)
     for count in users:
-        await crowd(ask, count, 32, *pictures)
         found[count], first_s = await crowd(ask, count, tokens, *pictures)
-        trial.note(
-            f"{name}, {about}, {count} users", {"tokens_s": round(found[count]), "first_s": round(first_s, 3)}
-        )
+        trial.note(f"{what}, {count} users", {"tokens_s": round(found[count]), "first_s": round(first_s, 3)})
     return found
 
 
 def gains(
     trial: Trial, manager: Manager, users: Sequence[int], tokens: int, *pictures: Path
-) -> dict[int, float]:
-    """Users -> both servers' tokens/s divided by one's."""
-    one, many = (
-        asyncio.run(measured(trial, manager, each, users, tokens, *pictures)) for each in (ONE, MANY)
-    )
-    found = {count: round(many[count] / one[count], 2) for count in users}
-    trial.note(f"{'picture' if pictures else 'text'}: two servers' tokens/s divided by one's", found)
+) -> dict[str, dict[int, float]]:
+    """Of two servers behind the proxy, and asked each for itself: users -> tokens/s divided by one's."""
+    about = "picture" if pictures else "text"
+    of = {
+        what: asyncio.run(
+            measured(trial, f"{what}, {about}", asking(manager, *names), users, tokens, *pictures)
+        )
+        for what, names in {ONE: [ONE], MANY: [MANY], APART: [ONE, OTHER]}.items()
+    }
+    found = {
+        what: {count: round(of[what][count] / of[ONE][count], 2) for count in users} for what in (MANY, APART)
+    }
+    trial.note(f"{about}: two servers' tokens/s divided by one's", found)
     return found
 
 
@@ -151,13 +163,16 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--users", type=int, nargs="+", default=[1, 8, 32])
     parser.add_argument("--tokens", type=int, default=256)
+    parser.add_argument("--threads", type=int, default=4, help="of a server's CPU work; 0: as PyTorch takes")
     parser.add_argument("--options", default="--cache-max-entry-count 0.3 --session-len 8192")
     args = parser.parse_args()
     gpus = read_devices().gpus[:2]
     if len(gpus) < 2:
         raise SystemExit("This machine has not two GPUs.")
+    args.out.mkdir(parents=True, exist_ok=True)
     trial, port = Trial(args.out / "proxy.json"), free_port()
     proxy, own = f"http://127.0.0.1:{port}", []
+    threads = {"OMP_NUM_THREADS": str(args.threads)} if args.threads else {}
     with ExitStack() as stack:
         serving = [
             "-m",
@@ -175,19 +190,21 @@ def main() -> int:
             options = [*shlex.split(args.options), "--model-name", MODEL, "--proxy-url", proxy]
             place = ["--server-name", "127.0.0.1", "--server-port", str(own[-1])]
             command = [sys.executable, "-m", "tests.gpu.api_server", str(args.model), *options, *place]
-            server = running(f"server-{gpu.number}", command, args.out, **{VISIBLE_DEVICES: gpu.uuid})
+            set_up = {VISIBLE_DEVICES: gpu.uuid, **threads}
+            server = running(f"server-{gpu.number}", command, args.out, **set_up)
             stack.enter_context(server)
         for each in own:
             wait_for_model(f"http://127.0.0.1:{each}")
         wait_for_model(proxy, servers=2)
-        models = [remote(ONE, f"http://127.0.0.1:{own[0]}"), remote(MANY, proxy)]
+        at = {ONE: f"http://127.0.0.1:{own[0]}", OTHER: f"http://127.0.0.1:{own[1]}", MANY: proxy}
+        models = [remote(name, url) for name, url in at.items()]
         manager = stack.enter_context(manager_of(models, Devices((), 0, 0), log_folder=args.out / "logs"))
         picture = args.out / "picture.png"
         Image.linear_gradient("L").resize((896, 896)).convert("RGB").save(picture)
         most = max(args.users)
         gains(trial, manager, [*args.users, 4 * most], args.tokens)
         about_pictures = gains(trial, manager, args.users, args.tokens, picture)
-        trial.holds(f"two servers are {GAIN} times as fast as one", about_pictures[most] >= GAIN)
+        trial.holds(f"two servers are {GAIN} times as fast as one", about_pictures[MANY][most] >= GAIN)
         for name in (ONE, MANY):
             looked_at(trial, manager, name, picture)
     print("\n".join(f"FAIL {line}" for line in trial.found["failed"]) or "ok")

@@ -32,7 +32,8 @@ from tests.models.noisy_pictures import noisy_pictures
 from tests.models.qwen_vl_reference import Reference
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
 
-pytestmark = list(GPU)
+pytestmark = [*GPU, pytest.mark.filterwarnings("default")]
+"""The engines run in pytest's own process, and with them what their libraries say of one another."""
 MOST_SHARE = 0.25
 """Of the mean gap that other pictures make."""
 SPREAD = 0.2

@@ -141,7 +141,7 @@ KINDS: dict[str, dict[str, Any]] = {
             "model_type": "qwen3_5",
             "deepstack_visual_indexes": [],
             "depth": 3,
-            "hidden_size": 64,
+            "hidden_size": 128,  # heads of 64 numbers: TurboMind has kernels of 64 and 72
             "intermediate_size": 80,
             "num_heads": 2,
             "num_position_embeddings": 144,
