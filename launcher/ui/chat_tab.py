@@ -71,15 +71,16 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     """Builds the tab's content in the current ``gr.Tab`` and wires it; ``facts`` says what the model runs on,
     as HTML."""
     preset = handlers.preset
-    with gr.Row(elem_classes="standing"):
-        status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
-        unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
-    chatbot = chatbot_for(translate, "welcome" if preset.kind == "vision" else "welcome_text")
-    pictures = _cached_pictures(preset, chatbot)
-    chatbot.examples = examples_in(preset, pictures, "en")
-    gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
-    gr.HTML(note_place(preset.name), padding=False)
-    box = question_box(preset.name, preset.kind, translate)
+    with gr.Column(elem_classes="conversation"):
+        with gr.Row(elem_classes="standing"):
+            status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
+            unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
+        chatbot = chatbot_for(translate, "welcome" if preset.kind == "vision" else "welcome_text")
+        pictures = _cached_pictures(preset, chatbot)
+        chatbot.examples = examples_in(preset, pictures, "en")
+        gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
+        gr.HTML(note_place(preset.name), padding=False)
+        box = question_box(preset.name, preset.kind, translate)
     with gr.Accordion(translate("advanced"), open=False, elem_classes="advanced"):
         gr.HTML(facts, padding=False, js_on_load=ON_LOAD)
         settings = settings_inputs(preset, translate)

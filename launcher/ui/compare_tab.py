@@ -57,10 +57,11 @@ def build_compare_tab(
             _column(preset, title, hidden(preset.name), translate)
             for preset, title in zip(presets, titles, strict=True)
         ]
-    gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
-    gr.HTML(note_place(COMPARE), padding=False)
     kind = "vision" if any(preset.kind == "vision" for preset in presets) else "text"
-    box = question_box(COMPARE, kind, translate)
+    with gr.Column(elem_classes="asking"):
+        gr.HTML(f'<div class="trouble" id="trouble-{COMPARE}" role="alert"></div>', padding=False)
+        gr.HTML(note_place(COMPARE), padding=False)
+        box = question_box(COMPARE, kind, translate)
     events = ["chosen", "rested", "carried", "added", "stood"]
     news = gr.HTML(visible="hidden", js_on_load=connect(COMPARE, events))
 

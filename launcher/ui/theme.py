@@ -75,7 +75,7 @@ PAGE_CSS = """
   border: 1px solid var(--border-color-primary); color: var(--body-text-color);
   background: var(--background-fill-secondary); }
 .fetch button.first { color: #fff; background: var(--primary-700); border-color: var(--primary-700); }
-.fetch button:hover { filter: brightness(1.08); }
+.fetch button:hover { border-color: var(--focus); }
 .fetch button:focus-visible { outline: 2px solid var(--focus); outline-offset: 2px; }
 .block:has(> .html-container > .prose > .fetch:empty) { display: none; }
 .block:has(> .html-container > .prose > .devices > summary:empty) { display: none; }
@@ -124,11 +124,11 @@ PAGE_CSS = """
 .talk button.amend::before { content: "✎"; content: "✎" / ""; }  /* a sign alone: its name is the title */
 .talk button.carry::before { content: "⇄"; content: "⇄" / ""; }
 .columns button.earlier { display: none; }
+.conversation:has(button.stop-button) button.earlier { visibility: hidden; }  /* till the answer has ended */
 .dark button[role="tab"].selected { color: var(--primary-300); }  /* the accent alone is too dark there */
-.choice { gap: 2px 18px !important; }
+.choice { gap: 6px 10px !important; }
 .choice > * { flex: 0 1 auto !important; width: auto !important; margin: 0 !important; }
 .columns .name { font-weight: 600; }
-.columns .talk { height: clamp(240px, calc(100dvh - 400px), 700px) !important; }
 .shelf { font-size: 0.9rem; }
 .shelf summary { cursor: pointer; color: var(--body-text-color-subdued); }
 .shelf ul { list-style: none; margin: 4px 0; padding: 0; }
@@ -208,9 +208,19 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .question .thumbnail-wrapper { position: relative; counter-increment: picture; }
 .question .thumbnail-wrapper::after { content: counter(picture); }
 .question .thumbnail-wrapper:only-of-type::after { content: none; }
-.talk { height: clamp(280px, calc(100dvh - 324px - var(--line)), 760px) !important; }
-.column:has(> .block .trouble:not(:empty)) > .talk {
-  height: clamp(200px, calc(100dvh - 432px - var(--line)), 652px) !important; }
+/* A conversation, what stands above it and below it, and its box have one height together: what comes among
+   them takes its room from the conversation, and the box stays where it is. */
+.conversation { min-height: clamp(392px, calc(100dvh - 212px - var(--line)), 872px); }
+.columns > .column { min-height: clamp(306px, calc(100dvh - 334px), 766px); }
+.talk { flex: 1 1 200px !important; min-height: 200px; height: auto !important; }
+/* The box of the Compare tab stays in sight, however far its columns go. (Inside what is hidden where it
+   overflows nothing sticks; inside what is clipped it does.) */
+.gradio-container { overflow: clip !important; }
+.asking { position: sticky; bottom: 0; z-index: 1; padding-bottom: 8px;
+  background: var(--body-background-fill); }
+.asking .question textarea { max-height: 8lh; }
+.columns { isolation: isolate; }
+.columns button { scroll-margin-bottom: 110px; }  /* one that is reached by Tab is not behind it */
 /* Where a person's own colours take the place of ours, what only a colour says keeps it. */
 @media (forced-colors: active) {
   .devices .bar, .devices li::before, .status::before { forced-color-adjust: none; }
@@ -228,8 +238,10 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
   .gradio-container > .main { padding: 8px 10px !important; }
   .tab-container.wrap { flex-wrap: nowrap !important; overflow-x: auto !important; scrollbar-width: thin; }
   .tab-container.wrap > button { flex-shrink: 0; }
-  .talk { height: clamp(280px, calc(100dvh - 312px - var(--line)), 640px) !important; }
-  .column:has(> .block .trouble:not(:empty)) > .talk {
-    height: clamp(200px, calc(100dvh - 480px - var(--line)), 472px) !important; }
+  .conversation { min-height: clamp(388px, calc(100dvh - 204px - var(--line)), 748px); }
+  .standing > :has(.cost) { order: 1; flex-basis: 100% !important; }  /* below Unload */
+  /* Below each other, those that have said nothing leave room for the others. */
+  .columns > .column:not(:has(.message)) { min-height: 0; }
+  .columns > .column:not(:has(.message)) > .talk { flex-basis: 90px !important; min-height: 0; }
 }
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Request, expect
@@ -11,8 +12,8 @@ from launcher.cli.page_order import page_order
 from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
-from tests.browser.conftest import Open
-from tests.browser.person import all_built, answers, ask, boxes, idle, ready, trouble
+from tests.browser.conftest import Open, draw
+from tests.browser.person import all_built, answers, ask, box, boxes, cost, idle, ready, trouble, upload
 from tests.ui.scripted_page import Served, served
 
 pytestmark = pytest.mark.browser
@@ -33,6 +34,15 @@ COVERED = """() => {
 }"""
 
 
+COVERING = """() => {
+    const box = document.querySelector('[id="box-@compare"]');
+    const { left, top, width, height } = box.getBoundingClientRect();
+    const points = [0.02, 0.1, 0.3, 0.6, 0.9].flatMap((x) => [0.1, 0.5, 0.9].map((y) => [x, y]));
+    const seen = points.map(([x, y]) => document.elementFromPoint(left + x * width, top + y * height));
+    return seen.filter((each) => !box.contains(each)).map((each) => each?.outerHTML.slice(0, 100));
+}"""
+
+
 @pytest.mark.parametrize(("width", "height"), [(1280, 860), (390, 844)])
 @pytest.mark.parametrize(("locale", "clear"), [("en-US", "Clear"), ("zh-CN", "清空对话")])
 def test_an_error_covers_nothing_that_can_be_clicked(
@@ -49,6 +59,49 @@ def test_an_error_covers_nothing_that_can_be_clicked(
     browser.get_by_role("button", name=clear).locator("visible=true").click()
     expect(answers(browser)).to_have_count(0)
     expect(trouble(browser)).to_have_count(0)
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 860), (390, 844)])
+def test_the_box_stays_where_it_is_whatever_comes_above_it(
+    page: Served, opened: Open, tmp_path: Path, width: int, height: int
+) -> None:
+    browser = ready(opened(page.url, width=width, height=height))
+    question = browser.locator(".question:visible")
+    talk = browser.locator(".talk:visible .bubble-wrap")
+    ends = "(each) => Math.round(each.getBoundingClientRect().bottom + scrollY)"
+    before = question.evaluate(ends)
+
+    def stands() -> None:
+        assert question.evaluate(ends) == pytest.approx(before, abs=1)
+        browser.wait_for_function(
+            "(talk) => talk.scrollHeight - talk.scrollTop - talk.clientHeight < 2", arg=talk.element_handle()
+        )
+
+    upload(browser, draw(tmp_path / "seen.png"))
+    stands()
+    ask(browser, "/say 400")
+    expect(cost(browser)).to_be_visible()
+    idle(browser)
+    stands()
+    ask(browser, "/fail " + "a long reason, " * 8)
+    expect(trouble(browser)).to_be_visible()
+    stands()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1280, 480), (390, 844)])
+def test_the_box_of_a_comparison_stays_in_sight(page: Served, opened: Open, width: int, height: int) -> None:
+    browser = opened(page.url, width=width, height=height)
+    browser.get_by_role("tab", name="Compare").click()
+    box(browser).wait_for()
+    ask(browser, "/say 30")
+    expect(answers(browser)).to_have_count(2)
+    idle(browser)
+    assert browser.evaluate("document.documentElement.scrollHeight > innerHeight + 100")
+    for y in (0, 10_000):
+        browser.evaluate("(y) => scrollTo(0, y)", y)
+        for control in (box(browser), browser.locator("button.submit-button:visible")):
+            expect(control).to_be_in_viewport(ratio=1)
+        assert browser.evaluate(COVERING) == []
 
 
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
