@@ -59,6 +59,7 @@ ZH = {
     "Left out, as this browser had no room for more pictures: {count}.": (
         "浏览器空间有限，有 {count} 张图片没有保留。"
     ),
+    "An answer is coming in this tab. Stop it first, or wait for its end.": "此标签页正在回答。请先停止，或等回答结束。",
     "{name} is not a conversation that was exported here as JSON.": "{name} 不是从这里导出的 JSON 对话文件。",
     "Change this question and go on from there": "修改这个问题，从这里继续",
     "Ask other models this": "用这个问题问其他模型",

@@ -65,6 +65,7 @@ TEXTS = {
     "sure": "For good?",
     "note": "Nothing of it is kept on the server. Whoever uses this browser can read it.",
     "gone": "Left out, as this browser had no room for more pictures: {count}.",
+    "busy": "An answer is coming in this tab. Stop it first, or wait for its end.",
     "foreign": "{name} is not a conversation that was exported here as JSON.",
     "amend": "Change this question and go on from there",
     "carry": "Ask other models this",

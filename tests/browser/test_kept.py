@@ -159,6 +159,77 @@ def test_a_title_that_is_being_written_outlasts_the_end_of_an_answer(browser: Pa
     expect(kept(browser).locator(".title")).to_have_text("half a title")
 
 
+def test_the_shelf_is_used_while_a_title_is_being_written(browser: Page) -> None:
+    for count, text in enumerate(("first", "second", "third"), 1):
+        asked(browser, text)
+        look(browser, count)
+        shelf(browser).get_by_role("button", name="New conversation").click()
+        expect(questions(browser)).to_have_count(0)
+    titles = kept(browser).locator(".title")
+    press(browser, "Rename", at=0)
+    kept(browser).get_by_role("textbox").fill("half a title")
+    press(browser, "Delete", at=2)
+    press(browser, "For good?", at=2)
+    look(browser, 2)
+    expect(kept(browser).get_by_role("textbox")).to_have_value("half a title")
+    press(browser, "Rename", at=1)
+    expect(kept(browser).get_by_role("textbox")).to_have_value("second")
+    expect(titles).to_have_text(["third"])
+    kept(browser).get_by_role("textbox").press("Escape")
+    expect(titles).to_have_text(["third", "second"])
+
+
+def test_the_keyboard_stays_where_it_was_on_the_shelf(browser: Page) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    shelf(browser).get_by_role("button", name="New conversation").press("Enter")
+    expect(questions(browser)).to_have_count(0)
+    expect(shelf(browser).get_by_role("button", name="New conversation")).to_be_focused()
+    asked(browser, "second")
+    look(browser, 2)
+    kept(browser).first.get_by_role("button", name="Rename").press("Enter")
+    expect(kept(browser).get_by_role("textbox")).to_be_focused()
+    browser.keyboard.type("another")
+    browser.keyboard.press("Enter")
+    expect(kept(browser).first.locator(".title")).to_have_text("another")
+    expect(kept(browser).first.locator(".title")).to_be_focused()
+    kept(browser).first.get_by_role("button", name="Delete").press("Enter")
+    browser.keyboard.press("Enter")
+    look(browser, 1)
+    expect(kept(browser).get_by_role("button", name="Delete")).to_be_focused()
+
+
+def test_a_title_is_one_short_line_whoever_wrote_it(browser: Page) -> None:
+    turn = {"question": "asked <b>", "answer": "a", "pictures": []}
+    for count, given in enumerate(("", " \n ", "one\ntwo", "😀" * 5000), 1):
+        content = {"format": "launcher-conversation", "version": 1, "title": given, "turns": [turn]}
+        shelf(browser).locator("input[type=file]").set_input_files(
+            {"name": "kept.json", "mimeType": "application/json", "buffer": json.dumps(content).encode()}
+        )
+        look(browser, count)
+    titles = ["😀" * 59 + "…", "one", "asked <b>", "asked <b>"]
+    expect(kept(browser).locator(".title")).to_have_text(titles)
+
+
+def test_nothing_is_opened_during_an_answer_and_it_is_said(browser: Page) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    expect(questions(browser).locator("button.amend")).to_be_visible()
+    ask(browser, "begun\n/stall")
+    expect(answers(browser).last).to_contain_text("begun")
+    expect(questions(browser).locator("button.amend:visible")).to_have_count(0)
+    for name in ("New conversation", "first"):
+        shelf(browser).get_by_role("button", name=name).click()
+        expect(remark(browser)).to_have_text(
+            "An answer is coming in this tab. Stop it first, or wait for its end."
+        )
+    expect(answers(browser).last).to_contain_text("begun")
+    browser.get_by_role("button", name="Clear").locator("visible=true").click()
+    idle(browser)
+    shelf(browser).get_by_role("button", name="New conversation").click()
+    expect(remark(browser)).to_be_empty()
+
+
 def test_json_leaves_and_comes_back_with_its_picture(browser: Page, tmp_path: Path) -> None:
     upload(browser, draw(tmp_path / "seen.png"))
     asked(browser, "what is *on* it?")
@@ -203,6 +274,8 @@ def test_markdown_leaves_in_a_zip_with_its_picture(browser: Page, tmp_path: Path
         b'{"format": "launcher-conversation", "version": 1, "title": "x", "turns": [{"question": 1}]}',
         b'{"format": "launcher-conversation", "version": 1, "title": "x", "turns": [{"question": "q",'
         b' "answer": "a", "pictures": [{"name": "p", "type": "text/html", "data": "PGI+"}]}]}',
+        b'{"format": "launcher-conversation", "version": 1, "title": "x", "turns": [{"question": " ",'
+        b' "answer": "a", "pictures": []}]}',
     ],
 )
 def test_a_file_that_is_none_of_ours_is_refused(browser: Page, content: bytes) -> None:

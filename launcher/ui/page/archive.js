@@ -35,13 +35,11 @@ const fromJson = (text) => {
   try {
     const { format, version, title, turns } = JSON.parse(text);
     if (format !== FORMAT || version !== 1 || !isText(title) || !turns.length) return null;
-    return {
-      title,
-      turns: turns.map(({ question, pictures, answer }) => {
-        if (![question, answer].every(isText)) throw 0;
-        return { question, answer, pictures: pictures.map(asPicture) };
-      }),
-    };
+    const found = turns.map(({ question, pictures, answer }) => {
+      if (![question, answer].every(isText) || !question.trim()) throw 0;
+      return { question, answer, pictures: pictures.map(asPicture) };
+    });
+    return { title: titleOf(found, title), turns: found };
   } catch {
     return null;
   }

@@ -72,7 +72,8 @@ const write = async (conversation) => {
   }
 };
 
-const titleOf = (turns) => {
-  const line = turns[0].question.trim().split("\n")[0];
-  return line.length > TITLE_LENGTH ? `${line.slice(0, TITLE_LENGTH - 1)}…` : line;
+// One line that is never empty: of what is given, or else of the first question.
+const titleOf = (turns, given = "") => {
+  const line = (given.trim() || turns[0].question.trim()).split("\n")[0], signs = [...line];
+  return signs.length > TITLE_LENGTH ? `${signs.slice(0, TITLE_LENGTH - 1).join("")}…` : line;
 };

@@ -39,7 +39,7 @@ const stood = (name, typed) => {
 };
 const recalls = {
   [STOOD]: (name) => news[name].stood(),
-  [KEPT]: (name) => open(name, takenOut(KEPT + name), () => !tabOf(name).turns.length),
+  [KEPT]: (name) => open(name, takenOut(KEPT + name), () => !tabOf(name).turns.length && !tabOf(name).now),
 };
 const recall = (stored) => {
   const key = Object.keys(recalls).find((each) => stored.startsWith(each));

@@ -115,10 +115,12 @@ const revived = async ({ turns }) => {
 
 const open = (name, id, isWanted = () => true) =>
   inOrder(name, async () => {
-    const conversation = await keptOne(id), tab = tabOf(name), isFree = () => !tab.now && isWanted();
-    if (!conversation || !isFree()) return;
+    const conversation = await keptOne(id), tab = tabOf(name);
+    if (!conversation || !isWanted()) return;
+    if (tab.now) return say("busy");
     const turns = await revived(conversation);
-    if (!isFree()) return;
+    if (!isWanted()) return;
+    if (tab.now) return say("busy");
     Object.assign(tab, { turns, kept: { id, changed: conversation.changed }, next: "" });
     tell(name, "");
     news[name].grown();
@@ -127,10 +129,12 @@ const open = (name, id, isWanted = () => true) =>
   });
 const begin = (name) => {
   const tab = tabOf(name);
-  if (tab.now) return;
-  Object.assign(tab, { turns: [], kept: null, next: "" });
-  tell(name, "");
-  news[name].grown();
+  remarks[name] = tab.now ? say("busy") : "";
+  if (!tab.now) {
+    Object.assign(tab, { turns: [], kept: null, next: "" });
+    tell(name, "");
+    news[name].grown();
+  }
   draw(name);
 };
 
@@ -140,10 +144,10 @@ const importFrom = (name, file) =>
     if (!found) return say("foreign", { name: shortened(file.name) });
     await write({ ...found, id: drawn(), tab: name, changed: Date.now() });
   });
-const rename = (name, conversation, title) =>
+const rename = (name, id, title) =>
   inOrder(name, async () => {
-    const known = await keptOne(conversation.id);
-    if (known && title.trim()) await store({ ...known, title: title.trim() });
+    const known = await keptOne(id);
+    if (known && title.trim()) await store({ ...known, title: titleOf(known.turns, title) });
   });
 const exportAs = {
   JSON: async (each) => save(`${fileName(each)}.json`, new Blob([await asJson(each)])),
@@ -160,16 +164,23 @@ const element = (tag, values = {}, ...children) => {
 const button = (label, onclick, className = "") =>
   element("button", { type: "button", textContent: label, onclick, className });
 
-const renaming = (name, conversation) => {
-  const box = element("input", { value: conversation.title, ariaLabel: say("rename"), className: "renaming" });
-  box.onkeydown = ({ key, isComposing }) => {
-    if (isComposing) return; // an Enter that ends a composition, an Escape that gives it up
-    if (key !== "Escape" && key !== "Enter") return;
-    box.remove();
-    if (key === "Escape") draw(name);
-    else rename(name, conversation, box.value);
-  };
-  return box;
+// By tab: the title that is being written, {id, box}.
+const writing = {};
+const renaming = async (name, { id, title }) => {
+  if (writing[name]?.id !== id) {
+    const box = element("input", { value: title, ariaLabel: say("rename"), maxLength: TITLE_LENGTH });
+    box.onkeydown = ({ key, isComposing }) => {
+      if (isComposing) return; // an Enter that ends a composition, an Escape that gives it up
+      if (key !== "Escape" && key !== "Enter") return;
+      delete writing[name];
+      if (key === "Escape") draw(name);
+      else rename(name, id, box.value);
+    };
+    writing[name] = { id, box };
+    await draw(name);
+  }
+  writing[name]?.box.focus();
+  writing[name]?.box.select();
 };
 // Asks once more: nothing brings a conversation back.
 const deleting = (name, conversation) => {
@@ -192,13 +203,10 @@ const exporting = (name, conversation) => {
 const lineFor = (name, conversation) => {
   const title = button(conversation.title, () => open(name, conversation.id), "title");
   if (tabOf(name).kept?.id === conversation.id) title.ariaCurrent = "true";
-  const change = button(say("rename"), () => {
-    const box = renaming(name, conversation);
-    title.replaceWith(box);
-    box.select();
-  });
+  const shown = writing[name]?.id === conversation.id ? writing[name].box : title;
+  const change = button(say("rename"), () => renaming(name, conversation));
   const when = element("time", { textContent: new Date(conversation.changed).toLocaleString() });
-  return element("li", {}, title, when, change, exporting(name, conversation), deleting(name, conversation));
+  return element("li", {}, shown, when, change, exporting(name, conversation), deleting(name, conversation));
 };
 
 const shelfOf = (name, mine, isOpen) => {
@@ -214,6 +222,14 @@ const shelfOf = (name, mine, isOpen) => {
     element("p", { textContent: say("note"), className: "facts" }),
   );
 };
+// What is drawn anew takes the keyboard's focus with it: it goes to what stands in the same place then.
+const keepingFocus = (place, drawAnew) => {
+  const parts = () => [...place.querySelectorAll("summary, button, li > input")];
+  const at = parts().indexOf(document.activeElement);
+  drawAnew();
+  const now = parts();
+  if (at >= 0) now[Math.min(at, now.length - 1)].focus({ preventScroll: true });
+};
 // Draws the shelf anew, but not below a person who is writing a title: that ends with a drawing of its own.
 const draw = async (name) => {
   const place = document.getElementById(`shelf-${name}`);
@@ -221,10 +237,10 @@ const draw = async (name) => {
   const remark = element("div", { role: "alert", textContent: remarks[name] ?? "" });
   try {
     const mine = (await keptAll()).filter(({ tab }) => tab === name);
-    if (place.querySelector(".renaming")) return;
+    if (writing[name] && writing[name].box === document.activeElement) return;
     // Asked for at the last moment: a person may open it while the conversations are read.
     const isOpen = place.querySelector("details")?.open ?? false;
-    place.replaceChildren(shelfOf(name, mine, isOpen), remark);
+    keepingFocus(place, () => place.replaceChildren(shelfOf(name, mine, isOpen), remark));
   } catch {
     place.replaceChildren(remark); // what failed is said with what could not be kept
   }
