@@ -59,4 +59,5 @@ DOCUMENTS = {
     "Reading {name} …": "正在读取 {name} …",
     "{count} token": "{count} 个 token",
     "{count} tokens": "{count} 个 token",
+    "{told}: {tokens}": "{told}：{tokens}",
 }

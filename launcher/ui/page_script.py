@@ -28,6 +28,7 @@ _PARTS = (
     "earlier.js",
     "reload.js",
     "seen.js",
+    "ends.js",
     "fetch.js",
     "ahead.js",
     "launcher.js",
@@ -76,6 +77,7 @@ TEXTS = {
     "reading": "Reading {name} …",
     "token": "{count} token",
     "tokens": "{count} tokens",
+    "counted": "{told}: {tokens}",
     "unreached": "The launcher did not answer. Press the button again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }

@@ -73,6 +73,17 @@ def test_a_video_brought_to_a_narrow_chinese_page(
     assert len(one_tile_of(was_asked(browser))) == 11
 
 
+def test_a_long_name_leaves_room_for_what_is_said_of_the_file(
+    page: Served, opened: Open, tmp_path: Path
+) -> None:
+    browser = ready(opened(page.url, width=390))
+    choose(browser, made.pdf(tmp_path / f"{'long' * 50}.pdf", 2))
+    expect(note(browser)).to_have_text(
+        re.compile(r"^(long){17}\w+\W*\w+\.pdf: 2 of 2 pages, as pictures of one tile each$")
+    )
+    assert len(note(browser).inner_text()) < 130
+
+
 def test_a_question_sent_meanwhile_waits_for_the_pages(page: Served, opened: Open, tmp_path: Path) -> None:
     browser = ready(opened(page.url))
     choose(browser, made.pdf(tmp_path / "three.pdf", 3))
@@ -103,8 +114,8 @@ def test_what_cannot_be_shown_is_told_and_the_question_stays(
         file.truncate(32_000_000)
     browser = ready(opened(page.url, locale=locale, may_log="400"))
     box(browser).fill("what is this")
-    for name, sentence in zip(("a.pdf", "b.mp4", "c.pdf"), sentences, strict=True):
-        choose(browser, tmp_path / name)
+    choose(browser, *(tmp_path / name for name in ("a.pdf", "b.mp4", "c.pdf")))
+    for sentence in sentences:
         expect(trouble(browser)).to_contain_text(sentence)
     expect(note(browser)).to_have_count(0)
     expect(box(browser)).to_have_value("what is this")

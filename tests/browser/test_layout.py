@@ -83,6 +83,8 @@ def test_the_box_stays_where_it_is_whatever_comes_above_it(
     expect(cost(browser)).to_be_visible()
     idle(browser)
     stands()
+    upload(browser, draw(tmp_path / "another.png"))
+    stands()
     ask(browser, "/fail " + "a long reason, " * 8)
     expect(trouble(browser)).to_be_visible()
     stands()

@@ -23,14 +23,15 @@ const note = (name, files = []) => {
   }
   const tokens = (sum) => say(sum === 1 ? "token" : "tokens", { count: sum.toLocaleString(language) });
   const lines = [...counts].map(([{ told, tokens_each }, count]) =>
-    tokens_each ? `${told}: ${tokens(count * tokens_each)}` : told,
+    tokens_each ? say("counted", { told, tokens: tokens(count * tokens_each) }) : told,
   );
   const waiting = (reading[name] ?? []).map((file) => say("reading", { name: file }));
   place.textContent = [...lines, ...waiting].join("\n");
 };
 
 const addDocument = async (name, file) => {
-  const [{ path }] = await uploaded([{ name: file.name, type: file.type, size: file.size, blob: file }]);
+  const { type, size } = file;
+  const [{ path }] = await uploaded([{ name: shortened(file.name), type, size, blob: file }]);
   const tab = name === COMPARE ? null : name;
   const response = await send("pages", { tab, path });
   if (!response.ok) throw new Error(await response.text());
@@ -41,8 +42,10 @@ const addDocument = async (name, file) => {
   });
 };
 
-// One after another, as the server reads them. A question that is sent meanwhile waits for them.
-const addDocuments = async (name, files) => {
+// One after another, as the server reads them. A question that is sent meanwhile waits for them. What fails is
+// said below what is `told` already of the files that were chosen with them.
+const addDocuments = async (name, files, told) => {
+  const failures = told ? [told] : [];
   (reading[name] ??= []).push(...files.map((file) => shortened(file.name)));
   for (const file of files) {
     note(name, arrived[name]);
@@ -50,7 +53,8 @@ const addDocuments = async (name, files) => {
       (arrived[name] ??= []).push(...(await addDocument(name, file)));
     } catch (error) {
       tabOf(name).next = "";
-      tell(name, asHtml(error.message));
+      failures.push(asHtml(error.message));
+      tell(name, failures.join("<br>"));
     }
     reading[name].shift();
     news[name].added();

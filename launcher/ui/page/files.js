@@ -1,6 +1,7 @@
 // Files: by dialog, drop or paste they go one way, whatever they are called.
 
-const shortened = (name) => (name.length > 80 ? `${name.slice(0, 79)}…` : name);
+// A file's name, in at most 80 characters: its beginning and its end, which says of what kind it is.
+const shortened = (name) => (name.length > 80 ? `${name.slice(0, 70)}…${name.slice(-9)}` : name);
 const limitOf = (file) => (isDocument(file) ? settings.documentBytes : settings.limitBytes);
 const isTooLarge = (file) => file.size > limitOf(file);
 const tooLarge = (file) => {
@@ -23,9 +24,10 @@ const put = (input, files) => {
 const onChosen = (event) => {
   const box = boxOf(event.target), files = [...(event.target.files ?? [])];
   if (!box || !files.length) return;
-  tellAt(box, files.filter(isTooLarge).map(tooLarge).join("<br>"));
+  const told = files.filter(isTooLarge).map(tooLarge).join("<br>");
+  tellAt(box, told);
   const taken = files.filter((file) => !isTooLarge(file));
-  addDocuments(nameOf(box), taken.filter(isDocument));
+  addDocuments(nameOf(box), taken.filter(isDocument), told);
   const pictures = taken.filter((file) => !isDocument(file));
   if (pictures.length < files.length) put(event.target, pictures);
   if (!pictures.length) event.stopImmediatePropagation();
