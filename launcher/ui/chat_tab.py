@@ -75,7 +75,7 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
         with gr.Row(elem_classes="standing"):
             status, cost = gr.HTML(padding=False), gr.HTML(padding=False)
             unload = gr.Button(translate("unload"), size="sm", elem_classes="unload")
-        chatbot = chatbot_for(translate, "welcome" if preset.kind == "vision" else "welcome_text")
+        chatbot = chatbot_for(translate, _welcome(preset))
         pictures = _cached_pictures(preset, chatbot)
         chatbot.examples = examples_in(preset, pictures, "en")
         gr.HTML(f'<div class="trouble" id="trouble-{preset.name}" role="alert"></div>', padding=False)
@@ -92,6 +92,12 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     _wire_program(handlers, settings)
     unload.click(None, None, None, js=call("unload", preset.name), **QUIET)
     return ChatTab(preset, chatbot, status, pictures, handlers)
+
+
+def _welcome(preset: Preset) -> str:
+    """The key of what stands in an empty conversation."""
+    key = "welcome" if preset.kind == "vision" else "welcome_text"
+    return key if preset.examples else f"{key}_without_examples"
 
 
 def examples_in(preset: Preset, pictures: list[list[Picture]], language: Language) -> list[Any]:

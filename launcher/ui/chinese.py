@@ -22,6 +22,8 @@ ZH = {
         "对比至少需要两个已在本机的模型。请到另一个模型的标签页下载。"
     ),
     "Ask about a picture, or try an example.": "针对一张图片提问，或试试下面的例子。",
+    "Ask about a picture.": "针对一张图片提问。",
+    "Ask a question.": "提一个问题。",
     "Ask a question, or try an example.": "提一个问题，或试试下面的例子。",
     "Add pictures, a PDF or a short video, type a question, press Enter": (
         "添加图片、PDF 或短视频，输入问题，按回车发送"

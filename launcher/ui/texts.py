@@ -24,6 +24,8 @@ COMPONENTS = {
     "few": "Comparing takes two models that are here. Download one more in its tab.",
     "welcome": "Ask about a picture, or try an example.",
     "welcome_text": "Ask a question, or try an example.",
+    "welcome_without_examples": "Ask about a picture.",
+    "welcome_text_without_examples": "Ask a question.",
     "question_vision": "Add pictures, a PDF or a short video, type a question, press Enter",
     "question_text": "Type a question, press Enter",
     "advanced": "Advanced",

@@ -148,6 +148,7 @@ PAGE_CSS = """
   border-radius: 4px; padding: 1px 6px; }
 .standing { align-items: center; gap: 2px 14px !important; flex-wrap: wrap; min-height: 1.6em; }
 .standing > * { flex: 0 1 auto !important; width: auto !important; min-width: 0 !important; }
+.standing > :has(.cost) { flex: 1 1 320px !important; }  /* a long one has its lines beside Unload */
 .reset { align-self: flex-end; width: auto !important; }
 .standing .unload { display: none; margin-left: auto; padding: 0 10px; }
 .standing:has(.unloadable) .unload { display: block; }

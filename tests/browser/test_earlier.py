@@ -47,6 +47,7 @@ def test_a_changed_question_goes_on_from_there_and_the_old_conversation_is_kept(
     button(chat, "Change this question", 1).click()
     expect(questions(chat)).to_have_count(1)
     expect(box(chat)).to_have_value("second")
+    expect(box(chat)).to_be_focused()
     talk(chat, "/asked")
     told = answers(chat).last.locator("code").text_content() or ""
     assert "first" in told
@@ -73,7 +74,9 @@ def test_nothing_is_taken_up_while_an_answer_comes(chat: Page) -> None:
     talk(chat, "first")
     ask(chat, "/endless")
     expect(answers(chat).last).to_contain_text("0 1 2 3")
-    button(chat, "Change this question", 0).click()
+    change = questions(chat).first.locator("button.amend")
+    expect(change).to_be_hidden()
+    change.dispatch_event("click")
     stop(chat)
     idle(chat)
     expect(answers(chat)).to_have_count(2)
@@ -85,6 +88,7 @@ def test_other_models_are_asked_the_same_after_the_same_conversation(chat: Page,
     talk(chat, "what is it?", "/asked")
     button(chat, "Ask other models this", 1).click()
     expect(box(chat)).to_have_value("/asked")
+    expect(box(chat)).to_be_focused()
     for name in ("one", "two"):
         expect(chat.locator(f"#column-{name} [data-testid=bot]")).to_have_count(1)
     assert pictures_before(chat) == "1"
@@ -121,6 +125,7 @@ def test_a_question_is_carried_with_its_pictures(chat: Page, tmp_path: Path) -> 
 
 def test_a_chinese_reader_and_a_keyboard(two: Served, opened: Open) -> None:
     page = ready(opened(two.url, locale="zh-CN", width=390))
+    expect(page.locator(".talk:visible")).to_have_text("针对一张图片提问。")  # there is no example
     talk(page, "first")
     button(page, "修改这个问题", 0).press("Enter")
     expect(box(page)).to_have_value("first")

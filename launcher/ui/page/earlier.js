@@ -17,9 +17,13 @@ const takeUp = ({ target }) => {
   else {
     tabOf(name).amended = at;
     news[name].amended();
+    writeIn(name);
   }
 };
 document.addEventListener("click", takeUp);
+
+// A question that has come to a box is there to be changed.
+const writeIn = (name) => document.getElementById(`box-${name}`).querySelector("textarea").focus();
 
 // The question goes back to the box, to be changed and asked again. What came after it leaves the tab, and stays
 // among the conversations that are kept: what is asked now begins another one.
@@ -44,7 +48,9 @@ const comparable = () =>
 // is gone, as with their bins; while they answer, nothing is carried.
 let carried = EMPTY();
 const carry = async (name, at) => {
-  document.getElementById(`${COMPARE}-button`).click();
+  const button = document.getElementById(`${COMPARE}-button`);
+  button.click();
+  button.scrollIntoView({ inline: "nearest", block: "nearest" }); // on a phone tabs are one line
   await built(COMPARE);
   if (isComparing()) return;
   const { turns } = tabOf(name);
@@ -56,6 +62,7 @@ const carry = async (name, at) => {
   }
   carried = turns[at].question;
   news[COMPARE].carried();
+  writeIn(COMPARE);
 };
 // For the output: box.
 const carriedOver = (typed) => [update(takenBack(COMPARE, carried, typed))];
