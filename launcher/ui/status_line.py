@@ -41,6 +41,9 @@ _ON_A_SERVER = {
 }
 
 
+_ENDS = (".", "!", "?", ":", "…", "。", "！", "？", "：")
+"""Of sentences."""
+
 _CUT_OFF = {
     "length": "The answer reached its limit in tokens, {tokens}: raise it under Advanced.",
     "session_full": "The answer was cut off: with the conversation it fills this model's session of {session}"
@@ -76,8 +79,11 @@ def _can_be_unloaded(status: ModelStatus) -> bool:
 
 
 def error_html(error: LauncherError, language: Language) -> str:
-    """What failed and what to do next, as HTML; text in backticks is set as code."""
-    return " ".join(html_lines(part) for part in say_error(error, language) if part)
+    """What failed and what to do next, one behind the other, as HTML; text in backticks is set as code."""
+    what, hint = say_error(error, language)
+    if hint and not what.endswith(_ENDS):
+        what += "。" if language == "zh" else "."
+    return " ".join(html_lines(part) for part in (what, hint) if part)
 
 
 def _sentence(status: ModelStatus, language: Language) -> str:

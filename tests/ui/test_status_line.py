@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from launcher.errors import EngineError
 from launcher.messages import Chunk, FinishReason, Usage
-from launcher.ui.status_line import render, render_cost, without_seconds
+from launcher.ui.status_line import error_html, render, render_cost, without_seconds
 from launcher.ui.texts import Language
 from launcher.workers.states import ModelState, ModelStatus
 
@@ -59,3 +60,16 @@ def test_seconds_are_marked_for_the_page_to_count_on() -> None:
     assert 'Loading: &lt;weights&gt;, 50 %, <span class="seconds">1</span> s' in early
     assert '<span class="seconds">12</span> s' in late
     assert without_seconds(early) == without_seconds(late)
+
+
+@pytest.mark.parametrize(
+    ("what", "language", "line"),
+    [
+        ("It failed: no room", "en", "It failed: no room. Try again."),
+        ("It failed.", "en", "It failed. Try again."),
+        ("它失败了", "zh", "它失败了。 请重试。"),
+    ],
+)
+def test_what_failed_has_an_end_before_what_to_do(what: str, language: Language, line: str) -> None:
+    assert error_html(EngineError(what, hint="Try again."), language) == line
+    assert error_html(EngineError(what), language) == what
