@@ -12,9 +12,14 @@ const fill = (root = document) => {
     shownIn.set(place, html);
     place.innerHTML = html;
     fill(place);
-    if (hadFocus) place.querySelector("button")?.focus();
+    if (hadFocus) nextOf(place)?.focus();
   }
 };
+// Where the keyboard goes on when what it was at is gone: to the place's first button, or else, as when a model
+// has come, to the tab's box.
+const nextOf = (place) =>
+  place.querySelector("button") ??
+  place.closest("[role=tabpanel]")?.querySelector('[id^="box-"] textarea');
 
 // A style of ours that hides elements by their ids, wherever they stand and whenever they are drawn.
 const hiding = (first = "") => {

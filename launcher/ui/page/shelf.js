@@ -37,8 +37,7 @@ const asPicture = async (file) => {
   return { name: file.orig_name ?? "", type: blob.type, size: blob.size, blob, document: told };
 };
 const asTurn = async ({ question, answer }) => {
-  const pictures = [];
-  for (const file of question.files) pictures.push(await asPicture(file));
+  const pictures = await Promise.all(question.files.map(asPicture)); // at once: a network may be slow
   return { question: question.text, pictures, answer };
 };
 
