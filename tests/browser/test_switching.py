@@ -113,6 +113,17 @@ def test_clicking_through_tabs_loads_only_the_last_and_what_was_under_way(four: 
     assert loads(four) <= {"a", "b", "d"}
 
 
+def test_a_tab_that_was_passed_on_the_way_to_compare_is_not_loaded(four: Served, opened: Open) -> None:
+    browser = ready(opened(four.url))
+    ask(browser, "begun\n/stall")
+    expect(answers(browser)).to_contain_text("begun")
+    select(browser, "c in English")
+    expect(status(browser)).to_contain_text("Waiting for the answers of a")
+    select(browser, "Compare")
+    wait_until(four.manager, lambda: four.manager.statuses()[2].state is ModelState.ASLEEP)
+    assert loads(four) == {"a"}
+
+
 def test_a_closed_page_leaves_no_wish_behind(four: Served, opened: Open) -> None:
     mine, yours = ready(opened(four.url)), ready(opened(four.url))
     ask(yours, "begun\n/stall")

@@ -1,8 +1,8 @@
 // What Gradio's events call.
 
 let hasShown = false;
-// A tab is shown, by its preset's name, or null where its model cannot run. Gradio shows the first one when
-// the page opens.
+// A tab is shown, by its preset's name, or null where it is no model's that can run here: then this page wishes
+// for none. Gradio shows the first one when the page opens.
 const show = (name) => {
   send("show", { tab: name, by_itself: !hasShown }).catch(() => {});
   hasShown = true;
