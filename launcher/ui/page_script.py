@@ -76,6 +76,7 @@ TEXTS = {
     "token": "{count} token",
     "tokens": "{count} tokens",
     "unreached": "The launcher did not answer. Press the button again once it runs.",
+    "unsent": "The launcher did not answer. Add the files again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
 """Key in the files of the folder ``page`` -> English text."""
