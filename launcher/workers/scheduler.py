@@ -15,8 +15,8 @@ none once it is closed (``wishes``). A question goes before every wish.
 Room: models without a planned size always have it. Of the others, the one whose question has waited longest
 is placed first, on the device with room, else on the one whose leavers cost least (``placement``): idle
 models leave for it at once, busy ones finish the answers they have begun and, once it has waited PATIENCE_S,
-begin no more. Before it is placed on one of several devices those are looked at, as other programs take and
-give back memory unannounced. For a wish only idle models leave. A load that nobody has asked a question of is
+begin no more. Before it is placed on one of several devices, or in RAM, those are looked at, as other programs
+take and give back memory unannounced. For a wish only idle models leave. A load that nobody has asked a question of is
 cut short for a question that does not fit beside it, and one that nobody even wishes for any more is cut
 short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where its engine can and
 that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process ends
@@ -69,7 +69,7 @@ class Scheduler:
         budgets: what models with a planned size may hold of each device, in bytes; replaced by what is
             measured.
         standby: whether processes stand by for models with a planned size.
-        looks: whether devices can be looked at before a model is placed on one of several.
+        looks: whether devices can be looked at before a model is placed on one of several, or in RAM.
         totals: what devices have, where that is known: to be shown.
     """
 
