@@ -44,6 +44,7 @@ _LOADED_BITS = 16
 _FOUR_BITS = ".qweight"
 """How the names of AWQ's tensors end that hold the weights themselves."""
 _WIDE_FLOATS = frozenset({"F32", "F64"})
+_FLOATS = _WIDE_FLOATS | {"F16", "BF16"}
 
 _BITS = {
     **dict.fromkeys(("BOOL", "U8", "I8", "F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8),
@@ -124,6 +125,13 @@ class CheckpointFacts:
         """Bytes of each tensor by name once a GPU engine has loaded it: wider floating-point numbers have 16
         bits there. None where the tensors are not known."""
         return {tensor.name: _loaded_bytes(tensor) for tensor in self.tensors} or None
+
+    @property
+    def number_bytes(self) -> int | None:
+        """Of one number of the largest tensor as its file holds it, which is a language model's embedding
+        table. None where the tensors are not known."""
+        floats = [tensor for tensor in self.tensors if tensor.dtype in _FLOATS]
+        return _BITS[max(floats, key=lambda tensor: tensor.size_bytes).dtype] // 8 if floats else None
 
     @property
     def loaded_bytes(self) -> int | None:

@@ -178,7 +178,7 @@ def _sizes(preset: Preset) -> tuple[Family, ModelSizes]:
     if isinstance(found, Located):
         facts, file = read_facts(found.folder), found.folder / CONFIG
         family = families.of(facts.config, file)
-        return family, family.sizes(facts.config, facts.loaded_tensor_bytes, file)
+        return family, family.sizes(facts.config, facts.loaded_tensor_bytes, file, facts.number_bytes)
     if config := families.known_config(preset.sources):
         family = families.of(config)
         return family, family.sizes(config)

@@ -41,7 +41,7 @@ def source_of(preset: Preset) -> Source:
     facts, file = read_facts(found.folder), found.folder / CONFIG
     family = families.of(facts.config, file)
     _check_kind(preset, facts, family)
-    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, file)
+    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, file, facts.number_bytes)
     _check_widths(preset, sizes)
     return Source(preset, found, facts, sizes)
 

@@ -91,9 +91,12 @@ class Problem:
 
     @property
     def loading_bytes(self) -> int:
-        """Context, weights, and the copies that are made of the embedding table on the way."""
-        table_bytes = self.sizes.language.table_bytes
-        return self.costs.context_bytes + self.weight_bytes + int(self.costs.load_copies * table_bytes)
+        """Context, weights, and the copies that are made of the embedding table on the way: as its file has
+        it, and once more where 16 bits are made of wider numbers."""
+        copies_bytes = self.costs.load_copies * self.sizes.read_table_bytes
+        if self.costs.load_copies and self.sizes.number_bytes > ELEMENT_BYTES:
+            copies_bytes += self.sizes.language.table_bytes
+        return self.costs.context_bytes + self.weight_bytes + int(copies_bytes)
 
     @property
     def session_limit(self) -> int:

@@ -110,7 +110,8 @@ class _Model:
 def _whole_model(preset: Preset, folder: Path, facts: CheckpointFacts) -> _Model:
     """Raises one of ``_REFUSALS`` where no engine would load it."""
     family = families.of(facts.config, folder / CONFIG)
-    sizes = family.sizes(facts.config, facts.loaded_tensor_bytes, folder / CONFIG)  # no engine does without
+    tensor_bytes, number_bytes = facts.loaded_tensor_bytes, facts.number_bytes
+    sizes = family.sizes(facts.config, tensor_bytes, folder / CONFIG, number_bytes)  # no engine does without
     check_chat(preset, facts, family)
     check_whole(preset, folder, facts, family, sizes)
     return _Model(folder, facts, family, sizes)

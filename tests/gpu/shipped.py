@@ -13,7 +13,7 @@ the manager as ``launcher serve`` does, while a ballast leaves so much of the ca
 3. ``switch``: it and InternVL2-2B in turns, from the tab's selection to the first word; medians.
 
 Writes DIR/shipped.json after every part. Ends with 1 where the card held over 5 % more than was planned, a
-question was refused, or a switch took a second. It has not been run yet: it was written without a GPU.
+question was refused, or a switch took a second.
 """
 
 from __future__ import annotations

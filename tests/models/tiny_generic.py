@@ -145,7 +145,7 @@ def write_internvl_qwen(
     fields = picture_fields(llm_config=language, **{"template": "internvl2_5", **picture})
     fields["vision_config"] |= tower
     model = randomised(internvl2.build_model(internvl2.InternVLChatConfig(**fields)), seed, spread)
-    save_file(internvl2.published_tensors(model), folder / "model.safetensors")
+    save_file(internvl2.published_tensors(model.to(torch.bfloat16)), folder / "model.safetensors")
     flags = {"lstrip": False, "normalized": False, "rstrip": False, "single_word": False, "special": True}
     added = {str(first + n): {"content": name, **flags} for n, name in enumerate(INTERNVL_SPECIAL)}
     files = {

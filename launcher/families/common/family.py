@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -13,7 +13,7 @@ from launcher.families.common.config_part import LANGUAGE_PARTS, WRONG_CONFIG, C
 from launcher.families.common.pictures import PictureBudget
 from launcher.families.common.preprocessing import Preparation, check_preparation
 from launcher.families.common.prompts import ChatTemplate, PictureMarks, PromptForm
-from launcher.families.common.sizes import ModelSizes
+from launcher.families.common.sizes import ELEMENT_BYTES, ModelSizes
 from launcher.families.common.tensor_shapes import Asked, Shapes, check_shapes
 from launcher.families.common.tensors import PartNames, check_layers, with_tensor_bytes
 
@@ -114,6 +114,7 @@ class Family:
         config: Mapping[str, Any],
         tensor_bytes: Mapping[str, int] | None = None,
         file: object = "config.json",
+        number_bytes: int | None = None,
     ) -> ModelSizes:
         """The sizes of a checkpoint.
 
@@ -122,12 +123,17 @@ class Family:
             tensor_bytes: bytes of each tensor by name, as a GPU engine keeps it; without it they follow from
                 the config.
             file: what errors call the config.
+            number_bytes: of one number of the embedding table in the files; without it the config's word is
+                taken.
 
         Raises:
             CheckpointError: the config lacks a size or has one that no model has, or the weights lack layers.
             UnsupportedModel: the weights are another model's.
         """
         sizes = self.read_sizes(ConfigPart(config, str(file)))
+        if number_bytes is None and sizes.dtype == "float32":
+            number_bytes = 2 * ELEMENT_BYTES
+        sizes = replace(sizes, number_bytes=number_bytes or ELEMENT_BYTES)
         if tensor_bytes is None:
             return sizes
         self._refuse_other_models(tensor_bytes, file)

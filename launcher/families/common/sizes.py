@@ -59,7 +59,8 @@ class TowerSizes:
 @dataclass(frozen=True, slots=True)
 class ModelSizes:
     """A checkpoint's shape and the bytes of its three parts as a GPU engine keeps them; a tied head, which
-    not every engine keeps, is none of them. ``tower`` and ``pictures`` are None for a text model."""
+    not every engine keeps, is none of them. ``tower`` and ``pictures`` are None for a text model.
+    ``number_bytes``: of one number of the embedding table as the files hold it."""
 
     architecture: str
     dtype: str
@@ -69,6 +70,12 @@ class ModelSizes:
     pictures: PictureBudget | None = None
     vision_bytes: int = 0
     projector_bytes: int = 0
+    number_bytes: int = ELEMENT_BYTES
+
+    @property
+    def read_table_bytes(self) -> int:
+        """Of the embedding table as it is read, before an engine makes 16 bits of it."""
+        return self.language.table_bytes // ELEMENT_BYTES * self.number_bytes
 
     @property
     def weight_bytes(self) -> int:
