@@ -15,13 +15,13 @@ none once it is closed (``wishes``). A question goes before every wish.
 Room: models without a planned size always have it. Of the others, the one whose question has waited longest
 is placed first, on the device with room, else on the one whose leavers cost least (``placement``): idle
 models leave for it at once, busy ones finish the answers they have begun and, once it has waited PATIENCE_S,
-begin no more. Before it is placed on one of several devices, or in RAM, those are looked at, as other programs
-take and give back memory unannounced. For a wish only idle models leave. A load that nobody has asked a question of is
-cut short for a question that does not fit beside it, and one that nobody even wishes for any more is cut
-short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where its engine can and
-that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process ends
-(``residency``). A model that finds less memory than planned is tried once more: on another device with room,
-else alone, after all that is idle on its device has ended, and while nothing else loads there.
+begin no more. Before it is placed on one of several devices, or in RAM, those are looked at, as other
+programs take and give back memory unannounced. For a wish only idle models leave. A load that nobody has
+asked a question of is cut short for a question that does not fit beside it, and one that nobody even wishes
+for any more is cut short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where
+its engine can and that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process
+ends (``residency``). A model that finds less memory than planned is tried once more: on another device with
+room, else alone, after all that is idle on its device has ended, and while nothing else loads there.
 
 While nothing loads, processes are made to stand by for models that have none, and spare ones for loaded
 models (``standby``); none once a person has unloaded a model, until one is wanted again: they would take the
