@@ -16,7 +16,7 @@ from launcher.four_bits import in_four_bits
 from launcher.gpu_support import check_gpu, compute_dtype
 from launcher.memory import Card, plan_memory
 from launcher.presets import Preset
-from launcher.readiness.installed import InstalledEngines, check_installed
+from launcher.readiness.installed import InstalledEngines, check_installed, installed_first
 from launcher.readiness.standing import FIRST_GPU, SLOW, Readiness, ReadyState
 from launcher.readiness.whole import check_processor
 
@@ -43,12 +43,13 @@ def on_gpu(
     Raises:
         DeviceError: no engine serves it, or the card or its driver is too old.
         CheckpointError: it lacks a file that these engines need.
-        MissingPart: the engine's packages are not here.
+        MissingPart: packages that the engine needs are not here.
         MemoryPlanError: it does not fit.
     """
+    family = installed_first(family, installed)
     engine = family.engine(preset.engine_name, sizes)
     check_processor(folder, facts, family)
-    check_installed(preset, table.find(engine), installed)
+    check_installed(preset, table.find(engine), family, installed)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
     card, smaller = Card(gpu.total_bytes, gpu.free_bytes), partial(in_four_bits, preset, family, sizes)

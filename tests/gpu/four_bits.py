@@ -43,7 +43,7 @@ from launcher.errors import LauncherError
 from launcher.memory import GIB, Card
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import Preset, read_presets
-from launcher.readiness import assess, installed_engines
+from launcher.readiness import COMPLETE, assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState
@@ -81,7 +81,7 @@ def planned(small: list[Preset], free_gib: float) -> bool:
     card = Card(80 * GIB, int(free_gib * GIB))
     members = []
     for preset in small:
-        each = planned_for(preset, card, (9, 0))
+        each = planned_for(preset, card, (9, 0), COMPLETE)
         assert each.member is not None, f"{preset.name}: {each.problem}"
         members.append(each.member)
         gib = f"{each.member.plan.total_bytes / GIB:.2f} GiB, {each.member.plan.peak_bytes / GIB:.2f} at most"
