@@ -1,11 +1,10 @@
-"""Checkpoints on this machine: where they are (``locating``) and what their folders hold (``facts``); owns
-neither downloading nor what a model needs."""
+"""Checkpoints on this machine: where they are (``locating``) and what their folders hold (``facts``, of which
+``weights`` reads the weights' headers, ``small_files`` and ``vocabulary`` the rest); owns neither downloading
+nor what a model needs."""
 
 from launcher.checkpoints.facts import (
     CONFIG,
-    INDEXES,
     CheckpointFacts,
-    WeightFile,
     facts_from_config,
     facts_in_config,
     read_facts,
@@ -31,6 +30,7 @@ from launcher.checkpoints.small_files import (
     own_preprocessing,
 )
 from launcher.checkpoints.vocabulary import added_tokens, check_token
+from launcher.checkpoints.weights import INDEXES, WeightFile
 
 __all__ = [
     "CONFIG",
