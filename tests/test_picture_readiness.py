@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from launcher import families
-from launcher.checkpoints import facts_in_config
+from launcher.checkpoints import content, facts_in_config
+from launcher.cli.preset_standing import standing
 from launcher.memory import Card
 from launcher.memory.problem import Problem, Setting
 from launcher.presets import MemorySettings, read_presets
@@ -60,6 +61,22 @@ def test_what_lmdeploy_alone_needs_is_missed_on_a_card(write: Any, tmp_path: Pat
     assert found.state is ReadyState.BROKEN
     assert f"{folder} holds no preprocessor_config.json" in str(found.reason)
     assert assess(preset(folder, kind="vision"), NO_GPU, COMPLETE).state is ReadyState.READY
+
+
+def test_a_vocabulary_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published ones have 11 MB, and all presets are assessed whenever the launcher starts."""
+    folder, read = write_qwen_vl(tmp_path / "model", max_position_embeddings=4096), list[str]()
+
+    def counting(path: Path, limit_bytes: int) -> bytes:
+        read.append(path.name)
+        return content(path, limit_bytes)
+
+    monkeypatch.setattr("launcher.checkpoints.vocabulary.content", counting)
+    for devices in (NO_GPU, WITH_GPU):
+        found = assess(preset(folder, kind="vision"), devices, COMPLETE)
+        assert standing(found, devices, COMPLETE).disk_bytes == (folder / "model.safetensors").stat().st_size
+        assert read == ["tokenizer.json"]
+        read.clear()
 
 
 @pytest.mark.parametrize("engine", ["auto", "transformers"])

@@ -29,8 +29,8 @@ from launcher.checkpoints.small_files import (
     content,
     own_preprocessing,
 )
-from launcher.checkpoints.vocabulary import added_tokens, check_token
-from launcher.checkpoints.weights import INDEXES, WeightFile
+from launcher.checkpoints.vocabulary import Vocabulary, added_tokens
+from launcher.checkpoints.weights import INDEXES, WeightFile, weight_bytes
 
 __all__ = [
     "CONFIG",
@@ -43,9 +43,9 @@ __all__ = [
     "CheckpointFacts",
     "Hub",
     "Located",
+    "Vocabulary",
     "WeightFile",
     "added_tokens",
-    "check_token",
     "content",
     "download_commands",
     "facts_from_config",
@@ -58,4 +58,5 @@ __all__ = [
     "own_preprocessing",
     "quantized_folder",
     "read_facts",
+    "weight_bytes",
 ]

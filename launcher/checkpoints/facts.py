@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from launcher.checkpoints.small_files import (
-    ACCESS,
     AGAIN,
     MAX_JSON_BYTES,
     TOKENIZERS,
@@ -20,12 +19,13 @@ from launcher.checkpoints.small_files import (
     json_object,
     own_preprocessing,
 )
-from launcher.checkpoints.vocabulary import check_vocabulary
+from launcher.checkpoints.vocabulary import Vocabulary, read_vocabulary
 from launcher.checkpoints.weights import (
     LOADED_BITS,
     TensorFacts,
     WeightFile,
     check_index,
+    no_access,
     tensors_in,
     weight_paths,
 )
@@ -62,7 +62,7 @@ class CheckpointFacts:
     ``.bin`` weights, whose tensors cannot be listed safely. ``dtype`` is what config.json says ("bfloat16"),
     "" when it says nothing. ``config`` is config.json as it stands, not to be changed. ``chat_template`` is
     the tokenizer's, "" where it carries none, None when only a config was read; ``preprocessing`` what the
-    folder says of how pictures are prepared, None likewise.
+    folder says of how pictures are prepared, and ``vocabulary`` the tokenizer's, None likewise.
     """
 
     folder: Path | None
@@ -75,6 +75,7 @@ class CheckpointFacts:
     weight_files: tuple[WeightFile, ...] = ()
     chat_template: str | None = None
     preprocessing: SmallFile | None = None
+    vocabulary: Vocabulary | None = None
 
     @property
     def weight_bytes(self) -> int | None:
@@ -143,7 +144,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
             "{folder} holds no tokenizer ({names})", AGAIN, folder=folder, names=", ".join(TOKENIZERS)
         )
     check_small_files(folder)
-    check_vocabulary(folder)
+    vocabulary = read_vocabulary(folder)
     try:
         files = tuple(weight_paths(folder))
         tensors = tuple(
@@ -152,9 +153,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
         check_index(folder, tensors)
         weight_files = tuple(WeightFile(file.name, file.stat().st_size) for file in files)
     except OSError as error:
-        raise CheckpointError(
-            "{folder} cannot be read: {reason}", ACCESS, folder=folder, reason=error
-        ) from error
+        raise no_access(folder, error) from error
     return replace(
         facts,
         folder=folder,
@@ -162,6 +161,7 @@ def read_facts(folder: Path) -> CheckpointFacts:
         weight_files=weight_files,
         chat_template=chat_template(folder) or "",
         preprocessing=own_preprocessing(folder),
+        vocabulary=vocabulary,
     )
 
 

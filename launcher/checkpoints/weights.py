@@ -11,7 +11,7 @@ from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 
-from launcher.checkpoints.small_files import AGAIN, content, json_object
+from launcher.checkpoints.small_files import ACCESS, AGAIN, content, json_object
 from launcher.errors import CheckpointError
 from launcher.user_folders import is_file
 
@@ -74,6 +74,19 @@ class WeightFile:
 
     name: str
     size_bytes: int
+
+
+def weight_bytes(folder: Path) -> int:
+    """What a checkpoint's weights take of the disk. Raises CheckpointError where they are not whole."""
+    try:
+        return sum(file.stat().st_size for file in weight_paths(folder))
+    except OSError as error:
+        raise no_access(folder, error) from error
+
+
+def no_access(folder: Path, error: OSError) -> CheckpointError:
+    """A folder that the system lets nobody read."""
+    return CheckpointError("{folder} cannot be read: {reason}", ACCESS, folder=folder, reason=error)
 
 
 def weight_paths(folder: Path) -> Iterator[Path]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from launcher.checkpoints import Located, locate, read_facts
+from launcher.checkpoints import Located, locate, weight_bytes
 from launcher.cli.plan import planned_for
 from launcher.devices import Devices
 from launcher.errors import LauncherError, MemoryPlanError
@@ -45,7 +45,7 @@ def _disk_bytes(readiness: Readiness) -> int | None:
     if not isinstance(found, Located):
         return None
     try:
-        return read_facts(found.folder).weight_bytes
+        return weight_bytes(found.folder)
     except LauncherError:  # which the list tells of
         return None
 
