@@ -8,15 +8,15 @@ FOLDER is a full-size checkpoint of InternVL2-2B. Starts ``lmdeploy serve proxy`
 and asks through presets with ``engine: {openai: …}``:
 
 1. ``one``: the first server alone, by its own address;
-2. ``many``: both, by the proxy's: with the most users, and questions about a picture, which keep one server
-   busy, tokens/s at least 1.8 times one server's. With text alone the gain is noted, of four times as many
-   users, too: a card takes little longer for 32 answers at once than for 16, so a second one gains little
-   before the first is full;
-3. each of them a question about a picture, a second one in the same conversation, and one that is stopped:
+2. ``many``: both, by the proxy's; ``one and other``: both, by their own addresses in turns. What two gain is
+   noted: a card takes little longer for 32 answers at once than for 16, so a second one gains little before
+   the first is full. With the most users and a picture, the proxy must not cost more than a tenth of what
+   both make without it;
+3. one and both a question about a picture, a second one in the same conversation, and one that is stopped:
    afterwards the server answers as before.
 
 Writes DIR/proxy.json after every part, and the servers' logs beside it. Ends with 1 where one of these does
-not hold. It has not been run yet: there was no machine with two GPUs when it was written.
+not hold, or a question has no answer.
 """
 
 from __future__ import annotations
@@ -49,8 +49,8 @@ from tests.gpu.trial import Trial
 
 MODEL, ONE, OTHER, MANY = "internvl2-2b", "one", "other", "many"
 APART = f"{ONE} and {OTHER}"
-GAIN = 1.8
-"""Two servers' tokens/s divided by one's, at least."""
+PROXY_SHARE = 0.9
+"""Of the tokens/s of two servers that are asked without the proxy, at least."""
 START_S = 600
 """For a server to load, its kernels' first build included."""
 
@@ -174,16 +174,9 @@ def main() -> int:
     proxy, own = f"http://127.0.0.1:{port}", []
     threads = {"OMP_NUM_THREADS": str(args.threads)} if args.threads else {}
     with ExitStack() as stack:
-        serving = [
-            "-m",
-            "lmdeploy",
-            "serve",
-            "proxy",
-            "--server-name",
-            "127.0.0.1",
-            "--server-port",
-            str(port),
-        ]
+        # Without the option it keeps the servers of one run, in a file beside its code, for the next.
+        serving = ["-m", "lmdeploy", "serve", "proxy", "--disable-cache-status"]
+        serving += ["--server-name", "127.0.0.1", "--server-port", str(port)]
         stack.enter_context(running("proxy", [sys.executable, *serving], args.out))
         for gpu in gpus:
             own.append(free_port())
@@ -204,7 +197,8 @@ def main() -> int:
         most = max(args.users)
         gains(trial, manager, [*args.users, 4 * most], args.tokens)
         about_pictures = gains(trial, manager, args.users, args.tokens, picture)
-        trial.holds(f"two servers are {GAIN} times as fast as one", about_pictures[MANY][most] >= GAIN)
+        cheap = about_pictures[MANY][most] >= PROXY_SHARE * about_pictures[APART][most]
+        trial.holds(f"through the proxy both make {PROXY_SHARE} of what they make without it", cheap)
         for name in (ONE, MANY):
             looked_at(trial, manager, name, picture)
     print("\n".join(f"FAIL {line}" for line in trial.found["failed"]) or "ok")

@@ -2,10 +2,12 @@
 picture, and switching with InternVL2-2B.
 
     python3 -m tests.gpu.shipped --models FOLDER --out DIR [--presets NAME...] [--free-gib 8] [--askers 8]
+                                 [--engine NAME]
 
 FOLDER is what $LAUNCHER_MODELS would name: checkpoints in 16 bits of the tutorial's models (random weights
 will do); those of the other presets are written there by ``tests.gpu.full_size`` if they are missing. Runs
-the manager as ``launcher serve`` does, while a ballast leaves so much of the card free. For each preset:
+the manager as ``launcher serve`` does, while a ballast leaves so much of the card free, which is the presets'
+budget, too. For each preset, on its own engine or on the one that is named:
 
 1. ``load``: the most that the card held, against the plan's peak;
 2. ``work``: ``--askers`` people at once ask about pictures of 4,000 x 3,000, and one fills a session: against
@@ -13,7 +15,7 @@ the manager as ``launcher serve`` does, while a ballast leaves so much of the ca
 3. ``switch``: it and InternVL2-2B in turns, from the tab's selection to the first word; medians.
 
 Writes DIR/shipped.json after every part. Ends with 1 where the card held over 5 % more than was planned, a
-question was refused, or a switch took a second. It has not been run yet: it was written without a GPU.
+question was refused, or a switch took a second.
 """
 
 from __future__ import annotations
@@ -154,6 +156,8 @@ def switch(trial: CardTrial, preset: Preset) -> None:
 
 def tried(trial: CardTrial, name: str, args: argparse.Namespace, picture: Path) -> None:
     preset = read_presets().find(name)
+    memory = preset.memory.model_copy(update={"gpu_budget_gib": args.free_gib})
+    preset = preset.model_copy(update={"memory": memory, "engine": args.engine or preset.engine})
     try:
         measure(trial, preset, picture, args.askers)
         switch(trial, preset)
@@ -168,6 +172,7 @@ def main() -> int:
     parser.add_argument("--presets", nargs="+", choices=full_size.WRITERS, default=list(full_size.WRITERS))
     parser.add_argument("--free-gib", type=float, default=8)
     parser.add_argument("--askers", type=int, default=8)
+    parser.add_argument("--engine", default="")
     args = parser.parse_args()
     os.environ["LAUNCHER_MODELS"] = str(args.models.absolute())
     args.out.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,7 @@
 Random weights make no clear favourites among tokens, and 16 bits round; so each token that LMDeploy chose is
 weighed by transformers, once reading the same, once with other pictures in their places. In 16 bits on the
 CPU transformers' own answers lie 0.04 of the largest logit below its best with Qwen2.5-VL's random model
-(0.61 with other pictures), and 0.0001 with Qwen3-VL's (0.009). Qwen3.5's were written where there was no GPU
-and have not been run.
+(0.61 with other pictures), and 0.0001 with Qwen3-VL's (0.009). On the PyTorch engine Qwen3.5 needs tilelang.
 """
 
 from __future__ import annotations
