@@ -19,7 +19,7 @@ from launcher.cli.plan import planned_for
 from launcher.cli.preset_standing import standing
 from launcher.commands_here import pip_install
 from launcher.devices import Devices, Gpu
-from launcher.errors import MissingPart
+from launcher.errors import MemoryPlanError, MissingPart
 from launcher.memory import Card
 from launcher.presets import Preset, read_presets
 from launcher.readiness import (
@@ -51,11 +51,10 @@ def without(*modules: str) -> InstalledEngines:
     return replace(COMPLETE, missing=frozenset(modules))
 
 
-def shipped(name: str, engine: str = "auto") -> Preset:
+def shipped(name: str, engine: str = "auto", budget_gib: float = 16) -> Preset:
     found = read_presets().find(name)
-    return found.model_copy(
-        update={"engine": engine, "memory": found.memory.model_copy(update={"gpu_budget_gib": 16})}
-    )
+    memory = found.memory.model_copy(update={"gpu_budget_gib": budget_gib})
+    return found.model_copy(update={"engine": engine, "memory": memory})
 
 
 def stands(preset: Preset, installed: InstalledEngines) -> Readiness:
@@ -112,6 +111,17 @@ def test_a_plan_is_for_the_engine_that_it_would_run_on() -> None:
     for installed, plan in plans.items():
         assert plan is not None
         assert standing(absent, WITH_GPU, installed).memory_bytes == plan.peak_bytes
+
+
+def test_where_the_next_engine_has_no_room_the_packages_of_the_first_are_told() -> None:
+    """Unless that has none either."""
+    small, some, card = shipped(LINEAR, budget_gib=8), without("tilelang"), Card(16 * GIB, 16 * GIB)
+    for reason in (stands(small, some).reason, planned_for(small, card, (8, 6), some).problem):
+        assert isinstance(reason, MissingPart)
+        assert reason.hint == f"Type: {pip_install(TILELANG)}"
+    assert isinstance(stands(shipped(LINEAR, budget_gib=5), some).reason, MemoryPlanError)
+    named = stands(shipped(LINEAR, "turbomind", budget_gib=8), some)
+    assert isinstance(named.reason, MemoryPlanError)
 
 
 def test_packages_are_found_without_importing_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

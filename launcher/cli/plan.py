@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -20,17 +19,17 @@ from launcher.devices import Devices, Gpu, read_devices
 from launcher.engines import table
 from launcher.errors import CheckpointError, DeviceError, LauncherError, PresetError
 from launcher.families import Family, ModelSizes
-from launcher.four_bits import can_be_made, in_four_bits
+from launcher.four_bits import can_be_made
 from launcher.gpu_support import compute_dtype
-from launcher.memory import GIB, Card, MemoryPlan, plan_memory
+from launcher.memory import GIB, Card, MemoryPlan
 from launcher.presets import Preset
 from launcher.readiness import (
     COMPLETE,
     InstalledEngines,
     gpus_for,
     installed_engines,
-    installed_first,
     not_here,
+    plan_here,
 )
 
 TUTORIAL_CARD_GIB = 8.0
@@ -169,11 +168,8 @@ def planned_for(
     published. Of engines auto takes the one that it would run on where these packages are installed."""
     try:
         family, sizes = _sizes(preset)
-        family = installed_first(family, installed)
-        engine = family.engine(preset.engine_name, sizes)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
-        smaller = partial(in_four_bits, preset, family, sizes)
-        made = plan_memory(preset.memory, sizes, engine, card, dtype, four_bits=smaller)
+        made = plan_here(preset, family, sizes, card=card, dtype=dtype, installed=installed)
         return Planned(preset, made, member=Member(preset, sizes, made, can_be_made(family, sizes)))
     except LauncherError as problem:
         return Planned(preset, None, problem)
