@@ -24,7 +24,29 @@ template and its values.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A sentence within a value of an error, to be said in the reader's language as the error's own is: its
+    template, and the names and values that fill it, remarks themselves if need be."""
+
+    template: str
+    values: tuple[tuple[str, object], ...] = ()
+
+    def __str__(self) -> str:
+        return self.template.format(**dict(self.values)) if self.values else self.template
+
+
+class Remarks(tuple[Remark, ...]):
+    """Several, one after the other."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return ", ".join(map(str, self))
 
 
 class LauncherError(Exception):
@@ -43,6 +65,11 @@ class LauncherError(Exception):
         self.template = message
         self.hint_template = hint
         self.values = values
+
+    @property
+    def remark(self) -> Remark:
+        """What failed, for another error's value."""
+        return Remark(self.template, tuple(self.values.items()))
 
     def __reduce__(self) -> tuple[object, ...]:
         return _rebuild, (type(self), self.template, self.hint_template, self.values)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pillow_heif
 from PIL import Image, ImageCms
+from PIL.PngImagePlugin import PngInfo
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 SIZE = (64, 48)
@@ -124,6 +125,15 @@ def turned() -> Image.Exif:
     return exif
 
 
+def turned_by_xmp() -> bytes:
+    """As EXIF's own, and browsers do not go by it."""
+    return (
+        b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        b'<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/>'
+        b"</rdf:RDF></x:xmpmeta>"
+    )
+
+
 @cache
 def variants() -> dict[str, bytes]:
     """Name -> file. HEIC ones begin with "heic": Chromium shows none."""
@@ -180,6 +190,11 @@ def variants() -> dict[str, bytes]:
         "heic": saved(picture(), "HEIC"),
         "heic RGBA": saved(picture("RGBA"), "HEIC"),
     }
+    for kind in ("JPEG", "WEBP", "AVIF"):
+        files[f"{kind.lower()} XMP"] = saved(picture(), kind, xmp=turned_by_xmp(), **best)
+    told = PngInfo()
+    told.add_itxt("XML:com.adobe.xmp", turned_by_xmp().decode())
+    files["png XMP"] = saved(picture(), "PNG", pnginfo=told)
     for name, profile in (("sRGB", srgb_profile()), ("swapped", swapped_profile()), ("broken", b"none" * 50)):
         files |= {
             f"png {mode} {name}": saved(picture(mode), "PNG", icc_profile=profile)

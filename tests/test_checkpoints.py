@@ -96,13 +96,13 @@ class TestLocate:
             )
         )
         assert isinstance(found, Absent)
-        assert found.places == (
+        assert [str(place) for place in found.said] == [
             "${LAUNCHER_MODELS}/a",
             f"{tmp_path / 'empty'} (holds no config.json)",
             "/nowhere",
             "hf:org/part (only a part was downloaded)",
             "modelscope:org/a",
-        )
+        ]
 
     def test_hugging_face_s_cache(self, home: Path) -> None:
         snapshot = in_hub_cache(home, "org/model-1.8b")
@@ -148,20 +148,20 @@ class TestLocate:
         assert Path(sys.executable).parent == Path(shutil.which(program) or "").absolute().parent
 
     def test_without_a_hub_there_is_nothing_to_type(self) -> None:
-        assert locate(preset("/nowhere")) == Absent(("/nowhere",), ())
+        assert locate(preset("/nowhere")) == Absent((("/nowhere", ""),), ())
 
     def test_what_is_not_built_in_is_told_with_what_is(self) -> None:
         found = locate(preset("builtin:none"))
         place = "builtin:none (not built in; these are: shapes-internvl2, shapes-xcomposer2, tiny-chat)"
-        assert found == Absent((place,), ())
         assert isinstance(found, Absent)
-        assert not found.can_be_put
+        assert (str(found.said), found.commands, found.can_be_put) == (place, (), False)
 
     def test_what_no_other_preset_is_made_of_is_told(self) -> None:
         """``preset`` gives presets the name a."""
         found = locate(preset("awq:a", "awq:none"))
-        told = tuple(f"awq:{name} (there is no other preset {name} to make it of)" for name in ("a", "none"))
-        assert found == Absent(told, ())
+        told = [f"awq:{name} (there is no other preset {name} to make it of)" for name in ("a", "none")]
+        assert isinstance(found, Absent)
+        assert ([str(place) for place in found.said], found.commands) == (told, ())
 
     def test_it_is_made_of_a_preset_beside_it_or_of_a_usual_one(self, tmp_path: Path) -> None:
         text = "name: {name}\ntitle: X\nkind: text\nsources: ['{source}']\n"

@@ -13,7 +13,7 @@ from typing import Literal
 from launcher.checkpoints.facts import CONFIG
 from launcher.checkpoints.weights import WEIGHTS
 from launcher.commands_here import command, program
-from launcher.errors import LauncherError, RequestError
+from launcher.errors import LauncherError, Remark, Remarks, RequestError
 from launcher.presets import Preset, read_presets
 from launcher.user_folders import cache_folder, expanded, is_file, is_folder, named_by
 
@@ -38,24 +38,34 @@ class Located:
 class Absent:
     """A checkpoint that is not on this machine.
 
-    ``places`` are the sources looked at, some with what is wrong there in brackets; ``commands`` can be typed
-    to get it, best first.
+    ``places`` are the sources looked at, and what is wrong there: "" where there is simply nothing;
+    ``commands`` can be typed to get it, best first.
     """
 
-    places: tuple[str, ...]
+    places: tuple[tuple[str, Remark | str], ...]
     commands: tuple[str, ...]
+
+    @property
+    def said(self) -> Remarks:
+        """The places, what is wrong in brackets."""
+        return Remarks(
+            Remark("{source} ({reason})", (("source", source), ("reason", reason)))
+            if reason
+            else Remark(source)
+            for source, reason in self.places
+        )
 
     @property
     def is_made(self) -> bool:
         """Whether it is not fetched but made, by `launcher quantize`."""
         return len(self.commands) == 1 and not any(
-            place.startswith(("hf:", "modelscope:")) for place in self.places
+            source.startswith(("hf:", "modelscope:")) for source, _ in self.places
         )
 
     @property
     def can_be_put(self) -> bool:
         """Whether one of the places is a folder of the user's own."""
-        return not all(place.startswith(("builtin:", "awq:")) for place in self.places)
+        return not all(source.startswith(("builtin:", "awq:")) for source, _ in self.places)
 
 
 def locate(preset: Preset) -> Located | Absent:
@@ -66,11 +76,11 @@ def locate(preset: Preset) -> Located | Absent:
         found = _folder_of(source) or _why_never(preset, source)
         if isinstance(found, Path):
             return Located(found, source)
-        places.append(f"{source} ({found})" if found else source)
+        places.append((source, found))
     return Absent(tuple(places), download_commands(preset, own_folder(preset)))
 
 
-def _folder_of(source: str) -> Path | str:
+def _folder_of(source: str) -> Path | Remark | str:
     """The folder a source stands for, or what is wrong there: "" where there is simply nothing."""
     kind, _, name = source.partition(":")
     match kind:
@@ -83,21 +93,21 @@ def _folder_of(source: str) -> Path | str:
         case "awq":
             return _made(name)
     path = folder_meant(source)
-    return path if isinstance(path, str) else _with_config(path)
+    return _with_config(path) if isinstance(path, Path) else path
 
 
-def _why_never(preset: Preset, source: str) -> str:
+def _why_never(preset: Preset, source: str) -> Remark | str:
     """Why nothing can ever come to a source where there is nothing; "" where something can."""
     kind, _, name = source.partition(":")
     if kind == "builtin":
         known = sorted(each.parent.name for each in BUILTIN.glob(f"*/{CONFIG}"))
-        return f"not built in; these are: {', '.join(known)}"
+        return Remark("not built in; these are: {names}", (("names", ", ".join(known)),))
     if kind == "awq" and not _making(preset, name):
-        return f"there is no other preset {name} to make it of"
+        return Remark("there is no other preset {name} to make it of", (("name", name),))
     return ""
 
 
-def folder_meant(source: str) -> Path | str:
+def folder_meant(source: str) -> Path | Remark | str:
     """The folder that a source of the user's own means, its variables and ``~`` expanded; else why it means
     none, or "" where a variable is not set."""
     if any(not os.environ.get(one or other) for one, other in _VARIABLE.findall(source)):
@@ -105,14 +115,14 @@ def folder_meant(source: str) -> Path | str:
     try:
         return expanded(_VARIABLE.sub(lambda found: os.environ[found[1] or found[2]], source))
     except LauncherError as error:
-        return error.message
+        return error.remark
 
 
-def _made(preset: str) -> Path | str:
+def _made(preset: str) -> Path | Remark | str:
     try:
         return _with_config(quantized_folder(preset))
     except LauncherError as error:
-        return error.message
+        return error.remark
 
 
 def quantized_folder(preset: str) -> Path:
@@ -125,13 +135,13 @@ def quantized_folder(preset: str) -> Path:
     return (named_by(MODELS_VARIABLE) or cache_folder() / "models") / f"{preset}-awq"
 
 
-def _with_config(folder: Path) -> Path | str:
+def _with_config(folder: Path) -> Path | Remark | str:
     if is_file(folder / CONFIG):
         return folder
-    return f"holds no {CONFIG}" if is_folder(folder) else ""
+    return Remark("holds no {file}", (("file", CONFIG),)) if is_folder(folder) else ""
 
 
-def _in_hub_cache(name: str) -> Path | str:
+def _in_hub_cache(name: str) -> Path | Remark | str:
     """Hugging Face's cache. A config alone does not count: it is there as soon as somebody has looked at the
     tokenizer."""
     try:
@@ -140,22 +150,22 @@ def _in_hub_cache(name: str) -> Path | str:
 
         config = try_to_load_from_cache(name, CONFIG, cache_dir=cache)
     except LauncherError as error:
-        return error.message
+        return error.remark
     except (ValueError, OSError) as error:  # no name that a repository can have; a cache that cannot be read
         return str(error).partition("\n")[0]
     if not isinstance(config, str):
         return ""
     folder = Path(config).parent
-    return folder if _has_weights(folder) else "only a part was downloaded"
+    return folder if _has_weights(folder) else Remark("only a part was downloaded")
 
 
-def _in_modelscope_cache(name: str) -> Path | str:
+def _in_modelscope_cache(name: str) -> Path | Remark | str:
     """ModelScope's cache, whose layout changed twice, and which writes a dot in a name as three
     underscores."""
     try:
         cache = modelscope_cache()
     except LauncherError as error:
-        return error.message
+        return error.remark
     for middle in ("hub/models", "models", "hub"):
         for written in (name, name.replace(".", "___")):
             folder = cache / middle / written

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from launcher.images.coded import Coded
 from launcher.images.gif import first_picture
-from launcher.images.jpeg import coded_jpeg
+from launcher.images.jpeg import coded_jpeg, orientation_in
 from launcher.images.png import coded_png
 from launcher.images.webp import coded_webp
 
@@ -51,7 +51,8 @@ def _coded_avif(content: bytes) -> Coded:
 def _by_pillow(kind: str, content: bytes, pixel_bytes: dict[str, float]) -> Coded:
     """A format that Pillow reads whole; ``pixel_bytes`` by mode, 16 in any other."""
     with Image.open(io.BytesIO(content), formats=[kind]) as image:
-        orientation = image.getexif().get(0x0112, 1) if kind == "AVIF" else 1
+        # EXIF's own: Pillow's ``getexif`` takes XMP's word too, which browsers do not.
+        orientation = orientation_in(image.info.get("exif")) if kind == "AVIF" else 1
         profile = image.info.get("icc_profile") if kind == "AVIF" else None
         size, cost = image.size, pixel_bytes.get(image.mode, 16)
     return Coded(kind, content, size, cost, orientation, profile)

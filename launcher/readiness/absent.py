@@ -23,7 +23,7 @@ def absent(preset: Preset, found: Absent, devices: Devices, *, needs_gpu: bool) 
 def not_here(preset: Preset, found: Absent, *, is_slow: bool = False) -> CheckpointError:
     """That its checkpoint is not on this machine, and what to type to have it; ``is_slow`` where it is worth
     saying before that there is no GPU for it."""
-    name, places = preset.name, ", ".join(found.places)
+    name, places = preset.name, found.said
     command = found.commands[0] if found.commands else ""
     if not command:
         return CheckpointError(

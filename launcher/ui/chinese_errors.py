@@ -296,6 +296,11 @@ READINESS = {
     "{name} is not on this machine, and without an NVIDIA GPU it will be slow. Looked for it at {places}": (
         "{name} 不在这台机器上，而且没有 NVIDIA GPU，运行会很慢。找过这些地方：{places}"
     ),
+    "{source} ({reason})": "{source}（{reason}）",
+    "holds no {file}": "其中没有 {file}",
+    "only a part was downloaded": "只下载了一部分",
+    "not built in; these are: {names}": "不是内置模型；内置的有：{names}",
+    "there is no other preset {name} to make it of": "没有可以用来制作它的预设 {name}",
     "{name} is not on this machine. Looked for it at {places}": (
         "{name} 不在这台机器上。找过这些地方：{places}"
     ),

@@ -12,7 +12,7 @@ import string
 from collections.abc import Mapping
 from typing import Literal
 
-from launcher.errors import LauncherError
+from launcher.errors import LauncherError, Remark, Remarks
 from launcher.ui.chinese import ZH
 
 Language = Literal["en", "zh"]
@@ -52,14 +52,23 @@ def language_of(accept_language: str | None) -> Language:
 
 def say(template: str, language: Language, values: Mapping[str, object] | None = None) -> str:
     """A sentence in the reader's language, filled in; English where there is no Chinese. Values that are
-    words are translated."""
+    words, or sentences of their own, are translated."""
     known = values or {}
     if language == "zh":
         template = ZH.get(template, template)
-        known = {
-            name: ZH.get(value, value) if isinstance(value, str) else value for name, value in known.items()
-        }
+        known = {name: _in_chinese(value) for name, value in known.items()}
     return template.format(**known) if known else template
+
+
+def _in_chinese(value: object) -> object:
+    match value:
+        case str():
+            return ZH.get(value, value)
+        case Remark(template, values):
+            return say(template, "zh", dict(values))
+        case Remarks():
+            return "、".join(say(each.template, "zh", dict(each.values)) for each in value)
+    return value
 
 
 def say_error(error: LauncherError, language: Language) -> tuple[str, str]:

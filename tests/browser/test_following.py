@@ -34,10 +34,16 @@ def covered(page: Page) -> None:
 
 
 def test_a_line_is_true_though_nobody_touches_the_page(page: Served, opened: Open) -> None:
-    browser = ready(opened(page.url))
+    """For ten minutes by the browser's clock, with the cursor in the box: no timer of the page ends it."""
+    browser = opened(page.url)
+    browser.clock.install()
+    browser.reload()
+    ready(browser)
     box(browser).focus()
+    browser.clock.fast_forward("10:00")
     page.manager.unload("pictures")
     expect(status(browser)).to_contain_text("Asleep")
+    browser.clock.fast_forward("10:00")
     page.manager.wake("pictures")
     ready(browser)
 

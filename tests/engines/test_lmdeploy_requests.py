@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from launcher.errors import EngineError, LauncherError, PictureError, RequestError
+from launcher.errors import EngineBroken, EngineError, LauncherError, PictureError, RequestError
 from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
 from tests.models.tiny import PICTURES, language_fields, piece_count, write_internlm2, write_internvl2
@@ -347,12 +347,36 @@ async def test_askers_do_not_get_each_others_answers(stand: Maker) -> None:
     assert len(here.script.asked) == 20
 
 
+_STOPPED = (EngineBroken, "The engine has stopped.", "Ask again: the model starts anew.")
+_CONFUSED = (EngineError, "LMDeploy confused this question with another one.", "Ask again.")
+BAD_ENDS = {
+    "INPUT_LENGTH_ERROR": (RequestError, "The conversation is too long", "Clear the conversation."),
+    "NOT_SUPPORTED": (RequestError, "LMDeploy refuses the question", "Change the question or its options."),
+    "SESSION_REPEAT": _CONFUSED,
+    "PREFIX_CACHE_CONFLICT": _CONFUSED,
+    "ENGINE_STOP_ERROR": _STOPPED,
+    "SESSION_NOT_EXIST": _STOPPED,
+    "HANDLER_NOT_EXIST": _STOPPED,
+    "NO_QUEUE": _STOPPED,
+    "INTERNAL_ENGINE_ERROR": (
+        EngineBroken,
+        "The engine failed while answering",
+        "Ask again: the model starts",
+    ),
+    "OUT_OF_MEMORY": (EngineError, "The KV cache has no room left", "Wait for the other answers"),
+}
+"""What a person is told: of which kind, what failed, what to do."""
+
+
 @pytest.mark.parametrize("status", sorted(_CODES, key=lambda status: status.name))
 async def test_every_bad_end_is_an_error_for_a_person(stand: Maker, status: ResponseType) -> None:
+    kind, message, hint = BAD_ENDS[status.name]
     here = stand(script=Script(end=status))
     with pytest.raises(LauncherError) as caught:
         await answer(here, user("Hello"))
-    assert caught.value.hint
+    assert type(caught.value) is kind
+    assert caught.value.message.startswith(message)
+    assert caught.value.hint.startswith(hint)
     assert here.under_way == 0
 
 

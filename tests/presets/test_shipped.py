@@ -116,6 +116,16 @@ def test_the_editors_schema_and_the_launcher_agree(
     )
 
 
+def test_answers_are_drawn_as_the_models_makers_have_it() -> None:
+    """As their generation_config.json and model cards say: InternLM2 draws from 50 tokens; the picture models
+    take the likeliest, 1,024 tokens at most."""
+    drawn = {each.name: each.generation for each in read_presets().presets}
+    assert (drawn["internlm2-chat-1_8b"].top_k, drawn["internlm2-chat-1_8b"].top_p) == (50, 0.8)
+    for name in ("internvl2-2b", "internlm-xcomposer2-vl-1_8b"):
+        for preset in (name, f"{name}-awq"):
+            assert (drawn[preset].max_new_tokens, drawn[preset].temperature) == (1024, 0)
+
+
 @pytest.mark.parametrize(
     ("data", "agreed"),
     [

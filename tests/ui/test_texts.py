@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from string import Formatter
 
 import pytest
 
+from launcher.devices import Devices
 from launcher.errors import EngineError, LauncherError, PictureError
 from launcher.memory.refusal import _OTHER_WAYS
-from launcher.readiness import SLOW
+from launcher.presets import BilingualText, Preset
+from launcher.readiness import SLOW, assess, installed_engines
 from launcher.ui import conversation_advice
 from launcher.ui.chinese import ZH
 from launcher.ui.fetch_advice import ADVICE
@@ -104,6 +107,21 @@ def test_an_error_in_both_languages() -> None:
     assert say_error(error, "en") == (error.message, error.hint)
     assert say_error(error, "zh") == ("a.png 是空文件", "请上传图片文件：PNG / JPEG。")
     assert say_error(EngineError("Unknown here: {x}", x=1), "zh") == ("Unknown here: 1", "")
+
+
+def test_what_is_wrong_at_each_place_is_told_in_the_reader_s_language(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    sources = (f"{tmp_path}/empty", "${LAUNCHER_MODELS}/a", "builtin:none", "awq:none")
+    preset = Preset(name="a", title=BilingualText(en="A", zh="A"), kind="text", sources=sources)
+    reason = assess(preset, Devices((), 0, 0), installed_engines()).reason
+    assert reason is not None
+    message, hint = say_error(reason, "zh")
+    assert message == (
+        f"a 不在这台机器上。找过这些地方：{tmp_path}/empty（其中没有 config.json）、${{LAUNCHER_MODELS}}/a、"
+        "builtin:none（不是内置模型；内置的有：shapes-internvl2, shapes-xcomposer2, tiny-chat）、"
+        "awq:none（没有可以用来制作它的预设 none）"
+    )
+    assert hint == ZH[reason.hint_template]
 
 
 def test_texts_for_the_browser_are_known_in_each_locale() -> None:
