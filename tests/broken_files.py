@@ -18,13 +18,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 from launcher.errors import LauncherError
-from launcher.readiness import Readiness, ReadyState, assess
+from launcher.readiness import COMPLETE, Readiness, ReadyState, assess
 from tests.engines.on_transformers import loaded
 from tests.models.tiny import write_internlm2, write_internlm3, write_internvl2, write_xcomposer2
 from tests.models.tiny_generic import write_generic, write_internvl_qwen
 from tests.models.tiny_internvl_hf import write_internvl_hf
 from tests.models.tiny_qwen_vl import write_qwen_vl
-from tests.test_generic_readiness import ALL, NO_GPU, preset
+from tests.test_generic_readiness import NO_GPU, preset
 
 Kind = Literal["vision", "text"]
 WRITERS: dict[str, tuple[Callable[[Path], Path], Kind]] = {
@@ -102,7 +102,7 @@ def holding(file: Path, content: bytes | None) -> Iterator[None]:
 
 
 def standing(folder: Path, kind: Kind) -> Readiness:
-    return assess(preset(folder, kind=kind), NO_GPU, ALL)
+    return assess(preset(folder, kind=kind), NO_GPU, COMPLETE)
 
 
 def check_told(found: Readiness, folder: Path) -> None:

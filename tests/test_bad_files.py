@@ -20,7 +20,7 @@ from launcher.cli.plan import plan
 from launcher.cli.presets import presets
 from launcher.devices import Devices, Gpu
 from launcher.presets import default_folder
-from launcher.readiness import InstalledEngines
+from launcher.readiness import COMPLETE
 from tests.layer_names import header_of
 from tests.models.tiny import tokenizer_model
 from tests.published import KNOWN_CONFIGS
@@ -47,8 +47,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("LAUNCHER_MODELS", raising=False)
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
-    everything = InstalledEngines(frozenset({"turbomind", "pytorch", "transformers"}), torch_cuda=True)
-    monkeypatch.setattr("launcher.cli.presets.installed_engines", lambda: everything)
+    monkeypatch.setattr("launcher.cli.presets.installed_engines", lambda: COMPLETE)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "presets").mkdir()
     (tmp_path / "presets" / "good.yaml").write_text(GOOD, encoding="utf-8")

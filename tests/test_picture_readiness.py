@@ -11,14 +11,15 @@ from typing import Any
 import pytest
 
 from launcher import families
-from launcher.checkpoints import facts_in_config
+from launcher.checkpoints import content, facts_in_config
+from launcher.cli.preset_standing import standing
 from launcher.memory import Card
 from launcher.memory.problem import Problem, Setting
 from launcher.presets import MemorySettings, read_presets
-from launcher.readiness import Readiness, ReadyState, assess, assess_facts
+from launcher.readiness import COMPLETE, Readiness, ReadyState, assess, assess_facts
 from tests.models.tiny_internvl_hf import write_internvl_hf
 from tests.models.tiny_qwen_vl import ARCHITECTURES, write_qwen_vl
-from tests.test_generic_readiness import ALL, GIB, NO_GPU, WITH_GPU, preset
+from tests.test_generic_readiness import GIB, NO_GPU, WITH_GPU, preset
 
 
 def shipped(name: str, engine: str = "auto", **memory: Any) -> Readiness:
@@ -28,26 +29,26 @@ def shipped(name: str, engine: str = "auto", **memory: Any) -> Readiness:
     config = families.known_config(found.sources)
     assert config is not None
     facts = facts_in_config(json.dumps(config).encode(), Path("config.json"))
-    return assess_facts(wanted, Path("model"), facts, WITH_GPU, ALL)
+    return assess_facts(wanted, Path("model"), facts, WITH_GPU, COMPLETE)
 
 
 @pytest.mark.parametrize("kind", sorted(ARCHITECTURES))
 def test_a_model_that_scales_pictures_is_ready_on_the_cpu_and_on_a_card(kind: str, tmp_path: Path) -> None:
     folder = write_qwen_vl(tmp_path / "model", kind, max_position_embeddings=4096)
-    found = assess(preset(folder, kind="vision"), NO_GPU, ALL)
+    found = assess(preset(folder, kind="vision"), NO_GPU, COMPLETE)
     assert (found.state, found.engine) == (ReadyState.READY, "transformers"), found.reason
     engines = families.of(json.loads((folder / "config.json").read_text(encoding="utf-8"))).engines
     for engine in ("turbomind", "pytorch"):
-        found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, ALL)
+        found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, COMPLETE)
         assert (found.state is ReadyState.READY) == (engine in engines), found.reason
 
 
 @pytest.mark.parametrize("engine", ["auto", "turbomind", "pytorch", "transformers"])
 def test_so_is_internvl_in_transformers_layout(engine: str, tmp_path: Path) -> None:
     folder = write_internvl_hf(tmp_path / "model", head_dim=64, max_position_embeddings=4096)
-    found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, ALL)
+    found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, COMPLETE)
     assert (found.state, found.engine) == (ReadyState.READY, "turbomind" if engine == "auto" else engine)
-    found = assess(preset(folder, kind="vision"), NO_GPU, ALL)
+    found = assess(preset(folder, kind="vision"), NO_GPU, COMPLETE)
     assert (found.state, found.engine) == (ReadyState.READY, "transformers"), found.reason
 
 
@@ -56,10 +57,26 @@ def test_what_lmdeploy_alone_needs_is_missed_on_a_card(write: Any, tmp_path: Pat
     """It loads transformers' processor, which nobody else does."""
     folder = write(tmp_path / "model", max_position_embeddings=4096)
     (folder / "preprocessor_config.json").unlink()
-    found = assess(preset(folder, kind="vision"), WITH_GPU, ALL)
+    found = assess(preset(folder, kind="vision"), WITH_GPU, COMPLETE)
     assert found.state is ReadyState.BROKEN
     assert f"{folder} holds no preprocessor_config.json" in str(found.reason)
-    assert assess(preset(folder, kind="vision"), NO_GPU, ALL).state is ReadyState.READY
+    assert assess(preset(folder, kind="vision"), NO_GPU, COMPLETE).state is ReadyState.READY
+
+
+def test_a_vocabulary_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Published ones have 11 MB, and all presets are assessed whenever the launcher starts."""
+    folder, read = write_qwen_vl(tmp_path / "model", max_position_embeddings=4096), list[str]()
+
+    def counting(path: Path, limit_bytes: int) -> bytes:
+        read.append(path.name)
+        return content(path, limit_bytes)
+
+    monkeypatch.setattr("launcher.checkpoints.vocabulary.content", counting)
+    for devices in (NO_GPU, WITH_GPU):
+        found = assess(preset(folder, kind="vision"), devices, COMPLETE)
+        assert standing(found, devices, COMPLETE).disk_bytes == (folder / "model.safetensors").stat().st_size
+        assert read == ["tokenizer.json"]
+        read.clear()
 
 
 @pytest.mark.parametrize("engine", ["auto", "transformers"])
@@ -72,11 +89,11 @@ def test_other_colours_and_fewer_tiles_are_told_before_anything_loads(engine: st
         ({"max_patches": 6}, f"{file}: max_patches is 6, but pictures may have 12 tiles here"),
     ):
         file.write_text(json.dumps({**whole, **changes}), encoding="utf-8")
-        found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, ALL)
+        found = assess(preset(folder, kind="vision", engine=engine), WITH_GPU, COMPLETE)
         assert found.state is ReadyState.BROKEN
         assert words in str(found.reason)
     six = MemorySettings(max_tiles=6)
-    found = assess(preset(folder, kind="vision", engine=engine, memory=six), WITH_GPU, ALL)
+    found = assess(preset(folder, kind="vision", engine=engine, memory=six), WITH_GPU, COMPLETE)
     assert found.state is ReadyState.READY, found.reason
 
 
@@ -89,7 +106,7 @@ def test_the_shipped_internvl3_5_takes_either_layout(tmp_path: Path) -> None:
         assert f"hf:{name}" in found.sources
         config = json.dumps(families.KNOWN_CONFIGS[name]).encode()
         facts = facts_in_config(config, tmp_path / "config.json")
-        plans.append(assess_facts(found, tmp_path, facts, WITH_GPU, ALL).plan)
+        plans.append(assess_facts(found, tmp_path, facts, WITH_GPU, COMPLETE).plan)
     assert plans[0] == plans[1] is not None
     assert families.known_config(found.sources) == families.KNOWN_CONFIGS["OpenGVLab/InternVL3_5-2B"]
 
@@ -97,7 +114,7 @@ def test_the_shipped_internvl3_5_takes_either_layout(tmp_path: Path) -> None:
 @pytest.mark.parametrize("devices", [NO_GPU, WITH_GPU], ids=["cpu", "card"])
 def test_tiles_of_one_are_refused_before_anything_loads(devices: Any, tmp_path: Path) -> None:
     folder = write_qwen_vl(tmp_path / "model", max_position_embeddings=4096)
-    found = assess(preset(folder, kind="vision", memory=MemorySettings(max_tiles=4)), devices, ALL)
+    found = assess(preset(folder, kind="vision", memory=MemorySettings(max_tiles=4)), devices, COMPLETE)
     assert found.state is ReadyState.UNSUPPORTED
     assert "does not cut pictures into tiles" in str(found.reason)
 

@@ -19,7 +19,7 @@ from launcher.devices import Devices, Gpu
 from launcher.engine_costs import COSTS
 from launcher.errors import CheckpointError, DeviceError, MemoryPlanError, MissingPart, PresetError
 from launcher.presets import Preset, read_presets
-from launcher.readiness import SLOW, InstalledEngines, Readiness, ReadyState, assess, installed_engines
+from launcher.readiness import COMPLETE, SLOW, Readiness, ReadyState, assess, installed_engines
 from tests.layer_names import EMPTY_LAYERS, header_of
 from tests.models.tiny import tokenizer_config, tokenizer_model, write_internlm2
 from tests.published import KNOWN_CONFIGS
@@ -28,7 +28,6 @@ GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 8 * GIB, 7 * GIB, (8, 6), "570.1", (12, 8))
 NO_GPU = Devices((), 16 * GIB, 12 * GIB)
 WITH_GPU = Devices((CARD,), 16 * GIB, 12 * GIB)
-ALL = InstalledEngines(frozenset({"turbomind", "pytorch", "transformers"}), torch_cuda=True)
 
 
 def machine_with(*free_gib: int) -> Devices:
@@ -93,24 +92,24 @@ def refused(found: Readiness, state: ReadyState) -> str:
 
 class TestAbsent:
     def test_without_a_gpu_both_are_said(self) -> None:
-        found = assess(shipped("internvl2-2b"), NO_GPU, ALL)
+        found = assess(shipped("internvl2-2b"), NO_GPU, COMPLETE)
         text = refused(found, ReadyState.NEEDS_DOWNLOAD)
         assert "internvl2-2b is not on this machine, and without an NVIDIA GPU it will be slow" in text
         assert "~/share/new_models/OpenGVLab/InternVL2-2B" in text
         assert found.command.endswith("launcher pull internvl2-2b")
 
     def test_with_a_gpu_only_the_download_is_missing(self) -> None:
-        text = refused(assess(shipped("internvl2-2b"), WITH_GPU, ALL), ReadyState.NEEDS_DOWNLOAD)
+        text = refused(assess(shipped("internvl2-2b"), WITH_GPU, COMPLETE), ReadyState.NEEDS_DOWNLOAD)
         assert "without an NVIDIA GPU" not in text
 
     def test_awq_without_a_gpu_needs_one_first(self) -> None:
         text = refused(
-            assess(shipped("internvl2-2b-awq", engine="turbomind"), NO_GPU, ALL), ReadyState.NEEDS_GPU
+            assess(shipped("internvl2-2b-awq", engine="turbomind"), NO_GPU, COMPLETE), ReadyState.NEEDS_GPU
         )
         assert "needs an NVIDIA GPU, and this machine has none; the model is not here either" in text
 
     def test_a_preset_of_folders_alone(self) -> None:
-        found = assess(shipped("internvl2-2b", sources=("/nowhere",)), WITH_GPU, ALL)
+        found = assess(shipped("internvl2-2b", sources=("/nowhere",)), WITH_GPU, COMPLETE)
         assert "Looked for it at /nowhere" in refused(found, ReadyState.NEEDS_DOWNLOAD)
         assert found.command == ""
 
@@ -118,14 +117,14 @@ class TestAbsent:
 class TestOnTheCpu:
     def test_a_builtin_model_is_ready(self, tmp_path: Path) -> None:
         folder = put(tmp_path / "builtin" / "shapes-internvl2", KNOWN_CONFIGS["internvl2-2b"])
-        found = assess(shipped("shapes-internvl2"), NO_GPU, ALL)
+        found = assess(shipped("shapes-internvl2"), NO_GPU, COMPLETE)
         assert found == Readiness(
             found.preset, ReadyState.READY, engine="transformers", device="cpu", folder=folder
         )
 
     def test_a_large_one_is_said_to_be_slow(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert (found.state, found.engine, found.device, found.note) == (
             ReadyState.READY,
             "transformers",
@@ -142,12 +141,12 @@ class TestOnTheCpu:
         self, tmp_path: Path, weight_gib: float, size_gib: float | None
     ) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=int(weight_gib * GIB))
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert found.size_bytes == (None if size_gib is None else pytest.approx(size_gib * GIB, rel=1e-6))
 
     def test_one_that_does_not_fit_is_refused_with_figures(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", weight_bytes=4 * GIB)
-        found = assess(shipped("internlm2-chat-1_8b"), replace(NO_GPU, ram_free_bytes=8 * GIB), ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), replace(NO_GPU, ram_free_bytes=8 * GIB), COMPLETE)
         assert "needs about 10.2 GiB of memory on the CPU; 8.0 of 16.0 GiB are free" in refused(
             found, ReadyState.UNSUPPORTED
         )
@@ -155,7 +154,7 @@ class TestOnTheCpu:
     @pytest.mark.parametrize("engine", ["turbomind", "pytorch"])
     def test_lmdeploy_s_engines_need_a_gpu(self, tmp_path: Path, engine: str) -> None:
         put(tmp_path / "internlm2-chat-1_8b")
-        found = assess(shipped("internlm2-chat-1_8b", engine=engine), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b", engine=engine), NO_GPU, COMPLETE)
         assert "needs an NVIDIA GPU" in refused(found, ReadyState.NEEDS_GPU)
 
     @pytest.mark.parametrize(("method", "bits"), [("gptq", 4), ("awq", 8)])
@@ -164,13 +163,13 @@ class TestOnTheCpu:
     ) -> None:
         quantised = {**LANGUAGE, "quantization_config": {"quant_method": method, "bits": bits}}
         put(tmp_path / "internlm2-chat-1_8b", quantised)
-        found = assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b", engine="transformers"), NO_GPU, COMPLETE)
         refused(found, ReadyState.NEEDS_GPU)
 
     def test_awq_runs_on_transformers(self, tmp_path: Path) -> None:
         quantised = {**LANGUAGE, "quantization_config": {"quant_method": "awq", "bits": 4}}
         put(tmp_path / "internlm2-chat-1_8b", quantised, 4096, "model.layers.0.attention.wo.qweight")
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert (found.state, found.engine, found.device) == (ReadyState.READY, "transformers", "cpu")
 
     @pytest.mark.parametrize(
@@ -185,18 +184,22 @@ class TestOnTheCpu:
     ) -> None:
         quantised = {**LANGUAGE, "quantization_config": quantization}
         put(tmp_path / "internlm2-chat-1_8b", quantised, 4096, f"model.layers.0.attention.{tensor}")
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert words in refused(found, ReadyState.BROKEN)
 
     def test_what_is_made_here_says_how(self) -> None:
-        found = assess(shipped("internlm-xcomposer2-vl-1_8b-awq"), NO_GPU, ALL)
+        found = assess(shipped("internlm-xcomposer2-vl-1_8b-awq"), NO_GPU, COMPLETE)
         text = refused(found, ReadyState.NEEDS_DOWNLOAD)
         assert text.endswith("launcher quantize internlm-xcomposer2-vl-1_8b")
         assert "To make it" in text
 
     def test_without_transformers_the_command_is_given(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b")
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, replace(ALL, names=frozenset()))
+        found = assess(
+            shipped("internlm2-chat-1_8b"),
+            NO_GPU,
+            replace(COMPLETE, missing=frozenset({"torch", "transformers"})),
+        )
         assert "python -m pip install torch transformers" in refused(found, ReadyState.UNSUPPORTED)
 
 
@@ -206,7 +209,7 @@ class TestOnAGpu:
         return put(tmp_path / "internlm2-chat-1_8b", weight_bytes=GIB)
 
     def test_auto_takes_turbomind_with_a_plan(self, folder: Path) -> None:
-        found = assess(shipped("internlm2-chat-1_8b"), WITH_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), WITH_GPU, COMPLETE)
         assert (found.state, found.engine, found.device, found.folder) == (
             ReadyState.READY,
             "turbomind",
@@ -218,15 +221,17 @@ class TestOnAGpu:
         assert found.plan.total_bytes <= 7 * GIB
 
     def test_the_preset_s_engine_is_taken(self, folder: Path) -> None:
-        assert assess(shipped("internlm2-chat-1_8b", engine="pytorch"), WITH_GPU, ALL).engine == "pytorch"
         assert (
-            assess(shipped("internlm2-chat-1_8b", engine="transformers"), WITH_GPU, ALL).engine
+            assess(shipped("internlm2-chat-1_8b", engine="pytorch"), WITH_GPU, COMPLETE).engine == "pytorch"
+        )
+        assert (
+            assess(shipped("internlm2-chat-1_8b", engine="transformers"), WITH_GPU, COMPLETE).engine
             == "transformers"
         )
 
     def test_every_card_has_a_plan_and_the_roomiest_comes_first(self, folder: Path) -> None:
         cards = machine_with(2, 7, 6)
-        found = assess(shipped("internlm2-chat-1_8b"), cards, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), cards, COMPLETE)
         assert [place.gpu.number for place in found.places if place.gpu] == ["1", "2"], "one has no room"
         assert [place.device for place in found.places] == ["cuda:0", "cuda:0"], "each process sees one"
         for place in found.places:
@@ -237,7 +242,7 @@ class TestOnAGpu:
 
     @pytest.mark.parametrize("gpu", [2, "2", "GPU-2"])
     def test_a_preset_may_name_its_card(self, folder: Path, gpu: int | str) -> None:
-        found = assess(shipped("internlm2-chat-1_8b", gpu=gpu), machine_with(7, 7, 6), ALL)
+        found = assess(shipped("internlm2-chat-1_8b", gpu=gpu), machine_with(7, 7, 6), COMPLETE)
         assert found.place == "GPU 2"
         assert not found.elsewhere
 
@@ -245,22 +250,22 @@ class TestOnAGpu:
     def test_a_card_that_is_not_there_is_refused_with_those_that_are(
         self, folder: Path, gpu: int | str
     ) -> None:
-        found = assess(shipped("internlm2-chat-1_8b", gpu=gpu), machine_with(7, 6), ALL)
+        found = assess(shipped("internlm2-chat-1_8b", gpu=gpu), machine_with(7, 6), COMPLETE)
         text = refused(found, ReadyState.UNSUPPORTED)
         assert f"is for GPU {gpu}, and there is none such" in text
         assert "0 (Card, GPU-0), 1 (Card, GPU-1)" in text
 
     def test_a_card_that_is_named_where_there_is_none_is_refused(self, folder: Path) -> None:
-        found = assess(shipped("internlm2-chat-1_8b", gpu=0), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b", gpu=0), NO_GPU, COMPLETE)
         assert "this machine has no NVIDIA GPU" in refused(found, ReadyState.UNSUPPORTED)
 
     def test_a_card_that_is_too_small_does_not_send_the_model_to_the_cpu(self, folder: Path) -> None:
-        without = replace(ALL, names=frozenset({"transformers"}))
+        without = replace(COMPLETE, missing=frozenset({"lmdeploy"}))
         found = assess(shipped("internlm2-chat-1_8b"), machine_with(1, 7), without)
         assert (found.engine, found.place, found.elsewhere) == ("transformers", "GPU 1", ())
 
     def test_without_lmdeploy_auto_falls_to_transformers(self, folder: Path) -> None:
-        without = replace(ALL, names=frozenset({"transformers"}))
+        without = replace(COMPLETE, missing=frozenset({"lmdeploy"}))
         assert assess(shipped("internlm2-chat-1_8b"), WITH_GPU, without).device == "cuda:0"
         assert (
             assess(shipped("internlm2-chat-1_8b"), WITH_GPU, replace(without, torch_cuda=False)).device
@@ -283,7 +288,7 @@ class TestOnAGpu:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
             tensors = load_file(folder / "model.safetensors")
             save_torch({key: each.to(dtype) for key, each in tensors.items()}, folder / "model.safetensors")
-            found = assess(shipped("internlm2-chat-1_8b", sources=(str(folder),)), WITH_GPU, ALL)
+            found = assess(shipped("internlm2-chat-1_8b", sources=(str(folder),)), WITH_GPU, COMPLETE)
             assert found.engine == "turbomind"
             assert found.plan is not None
             plans.append(found.plan)
@@ -295,25 +300,25 @@ class TestOnAGpu:
 
     def test_an_old_card_or_driver_is_named(self, folder: Path) -> None:
         for card in (replace(CARD, compute_capability=(6, 1)), replace(CARD, cuda_driver=(11, 4))):
-            found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), ALL)
+            found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), COMPLETE)
             refused(found, ReadyState.UNSUPPORTED)
             assert isinstance(found.reason, DeviceError)
 
     @pytest.mark.parametrize(("wanted", "planned"), [("auto", "bfloat16"), ("float16", "float16")])
     def test_the_preset_s_dtype_is_planned(self, folder: Path, wanted: str, planned: str) -> None:
-        found = assess(shipped("internlm2-chat-1_8b", dtype=wanted), WITH_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b", dtype=wanted), WITH_GPU, COMPLETE)
         assert found.plan is not None
         assert found.plan.dtype == planned
 
     @pytest.mark.parametrize("engine", ["auto", "transformers"])
     def test_a_dtype_that_the_card_has_not_is_refused(self, folder: Path, engine: str) -> None:
         old = replace(WITH_GPU, gpus=(replace(CARD, compute_capability=(7, 5)),))
-        found = assess(shipped("internlm2-chat-1_8b", dtype="bfloat16", engine=engine), old, ALL)
+        found = assess(shipped("internlm2-chat-1_8b", dtype="bfloat16", engine=engine), old, COMPLETE)
         assert "Set dtype: auto" in refused(found, ReadyState.UNSUPPORTED)
 
     def test_a_plan_that_does_not_fit_is_the_reason(self, folder: Path) -> None:
         card = replace(CARD, free_bytes=GIB // 2)
-        found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), replace(WITH_GPU, gpus=(card,)), COMPLETE)
         refused(found, ReadyState.UNSUPPORTED)
         assert isinstance(found.reason, MemoryPlanError)
 
@@ -322,14 +327,14 @@ class TestBroken:
     def test_a_broken_folder_is_fetched_anew_where_it_lies(self, tmp_path: Path) -> None:
         folder = put(tmp_path / "internlm2-chat-1_8b")
         (folder / "model.safetensors").write_bytes(b"x")
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert "model.safetensors is broken or cut short" in refused(found, ReadyState.BROKEN)
         assert isinstance(found.reason, CheckpointError)
         assert found.command.endswith("launcher pull internlm2-chat-1_8b")
 
     def test_one_that_lacks_a_size_is_named_with_file_and_key(self, tmp_path: Path) -> None:
         folder = put(tmp_path / "internlm2-chat-1_8b", {**LANGUAGE, "vocab_size": None})
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert f"{folder}/config.json: vocab_size is missing" in refused(found, ReadyState.BROKEN)
 
     def test_a_model_that_lmdeploy_dropped_is_refused_and_need_not_be_fetched_anew(
@@ -337,13 +342,13 @@ class TestBroken:
     ) -> None:
         inside = {**LANGUAGE, "architectures": ["InternLM2VEForCausalLM"]}
         put(tmp_path / "model", {**PICTURES, "llm_config": inside})
-        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), WITH_GPU, ALL)
+        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), WITH_GPU, COMPLETE)
         assert "Mono-InternVL" in refused(found, ReadyState.UNSUPPORTED)
         assert found.command == ""
 
     def test_an_architecture_that_nobody_knows(self, tmp_path: Path) -> None:
         put(tmp_path / "internlm2-chat-1_8b", {"architectures": ["Qwen9ForCausalLM"]})
-        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, ALL)
+        found = assess(shipped("internlm2-chat-1_8b"), NO_GPU, COMPLETE)
         assert "Qwen9ForCausalLM" in refused(found, ReadyState.UNSUPPORTED)
 
 
@@ -351,15 +356,15 @@ def test_xcomposer2_runs_on_the_pytorch_engine_through_our_plug_in(tmp_path: Pat
     own = {"architectures": ["InternLMXComposer2ForCausalLM"], "model_type": "internlmxcomposer2"}
     config = {**LANGUAGE, **own, "img_size": 490}
     put(tmp_path / "internlm-xcomposer2-vl-1_8b", config)
-    found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, ALL)
+    found = assess(shipped("internlm-xcomposer2-vl-1_8b"), WITH_GPU, COMPLETE)
     assert (found.state, found.engine, found.device) == (ReadyState.READY, "pytorch", "cuda:0")
     assert found.plan is not None
-    found = assess(shipped("internlm-xcomposer2-vl-1_8b", engine="turbomind"), WITH_GPU, ALL)
+    found = assess(shipped("internlm-xcomposer2-vl-1_8b", engine="turbomind"), WITH_GPU, COMPLETE)
     assert found.state is ReadyState.UNSUPPORTED
 
 
 def test_an_engine_that_needs_no_checkpoint_takes_any_folder(tmp_path: Path) -> None:
-    found = assess(shipped("internvl2-2b", engine="scripted", sources=(str(tmp_path),)), NO_GPU, ALL)
+    found = assess(shipped("internvl2-2b", engine="scripted", sources=(str(tmp_path),)), NO_GPU, COMPLETE)
     assert (found.state, found.engine, found.device, found.folder) == (
         ReadyState.READY,
         "scripted",
@@ -402,7 +407,7 @@ class TestAPresetThatCannotBeTheCheckpoints:
         put(tmp_path / "model", CHECKPOINTS[own])
         named = shipped("internlm2-chat-1_8b", kind=kind, sources=(str(tmp_path / "model"),))
         chat = named.chat.model_copy(update={"template": template})
-        found = assess(named.model_copy(update={"chat": chat}), NO_GPU, ALL)
+        found = assess(named.model_copy(update={"chat": chat}), NO_GPU, COMPLETE)
         if kind == "vision" and own == "internlm2":
             assert isinstance(found.reason, PresetError)
             said = refused(found, ReadyState.UNSUPPORTED)
@@ -419,12 +424,12 @@ class TestAPresetThatCannotBeTheCheckpoints:
     @pytest.mark.parametrize("form", ["phi3-chat", "internvl_zh", "", 7])
     def test_a_form_that_the_launcher_cannot_write(self, tmp_path: Path, form: object) -> None:
         put(tmp_path / "model", PICTURES | {"template": form})
-        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, ALL)
+        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, COMPLETE)
         said = refused(found, ReadyState.UNSUPPORTED)
         assert "was trained on the prompt form" in said
         assert "It can write internvl2, internvl2_5." in said
 
     def test_an_internvl_checkpoint_that_names_no_form_is_internvl2(self, tmp_path: Path) -> None:
         put(tmp_path / "model", PICTURES)
-        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, ALL)
+        found = assess(shipped("internvl2-2b", sources=(str(tmp_path / "model"),)), NO_GPU, COMPLETE)
         assert found.state is ReadyState.READY, found.reason

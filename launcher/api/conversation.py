@@ -32,7 +32,7 @@ def to_request(body: ChatBody, preset: Preset, pictures: RequestPictures) -> Cha
         PictureError: a picture is none.
     """
     begin = _first_after_system(body.messages)
-    told = "\n\n".join(_text(each) for each in body.messages[:begin])
+    told = "\n\n".join(filter(str.strip, map(_text, body.messages[:begin])))
     turns = [
         _message(each, number, preset, pictures)
         for number, each in enumerate(body.messages)

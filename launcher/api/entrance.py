@@ -11,6 +11,7 @@ from launcher.api.under_way import UnderWay
 from launcher.door import Door
 from launcher.ui.guard.bodies import Bodies
 from launcher.ui.guard.login import Login
+from launcher.ui.guard.refusals import ENDPOINT_PATH
 from launcher.ui.guard.routes import ENDPOINT, Routes
 from launcher.ui.headers import App, Receive, Scope, Send
 
@@ -28,7 +29,7 @@ class Beside:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
-        is_ours = scope["type"] == "http" and _is_of_endpoint(scope["path"])
+        is_ours = scope["type"] == "http" and ENDPOINT_PATH.match(scope["path"])
         await (self._endpoint if is_ours else self._page)(scope, receive, send)
 
 
@@ -71,7 +72,3 @@ def entrance(app: App, door: Door, *, tells_metrics: bool) -> App:
     if door.api_key is None and door.credentials is not None:
         app = Login(app, door.credentials)
     return app
-
-
-def _is_of_endpoint(path: str) -> bool:
-    return path in ("/v1", "/health", "/metrics") or path.startswith("/v1/")

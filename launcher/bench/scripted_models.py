@@ -20,7 +20,7 @@ engine: {engine}
 chat: {{system_prompt: "{loading}"}}
 """
 _NOTHING = Devices((), 0, 0)
-_NO_ENGINES = InstalledEngines(frozenset(), torch_cuda=False)
+_NO_CUDA = InstalledEngines(missing=frozenset(), torch_cuda=False)
 
 
 def scripted_models(folder: Path, names: Sequence[str] = ("scripted",), loading: str = "") -> list[Readiness]:
@@ -35,7 +35,7 @@ def scripted_models(folder: Path, names: Sequence[str] = ("scripted",), loading:
     for name in names:
         text = _PRESET.format(name=name, folder=folder, engine=MEASURED.name, loading=loading)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
-    return [assess(preset, _NOTHING, _NO_ENGINES) for preset in read_presets([folder]).presets]
+    return [assess(preset, _NOTHING, _NO_CUDA) for preset in read_presets([folder]).presets]
 
 
 def taking_turns(models: Sequence[Readiness], size_bytes: int) -> list[Readiness]:

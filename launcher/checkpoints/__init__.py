@@ -1,11 +1,10 @@
-"""Checkpoints on this machine: where they are (``locating``) and what their folders hold (``facts``); owns
-neither downloading nor what a model needs."""
+"""Checkpoints on this machine: where they are (``locating``) and what their folders hold (``facts``, of which
+``weights`` reads the weights' headers, ``small_files`` and ``vocabulary`` the rest); owns neither downloading
+nor what a model needs."""
 
 from launcher.checkpoints.facts import (
     CONFIG,
-    INDEXES,
     CheckpointFacts,
-    WeightFile,
     facts_from_config,
     facts_in_config,
     read_facts,
@@ -30,7 +29,8 @@ from launcher.checkpoints.small_files import (
     content,
     own_preprocessing,
 )
-from launcher.checkpoints.vocabulary import added_tokens, check_token
+from launcher.checkpoints.vocabulary import Vocabulary, added_tokens
+from launcher.checkpoints.weights import INDEXES, WeightFile, weight_bytes
 
 __all__ = [
     "CONFIG",
@@ -43,9 +43,9 @@ __all__ = [
     "CheckpointFacts",
     "Hub",
     "Located",
+    "Vocabulary",
     "WeightFile",
     "added_tokens",
-    "check_token",
     "content",
     "download_commands",
     "facts_from_config",
@@ -58,4 +58,5 @@ __all__ = [
     "own_preprocessing",
     "quantized_folder",
     "read_facts",
+    "weight_bytes",
 ]

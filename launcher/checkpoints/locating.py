@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from launcher.checkpoints.facts import CONFIG, WEIGHTS
+from launcher.checkpoints.facts import CONFIG
+from launcher.checkpoints.weights import WEIGHTS
 from launcher.commands_here import command, program
 from launcher.errors import LauncherError, Remark, Remarks, RequestError
 from launcher.presets import Preset, read_presets

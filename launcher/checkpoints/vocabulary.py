@@ -3,6 +3,8 @@ as far as it is looked at before it is loaded: that it is whole, and has the tok
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -41,14 +43,47 @@ class _Tokenizer(msgspec.Struct):
     model: _Model
 
 
-def check_vocabulary(folder: Path) -> None:
-    """Raises CheckpointError where a vocabulary in JSON is broken, or lacks what it is used with."""
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """A folder's vocabulary as its files in JSON have it, read once: published ones have 11 MB. ``whole`` is
+    what a tokenizer.json holds, else ``alone`` a vocab.json's tokens; neither, where there is no such
+    file."""
+
+    folder: Path
+    whole: _Tokenizer | None = None
+    alone: Mapping[str, int] | None = None
+
+    def check_token(self, token: str) -> None:
+        """Raises CheckpointError where the tokenizer does not know a token."""
+        known = set(added_tokens(self.folder).values())
+        if self.whole is not None:
+            known |= {each.content for each in self.whole.added_tokens}
+            known |= _names(self.whole, self.folder / _WHOLE) if token not in known else set()
+        elif self.alone is not None:
+            known |= self.alone.keys()
+        if token not in known:
+            raise CheckpointError(
+                "{folder}: the tokenizer has no token {token}",
+                "Download the model's tokenizer again.",
+                folder=self.folder,
+                token=token,
+            )
+
+
+def read_vocabulary(folder: Path) -> Vocabulary:
+    """A folder's vocabulary. For one that ``check_small_files`` has let through.
+
+    Raises:
+        CheckpointError: it is broken, or lacks what it is used with.
+    """
     if is_file(folder / _WHOLE):
-        _decoded(folder / _WHOLE, _Tokenizer)
-    elif is_file(folder / _ALONE):
-        _decoded(folder / _ALONE, dict[str, int])
+        return Vocabulary(folder, whole=_decoded(folder / _WHOLE, _Tokenizer))
+    if is_file(folder / _ALONE):
+        found = Vocabulary(folder, alone=_decoded(folder / _ALONE, dict[str, int]))
         _check_merges(folder / _MERGES)
         _check_class(folder / _CONFIG)
+        return found
+    return Vocabulary(folder)
 
 
 def added_tokens(folder: Path) -> dict[int, str]:
@@ -58,25 +93,6 @@ def added_tokens(folder: Path) -> dict[int, str]:
     if found is not None:
         return {int(number): token["content"] for number, token in found.items()}
     return {number: token for token, number in json_in(folder / _ADDED).items()}
-
-
-def check_token(folder: Path, token: str) -> None:
-    """Raises CheckpointError where a tokenizer in JSON does not know a token. For a folder that
-    ``check_vocabulary`` has let through."""
-    known = set(added_tokens(folder).values())
-    if is_file(folder / _WHOLE):
-        whole = _decoded(folder / _WHOLE, _Tokenizer)
-        known |= {each.content for each in whole.added_tokens}
-        known |= _names(whole, folder / _WHOLE) if token not in known else set()
-    elif is_file(folder / _ALONE):
-        known |= set(_decoded(folder / _ALONE, dict[str, int]))
-    if token not in known:
-        raise CheckpointError(
-            "{folder}: the tokenizer has no token {token}",
-            "Download the model's tokenizer again.",
-            folder=folder,
-            token=token,
-        )
 
 
 def _names(whole: _Tokenizer, file: Path) -> set[str]:

@@ -57,11 +57,12 @@ print(json.dumps({"cuda": getattr(getattr(module, "version", None), "cuda", None
 def gather(presets: Sequence[Path], address: Address) -> Facts:
     """All facts, as they are now. Never raises for what is wrong with the machine."""
     catalog, devices = read_presets(presets), _devices()
-    readiness = _readiness(catalog.presets, devices)
+    readiness, modules = _readiness(catalog.presets, devices), _modules(devices)
+    packages = {*PACKAGES, *GPU_PACKAGES, *(module.partition(".")[0] for module in modules)}
     return Facts(
         python=platform.python_version(),
-        versions={name: _version(name) for name in {**PACKAGES, **GPU_PACKAGES}},
-        probes=probe_imports(_modules(devices)),
+        versions={name: _version(name) for name in packages},
+        probes=probe_imports(modules),
         devices=devices,
         process_names=_process_names(devices),
         preset_errors=catalog.errors,
@@ -141,7 +142,7 @@ def _modules(devices: Devices | DeviceError) -> list[str]:
         module
         for engine in table.shown()
         if has_gpu or engine.devices != ("cuda",)
-        for module in engine.modules
+        for module in engine.packages
     ]
     return [
         name

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -20,11 +19,18 @@ from launcher.devices import Devices, Gpu, read_devices
 from launcher.engines import table
 from launcher.errors import CheckpointError, DeviceError, LauncherError, PresetError
 from launcher.families import Family, ModelSizes
-from launcher.four_bits import can_be_made, in_four_bits
+from launcher.four_bits import can_be_made
 from launcher.gpu_support import compute_dtype
-from launcher.memory import GIB, Card, MemoryPlan, plan_memory
+from launcher.memory import GIB, Card, MemoryPlan
 from launcher.presets import Preset
-from launcher.readiness import gpus_for, not_here
+from launcher.readiness import (
+    COMPLETE,
+    InstalledEngines,
+    gpus_for,
+    installed_engines,
+    not_here,
+    plan_here,
+)
 
 TUTORIAL_CARD_GIB = 8.0
 """Planned for where there is no GPU to plan for."""
@@ -141,7 +147,10 @@ def _everywhere(preset: Preset, devices: Devices, gpu_gib: float | None) -> list
         return [Planned(preset, None, problem)]
     size_bytes = int((gpu_gib or TUTORIAL_CARD_GIB) * GIB)
     places = _alike(gpus) or [Place(Card(size_bytes, size_bytes), _NEWEST)]
-    return [replace(planned_for(preset, place.card, place.capability), place=place) for place in places]
+    installed = installed_engines() if gpus else COMPLETE
+    return [
+        replace(planned_for(preset, place.card, place.capability, installed), place=place) for place in places
+    ]
 
 
 def _alike(gpus: Sequence[Gpu]) -> list[Place]:
@@ -152,15 +161,15 @@ def _alike(gpus: Sequence[Gpu]) -> list[Place]:
     return [Place(card, capability, tuple(found)) for (card, capability), found in alike.items()]
 
 
-def planned_for(preset: Preset, card: Card, capability: tuple[int, int]) -> Planned:
+def planned_for(
+    preset: Preset, card: Card, capability: tuple[int, int], installed: InstalledEngines
+) -> Planned:
     """One preset on a card of this compute capability, whether its checkpoint is here or its sizes are
-    published."""
+    published. Of engines auto takes the one that it would run on where these packages are installed."""
     try:
         family, sizes = _sizes(preset)
-        engine = family.engine(preset.engine_name, sizes)
         dtype = compute_dtype(capability, sizes.dtype, preset.dtype)
-        smaller = partial(in_four_bits, preset, family, sizes)
-        made = plan_memory(preset.memory, sizes, engine, card, dtype, four_bits=smaller)
+        made = plan_here(preset, family, sizes, card=card, dtype=dtype, installed=installed)
         return Planned(preset, made, member=Member(preset, sizes, made, can_be_made(family, sizes)))
     except LauncherError as problem:
         return Planned(preset, None, problem)

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from launcher.checkpoints import Located, locate, read_facts
+from launcher.checkpoints import Located, locate, weight_bytes
 from launcher.cli.plan import planned_for
 from launcher.devices import Devices
 from launcher.errors import LauncherError, MemoryPlanError
 from launcher.memory import Card
-from launcher.readiness import Readiness, ReadyState
+from launcher.readiness import InstalledEngines, Readiness, ReadyState
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class Standing:
     too_large: bool = False
 
 
-def standing(readiness: Readiness, devices: Devices) -> Standing:
+def standing(readiness: Readiness, devices: Devices, installed: InstalledEngines) -> Standing:
     """A preset that is not here is planned by its published sizes, where there is a GPU to plan for."""
     disk_bytes = _disk_bytes(readiness)
     if isinstance(readiness.reason, MemoryPlanError):
@@ -34,7 +34,8 @@ def standing(readiness: Readiness, devices: Devices) -> Standing:
     if readiness.state is not ReadyState.NEEDS_DOWNLOAD or not devices.gpus:
         return Standing(readiness, disk_bytes, readiness.size_bytes)
     gpu = max(devices.gpus, key=lambda each: each.free_bytes)
-    planned = planned_for(readiness.preset, Card(gpu.total_bytes, gpu.free_bytes), gpu.compute_capability)
+    card = Card(gpu.total_bytes, gpu.free_bytes)
+    planned = planned_for(readiness.preset, card, gpu.compute_capability, installed)
     memory_bytes = planned.plan.peak_bytes if planned.plan else None
     return Standing(readiness, disk_bytes, memory_bytes, isinstance(planned.problem, MemoryPlanError))
 
@@ -44,7 +45,7 @@ def _disk_bytes(readiness: Readiness) -> int | None:
     if not isinstance(found, Located):
         return None
     try:
-        return read_facts(found.folder).weight_bytes
+        return weight_bytes(found.folder)
     except LauncherError:  # which the list tells of
         return None
 

@@ -49,7 +49,7 @@ def presets(
 
 def _list(catalog: Catalog, *, as_json: bool) -> None:
     devices, installed = read_devices(), installed_engines()
-    found = [standing(assess(preset, devices, installed), devices) for preset in catalog.presets]
+    found = [standing(assess(preset, devices, installed), devices, installed) for preset in catalog.presets]
     if as_json:
         render.data([presets_view.standing_data(each) for each in found])
     elif found:

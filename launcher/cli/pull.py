@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, locate, read_facts
+from launcher.checkpoints import MODELS_VARIABLE, Hub, Located, download_commands, locate, read_facts
 from launcher.cli import render
 from launcher.cli.local_weights import check_runs_here
 from launcher.cli.preset_paths import OnePreset, PresetPaths, read_catalog
@@ -72,15 +72,11 @@ def _hub_and_commands(
     """The hub to ask, what can be typed to ask it again, and what to ask another one, "" for none.
 
     Raises:
-        CheckpointError: the preset names no hub, or not this one.
+        CheckpointError: the preset names no hub, or not this one; what to type instead.
     """
     hubs = plans.hubs_of(preset)
     if not hubs:
-        raise CheckpointError(
-            "{name} names no hub to download from",
-            "Add a line such as hf:org/model to its sources.",
-            name=preset.name,
-        )
+        raise _no_hub(preset)
     hub = wanted or next(iter(hubs))
     words = ("pull", preset.name, *(("--to", to) if to else ()), *(("--anyway",) if anyway else ()))
     others = [command(*words, "--from", other, presets=preset.given) for other in hubs if other != hub]
@@ -90,6 +86,38 @@ def _hub_and_commands(
         )
     again = command(*words, *(["--from", hub] if wanted else []), presets=preset.given)
     return hub, again, others[0] if others else ""
+
+
+def _no_hub(preset: Preset) -> CheckpointError:
+    """Why there is nothing to fetch of a preset that names no hub, and what to type instead."""
+    here, asking = plans.whole(preset), command("ask", preset.name, "…", presets=preset.given)
+    if here is not None and here.source.startswith("builtin:"):
+        return CheckpointError(
+            "{name} is part of the launcher: there is nothing to download",
+            "To ask it, type: {command}",
+            name=preset.name,
+            command=asking,
+        )
+    if here is not None:
+        return CheckpointError(
+            "{name} names no hub to download from, and is on this machine: {folder}",
+            "To ask it, type: {command}",
+            name=preset.name,
+            folder=here.folder,
+            command=asking,
+        )
+    if made := download_commands(preset):
+        return CheckpointError(
+            "{name} is on no hub: it is made on this machine of the model in 16 bits",
+            "To make it, type: {command}",
+            name=preset.name,
+            command=made[0],
+        )
+    return CheckpointError(
+        "{name} names no hub to download from",
+        "Add a line such as hf:org/model to its sources.",
+        name=preset.name,
+    )
 
 
 def _fetch(preset: Preset, wanted: Hub | None, to: Path | None, *, anyway: bool) -> Path:

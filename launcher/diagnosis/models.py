@@ -59,6 +59,6 @@ def usable(facts: Facts) -> tuple[Readiness, ...]:
         each
         for each in facts.readiness
         if each.state is ReadyState.READY
-        and broken.isdisjoint(table.find(each.engine).modules)
+        and broken.isdisjoint(table.find(each.engine).packages)
         and _trouble_of_server(each, facts) is None
     )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 Device = Literal["cpu", "cuda", "remote"]
 """``remote``: nothing is computed on this machine."""
+LMDEPLOY = "lmdeploy>=0.18,<0.19"
+"""What pip installs for the engines that are LMDeploy's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +34,5 @@ class Declaration:
     is_planned: bool = False
     """Its GPU memory is planned before it is loaded (``launcher.memory``); ``launcher.families`` says which
     families it serves."""
-    packages: tuple[str, ...] = ()
-    """What pip installs for it: requirements."""
-    modules: tuple[str, ...] = ()
-    """What has to be importable for it."""
+    packages: Mapping[str, str] = field(default_factory=dict)
+    """What has to be importable for it, each module with the requirement that pip installs it by."""

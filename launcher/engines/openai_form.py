@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,14 @@ from openai.types.chat.completion_create_params import CompletionCreateParamsStr
 from launcher.messages import ChatRequest, GenerationOptions, Message
 
 PictureUrl = Callable[[Path], str]
+
+
+def with_emptied_prompt(request: ChatRequest, preset_prompt: str) -> ChatRequest:
+    """The request, with an empty system message where somebody has emptied the preset's prompt: for a
+    conversation without such a message servers put in a prompt of their own."""
+    if not preset_prompt.strip() or request.messages[0].role == "system":
+        return request
+    return replace(request, messages=(Message("system", ""), *request.messages))
 
 
 def to_body(model: str, request: ChatRequest, stop: tuple[str, ...], url_of: PictureUrl) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from openai.types.chat import ChatCompletionChunk
 from launcher.endpoints.failures import broken_off, ended_otherwise
 from launcher.endpoints.server import Server
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
-from launcher.engines.openai_form import to_body
+from launcher.engines.openai_form import to_body, with_emptied_prompt
 from launcher.engines.sent_pictures import USUAL_TILES, SentPictures
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 from launcher.presets import Endpoint
@@ -69,7 +69,8 @@ class RemoteEngine:
         def url_of(picture: Path) -> str:
             return self._pictures.url(picture, one_tile=picture in request.one_tile)
 
-        body = await asyncio.to_thread(to_body, self._endpoint.model, request, stop, url_of)
+        asked = with_emptied_prompt(request, self._spec.preset.chat.system_prompt)
+        body = await asyncio.to_thread(to_body, self._endpoint.model, asked, stop, url_of)
         async with aclosing(self._server.answer(body)) as chunks:
             async for chunk in chunks:
                 if text := said.take(chunk):

@@ -64,6 +64,15 @@ _2B: dict[str, Any] = {
     "vision_config": newer_qwen_vl.TOWER_OF_2B,
 }
 
+# The PyTorch engine's kernels for linear layers are written in tilelang and flash-linear-attention; it wants
+# both (lmdeploy/pytorch/backends/cuda/gated_delta_rule.py), whatever its causal_conv1d.py says of another
+# package. LMDeploy's wheel asks for tilelang, and the one tvm_ffi that this runs with, on x86-64 Linux alone.
+_KERNELS = {
+    "tilelang": "tilelang==0.1.11",
+    "tvm_ffi": "apache-tvm-ffi==0.1.11",
+    "fla": "flash-linear-attention>=0.4.2",
+}
+
 FAMILY = qwen_vl.family(
     title="Qwen3.5",
     architectures={_NAME: _MODEL_TYPE},
@@ -72,4 +81,5 @@ FAMILY = qwen_vl.family(
     asked=_asked,
     published={"Qwen/Qwen3.5-2B": _2B},
     unread_tensors=("mtp.",),
+    packages={"pytorch": _KERNELS},
 )

@@ -178,7 +178,7 @@ def _assess_present(
         return on_gpu(preset, folder, facts, installed, family=family, sizes=model.sizes, gpu=gpu)
     other = engine or _ANYWHERE
     family.check_on_transformers(ConfigPart(facts.config, str(folder / CONFIG)))
-    check_installed(preset, other, installed)
+    check_installed(preset, other, family, installed)
     usable = devices if installed.torch_cuda else replace(devices, gpus=())
     return unplanned(preset, other, folder, facts, usable)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
 from launcher.checkpoints import CheckpointFacts
@@ -12,11 +11,11 @@ from launcher.engines import table
 from launcher.engines.declaration import Declaration
 from launcher.errors import DeviceError
 from launcher.families import Family, ModelSizes
-from launcher.four_bits import in_four_bits
 from launcher.gpu_support import check_gpu, compute_dtype
-from launcher.memory import Card, plan_memory
+from launcher.memory import Card
 from launcher.presets import Preset
-from launcher.readiness.installed import InstalledEngines, check_installed
+from launcher.readiness.installed import InstalledEngines, check_installed, installed_first
+from launcher.readiness.planning import plan_here
 from launcher.readiness.standing import FIRST_GPU, SLOW, Readiness, ReadyState
 from launcher.readiness.whole import check_processor
 
@@ -43,16 +42,16 @@ def on_gpu(
     Raises:
         DeviceError: no engine serves it, or the card or its driver is too old.
         CheckpointError: it lacks a file that these engines need.
-        MissingPart: the engine's packages are not here.
+        MissingPart: packages that the engine needs are not here.
         MemoryPlanError: it does not fit.
     """
-    engine = family.engine(preset.engine_name, sizes)
+    engine = installed_first(family, installed).engine(preset.engine_name, sizes)
     check_processor(folder, facts, family)
-    check_installed(preset, table.find(engine), installed)
+    check_installed(preset, table.find(engine), family, installed)
     check_gpu(gpu.name, gpu.compute_capability, gpu.cuda_driver)
     dtype = compute_dtype(gpu.compute_capability, facts.dtype, preset.dtype)
-    card, smaller = Card(gpu.total_bytes, gpu.free_bytes), partial(in_four_bits, preset, family, sizes)
-    plan = plan_memory(preset.memory, sizes, engine, card, dtype, four_bits=smaller)
+    card = Card(gpu.total_bytes, gpu.free_bytes)
+    plan = plan_here(preset, family, sizes, card=card, dtype=dtype, installed=installed)
     return Readiness(preset, ReadyState.READY, engine=engine, device=FIRST_GPU, folder=folder, plan=plan)
 
 

@@ -10,7 +10,6 @@ from launcher.checkpoints import (
     MAX_TOKENIZER_BYTES,
     CheckpointFacts,
     added_tokens,
-    check_token,
     content,
 )
 from launcher.errors import CheckpointError
@@ -40,8 +39,8 @@ def check_whole(
         file = folder / sentence_pieces.FILE
         model = sentence_pieces.parse(content(file, MAX_TOKENIZER_BYTES), file)
         sentence_pieces.check_added(model, added_tokens(folder), family.picture_token, file)
-    elif family.picture_token:
-        check_token(folder, family.picture_token)
+    elif family.picture_token and facts.vocabulary is not None:
+        facts.vocabulary.check_token(family.picture_token)
     if form == TOKENIZER_S_OWN and facts.chat_template:
         from launcher.families.common.chat_templates import check_template  # Jinja: 30 ms
 

@@ -133,7 +133,8 @@ def _build_comparison(
     }
     if len(compared) < 2:
         return {}
-    with gr.Tab(texts("compare"), id=COMPARE, elem_id=COMPARE):
+    with gr.Tab(texts("compare"), id=COMPARE, elem_id=COMPARE) as tab:
+        tab.select(None, None, None, js=call("show", None), **QUIET)
         titles = [texts(f"title_{number}") for number in compared]
         return build_compare_tab(list(compared.values()), titles, texts, later)
 

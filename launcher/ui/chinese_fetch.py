@@ -33,6 +33,9 @@ FETCH = {
     "The launcher did not answer. Press the button again once it runs.": (
         "启动器没有回应。请在它运行后再点一次按钮。"
     ),
+    "The launcher did not answer. Add the files again once it runs.": (
+        "启动器没有回应。请在它运行后重新添加文件。"
+    ),
     # who may
     "There is nothing to download for {name}.": "{name} 没有可下载的内容。",
     "These can be downloaded here: {names}.": "这里可以下载：{names}。",

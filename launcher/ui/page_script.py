@@ -79,6 +79,7 @@ TEXTS = {
     "tokens": "{count} tokens",
     "counted": "{told}: {tokens}",
     "unreached": "The launcher did not answer. Press the button again once it runs.",
+    "unsent": "The launcher did not answer. Add the files again once it runs.",
     "failed": "The browser could not keep or show the conversation: {reason}",
 }
 """Key in the files of the folder ``page`` -> English text."""

@@ -118,6 +118,9 @@ PAGE_CSS = """
   overflow-wrap: anywhere; }
 .block:has(> .html-container > .prose > .attached:empty), .attached:empty { display: none; }
 .cost { margin: 0 !important; font-size: 0.9rem; color: var(--body-text-color-subdued) !important; }
+/* Gradio's own messages stand above all parts of the page: over a button they would stay for good. */
+.gradio-container .toast-wrap { position: static; order: -1; width: 100%; align-items: stretch; }
+.gradio-container .toast-body { max-width: none; margin-bottom: 10px; }
 .talk button.earlier { all: unset; cursor: pointer; margin-left: 6px; padding: 0 3px; opacity: 0.45; }
 .talk button.earlier:hover { opacity: 1; }
 .talk button.earlier:focus-visible { opacity: 1; outline: 2px solid var(--focus); }

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 
 from launcher.workers.model_record import ModelRecord
-from launcher.workers.states import ModelState, Seen
+from launcher.workers.states import CPU, ModelState, Seen
 
 AGAIN_S = 10.0
 """While a model waits, its devices are looked at again after this: one may have come free."""
@@ -78,9 +78,11 @@ class Ledger:
         return {one: self._seen_s.get(one, -math.inf) + AGAIN_S for one in self._choice_of(model)}
 
     def _choice_of(self, model: ModelRecord) -> list[str]:
-        """A single device is no choice."""
+        """A single card is no choice: where other programs have taken it, loading says so, and is tried once
+        more. RAM says nothing: the system ends the process, or another program."""
         devices = list(model.needs.claims)
-        return devices if self._looks and len(devices) > 1 else []
+        is_told = len(devices) == 1 and devices != [CPU]
+        return [] if is_told or not self._looks or not model.needs.planned else devices
 
     def looked(self, device: str) -> None:
         """Nobody looks at it any more."""

@@ -58,7 +58,7 @@ class Manager:
             presets.
         measure: reads what a device holds, given its name and each model's process id; None where that cannot
             be told. It is asked whenever a model has come, slept or gone, and before one is placed on one of
-            several devices.
+            several devices, or in RAM.
         standby: whether processes stand by for models that share a device.
         limits: the bounds of every worker's supervision; by default those that suit its device.
         log_folder: where models' logs go.

@@ -13,7 +13,7 @@ from launcher.messages import ChatRequest
 from launcher.request_checks import MOST_SESSION_TOKENS, checked
 from launcher.workers.gpu_memory import spare_ram
 from launcher.workers.model_record import Claim, ModelNeeds
-from launcher.workers.overview import CPU
+from launcher.workers.states import CPU
 
 if TYPE_CHECKING:
     from launcher.engines.base import EngineSpec

@@ -8,10 +8,7 @@ from launcher.readiness import REMOTE
 from launcher.workers.ledger import Ledger
 from launcher.workers.model_record import ModelRecord
 from launcher.workers.placement import PATIENCE_S, SETTLED_S, holders
-from launcher.workers.states import DeviceUse, ModelState, ModelStatus
-
-CPU = "cpu"
-"""The device whose memory is the machine's RAM."""
+from launcher.workers.states import CPU, DeviceUse, ModelState, ModelStatus
 
 
 def statuses(models: Sequence[ModelRecord], now_s: float) -> tuple[ModelStatus, ...]:

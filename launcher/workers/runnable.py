@@ -15,7 +15,7 @@ from launcher.workers.gpu_memory import seen_on
 from launcher.workers.manager import Manager
 from launcher.workers.observers import SILENT, Observer
 from launcher.workers.offered import RunnableModel
-from launcher.workers.overview import CPU
+from launcher.workers.states import CPU
 
 
 def manager_of(

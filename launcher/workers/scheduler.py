@@ -15,16 +15,17 @@ none once it is closed (``wishes``). A question goes before every wish.
 Room: models without a planned size always have it. Of the others, the one whose question has waited longest
 is placed first, on the device with room, else on the one whose leavers cost least (``placement``): idle
 models leave for it at once, busy ones finish the answers they have begun and, once it has waited PATIENCE_S,
-begin no more. Before it is placed on one of several devices those are looked at, as other programs take and
-give back memory unannounced. For a wish only idle models leave. A load that nobody has asked a question of is
-cut short for a question that does not fit beside it, and one that nobody even wishes for any more is cut
-short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where its engine can and
-that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process ends
-(``residency``). A model that finds less memory than planned is tried once more: on another device with room,
-else alone, after all that is idle on its device has ended, and while nothing else loads there.
+begin no more. Before it is placed on one of several devices, or in RAM, those are looked at, as other
+programs take and give back memory unannounced. For a wish only idle models leave. A load that nobody has
+asked a question of is cut short for a question that does not fit beside it, and one that nobody even wishes
+for any more is cut short for a wish that has stood for SETTLED_S. Who leaves for another goes to sleep, where
+its engine can and that is enough; else, and where a person or its ``keep_alive_s`` ends its stay, its process
+ends (``residency``). A model that finds less memory than planned is tried once more: on another device with
+room, else alone, after all that is idle on its device has ended, and while nothing else loads there.
 
 While nothing loads, processes are made to stand by for models that have none, and spare ones for loaded
-models (``standby``). A spare process takes the place of its model's process wherever that has ended.
+models (``standby``); none once a person has unloaded a model, until one is wanted again: they would take the
+RAM that was given back. A spare process takes the place of its model's process wherever that has ended.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class Scheduler:
         budgets: what models with a planned size may hold of each device, in bytes; replaced by what is
             measured.
         standby: whether processes stand by for models with a planned size.
-        looks: whether devices can be looked at before a model is placed on one of several.
+        looks: whether devices can be looked at before a model is placed on one of several, or in RAM.
         totals: what devices have, where that is known: to be shown.
     """
 
@@ -86,6 +87,7 @@ class Scheduler:
         self._ledger = Ledger(budgets, looks=looks, totals=totals)
         self._standby = standby
         self._spare_ram_bytes: int | None = None
+        self._given_back = False
         self._closed = False
         for model in self._all:
             if model.needs.unavailable is not None:
@@ -138,7 +140,7 @@ class Scheduler:
         if model.state is ModelState.UNAVAILABLE or (only_if_free and not self._comes_free(model, now_s)):
             return self.settle(now_s)
         is_wanted(model, now_s)
-        model.unloading = False
+        self._given_back = model.unloading = False
         if model.state is not ModelState.READY:
             model.wishes[page] = now_s
             (model.modest.add if only_if_free else model.modest.discard)(page)
@@ -160,6 +162,7 @@ class Scheduler:
         if len(model.waiting) + len(model.running) >= MAX_OPEN_ANSWERS:
             return [Refuse(answer_id, _busy(name))]
         is_wanted(model, now_s)
+        self._given_back = False
         model.waiting[answer_id] = now_s
         return self.settle(now_s)
 
@@ -173,10 +176,11 @@ class Scheduler:
 
     def unload(self, name: str, now_s: float) -> list[Action]:
         """A person wants the memory back: the model's process ends, loaded, asleep or standing by, when the
-        questions it has been asked are answered. None stands by for it until it is wanted again."""
+        questions it has been asked are answered. None stands by for it until it is wanted again, and none is
+        made for another model until any is."""
         model = self._models[name]
         model.wishes.clear()
-        model.no_standby = True
+        self._given_back = model.no_standby = True
         model.unloading = model.process is not ProcessState.NONE and model.leaving is not Leaving.END
         if model.unloading:  # of one that has failed, the process that stands by for another try
             forgive(model, now_s)
@@ -222,7 +226,7 @@ class Scheduler:
         model.enter(ModelState.READY, now_s)
         model.wishes.clear()
         model.sleeps = sleeps
-        model.no_standby = model.no_spare = False
+        model.no_standby, model.no_spare = model.unloading, False
         model.short_of = ""
         model.used_s = now_s
         model.deaths = deque(
@@ -321,7 +325,7 @@ class Scheduler:
                 actions.append(leave(model, way, now_s))
             elif model.state is ModelState.READY and not model.unloading and model.yielding is None:
                 actions += begin_answers(model)
-        if self._standby:
+        if self._standby and not self._given_back:
             actions += prepare_next(self._all, self._spare_ram_bytes)
         return actions
 

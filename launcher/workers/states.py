@@ -8,6 +8,9 @@ from enum import Enum
 
 from launcher.errors import LauncherError
 
+CPU = "cpu"
+"""The device whose memory is the machine's RAM."""
+
 
 class ModelState(Enum):
     """Life of one model. Only LOADING, READY and STOPPING keep a device busy.

@@ -79,7 +79,9 @@ def test_curl(page: Served) -> None:
 
 def test_what_was_asked_reaches_the_engine(client: OpenAI) -> None:
     talk: list[ChatCompletionMessageParam] = [
+        {"role": "system", "content": " "},
         {"role": "developer", "content": "Be brief."},
+        {"role": "system", "content": ""},
         {"role": "user", "content": [{"type": "text", "text": "first"}]},
         {"role": "assistant", "content": "answer"},
         *question("/asked", PICTURE),

@@ -124,7 +124,11 @@ def test_pages_elsewhere_get_nothing(http: httpx.Client, headers: dict[str, str]
 
 def test_other_routes(http: httpx.Client) -> None:
     assert http.get("/health").json() == {"status": "ok"}
-    assert http.get("/metrics").status_code == 404
+    closed = http.get("/metrics")
+    assert (closed.status_code, closed.json()["error"]["type"]) == (404, "not_found_error")
+    unasked = http.post("/health", headers={"Accept-Language": "zh-CN"})
+    assert (unasked.status_code, unasked.headers["allow"]) == (405, "GET")
+    assert unasked.json()["error"]["message"].startswith("/health 不")
     asked = http.get("/v1/chat/completions")
     assert (asked.status_code, asked.headers["allow"]) == (405, "POST")
     assert asked.json()["error"]["message"] == "/v1/chat/completions does not answer to GET\nIt takes POST."

@@ -167,6 +167,23 @@ def test_a_full_disk_is_told_and_the_question_stays(
     expect(answers(browser)).to_contain_text("a question")
 
 
+@pytest.mark.parametrize(
+    ("locale", "sentence"),
+    [("en-US", "Add the files again once it runs"), ("zh-CN", "请在它运行后重新添加文件")],
+)
+def test_a_picture_that_came_to_no_server_is_told_and_the_question_stays(
+    page: Served, opened: Open, tmp_path: Path, locale: str, sentence: str
+) -> None:
+    browser = opened(page.url, locale=locale, may_log="Failed to load resource")
+    browser.route("**/gradio_api/upload*", lambda route: route.abort())
+    box(browser).fill("a question")
+    browser.locator("input[type=file]").first.set_input_files(draw(tmp_path / "picture.png"))
+    expect(trouble(browser)).to_contain_text(sentence)
+    expect(browser.locator(".toast-body")).to_have_count(0)
+    expect(box(browser)).to_have_value("a question")
+    expect(browser.locator(".thumbnail-item:visible")).to_have_count(0)
+
+
 TELEPHONE = {
     "width": 390,
     "height": 664,

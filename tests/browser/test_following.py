@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.request import urlopen
+
 import pytest
 from playwright.sync_api import Page, Request, expect
 
@@ -66,6 +68,21 @@ def test_a_page_that_is_not_seen_holds_no_connection_and_shows_no_old_line(
     assert not requests
     with browser.expect_request(lambda request: STREAM in request.url):
         show(browser, "visible")
+    expect(status(browser)).to_contain_text("Asleep")
+
+
+def test_a_page_that_has_lost_the_server_shows_no_old_line_and_follows_again(
+    page: Served, opened: Open
+) -> None:
+    browser = opened(page.url, may_log="Failed to load resource")
+    with browser.expect_request(lambda request: STREAM in request.url) as stream:
+        browser.reload()
+    ready(browser)
+    browser.route(f"**{STREAM}*", lambda route: route.abort())
+    with urlopen(stream.value.url):  # the page has one stream: the server ends the browser's
+        expect(status(browser)).to_have_count(0)
+    page.manager.unload("pictures")
+    browser.unroute(f"**{STREAM}*")
     expect(status(browser)).to_contain_text("Asleep")
 
 

@@ -106,6 +106,25 @@ def test_the_box_of_a_comparison_stays_in_sight(page: Served, opened: Open, widt
         assert browser.evaluate(COVERING) == []
 
 
+@pytest.mark.parametrize(("width", "height"), [(1280, 860), (390, 844)])
+def test_gradios_own_message_covers_nothing_that_can_be_clicked(
+    page: Served, opened: Open, width: int, height: int
+) -> None:
+    browser = opened(page.url, width=width, height=height, may_log="Failed to load resource")
+    browser.get_by_role("tab", name="words in English").click()
+    ask(ready(browser), "first")
+    expect(answers(browser)).to_have_count(1)
+    idle(browser)
+    browser.get_by_role("tab", name="pictures in English").click()
+    browser.route("**/gradio_api/**", lambda route: route.abort())
+    browser.get_by_role("button", name="An example").locator("visible=true").click()
+    expect(browser.locator(".toast-body")).to_contain_text("Connection to the server was lost")
+    assert browser.evaluate(COVERED) == []
+    browser.get_by_role("tab", name="words in English").click()
+    expect(answers(browser)).to_have_count(1)
+    assert browser.evaluate(COVERED) == []
+
+
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
 def test_an_empty_box_leaves_its_buttons_on_a_phone(page: Served, opened: Open, locale: str) -> None:
     browser = opened(page.url, locale=locale, width=390, height=844)

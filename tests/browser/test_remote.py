@@ -37,7 +37,7 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(near / "uploads"))
         own = {name: value for name, value in OPTIONS.items() if name != "seed"}
-        with served([scripted("talker", far)], far) as there:
+        with served([scripted("talker", far, loading="the server's own prompt")], far) as there:
             chat = {"system_prompt": "Be kind.\nAnd brief."}
             model = remote("remote", there.url, "talker", chat=chat, generation=own)
             with served([model], near) as here:
@@ -77,6 +77,16 @@ def test_a_question_arrives_with_all_that_belongs_to_it(both: Both, opened: Open
         ("assistant", "[picture-1] first *x* "),
         ("user", "/asked"),
     ]
+
+
+def test_an_emptied_system_prompt_is_none_there_either(both: Both, opened: Open) -> None:
+    page = opened(both.here.url)
+    advanced(ready(page))
+    system_box(page).fill(" ")
+    ask(page, "/asked")
+    expect(answers(page).locator("code")).to_have_count(1)
+    request = read_request(answers(page).locator("code").text_content() or "")
+    assert request["messages"] == [("user", "/asked")]
 
 
 def test_the_stop_button_stops_the_engine_there(both: Both, opened: Open) -> None:

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from launcher.workers.states import ModelState, ProcessState
 from tests.browser.conftest import Open
@@ -111,6 +111,42 @@ def test_clicking_through_tabs_loads_only_the_last_and_what_was_under_way(four: 
     select(browser, "d in English")
     ready(browser)
     assert loads(four) <= {"a", "b", "d"}
+
+
+def test_a_tab_that_was_passed_on_the_way_to_compare_is_not_loaded(four: Served, opened: Open) -> None:
+    browser = ready(opened(four.url))
+    ask(browser, "begun\n/stall")
+    expect(answers(browser)).to_contain_text("begun")
+    select(browser, "c in English")
+    expect(status(browser)).to_contain_text("Waiting for the answers of a")
+    select(browser, "Compare")
+    wait_until(four.manager, lambda: four.manager.statuses()[2].state is ModelState.ASLEEP)
+    assert loads(four) == {"a"}
+
+
+def test_the_tab_that_is_shown_is_wished_for_though_word_of_an_earlier_one_comes_late(
+    four: Served, opened: Open
+) -> None:
+    browser = ready(opened(four.url))
+    ask(browser, "begun\n/stall")
+    expect(answers(browser)).to_contain_text("begun")
+    late: list[Route] = []
+
+    def pass_on(route: Route) -> None:
+        """All but the first, which is for the test."""
+        if late:
+            route.continue_()
+        else:
+            late.append(route)
+
+    browser.route("**/launcher/show", pass_on)
+    select(browser, "b in English")
+    select(browser, "c in English")
+    expect(browser.get_by_role("tab", name="c in English")).to_have_attribute("aria-selected", "true")
+    with browser.expect_response(lambda response: response.url.endswith("/launcher/show")):
+        late[0].continue_()
+    expect(status(browser)).to_contain_text("Waiting for the answers of a")
+    assert four.manager.statuses()[1].state is ModelState.ASLEEP
 
 
 def test_a_closed_page_leaves_no_wish_behind(four: Served, opened: Open) -> None:

@@ -11,7 +11,7 @@ from launcher.cli.preset_standing import Standing, standing
 from launcher.devices import Devices
 from launcher.errors import CheckpointError, MemoryPlanError
 from launcher.presets import read_presets
-from launcher.readiness import Readiness, ReadyState
+from launcher.readiness import COMPLETE, Readiness, ReadyState
 from tests.test_readiness import CARD, GIB, NO_GPU
 from tests.workers.stage import a_plan
 
@@ -25,7 +25,7 @@ def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(state: ReadyState, devices: Devices, name: str = "internvl2-2b", **more: object) -> Standing:
-    return standing(Readiness(read_presets().find(name), state, **more), devices)  # type: ignore[arg-type]
+    return standing(Readiness(read_presets().find(name), state, **more), devices, COMPLETE)  # type: ignore[arg-type]
 
 
 def with_free(free_bytes: int) -> Devices:

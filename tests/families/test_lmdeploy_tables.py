@@ -7,11 +7,13 @@ from __future__ import annotations
 import json
 import warnings
 from importlib import import_module
+from importlib.metadata import requires
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from packaging.requirements import Requirement
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
@@ -28,11 +30,12 @@ with warnings.catch_warnings():
 from launcher import families
 from launcher.checkpoints import facts_in_config
 from launcher.devices import Devices, Gpu
+from launcher.engines import table
 from launcher.errors import UnsupportedModel
 from launcher.families import FAMILIES, KNOWN_CONFIGS, Architecture, Family
 from launcher.families.common import qwen_vl, refused
 from launcher.presets import BilingualText, MemorySettings, Preset, read_presets
-from launcher.readiness import InstalledEngines, Readiness, ReadyState, assess_facts
+from launcher.readiness import COMPLETE, Readiness, ReadyState, assess_facts
 
 # What our own plug-ins put into the tables of a process in which another test has plugged them in.
 OURS = {each.name for family in FAMILIES if family.plug_in for each in family.architectures}
@@ -69,7 +72,6 @@ def test_every_listed_architecture_is_a_family_s_or_refused_by_its_own_reason(na
 
 GIB = 2**30
 LARGE = Devices((Gpu("Card", "GPU-a", 80 * GIB, 80 * GIB, (9, 0), "570.1", (12, 8)),), 64 * GIB, 60 * GIB)
-ALL = InstalledEngines(frozenset({"turbomind", "pytorch", "transformers"}), torch_cuda=True)
 OF_ANY = {
     **KNOWN_CONFIGS["internlm/internlm2-chat-1_8b"],
     "vision_config": {
@@ -98,7 +100,7 @@ def stands(name: str, engine: str) -> Readiness:
         memory=MemorySettings(gpu_budget_gib=80),
     )
     config = json.dumps({**OF_ANY, "architectures": [name]}).encode()
-    return assess_facts(preset, Path("/a"), facts_in_config(config, Path("config.json")), LARGE, ALL)
+    return assess_facts(preset, Path("/a"), facts_in_config(config, Path("config.json")), LARGE, COMPLETE)
 
 
 @pytest.mark.parametrize("engine", ["auto", "turbomind", "pytorch", "transformers"])
@@ -170,6 +172,32 @@ def test_lmdeploy_has_the_code_that_its_tables_name(family: Family, claim: Archi
             warnings.simplefilter("ignore")  # LMDeploy's imports use what torch deprecates
             assert hasattr(import_module(module), name)
     assert family.plug_in or (claim.name in vision_names()) == family.reads_pictures
+
+
+@pytest.mark.parametrize(("family", "claim"), CLAIMS, ids=[str(claim) for _, claim in CLAIMS])
+def test_who_has_linear_layers_there_names_what_their_kernels_are_written_in(
+    family: Family, claim: Architecture
+) -> None:
+    """LMDeploy imports these once the model is built, and fails then."""
+    if "pytorch" not in family.engines or family.plug_in:
+        return
+    module = find_spec(MODULE_MAP[claim.name].rpartition(".")[0])
+    assert module is not None
+    assert module.origin is not None
+    is_linear = "lmdeploy.pytorch.nn.gated_delta" in Path(module.origin).read_text(encoding="utf-8")
+    assert is_linear == (family.packages.get("pytorch", {}).keys() >= {"tilelang", "fla"})
+
+
+def test_what_is_named_beside_lmdeploy_is_of_the_versions_that_it_asks_for() -> None:
+    theirs = {
+        each.name: each.specifier
+        for each in map(Requirement, requires("lmdeploy") or ())
+        if "extra" not in str(each.marker)
+    }
+    ours = [table.find("pytorch").packages["triton"]]
+    ours += [one for family in FAMILIES for packages in family.packages.values() for one in packages.values()]
+    for each in map(Requirement, ours):
+        assert each.specifier == theirs[each.name]
 
 
 LOADED_BY_NAME = {"launcher.models.generic:load_text_model", qwen_vl.LOADER}

@@ -43,11 +43,11 @@ from launcher.errors import LauncherError
 from launcher.memory import GIB, Card
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import Preset, read_presets
-from launcher.readiness import assess, installed_engines
+from launcher.readiness import COMPLETE, assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState
-from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
+from tests.gpu.card import MIB, Ballast, Gpu, Sampler
 from tests.rounded_checkpoint import write_rounded
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b")
@@ -81,7 +81,7 @@ def planned(small: list[Preset], free_gib: float) -> bool:
     card = Card(80 * GIB, int(free_gib * GIB))
     members = []
     for preset in small:
-        each = planned_for(preset, card, (9, 0))
+        each = planned_for(preset, card, (9, 0), COMPLETE)
         assert each.member is not None, f"{preset.name}: {each.problem}"
         members.append(each.member)
         gib = f"{each.member.plan.total_bytes / GIB:.2f} GiB, {each.member.plan.peak_bytes / GIB:.2f} at most"
@@ -204,10 +204,8 @@ def main() -> int:
     Image.effect_noise((900, 600), 90).convert("RGB").save(picture)
     write_checkpoints(full, small)
     gpu = Gpu()
-    ballast = Ballast(gpu)
-    ballast.leave(args.free_gib)
     result: dict[str, Any] = {"gpu": gpu.facts(), "free_gib": args.free_gib}
-    try:
+    with Ballast(gpu, args.free_gib):
         if "together" in args.parts:
             result["together"] = side_by_side(small, picture, gpu, args)
             result["failed"] = verdict(result, args.free_gib)
@@ -215,8 +213,6 @@ def main() -> int:
         for preset in (*small, *full) if "decode" in args.parts else ():
             result[preset.name] = decode(preset, picture, args)
             write(result, args.out)
-    finally:
-        ballast.close()
     print(json.dumps(result, indent=1, ensure_ascii=False))
     return int(bool(result.get("failed")))
 

@@ -1,7 +1,7 @@
 """Takes every figure that the memory plan and the LMDeploy engine are judged by, in one call on a machine
 with a large GPU.
 
-    python3 tests/gpu/measure.py --out DIR [--kit DIR] [--minutes 8.5] [--only NAME...] [--list]
+    python3 -m tests.gpu.measure --out DIR [--kit DIR] [--minutes 8.5] [--only NAME...] [--list]
 
 Each step is a process of its own (``measure_one.py``) with a bounded time and bounded output, so that a hang
 or a crash costs that step alone. A ballast process leaves only N GiB of the card free, so that it behaves
@@ -25,15 +25,15 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-import pynvml
+from tests.gpu.card import MIB, Ballast, Gpu, Sampler, wait_until
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-MIB = 2**20
 LOG_HEAD, LOG_TAIL = 60_000, 30_000
 FULL_SIZE = ("internvl2-2b", "internlm2-chat-1_8b", "internlm-xcomposer2-vl-1_8b")
 BUILTIN = ("shapes-internvl2", "tiny-chat", "shapes-xcomposer2")
@@ -94,55 +94,6 @@ def steps() -> list[Step]:
     ]
 
 
-class Gpu:
-    """NVML's view of the GPU that is used: number 0, or the one that CUDA_VISIBLE_DEVICES names."""
-
-    def __init__(self) -> None:
-        pynvml.nvmlInit()
-        self._handle = pynvml.nvmlDeviceGetHandleByIndex(int(os.environ.get("CUDA_VISIBLE_DEVICES", "0")))
-
-    def used_bytes(self) -> int:
-        return int(pynvml.nvmlDeviceGetMemoryInfo(self._handle).used)
-
-    def processes(self) -> dict[int, int]:
-        """Bytes by process id; empty or with foreign ids where a container hides them."""
-        found = pynvml.nvmlDeviceGetComputeRunningProcesses(self._handle)
-        return {process.pid: int(process.usedGpuMemory or 0) for process in found}
-
-    def facts(self) -> dict[str, Any]:
-        return {
-            "name": pynvml.nvmlDeviceGetName(self._handle),
-            "driver": pynvml.nvmlSystemGetDriverVersion(),
-            "total_mib": pynvml.nvmlDeviceGetMemoryInfo(self._handle).total // MIB,
-        }
-
-
-class Sampler:
-    """The most that the card's use rises above where it stood, and the least host memory available, while a
-    step runs."""
-
-    def __init__(self, gpu: Gpu) -> None:
-        self._gpu, self._stop = gpu, threading.Event()
-        self.baseline_bytes = self.peak_bytes = gpu.used_bytes()
-        self.host_before = self.host_least = _host_available_bytes()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stop.wait(0.005):
-            self.peak_bytes = max(self.peak_bytes, self._gpu.used_bytes())
-            self.host_least = min(self.host_least, _host_available_bytes())
-
-    def finish(self) -> dict[str, float]:
-        self._stop.set()
-        self._thread.join()
-        return {
-            "gpu_baseline_mib": self.baseline_bytes / MIB,
-            "gpu_peak_mib": (self.peak_bytes - self.baseline_bytes) / MIB,
-            "host_peak_mib": (self.host_before - self.host_least) / MIB,
-        }
-
-
 class Output:
     """Reads a process's output for ever and keeps its beginning and its end."""
 
@@ -163,51 +114,6 @@ class Output:
         dropped = self.total - len(self.head) - len(self.tail)
         middle = f"\n… {dropped} bytes left out …\n" if dropped > 0 else ""
         return self.head.decode(errors="replace") + middle + self.tail.decode(errors="replace")
-
-
-class Ballast:
-    """Holds all of the card but N GiB, in a process of its own; changing N costs a few seconds."""
-
-    def __init__(self, gpu: Gpu) -> None:
-        self._gpu = gpu
-        self._process: subprocess.Popen[bytes] | None = None
-        self._free_gib: float | None = None
-
-    def leave(self, free_gib: float | None) -> None:
-        if free_gib == self._free_gib:
-            return
-        self.close()
-        if free_gib is not None:
-            code = (
-                "import sys, time, torch\n"
-                "free, _ = torch.cuda.mem_get_info()\n"
-                f"hold = torch.empty(int(free - {free_gib} * 2**30), dtype=torch.uint8, device='cuda')\n"
-                "print('holding', flush=True)\n"
-                "time.sleep(3600)\n"
-            )
-            self._process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
-            assert self._process.stdout is not None
-            if self._process.stdout.readline().strip() != b"holding":
-                raise RuntimeError("the ballast did not hold")
-        self._free_gib = free_gib
-
-    def close(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            _wait_until(lambda: self._gpu.used_bytes() < 4 * 1024 * MIB, 10)
-        self._process, self._free_gib = None, None
-
-
-def _wait_until(condition: Any, limit_s: float) -> None:
-    end = time.monotonic() + limit_s
-    while not condition() and time.monotonic() < end:
-        time.sleep(0.05)
-
-
-def _host_available_bytes() -> int:
-    found = re.search(r"MemAvailable:\s+(\d+)", Path("/proc/meminfo").read_text())
-    return int(found[1]) * 1024 if found else 0
 
 
 def write_checkpoints(chosen: list[Step], kit: Path, folder: Path) -> dict[str, subprocess.Popen[bytes]]:
@@ -268,7 +174,7 @@ def run_together(
                 **_read(output.text(), step, logs),
             }
         )
-    _wait_until(lambda: gpu.used_bytes() <= sampler.baseline_bytes + 64 * MIB, 10)
+    wait_until(lambda: gpu.used_bytes() <= sampler.baseline_bytes + 64 * MIB, 10)
     sampled = sampler.finish()
     for result in results:
         result["sampled"] = sampled
@@ -369,7 +275,7 @@ def main() -> None:
 
 def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -> None:
     gpu = Gpu()
-    ballast = Ballast(gpu)
+    ballast, free_gib = ExitStack(), None
     logs, results = options.out / "logs.txt", []
     folders = {name: options.checkpoints / name for name in FULL_SIZE}
     folders |= {name: ROOT / "launcher" / "demo" / "checkpoints" / name for name in BUILTIN}
@@ -386,7 +292,12 @@ def _measure(chosen: list[Step], options: argparse.Namespace, deadline: float) -
             for process in writing.values():
                 process.wait()
         try:
-            ballast.leave(group[0].free_gib)
+            if group[0].free_gib != free_gib:  # changing it costs a few seconds
+                ballast.close()
+                free_gib = None
+                if group[0].free_gib is not None:
+                    ballast.enter_context(Ballast(gpu, group[0].free_gib))
+                free_gib = group[0].free_gib
             results += run_together(group, folders, gpu, deadline, logs)
         except Exception as error:  # noqa: BLE001 - a step must not cost the others
             nothing = {"wall_s": 0, "result": {}, "turbomind_log": {}, "sampled": {"gpu_peak_mib": 0}}

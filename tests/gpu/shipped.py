@@ -39,8 +39,8 @@ from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message
 from launcher.presets import Preset, read_presets
 from launcher.workers.manager import Manager
 from tests.gpu import full_size
+from tests.gpu.card import MIB, Ballast, Gpu, Sampler
 from tests.gpu.four_bits import managed
-from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
 from tests.gpu.trial import Trial
 
 OTHER = "internvl2-2b"
@@ -182,13 +182,9 @@ def main() -> int:
     write = [sys.executable, "-m", "tests.gpu.full_size", str(args.models), *args.presets]
     subprocess.run(write, check=True, stdout=subprocess.DEVNULL)
     trial = CardTrial(args.out, gpu := Gpu())
-    ballast = Ballast(gpu)
-    ballast.leave(args.free_gib)
-    try:
+    with Ballast(gpu, args.free_gib):
         for name in args.presets:
             tried(trial, name, args, picture)
-    finally:
-        ballast.close()
     print("\n".join(f"FAIL {line}" for line in trial.found["failed"]) or "ok")
     return int(bool(trial.found["failed"]))
 

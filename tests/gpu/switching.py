@@ -35,7 +35,7 @@ from launcher.readiness import assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState, ProcessState
-from tests.gpu.measure import MIB, Ballast, Gpu, Sampler
+from tests.gpu.card import MIB, Ballast, Gpu, Sampler
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b")
 LIMIT_S = 1.5
@@ -64,8 +64,7 @@ class Bench:
         self.result: dict[str, Any] = {"failed": []}
         self.gpu = Gpu()
         self.result["gpu"] = self.gpu.facts()
-        self.ballast = Ballast(self.gpu)
-        self.ballast.leave(free_gib)
+        self.ballast = Ballast(self.gpu, free_gib)
         self.before_bytes = self.gpu.used_bytes()
         self.logs = out / "logs"
         self.folders: dict[str, Path | None] = {}

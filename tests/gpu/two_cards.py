@@ -19,13 +19,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-from launcher.devices import VISIBLE_DEVICES, Gpu, read_devices
+from launcher.devices import VISIBLE_DEVICES, read_devices
 from launcher.errors import LauncherError
 from launcher.messages import ChatRequest, GenerationOptions, Message
 from launcher.presets import read_presets
@@ -33,38 +32,10 @@ from launcher.readiness import assess, installed_engines
 from launcher.workers.manager import Manager
 from launcher.workers.runnable import manager_of
 from launcher.workers.states import ModelState
+from tests.gpu.card import Ballast, Gpu
 from tests.gpu.trial import Trial
 
 MODELS = ("internvl2-2b", "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b")
-GIB = 1 << 30
-_HOLD = """
-import sys, time, torch
-free, _ = torch.cuda.mem_get_info()
-hold = torch.empty(max(0, free - int(float(sys.argv[1]) * 2**30)), dtype=torch.uint8, device="cuda")
-print("holding", flush=True)
-time.sleep(3600)
-"""
-
-
-class Taken:
-    """Holds all of one card but so much, in a process of its own, while it is open."""
-
-    def __init__(self, gpu: Gpu, free_gib: float) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-c", _HOLD, str(free_gib)],
-            stdout=subprocess.PIPE,
-            env={**os.environ, VISIBLE_DEVICES: gpu.uuid},
-        )
-        assert self._process.stdout is not None
-        if self._process.stdout.readline().strip() != b"holding":
-            raise RuntimeError(f"GPU {gpu.number} could not be taken")
-
-    def __enter__(self) -> Taken:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
 
 
 def places(manager: Manager) -> dict[str, str]:
@@ -114,7 +85,7 @@ def filled_behind_its_back(trial: Trial, manager: Manager) -> None:
     while next(one.state for one in manager.statuses() if one.name == name) is not ModelState.ASLEEP:
         version = manager.wait_for_change(version, 60)
     gpu = next(gpu for gpu in read_devices().gpus if gpu.uuid == before)
-    with Taken(gpu, free_gib=0.5):
+    with Ballast(Gpu(gpu.uuid), free_gib=0.5):
         answer = ask(manager, name, 7)
         trial.note("placed after its card was taken", {"before": before, "after": places(manager)[name]})
         trial.holds("it was answered", bool(answer.strip()) and not answer.startswith("ERROR"))
@@ -136,7 +107,7 @@ def main() -> int:
     trial = Trial(args.out / "two_cards.json")
     with ExitStack() as stack:
         for gpu in gpus:
-            stack.enter_context(Taken(gpu, args.free_gib))
+            stack.enter_context(Ballast(Gpu(gpu.uuid), args.free_gib))
         devices, catalog, installed = read_devices(), read_presets(), installed_engines()
         found = [assess(catalog.find(name), devices, installed) for name in MODELS]
         for readiness in found:

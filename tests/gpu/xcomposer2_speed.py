@@ -4,7 +4,7 @@ decode speed.
     python3 -m tests.gpu.xcomposer2_speed (--checkpoints FOLDER | --written FOLDER) --out DIR [--free-gib 8]
 
 FOLDER holds the folders internlm-xcomposer2-vl-1_8b and internlm2-chat-1_8b with config and tokenizer files,
-and if --written the weights too. One after the other, each in a process of its own and while this one holds
+and if --written the weights too. One after the other, each in a process of its own and while a ballast holds
 all but 8 GiB of the GPU: InternLM2-Chat, XComposer2, and the same with PLoRA switched off, all on LMDeploy's
 PyTorch engine with launcher's own plan. About two minutes once LMDeploy's kernels are compiled. Writes
 DIR/xcomposer2_speed.json. Ends with 1 when decoding is below 0.95 of InternLM2-Chat's, or more memory was
@@ -36,6 +36,7 @@ from launcher.families import model_sizes
 from launcher.memory import GIB, Card, MemoryPlan, plan_memory
 from launcher.models import internlm2, xcomposer2
 from launcher.presets import read_presets
+from tests.gpu.card import Ballast, Gpu
 
 XCOMPOSER2, INTERNLM2 = "internlm-xcomposer2-vl-1_8b", "internlm2-chat-1_8b"
 CHILD_LIMIT_S = 150
@@ -223,11 +224,6 @@ def table(results: dict[str, Any]) -> str:
     return "\n".join("  ".join(cell.ljust(24) for cell in row).rstrip() for row in rows)
 
 
-def hold_all_but(free_gib: float) -> torch.Tensor:
-    free_bytes, _ = torch.cuda.mem_get_info()
-    return torch.empty(max(0, int(free_bytes - free_gib * GIB)), dtype=torch.uint8, device="cuda")
-
-
 def verdict(results: dict[str, Any]) -> list[str]:
     """What is wrong with the figures; empty when all is well."""
     wrong = [
@@ -276,19 +272,18 @@ def main() -> int:
             if args.written is None:
                 write_random(args.checkpoints / name, folder, published_shapes(args.checkpoints / name))
         torch.cuda.empty_cache()
-        ballast = hold_all_but(args.free_gib)
         tasks = {
             "internlm2": (INTERNLM2, True),
             "xcomposer2": (XCOMPOSER2, True),
             "xcomposer2, PLoRA off": (XCOMPOSER2, False),
         }
-        for title, (name, partial_lora) in tasks.items():
-            results[title] = run_child(
-                name, folders[name], args.free_gib, partial_lora, Path(work) / f"{len(results)}.json"
-            )
-            print(title, json.dumps(results[title]), flush=True)
-            (args.out / "xcomposer2_speed.json").write_text(json.dumps(results, indent=1))
-        del ballast
+        with Ballast(Gpu(), args.free_gib):
+            for title, (name, partial_lora) in tasks.items():
+                results[title] = run_child(
+                    name, folders[name], args.free_gib, partial_lora, Path(work) / f"{len(results)}.json"
+                )
+                print(title, json.dumps(results[title]), flush=True)
+                (args.out / "xcomposer2_speed.json").write_text(json.dumps(results, indent=1))
     print(table(results))
     wrong = verdict(results)
     print("\n".join(f"FAIL {line}" for line in wrong) or "ok")

@@ -14,7 +14,7 @@ from launcher.errors import EngineError
 from launcher.workers.gauge import Gauge
 from launcher.workers.gpu_memory import seen_on, spare_ram
 from launcher.workers.protocol import Ready
-from launcher.workers.states import ModelState, Seen
+from launcher.workers.states import ModelState, ProcessState, Seen
 from tests.workers.stage import Stage, children, question, read, status, wait_for_state, wait_until
 
 
@@ -126,3 +126,18 @@ def test_ram_is_told_of_like_a_gpu(stage: Stage) -> None:
     assert 1 << 20 < seen.held_bytes["one"] < 1 << 30
     assert 0 < seen.free_bytes <= spare_ram() * 2
     assert manager._scheduler._ledger.budget("cpu") > 1 << 30
+
+
+def test_ram_that_others_have_taken_since_is_seen_before_a_model_is_loaded(stage: Stage) -> None:
+    free_bytes = 20
+
+    def measure(_device: str, pids: Mapping[str, int]) -> Seen:
+        return Seen(free_bytes, dict.fromkeys(pids, 6), 100)
+
+    models = [stage.model(name, loading="/sleepless", ram_bytes=6) for name in ("one", "two")]
+    manager = stage.manager(*models, measure=measure)
+    assert read(manager.ask("one", question("/name"))) == "one"
+    wait_until(manager, lambda: manager.device_uses()[0].budget_bytes == 26)
+    free_bytes = 2
+    assert read(manager.ask("two", question("/name"))) == "two"
+    assert status(manager, "one").process is ProcessState.NONE

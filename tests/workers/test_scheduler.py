@@ -74,6 +74,7 @@ class World(RuleBasedStateMachine):
         self.wishes: dict[str, str] = {}  # page -> model
         self.restarting: set[str] = set()  # for nobody, since they died
         self.put_away: set[str] = set()
+        self.given_back = False  # by a person, and nothing is wanted since
         self.has_ram = True
         self.spares_starting: set[str] = set()
         self.spares: set[str] = set()  # that stand by
@@ -128,6 +129,7 @@ class World(RuleBasedStateMachine):
                     assert name in STAND_BY
                     assert name not in self.put_away, "a person wanted its memory back"
                     assert self.has_ram
+                    assert not self.given_back
                     self.nothing_is_disturbed()
                     assert len(self.standing - self.asleep) < MAX_STANDING_BY
                     self.preparing.add(name)
@@ -136,6 +138,7 @@ class World(RuleBasedStateMachine):
                     assert name in STAND_BY
                     assert name not in self.put_away | self.spares
                     assert self.has_ram
+                    assert not self.given_back
                     self.nothing_is_disturbed()
                     assert len(self.standing - self.asleep) + len(self.spares) < MAX_STANDING_BY
                     self.spares_starting.add(name)
@@ -256,6 +259,7 @@ class World(RuleBasedStateMachine):
         failed = self.state(name) is ModelState.FAILED
         if retry or not failed:
             self.put_away.discard(name)
+            self.given_back = False
         self.do(self.scheduler.ask(name, answer_id, self.now_s, retry=retry))
         if failed:
             assert isinstance(self.over.get(answer_id), LauncherError) is not retry
@@ -264,6 +268,7 @@ class World(RuleBasedStateMachine):
     def wake(self, name: str, page: str) -> None:
         self.used_s[name] = self.now_s
         self.put_away.discard(name)
+        self.given_back = False
         self.wishes[page] = name
         self.do(self.scheduler.wake(name, self.now_s, page=page))
         assert self.state(name) is not ModelState.FAILED
@@ -279,6 +284,7 @@ class World(RuleBasedStateMachine):
         actions = self.scheduler.wake(name, self.now_s, page=page, only_if_free=True)
         if self.state(name) is not ModelState.FAILED:
             self.put_away.discard(name)
+            self.given_back = False
             self.used_s[name] = self.scheduler._models[name].used_s
         self.do(actions)
         if before is ModelState.ASLEEP and self.state(name) is not ModelState.ASLEEP:
@@ -301,6 +307,7 @@ class World(RuleBasedStateMachine):
     @rule(name=names)
     def unload(self, name: str) -> None:
         self.put_away.add(name)
+        self.given_back = True
         self.restarting.discard(name)
         self.wishes = {page: wish for page, wish in self.wishes.items() if wish != name}
         self.do(self.scheduler.unload(name, self.now_s))
@@ -350,7 +357,8 @@ class World(RuleBasedStateMachine):
 
     def now_loaded(self, name: str) -> None:
         self.loaded.add(name)
-        self.put_away.discard(name)
+        if not self.scheduler._models[name].unloading:
+            self.put_away.discard(name)
         self.restarting.discard(name)
         self.wishes = {page: wish for page, wish in self.wishes.items() if wish != name}
 
@@ -773,6 +781,34 @@ def test_processes_stand_by_one_after_the_other_while_nothing_loads() -> None:
     assert scheduler.ended("medium", None, retry=False, while_loading=False, now_s=3.0) == [start("large")]
     assert scheduler.ready("large", 4.0) == []
     assert scheduler.measured("cuda:0", None, 4.0) == [Prepare("medium")]
+
+
+def test_ram_that_a_person_gave_back_is_not_taken_for_another_models_process() -> None:
+    models = [ModelNeeds(name, {"cuda:0": Claim(6)}, stands_by=True) for name in "abcd"]
+    scheduler = Scheduler(models, {"cuda:0": 8}, standby=True)
+    assert scheduler.settle(0.0) == [Prepare("a")]
+    assert scheduler.standing_by("a", 1.0) == [Prepare("b")]
+    assert scheduler.standing_by("b", 1.0) == [Prepare("c")]
+    assert scheduler.standing_by("c", 1.0) == []
+    assert scheduler.unload("a", 2.0) == [Stop("a")]
+    assert scheduler.ended("a", None, retry=False, while_loading=False, now_s=3.0) == []
+    assert scheduler.ask("b", 1, 4.0) == [start("b")]
+    assert scheduler.ready("b", 5.0) == [Send("b", 1)]
+    assert scheduler.measured("cuda:0", None, 5.0) == [Prepare("d")]
+
+
+def test_who_is_unloaded_while_it_loads_for_a_question_has_no_process_afterwards() -> None:
+    models = [ModelNeeds(name, {"cuda:0": Claim(4)}, stands_by=True) for name in "ab"]
+    scheduler = Scheduler(models, {"cuda:0": 8}, standby=True)
+    assert scheduler.ask("a", 1, 0.0) == [start("a")]
+    assert scheduler.unload("a", 1.0) == []
+    assert scheduler.ready("a", 2.0) == [Send("a", 1)]
+    assert scheduler.measured("cuda:0", None, 2.0) == []
+    assert scheduler.finished("a", 1, 3.0) == [Stop("a")]
+    assert scheduler.ended("a", None, retry=False, while_loading=False, now_s=4.0) == []
+    assert scheduler.wake("b", 5.0) == [start("b")]
+    assert scheduler.ready("b", 6.0) == []
+    assert scheduler.settle(6.0) == [PrepareSpare("b")], "and none for a"
 
 
 def with_spare(name: str = "large") -> Scheduler:

@@ -9,6 +9,5 @@ ENGINE = Declaration(
     devices=("remote",),
     needs="endpoint",
     home="loop",
-    packages=("openai>=2", "httpx>=0.28,<1"),
-    modules=("openai", "httpx"),
+    packages={"openai": "openai>=2", "httpx": "httpx>=0.28,<1"},
 )

@@ -7,6 +7,5 @@ ENGINE = Declaration(
     title="transformers",
     runs="launcher.engines.transformers:TransformersEngine",
     devices=("cuda", "cpu"),
-    packages=("torch", "transformers"),
-    modules=("torch", "transformers"),
+    packages={"torch": "torch", "transformers": "transformers"},
 )

@@ -1,6 +1,6 @@
 """LMDeploy's TurboMind: the fastest, for the families that it serves."""
 
-from launcher.engines.declaration import Declaration
+from launcher.engines.declaration import LMDEPLOY, Declaration
 
 ENGINE = Declaration(
     name="turbomind",
@@ -8,6 +8,5 @@ ENGINE = Declaration(
     runs="launcher.engines.lmdeploy:LmdeployEngine",
     devices=("cuda",),
     is_planned=True,
-    packages=("lmdeploy>=0.18,<0.19",),
-    modules=("torch", "lmdeploy", "lmdeploy.turbomind"),
+    packages=dict.fromkeys(("torch", "lmdeploy", "lmdeploy.turbomind"), LMDEPLOY),
 )

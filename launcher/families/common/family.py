@@ -62,8 +62,8 @@ class Family:
     architectures: tuple[Architecture, ...]
     """Those that it answers for."""
     engines: tuple[EngineKind, ...]
-    """The LMDeploy engines that serve it; engine auto takes the first: the faster, unless its file says why
-    another."""
+    """The LMDeploy engines that serve it, the faster first, unless its file says why another; engine auto
+    takes the first that has all it needs on this machine."""
     reads_pictures: bool
     """They answer without a picture too, so a preset may offer them for text alone."""
     read_sizes: Callable[[ConfigPart], ModelSizes]
@@ -87,6 +87,9 @@ class Family:
     LMDeploy's own preprocessing does."""
     preparation: Callable[[PictureBudget], Preparation] | None = None
     """How pictures are prepared within a budget, where a file of the checkpoint says it too."""
+    packages: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """What engines need for this family beside what they need for any: by an engine's name, what has to be
+    importable, each module with the requirement that pip installs it by."""
     plug_in: str = ""
     """A function that gives LMDeploy what it lacks for this family; none where it lacks nothing."""
     tensor_parts: PartNames = field(default_factory=dict)

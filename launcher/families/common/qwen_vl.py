@@ -4,6 +4,7 @@ their names for them, the names of tensors, what runs them."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from launcher.engine_costs import EngineKind
@@ -199,6 +200,7 @@ def family(
     asked: Callable[[ConfigPart], Asked],
     published: Mapping[str, Mapping[str, Any]],
     unread_tensors: tuple[str, ...] = (),
+    packages: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> Family:
     """A family of such models: ``Family`` says what each of these is; ``architectures`` are names -> model
     types."""
@@ -220,4 +222,5 @@ def family(
         tensor_parts=_TENSOR_PARTS,
         unread_tensors=unread_tensors,
         published=published,
+        packages=packages,
     )

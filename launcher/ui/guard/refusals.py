@@ -4,6 +4,7 @@ in OpenAI's form."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
@@ -19,7 +20,9 @@ _POLICY_VIOLATION = 1008
 """The code that closes a WebSocket which is not wanted (RFC 6455, 7.4.1)."""
 
 _GRADIO = "/gradio_api/"
-_ENDPOINT = "/v1/"
+ENDPOINT_PATH = re.compile(r"/(v1(/.*)?|health|metrics)\Z", re.DOTALL)
+"""Every path of the endpoint, open or not; what looks at requests from outside of the root path finds it at
+the end of theirs."""
 _HAS_UNREAD_BODY = (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.REQUEST_TIMEOUT)
 
 
@@ -52,7 +55,7 @@ class Refusal:
         # Nobody is going to read the rest of such a request.
         closing = {"Connection": "close"} if self.status in _HAS_UNREAD_BODY else {}
         headers = {**self.headers, **closing}
-        if _ENDPOINT in f"{scope['path']}/":
+        if ENDPOINT_PATH.search(scope["path"]):
             return JSONResponse(openai_form(text, self.status), self.status, headers)
         is_event = _GRADIO in scope["path"] and asked.get("content-type", "").startswith("application/json")
         if is_event:

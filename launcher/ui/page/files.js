@@ -48,13 +48,15 @@ document.addEventListener("change", onChosen, true);
 document.addEventListener("paste", (event) => onBrought(event, event.clipboardData), true);
 document.addEventListener("drop", (event) => onBrought(event, event.dataTransfer), true);
 
-// A refused upload: the server's own words are shown, and Gradio is told that nothing came.
+// An upload that was refused, or came to no server: that is told beside the box, and Gradio is told that nothing
+// came.
 const isUpload = (resource) => /\/gradio_api\/upload(\?|$)/.test(resource?.url ?? resource);
 const ownFetch = window.fetch;
 window.fetch = async (resource, options) => {
-  const response = await ownFetch(resource, options);
   const box = [...document.querySelectorAll('[id^="box-"]')].find((each) => each.offsetParent);
-  if (response.ok || !isUpload(resource) || !box) return response;
-  tellAt(box, asHtml(await response.text()));
+  if (!isUpload(resource) || !box) return ownFetch(resource, options);
+  const response = await ownFetch(resource, options).catch(() => null);
+  if (response?.ok) return response;
+  tellAt(box, asHtml(response ? await response.text() : say("unsent")));
   return Response.json([]);
 };

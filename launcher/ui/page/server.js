@@ -83,6 +83,8 @@ const follow = () => {
     stand();
   };
   stream.onerror = () => {
+    lines = {}; // what they say may be so no more
+    stand();
     if (stream?.readyState !== EventSource.CLOSED) return; // else it is tried again by the browser
     stream = null;
     setTimeout(follow, 3000);

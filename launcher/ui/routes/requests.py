@@ -95,8 +95,8 @@ class StopButton(FromPage):
 
 
 class ShownTab(FromPage):
-    """A tab is shown; ``tab`` is None where its model cannot run. ``by_itself``: the page has opened with
-    it, nobody has selected it."""
+    """A tab is shown; ``tab`` is None where it is no model's that can run here. ``by_itself``: the page has
+    opened with it, nobody has selected it."""
 
     tab: str | None = None
     by_itself: bool = False

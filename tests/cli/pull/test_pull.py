@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import resource
 import shutil
 import signal
@@ -16,6 +17,7 @@ from typing import BinaryIO
 
 import pytest
 
+from launcher.checkpoints.locating import BUILTIN
 from tests.cli.conftest import Launch
 from tests.cli.pull.conftest import HUBS, MODEL, failed, folder_of, pull, state
 from tests.downloads.hub import COMMIT, NEEDED, PlayedHub, checkpoint_files, played_hub
@@ -398,6 +400,27 @@ def test_a_preset_without_a_hub(launch: Launch, preset: Path) -> None:
         encoding="utf-8",
     )
     assert "tiny names no hub to download from" in failed(pull(launch))
+
+
+def test_what_comes_with_the_launcher_is_not_downloaded(launch: Launch) -> None:
+    assert "tiny-chat is on this machine: " in launch("pull", "tiny-chat").stdout
+    said = failed(launch("pull", "tiny-chat", "--from", "hf"))
+    assert said.startswith("launcher: tiny-chat is part of the launcher: there is nothing to download\n")
+    assert re.search(r"To ask it, type: \S*launcher ask tiny-chat '…'$", said)
+
+
+def test_what_is_made_here_is_not_downloaded(launch: Launch) -> None:
+    said = failed(launch("pull", "internlm-xcomposer2-vl-1_8b-awq"))
+    assert "internlm-xcomposer2-vl-1_8b-awq is on no hub: it is made on this machine" in said
+    assert re.search(r"To make it, type: \S*launcher quantize internlm-xcomposer2-vl-1_8b$", said)
+
+
+def test_what_lies_in_a_folder_of_its_own_is_not_downloaded(launch: Launch, tmp_path: Path) -> None:
+    text = f"name: own\ntitle: Own\nkind: text\nsources: {BUILTIN / 'tiny-chat'}\n"
+    (tmp_path / "own.yaml").write_text(text, encoding="utf-8")
+    said = failed(launch("pull", "own", "--to", "x", "--presets", "own.yaml"))
+    assert f"own names no hub to download from, and is on this machine: {BUILTIN / 'tiny-chat'}\n" in said
+    assert "launcher ask own '…' --presets own.yaml" in said
 
 
 def test_a_hub_that_the_preset_does_not_name(launch: Launch, preset: Path) -> None:
