@@ -58,8 +58,8 @@ ZH = {
     "Nothing of it is kept on the server. Whoever uses this browser can read it.": (
         "服务器上不保存任何内容；能使用此浏览器的人都能看到这些对话。"
     ),
-    "Left out, as this browser had no room for more pictures: {count}.": (
-        "浏览器空间有限，有 {count} 张图片没有保留。"
+    "Pictures left out, as this browser has not kept them: {count}.": (
+        "有 {count} 张图片没有保存在此浏览器中，已略去。"
     ),
     "An answer is coming in this tab. Stop it first, or wait for its end.": "此标签页正在回答。请先停止，或等回答结束。",
     "{name} is not a conversation that was exported here as JSON.": "{name} 不是从这里导出的 JSON 对话文件。",

@@ -65,7 +65,7 @@ TEXTS = {
     "delete": "Delete",
     "sure": "For good?",
     "note": "Nothing of it is kept on the server. Whoever uses this browser can read it.",
-    "gone": "Left out, as this browser had no room for more pictures: {count}.",
+    "gone": "Pictures left out, as this browser has not kept them: {count}.",
     "busy": "An answer is coming in this tab. Stop it first, or wait for its end.",
     "foreign": "{name} is not a conversation that was exported here as JSON.",
     "amend": "Change this question and go on from there",

@@ -323,6 +323,19 @@ def test_a_reload_in_the_middle_of_an_answer_loses_no_question(browser: Page) ->
     expect(box(browser)).to_have_value("")
 
 
+def test_a_reload_before_its_pictures_have_come_loses_no_word(browser: Page, tmp_path: Path) -> None:
+    """As over a slow network: the browser asks the server for a picture's bytes once it keeps the answer."""
+    asked(browser, "first")
+    look(browser, 1)
+    browser.route("**/gradio_api/file=**", lambda route: None)  # no answer, ever
+    upload(browser, draw(tmp_path / "slow.png"))
+    with browser.expect_request("**/gradio_api/file=**"):
+        asked(browser, "what is on it?")
+    browser.reload()
+    expect(questions(browser)).to_have_text([re.compile("first"), re.compile("what is on it?")])
+    expect(remark(browser)).to_contain_text("this browser has not kept them: 1.")
+
+
 def test_two_windows_that_go_on_with_one_conversation_lose_nothing(browser: Page, page: Served) -> None:
     asked(browser, "first")
     other = browser.context.new_page()
@@ -403,7 +416,7 @@ def test_the_oldest_pictures_go_first_and_it_is_said(browser: Page, tmp_path: Pa
     asked(browser, "question 2")
     look(browser, 3)
     press(browser, "question 0", at=2)
-    expect(remark(browser)).to_contain_text("no room for more pictures: 1.")
+    expect(remark(browser)).to_contain_text("this browser has not kept them: 1.")
     expect(questions(browser).locator("img")).to_have_count(0)
     press(browser, "question 1", at=1)
     expect(questions(browser).locator("img")).to_have_count(1)

@@ -1,8 +1,8 @@
 // Conversations kept in this browser, and nowhere else: in IndexedDB, which other sites cannot read.
 //
 // A conversation is {id, tab, title, changed, turns}, a turn {question, pictures, answer}, a picture {name,
-// type, size, blob, document}; `blob` is null where the browser had no room for it any more, `document` says
-// of which document or video it is a part, or is null.
+// type, size, blob, document}; `blob` is null where the browser had no room for it any more or it has not
+// come, `document` says of which document or video it is a part, or is null.
 
 const MOST_PICTURE_BYTES = 64 * 1024 * 1024; // of all conversations together
 const TITLE_LENGTH = 60;

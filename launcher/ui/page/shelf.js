@@ -31,15 +31,16 @@ const bytesAt = async ({ path, url }) => {
   if (!bytes.has(path)) bytes.set(path, await (await ownFetch(url)).blob());
   return bytes.get(path);
 };
-const asPicture = async (file) => {
-  const blob = await bytesAt(file);
-  const told = documentOf.get(file.path)?.told ?? null;
-  return { name: file.orig_name ?? "", type: blob.type, size: blob.size, blob, document: told };
+const asPicture = ({ path, orig_name, mime_type, size }) => {
+  const blob = bytes.get(path) ?? null, told = documentOf.get(path)?.told ?? null;
+  const type = blob?.type ?? mime_type ?? "";
+  return { name: orig_name ?? "", type, size: blob?.size ?? size ?? 0, blob, document: told };
 };
-const asTurn = async ({ question, answer }) => {
-  const pictures = await Promise.all(question.files.map(asPicture)); // at once: a network may be slow
-  return { question: question.text, pictures, answer };
-};
+const asTurn = ({ question, answer }) => ({
+  question: question.text,
+  pictures: question.files.map(asPicture),
+  answer,
+});
 
 // Keeps what a tab's conversation is now; none where it has no turn left. What another window has made of it
 // meanwhile stays there: this one's is another conversation from then on.
@@ -52,11 +53,16 @@ const keep = (name) => {
       known = null;
     }
     if (!now.length) return void (await forget(kept.id));
-    const turns = [];
-    for (const turn of now) turns.push(await asTurn(turn));
-    kept.changed = Date.now();
-    const { id, changed } = kept, title = known?.title ?? titleOf(turns);
-    await write({ id, tab: name, title, changed, turns });
+    const { id } = kept, changed = (kept.changed = Date.now());
+    const written = () => {
+      const turns = now.map(asTurn);
+      return { id, tab: name, title: known?.title ?? titleOf(turns), changed, turns };
+    };
+    const missing = now.flatMap(({ question }) => question.files).filter(({ path }) => !bytes.has(path));
+    // The words first: a reload while pictures come over a slow network loses none of them.
+    if (missing.length) await store(written());
+    await Promise.all(missing.map(bytesAt));
+    await write(written());
   });
 };
 const drop = (name, id) => {
