@@ -19,21 +19,8 @@ from launcher.errors import CheckpointError
 from launcher.presets import BilingualText, Preset, read_presets
 from tests.models.tiny import tokenizer_model
 
+pytestmark = pytest.mark.usefixtures("home")
 CONFIG = {"architectures": ["InternLM2ForCausalLM"], "model_type": "internlm2", "torch_dtype": "bfloat16"}
-
-
-@pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home without models: none of the machine's own folders and caches are looked at."""
-    folder = tmp_path / "home"
-    folder.mkdir()
-    monkeypatch.setenv("HOME", str(folder))
-    monkeypatch.delenv("LAUNCHER_MODELS", raising=False)
-    monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
-    monkeypatch.setattr(
-        "huggingface_hub.constants.HF_HUB_CACHE", str(folder / ".cache" / "huggingface" / "hub")
-    )
-    return folder
 
 
 def checkpoint(

@@ -34,17 +34,9 @@ from launcher.readiness import (
 GIB = 2**30
 CARD = Gpu("Card", "GPU-a", 16 * GIB, 16 * GIB, (8, 6), "570.1", (12, 8))
 WITH_GPU = Devices((CARD,), 16 * GIB, 12 * GIB)
+pytestmark = pytest.mark.usefixtures("home")
 LINEAR, PYTORCH_ALONE = "qwen3_5-2b", "internlm-xcomposer2-vl-1_8b"
 TILELANG, FLA = "tilelang==0.1.11", "flash-linear-attention>=0.4.2"
-
-
-@pytest.fixture(autouse=True)
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No models."""
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("LAUNCHER_MODELS", raising=False)
-    monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
 
 
 def without(*modules: str) -> InstalledEngines:

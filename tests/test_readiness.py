@@ -54,12 +54,9 @@ LANGUAGE = {
 
 
 @pytest.fixture(autouse=True)
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def bare_machine(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """No models but those that a test makes, and a folder for them in LAUNCHER_MODELS."""
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("LAUNCHER_MODELS", str(tmp_path))
-    monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setattr(locating, "BUILTIN", tmp_path / "builtin")
 
 

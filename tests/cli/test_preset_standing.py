@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,13 +14,7 @@ from launcher.readiness import COMPLETE, Readiness, ReadyState
 from tests.test_readiness import CARD, GIB, NO_GPU
 from tests.workers.stage import a_plan
 
-
-@pytest.fixture(autouse=True)
-def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("LAUNCHER_MODELS", raising=False)
-    monkeypatch.delenv("MODELSCOPE_CACHE", raising=False)
-    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+pytestmark = pytest.mark.usefixtures("home")
 
 
 def of(state: ReadyState, devices: Devices, name: str = "internvl2-2b", **more: object) -> Standing:
