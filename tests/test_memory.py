@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import cache, partial
 
 import pytest
-from hypothesis import assume, event, given
+from hypothesis import assume, event, example, given
 from hypothesis import strategies as st
 
 from launcher import families
@@ -97,6 +97,13 @@ def kv_block_bytes(sizes: ModelSizes, bits: int) -> int:
 
 
 @given(memory=wishes, model=models, engine=engines, size=gib, held=st.floats(0, 20))
+@example(  # four bits with another share for the cache are proposed
+    memory=MemorySettings(kv_cache_ratio=0.5, gpu_budget_gib=1.0),
+    model="internlm-xcomposer2-vl-1_8b",
+    engine="turbomind",
+    size=4.0,
+    held=0.0,
+)
 def test_a_plan_keeps_its_promises_and_a_refusal_its_reasons(
     memory: MemorySettings, model: str, engine: EngineKind, size: float, held: float
 ) -> None:
@@ -208,7 +215,9 @@ def check_way_out(
     if "weights" in hint:
         small = small_form(model)
         assert small is not None
-        said = re.fullmatch(r".*[:;](?: type:)? ([^:]+?)(?: \(memory.kv_cache_ratio: (0\.\d\d)\))?", hint)
+        said = re.fullmatch(
+            r".*4 bits[:;](?: type:)? ([^:]+?)(?: \(memory\.kv_cache_ratio: (0\.\d\d)\))?", hint
+        )
         assert said is not None
         assert said[1] == (small.preset or small.command)
         ratio = {"kv_cache_ratio": float(said[2])} if said[2] else {}
