@@ -30,8 +30,8 @@ from typing import ClassVar
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """A sentence within a value of an error, to be said in the reader's language as the error's own is: its
-    template, and the names and values that fill it, remarks themselves if need be."""
+    """A sentence that is no error, or stands within one's value, to be said in the reader's language as the
+    error's own is: its template, and the names and values that fill it, remarks themselves if need be."""
 
     template: str
     values: tuple[tuple[str, object], ...] = ()

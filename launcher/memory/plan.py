@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from launcher.engine_costs import EngineKind
+from launcher.errors import Remark
 from launcher.families import ModelSizes, PictureUnit
 from launcher.presets import MemorySettings
 
@@ -45,15 +46,11 @@ class MemoryPart:
 
 
 @dataclass(frozen=True, slots=True)
-class PlanChange:
-    """What the plan changed from the preset and why: a sentence's template and its values, so that it can be
-    translated."""
+class PlanChange(Remark):
+    """What the plan changed from the preset and why; its values are plain, as it crosses to the model's
+    process."""
 
-    template: str
     values: tuple[tuple[str, str | int | float], ...]
-
-    def __str__(self) -> str:
-        return self.template.format(**dict(self.values))
 
 
 @dataclass(frozen=True, slots=True)

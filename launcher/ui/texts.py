@@ -69,7 +69,7 @@ def _in_chinese(value: object) -> object:
         case Remark(template, values):
             return say(template, "zh", dict(values))
         case Remarks():
-            return "、".join(say(each.template, "zh", dict(each.values)) for each in value)
+            return "、".join(str(_in_chinese(each)) for each in value)
     return value
 
 

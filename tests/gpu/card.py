@@ -15,8 +15,9 @@ from typing import Any
 
 import pynvml
 
+from launcher.devices import VISIBLE_DEVICES
+
 MIB = 2**20
-_VISIBLE = "CUDA_VISIBLE_DEVICES"
 _HOLD = """
 import sys, time, torch
 free, _ = torch.cuda.mem_get_info()
@@ -31,7 +32,7 @@ class Gpu:
     names, or number 0."""
 
     def __init__(self, name: str = "") -> None:
-        self.name = name or os.environ.get(_VISIBLE, "0")
+        self.name = name or os.environ.get(VISIBLE_DEVICES, "0")
         pynvml.nvmlInit()
         self._handle = (
             pynvml.nvmlDeviceGetHandleByIndex(int(self.name))
@@ -63,7 +64,7 @@ class Ballast:
         self._process = subprocess.Popen(
             [sys.executable, "-c", _HOLD, str(free_gib)],
             stdout=subprocess.PIPE,
-            env={**os.environ, _VISIBLE: gpu.name},
+            env={**os.environ, VISIBLE_DEVICES: gpu.name},
         )
         assert self._process.stdout is not None
         said = self._process.stdout.readline().strip()
