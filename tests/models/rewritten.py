@@ -8,6 +8,7 @@ out: it acts beyond 4096 positions alone.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -48,6 +49,24 @@ def llama_chat(folder: Path) -> Path:
     model.config.rope_parameters = _plain_rope(model.config)
     model.save_pretrained(folder)
     return _with_tokenizer(folder, CHAT)
+
+
+def internlm3_chat(folder: Path) -> Path:
+    """tiny-chat as an InternLM3ForCausalLM: Llama's names for its tensors, the same tokenizer.model."""
+    folder.mkdir(parents=True, exist_ok=True)
+    model = internlm2.load_model(CHAT, torch.bfloat16, "cpu")
+    save_file(model.state_dict(), folder / "model.safetensors")
+    fields = json.loads((CHAT / "config.json").read_text(encoding="utf-8"))
+    del fields["rope_scaling"]
+    own = {"architectures": ["InternLM3ForCausalLM"], "model_type": "internlm3", "qkv_bias": False}
+    head_dim = fields["hidden_size"] // fields["num_attention_heads"]
+    (folder / "config.json").write_text(json.dumps({**fields, **own, "head_dim": head_dim}), encoding="utf-8")
+    settings = json.loads((CHAT / "tokenizer_config.json").read_text(encoding="utf-8"))
+    settings["tokenizer_class"] = "InternLM3Tokenizer"
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    for name in ("tokenizer.model", "generation_config.json"):
+        shutil.copy(CHAT / name, folder)
+    return folder
 
 
 def qwen2_shapes(folder: Path) -> Path:
@@ -93,6 +112,7 @@ class Rewritten:
 
 REWRITTEN = {
     "llama-chat": Rewritten("tiny-chat", llama_chat),
+    "internlm3-chat": Rewritten("tiny-chat", internlm3_chat),
     "qwen2-shapes": Rewritten("shapes-internvl2", qwen2_shapes),
     "hf-shapes": Rewritten("shapes-internvl2", hf_shapes, {"max_tiles": SHAPES_TILES}),
 }
