@@ -39,9 +39,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # the 0.8 s that a command takes which refuses at once.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# The background job of a shell is deaf to Ctrl-C, and so would be the programs that tests start and stop.
+# The background job of a shell is deaf to Ctrl-C and Ctrl-\, and so would be the programs that tests start
+# and stop.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) is signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
 # A busy machine is no failure.
 settings.register_profile("launcher", deadline=None, suppress_health_check=[HealthCheck.too_slow])
