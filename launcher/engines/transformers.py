@@ -42,7 +42,7 @@ from launcher.errors import CheckpointError, EngineError, OutOfMemory
 from launcher.families import ConfigPart, Decoder
 from launcher.memory import wished_pictures
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Usage
-from launcher.models import register
+from launcher.models import gpu_kernels, register
 from launcher.models.loading import LoadedModel, LoadRequest
 from launcher.presets import DtypeName
 
@@ -196,6 +196,8 @@ class _Ready:
 def _load(spec: EngineSpec, report: Progress) -> _Ready:
     """Everything that ``load`` does on the model's thread."""
     report("tokenizer", 0.0)
+    if spec.device == "cpu":
+        gpu_kernels.shut_out()
     file, config = spec.folder / CONFIG, facts_from_config(spec.folder).config
     family = families.of(config, file)
     memory = spec.preset.memory

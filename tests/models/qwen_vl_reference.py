@@ -3,8 +3,11 @@
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,6 +19,21 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 from launcher.messages import Message
 from tests.engines.on_transformers import LENGTH
 
+_KERNELS = (
+    "torch_chunk_gated_delta_rule",
+    "torch_recurrent_gated_delta_rule",
+    "causal_conv1d_fn",
+    "causal_conv1d_update",
+)
+"""What transformers leaves to packages of kernels for GPUs, where those are installed."""
+
+
+def _without_kernels(module: ModuleType) -> None:
+    """This is computed on the CPU, where such kernels fail; LMDeploy may have imported them here before."""
+    for name in _KERNELS:
+        if (function := getattr(module, name, None)) is not None:
+            setattr(module, name, inspect.unwrap(function))
+
 
 class Reference:
     """transformers' alone."""
@@ -23,6 +41,7 @@ class Reference:
     def __init__(self, folder: Path, most_tokens: int | None = None) -> None:
         self.tokenizer = AutoTokenizer.from_pretrained(folder)
         self.model: Any = AutoModelForImageTextToText.from_pretrained(folder, dtype=torch.float32)
+        _without_kernels(sys.modules[type(self.model).__module__])
         self._processor = Qwen2VLImageProcessorPil.from_pretrained(folder)
         if most_tokens is not None:
             side = self._processor.patch_size * self._processor.merge_size
