@@ -164,10 +164,10 @@ def check_refusal(
         longer = memory.model_copy(update={"session_tokens": least})
         assert "session" not in refused_or_planned(longer, sizes, engine, on)
         return
-    weights = sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes
-    table = sizes.language.vocab * sizes.language.hidden * 2
-    weights += table if sizes.language.tied and engine == "turbomind" else 0
-    loading = weights + COSTS[engine].context_bytes + COSTS[engine].load_copies * table
+    costs, table = COSTS[engine], sizes.language.vocab * sizes.language.hidden * 2
+    weights = kept_bytes(sizes, engine, costs.four_bit_share)
+    coming = kept_bytes(sizes, engine, costs.four_bit_load_share)
+    loading = coming + costs.context_bytes + costs.load_copies * table
     room = min(memory.gpu_budget_gib * GIB, on.free_bytes)
     assert figures["weights"] * GIB == pytest.approx(weights)
     assert figures["room"] * GIB == pytest.approx(room, abs=1)
@@ -181,6 +181,19 @@ def check_refusal(
         assert figures["total"] == pytest.approx(figures["weights"] + figures["rest"] + figures["cache"])
         assert figures["total"] > figures["room"]
     check_way_out(refusal.hint, figures, memory, model, engine, on)
+
+
+def kept_bytes(sizes: ModelSizes, engine: EngineKind, four_bit_share: float) -> int:
+    """Of weights, as the engine keeps them: with so much more of what has four bits."""
+    language, tower = sizes.language, sizes.tower
+    table = language.vocab * language.hidden * 2
+    kept = sizes.language_bytes + sizes.vision_bytes + sizes.projector_bytes
+    if language.weight_bits == 4:
+        kept += int(four_bit_share * (sizes.language_bytes - (1 if language.tied else 2) * table))
+    if engine == "turbomind":
+        kept += table if language.tied else 0
+        kept += tower.padding_bytes if tower else 0
+    return kept
 
 
 def check_way_out(
@@ -278,6 +291,11 @@ def test_every_model_answers_many_at_once_on_80_gib_and_pays_for_them(name: str,
     logits = COSTS[engine].logit_factor * 4 * sizes.language.vocab
     states = 0 if COSTS[engine].states_in_cache else sizes.state_bytes
     more = (made.max_batch - before) * (logits + states)
+    if engine == "turbomind" and sizes.tower and sizes.pictures:  # and looks at more pictures side by side
+        tokens = plan_memory(preset.memory, sizes, engine, card(8)).cache_tokens // made.picture_tokens
+        patches = sizes.pictures.wished(*bounds(preset.memory)).most_patches
+        pictures = 4 - max(2, min(4, tokens))
+        more += int(pictures * patches * COSTS[engine].crowd_factor * 2 * sizes.tower.hidden)
     assert made.part_bytes("activations") - few.part_bytes("activations") == pytest.approx(more, abs=2)
 
 

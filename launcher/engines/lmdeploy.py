@@ -24,6 +24,7 @@ from PIL import Image
 
 from launcher import families
 from launcher.checkpoints import CONFIG, CheckpointFacts, facts_from_config
+from launcher.engine_costs import COSTS
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
 from launcher.engines.lmdeploy_import import import_late, lmdeploy_pipeline, set_environment
 from launcher.errors import DeviceError, EngineError, OutOfMemory
@@ -149,7 +150,7 @@ class LmdeployEngine:
         form = family.prompt_form(facts.config, self._tokenizer)
         free_bytes = self._free_bytes()
         config = (
-            settings.turbomind_config(self._plan, self._cache_ratio(free_bytes))
+            settings.turbomind_config(self._plan, self._cache_ratio(free_bytes, first=True))
             if turbomind
             else settings.pytorch_config(self._plan)
         )
@@ -166,7 +167,7 @@ class LmdeployEngine:
         if not self._spec.makes_room:
             return  # nobody will ask it to sleep
         self._sleeper = (
-            TurbomindSleeper(pipe, str(self._spec.folder), lambda: self._cache_ratio(self._free_bytes()))
+            TurbomindSleeper(pipe, str(self._spec.folder), self._cache_ratio_asleep)
             if turbomind
             else PytorchSleeper(pipe)
         )
@@ -211,11 +212,21 @@ class LmdeployEngine:
             )
         return int(free_bytes)
 
-    def _cache_ratio(self, free_bytes: int) -> float:
-        """The planned cache as a share of what will be free on this card once the weights are there."""
-        plan = self._plan
+    def _cache_ratio(self, free_bytes: int, *, first: bool) -> float:
+        """The planned cache as a share of what will be free on this card when TurboMind makes it.
+
+        Args:
+            free_bytes: free now.
+            first: this process has not built it before.
+        """
+        plan, costs = self._plan, COSTS["turbomind"]
         weight_bytes = sum(plan.part_bytes(part) for part in ("language_model", "vision_tower", "projector"))
-        return min(MAX_CACHE_RATIO, plan.part_bytes("kv_cache") / (free_bytes - weight_bytes))
+        coming_bytes = weight_bytes + costs.own_bytes + (costs.code_bytes if first else 0)
+        cache_bytes = plan.part_bytes("kv_cache")
+        return min(MAX_CACHE_RATIO, cache_bytes / max(cache_bytes, free_bytes - coming_bytes))
+
+    def _cache_ratio_asleep(self) -> float:
+        return self._cache_ratio(self._free_bytes(), first=False)
 
     async def _rehearse(self) -> None:
         """One token of an answer about the largest picture that the plan admits."""

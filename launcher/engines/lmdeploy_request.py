@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -16,6 +17,7 @@ from lmdeploy.serve.core.exceptions import RequestError as LmdeployRequestError
 
 from launcher import families
 from launcher.checkpoints import CONFIG, facts_from_config, own_preprocessing
+from launcher.engine_costs import COSTS
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
 from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
@@ -96,6 +98,8 @@ class RequestMaker:
         pipe.async_engine._request_error_from_status = StatusError
         pipe.async_engine.tokenizer.detokenize_incrementally = _without_text
         self._hand_over: HandOver | None = None
+        crowd = COSTS[plan.engine].crowd
+        self._first_looks = asyncio.Semaphore(crowd) if crowd else nullcontext()
         self._decoder = families.code(family.decoder)
         pictures = family.sizes(config).pictures
         self._budget = pictures.limited(plan.picture.limit) if pictures and plan.picture else None
@@ -156,6 +160,10 @@ class RequestMaker:
         if isinstance(content, str):
             return 0
         return sum(item["image_data"]["data"].tokens for item in content if item["type"] == "image_data")
+
+    def reading(self, picture_tokens: int) -> AbstractAsyncContextManager[None]:
+        """To be held while a prompt with so many tokens of pictures is read; waits for others that are."""
+        return self._first_looks if picture_tokens else nullcontext()
 
     def text_stream(self, stop: tuple[str, ...]) -> TextStream:
         """The text of one answer, which the preset's texts end, or these."""
@@ -286,13 +294,21 @@ class Request:
                 raise
             prompt_tokens = await asyncio.to_thread(maker.count_prompt, self._request, picture_tokens)
             raise too_long(prompt_tokens, picture_tokens, maker.plan.session_tokens) from error
-        try:
-            prepared.gen_config.max_new_tokens = answer_room(
-                prepared.input_token_len, picture_tokens, maker.plan.session_tokens, options.max_new_tokens
-            )
-        except RequestError:
-            await session.async_close()
-            raise
-        self._hand_over(_Prepared(prepared.input_token_len, picture_tokens))
-        async for out in engine.generate(prepared):
+        async with AsyncExitStack() as reading:
+            try:
+                prepared.gen_config.max_new_tokens = answer_room(
+                    prepared.input_token_len,
+                    picture_tokens,
+                    maker.plan.session_tokens,
+                    options.max_new_tokens,
+                )
+                await reading.enter_async_context(maker.reading(picture_tokens))
+            except (RequestError, asyncio.CancelledError):
+                await session.async_close()
+                raise
+            self._hand_over(_Prepared(prepared.input_token_len, picture_tokens))
+            outs = engine.generate(prepared)
+            if (first := await anext(outs, None)) is not None:
+                self._hand_over(first)
+        async for out in outs:
             self._hand_over(out)

@@ -64,7 +64,7 @@ def _plan(problem: Problem, setting: Setting) -> MemoryPlan:
     pictures = setting.pictures
     parts: tuple[tuple[PartName, int], ...] = (
         ("language_model", problem.language_bytes),
-        ("vision_tower", sizes.vision_bytes),
+        ("vision_tower", problem.vision_bytes),
         ("projector", sizes.projector_bytes),
         ("cuda_context", problem.costs.context_bytes),
         ("activations", problem.activation_bytes(setting)),

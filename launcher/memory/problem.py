@@ -80,23 +80,37 @@ class Problem:
     @property
     def language_bytes(self) -> int:
         """The language model, as the engine keeps it."""
-        language = self.sizes.language
+        return self._language_bytes(self.costs.four_bit_share)
+
+    def _language_bytes(self, four_bit_share: float) -> int:
+        language, sizes = self.sizes.language, self.sizes
         head_bytes = language.table_bytes if language.tied and self.costs.copies_tied_head else 0
-        return self.sizes.language_bytes + head_bytes
+        return sizes.language_bytes + head_bytes + int(four_bit_share * sizes.four_bit_bytes)
+
+    @property
+    def vision_bytes(self) -> int:
+        """The picture tower, as the engine keeps it."""
+        tower = self.sizes.tower
+        padding_bytes = tower.padding_bytes if tower and self.costs.pads_towers else 0
+        return self.sizes.vision_bytes + padding_bytes
 
     @property
     def weight_bytes(self) -> int:
         """All weights, as the engine keeps them."""
-        return self.language_bytes + self.sizes.vision_bytes + self.sizes.projector_bytes
+        return self.language_bytes + self.vision_bytes + self.sizes.projector_bytes
 
     @property
     def loading_bytes(self) -> int:
         """Context, weights, and the copies that are made of the embedding table on the way: as its file has
         it, and once more where 16 bits are made of wider numbers."""
-        copies_bytes = self.costs.load_copies * self.sizes.read_table_bytes
-        if self.costs.load_copies and self.sizes.number_bytes > ELEMENT_BYTES:
+        costs = self.costs
+        weight_bytes = (
+            self._language_bytes(costs.four_bit_load_share) + self.vision_bytes + self.sizes.projector_bytes
+        )
+        copies_bytes = costs.load_copies * self.sizes.read_table_bytes
+        if costs.load_copies and self.sizes.number_bytes > ELEMENT_BYTES:
             copies_bytes += self.sizes.language.table_bytes
-        return self.costs.context_bytes + self.weight_bytes + int(copies_bytes)
+        return costs.context_bytes + weight_bytes + int(copies_bytes)
 
     @property
     def session_limit(self) -> int:
@@ -127,22 +141,33 @@ class Problem:
         return self.costs.cache.bytes_for(setting.at_once + self.costs.spare_states, own) if own else 0
 
     def activation_bytes(self, setting: Setting) -> int:
-        """Scratch, one prefill's hidden states, the tower's states for one picture, the logits of a full
-        batch, and the states of linear layers where they lie beside the cache."""
+        """Scratch, one prefill's hidden states, the tower's states for one picture and what a crowd's take
+        more, the logits of a full batch, and the states of linear layers where they lie beside the cache."""
         language, tower, costs = self.sizes.language, self.sizes.tower, self.costs
         token_bytes = costs.token_factor * (language.hidden + language.intermediate) * ELEMENT_BYTES
         logit_bytes = costs.logit_factor * 4 * language.vocab * setting.at_once
         picture_bytes = 0.0
         if tower is not None and setting.pictures is not None:
             patch_bytes = costs.tile_factor * (tower.hidden + tower.intermediate) * ELEMENT_BYTES
-            picture_bytes = setting.pictures.most_patches * patch_bytes
-        kernel_bytes = costs.workspace_bytes + (costs.four_bit_bytes if language.weight_bits == 4 else 0)
+            crowd_bytes = costs.crowd_factor * tower.hidden * ELEMENT_BYTES
+            crowd = max(0, self.crowd(setting) - 2)
+            picture_bytes = setting.pictures.most_patches * (patch_bytes + crowd * crowd_bytes)
+        kernel_bytes = costs.workspace_bytes + (costs.linear_bytes if language.linear_layers else 0)
         state_bytes = self.state_bytes(setting) - self.states_in_cache(setting)
         return (
             kernel_bytes
             + state_bytes
             + int(self.prefill_tokens(setting.pictures) * token_bytes + picture_bytes + logit_bytes)
         )
+
+    def crowd(self, setting: Setting) -> int:
+        """So many of the largest picture the engine may look at side by side: as many as it is asked about
+        at once, or as the preset's ratio gives the cache room for."""
+        if setting.pictures is None or not self.costs.crowd:
+            return 0
+        most_bytes = max(0, int(self.memory.kv_cache_ratio * self.free_after_weights()))
+        tokens = self.costs.cache.blocks(most_bytes, self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
+        return min(self.costs.crowd, setting.at_once, tokens // setting.pictures.most_tokens)
 
     def prefill_tokens(self, pictures: PictureBudget | None) -> int:
         """What is read at a time: the PyTorch engine never splits a picture (LMDeploy's ``long_context.py``),

@@ -8,6 +8,7 @@ a handle's ``async_stream_infer``. Everything above it is the installed package.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ from launcher.presets import MemorySettings
 @dataclass
 class Script:
     """What the back half answers: token ids, ``at_once`` in a piece, then an end. It remembers what it was
-    asked."""
+    asked, and says nothing until ``read`` is set."""
 
     tokens: Sequence[int] = ()
     at_once: int = 1
@@ -54,6 +55,7 @@ class Script:
     error: Exception | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
     cancelled: int = 0
+    read: threading.Event | None = None
 
 
 class ScriptedHandle:
@@ -69,6 +71,8 @@ class ScriptedHandle:
         script = self._script
         self._cancelled.clear()
         script.asked.append({"input_ids": input_ids, "gen_config": gen_config, **rest})
+        if script.read is not None:
+            await asyncio.to_thread(script.read.wait)
         tokens = list(script.tokens[: gen_config.max_new_tokens])
         pieces = [tokens[at : at + script.at_once] for at in range(0, len(tokens), script.at_once)]
         ends_well = script.end is ResponseType.FINISH and not script.wait_before_end

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from importlib.util import find_spec
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from launcher.engine_costs import COSTS
 from launcher.errors import EngineBroken, EngineError, LauncherError, PictureError, RequestError
 from launcher.images import load_picture
 from launcher.messages import ChatRequest, Chunk, GenerationOptions, Message, system_turn
@@ -321,6 +323,32 @@ async def test_stopping_takes_the_request_off_the_engine(stand: Maker) -> None:
     assert here.under_way == 0
     here.script.wait_before_end = False
     assert await said(here, user("Hello")) == "What colour is it?"
+
+
+async def test_few_questions_about_pictures_are_read_at_once(stand: Maker, tmp_path: Path) -> None:
+    """What TurboMind takes for pictures grows with those that it looks at side by side; text does not wait
+    for them, and who waits can be stopped."""
+    picture = tmp_path / "picture.png"
+    Image.new("RGB", (300, 200), "red").save(picture)
+    here = stand("vision", script=Script(read=threading.Event()))
+    assert here.script.read is not None
+    here.say("star")
+    crowd = COSTS["turbomind"].crowd
+    answers = [asyncio.ensure_future(said(here, user(f"{n}?", picture))) for n in range(crowd + 3)]
+    while len(here.script.asked) < crowd:
+        await asyncio.sleep(0.01)
+    answers.append(asyncio.ensure_future(said(here, user("What else?"))))
+    while len(here.script.asked) < crowd + 1:
+        await asyncio.sleep(0.01)
+    stopped = here.requests(ChatRequest(user("And this?", picture)))
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(anext(stopped.pieces()), 0.3)
+    assert len(here.script.asked) == crowd + 1
+    await asyncio.wait_for(stopped.stop(), 20)
+    here.script.read.set()
+    assert await asyncio.gather(*answers) == ["star"] * (crowd + 4)
+    assert len(here.script.asked) == crowd + 4
+    assert not here.async_engine.session_mgr.sessions
 
 
 async def test_an_answer_that_ended_is_not_waited_for_again(stand: Maker) -> None:

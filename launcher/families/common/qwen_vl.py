@@ -37,6 +37,13 @@ whose own differ the preset's ``memory.max_picture_tokens`` says more."""
 _MAX_MERGE = 16
 _OUT = 3584
 """How wide a language model transformers takes for granted where the tower's config does not say it."""
+_HEADS = 16
+"""Of a tower whose config does not say it, as in transformers' own."""
+_FILLED_UP = {80: 48}
+"""By numbers in a head of the tower: so many more it has on TurboMind, whose kernels know 64 and 128
+(LMDeploy 0.18, ``turbomind/models/qwen2_vl.py``)."""
+_ATTENTION_PARTS = 4
+"""Queries, keys, values, and what leads back."""
 FRAMES = 2
 """A patch is two frames deep; a picture is two of the same."""
 
@@ -130,7 +137,11 @@ def model_sizes(
 def tower(vision: ConfigPart, hidden: int, intermediate: int) -> TowerSizes:
     """The tower's shape. Raises CheckpointError."""
     reading.check_divides(vision, "num_heads", hidden)
-    return TowerSizes(vision.whole("depth", reading.MAX_LAYERS), hidden, intermediate)
+    layers = vision.whole("depth", reading.MAX_LAYERS)
+    heads = vision.whole("num_heads", hidden, _HEADS)
+    filled_up = _FILLED_UP.get(hidden // heads, 0) * heads
+    padding_bytes = layers * _ATTENTION_PARTS * hidden * filled_up * ELEMENT_BYTES
+    return TowerSizes(layers, hidden, intermediate, padding_bytes)
 
 
 def patch_elements(pictures: PixelBudget, hidden: int) -> int:

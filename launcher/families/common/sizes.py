@@ -49,11 +49,12 @@ class LanguageSizes:
 
 @dataclass(frozen=True, slots=True)
 class TowerSizes:
-    """The picture tower's shape."""
+    """The picture tower's shape. ``padding_bytes``: what an engine adds that fills up its heads."""
 
     layers: int
     hidden: int
     intermediate: int
+    padding_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +77,14 @@ class ModelSizes:
     def read_table_bytes(self) -> int:
         """Of the embedding table as it is read, before an engine makes 16 bits of it."""
         return self.language.table_bytes // ELEMENT_BYTES * self.number_bytes
+
+    @property
+    def four_bit_bytes(self) -> int:
+        """Bytes of the linear layers in 4 bits; 0 where there are none. Embeddings and head have 16."""
+        if self.language.weight_bits != 4:
+            return 0
+        tables = 1 if self.language.tied else 2
+        return self.language_bytes - tables * self.language.table_bytes
 
     @property
     def weight_bytes(self) -> int:
