@@ -96,7 +96,7 @@ class EngineCosts:
     ``pads_towers``: it fills up heads of a picture tower (``TowerSizes.padding_bytes``);
     ``crowd``: so many questions about pictures are read at once, if the cache has room for them; 0 where it
         reads one after the other; ``crowd_factor``: times the tower's hidden elements for each patch of those
-        beyond two;
+        beyond ``memory.problem.PICTURES_IN_PASSING``;
     ``linear_bytes``: what its kernels for linear layers take, whatever the model;
     ``states_in_cache``: the states of linear layers (``ModelSizes.state_bytes``) lie in the region of its KV
         cache, and not beside it; ``spare_states``: so many are held beside one for each that is answered;

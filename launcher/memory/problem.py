@@ -22,6 +22,8 @@ PROMPT_TOKENS = 256
 PREFILL_TOKENS = 2048
 """Prompts are read in pieces of at most this many tokens. TurboMind pins host memory for a tile with each of
 them: 1.2 MB."""
+PICTURES_IN_PASSING = 2
+"""Side by side they take no more than one."""
 TOKENS_PER_USER = 512
 FEW_AT_ONCE = 16
 """Askers at once, one for each TOKENS_PER_USER of the cache, up to this many."""
@@ -150,7 +152,7 @@ class Problem:
         if tower is not None and setting.pictures is not None:
             patch_bytes = costs.tile_factor * (tower.hidden + tower.intermediate) * ELEMENT_BYTES
             crowd_bytes = costs.crowd_factor * tower.hidden * ELEMENT_BYTES
-            crowd = max(0, self.crowd(setting) - 2)
+            crowd = max(0, self.crowd(setting) - PICTURES_IN_PASSING)
             picture_bytes = setting.pictures.most_patches * (patch_bytes + crowd * crowd_bytes)
         kernel_bytes = costs.workspace_bytes + (costs.linear_bytes if language.linear_layers else 0)
         state_bytes = self.state_bytes(setting) - self.states_in_cache(setting)
