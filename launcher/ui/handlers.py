@@ -24,8 +24,8 @@ from launcher.picture_budgets import PictureBudget
 from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Exchange, Settings, Typed, to_request
-from launcher.ui.conversation_advice import say_at_page
 from launcher.ui.early_stops import EarlyStops
+from launcher.ui.errors_at_page import say_at_page
 from launcher.ui.grounding import drawn
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
