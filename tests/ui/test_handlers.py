@@ -186,7 +186,10 @@ def test_every_setting_of_the_page_has_a_control_to_be_called_by() -> None:
 async def test_a_picture_of_the_history_that_is_not_ours_is_refused(manager: Manager, folder: Path) -> None:
     history = [Exchange(Typed("first", (PASSWORDS,)), "yes")]
     assert await updates_of(handlers(manager, folder), Typed("q"), history) == [
-        {"trouble": "passwd was not uploaded to this page.<br>Add the picture to the question again."}
+        {
+            "trouble": "passwd was not uploaded to this page.<br>Add the picture to the question again.",
+            "in_line": "passwd was not uploaded to this page. Add the picture to the question again.",
+        }
     ]
 
 
@@ -275,7 +278,7 @@ async def test_an_answer_is_ended_by_its_own_page(
 async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
     chat.stop(ME)
-    assert (await updates_of(chat, Typed("/stall")))[-1] == {"trouble": ""}
+    assert (await updates_of(chat, Typed("/stall")))[-1] == {"trouble": "", "in_line": ""}
     assert await answer_to(chat, "next", Turn(ME.page, ME.number + 1)) == "next "
 
 

@@ -82,9 +82,13 @@ const takenBack = (name, question, typed) => {
   return { value: merged(question, copied(typed)) };
 };
 
-const tell = (name, html) => {
+// What went wrong, below a tab; `inLine` is how its model's status line says the same, and need not meanwhile.
+const tell = (name, html, inLine = "") => {
   const place = document.getElementById(`trouble-${name}`);
   if (place) place.innerHTML = html;
+  if (inLine === (saidBelow[name] ?? "")) return;
+  saidBelow[name] = inLine;
+  stand();
 };
 
 // ---- what the chatbot shows ----
@@ -183,7 +187,7 @@ const ended = (name, typed, ...values) => {
   const { question, end } = now;
   tab.now = null;
   if (!("answer" in end)) {
-    tell(name, end.trouble);
+    tell(name, end.trouble, end.in_line);
     return [conversation(name), resting(takenBack(name, question, typed)), ""];
   }
   tab.turns.push(turnOf(now, tab.turns));
