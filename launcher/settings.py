@@ -24,6 +24,9 @@ NO_SEED = -1
 _SEED_LIMIT = 2**63 - 1
 """What PyTorch and LMDeploy take."""
 
+CANNOT_BE = "{name} cannot be {value}"
+"""What is said of a setting that is refused; ``name`` is its key, which programs and the terminal read."""
+
 _NO_SEED_TYPED = "none"
 _MAX_VALUE_SHOWN = 40
 
@@ -93,7 +96,7 @@ def _read(name: str, value: Any) -> Any:
 def _refusal(name: str, value: object) -> RequestError:
     if name == "seed":
         return RequestError(
-            "{name} cannot be {value}",
+            CANNOT_BE,
             "It is a whole number from 0 to {high}, or -1, which draws every answer anew.",
             name=name,
             value=shown(value),
@@ -101,7 +104,7 @@ def _refusal(name: str, value: object) -> RequestError:
         )
     bounds = _BOUNDS[name]
     return RequestError(
-        "{name} cannot be {value}",
+        CANNOT_BE,
         "It is a whole number from {low} to {high}."
         if bounds["type"] == "integer"
         else "It is a number from {low} to {high}."

@@ -9,8 +9,11 @@ import httpx
 
 from launcher.checkpoints import Hub
 from launcher.commands_here import program
-from launcher.errors import CheckpointError
+from launcher.connection_failures import what_happened
+from launcher.errors import CheckpointError, Remark
 from launcher.proxies import proxy_for
+
+THROUGH = " through the proxy {proxy} (in {variable})"
 
 _NOT_FOUND = (401, 404)
 """Hugging Face answers 401 for what does not exist, so as not to tell what is private."""
@@ -42,8 +45,8 @@ def not_reached(source: Source, endpoint: str, error: Exception) -> CheckpointEr
         "{endpoint} is not reached{through}: {reason}",
         hint,
         endpoint=shown(endpoint),
-        through=f" through the proxy {proxy.shown} (in {proxy.variable})" if proxy else "",
-        reason=reason_of(error),
+        through=Remark(THROUGH, (("proxy", proxy.shown), ("variable", proxy.variable))) if proxy else "",
+        reason=what_happened(error),
         again=source.again,
         instead=source.instead,
     )
@@ -76,8 +79,3 @@ def shown(endpoint: str) -> str:
     """An address as it may be printed: a mirror's user and password stay in the environment."""
     scheme, mark, rest = endpoint.rpartition("://")
     return f"{scheme}{mark}{rest.rpartition('@')[2]}"
-
-
-def reason_of(error: Exception) -> str:
-    """What went wrong on the way, never empty: some of httpx's errors say nothing but their names."""
-    return str(error) or type(error).__name__

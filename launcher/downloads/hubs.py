@@ -17,11 +17,15 @@ import httpx
 from pydantic import BaseModel, Field, ValidationError
 
 from launcher.checkpoints import hub_cache
+from launcher.connection_failures import what_happened
 from launcher.downloads import client
 from launcher.downloads.hub_failures import Source, not_reached, refuse, shown
 from launcher.downloads.names import Names
 from launcher.downloads.redirects import forbidden_target
 from launcher.errors import CheckpointError
+
+WRONGLY_WRITTEN = "its user, password or host is wrongly written"
+"""Of an address whose error the library's words might tell a password of."""
 
 CONNECT_S = 10.0
 """A hub that has not taken the connection by then is not reached."""
@@ -189,7 +193,7 @@ def _asked(client: httpx.Client, source: Source, endpoint: str, path: str, form:
             "{endpoint} is not an address that can be asked: {reason}",
             "Set HF_ENDPOINT or MODELSCOPE_DOMAIN to an address such as https://example.org, or to nothing.",
             endpoint=shown(endpoint),
-            reason=error if endpoint == shown(endpoint) else "its user, password or host is wrongly written",
+            reason=what_happened(error) if endpoint == shown(endpoint) else WRONGLY_WRITTEN,
         ) from error
     except httpx.RequestError as error:
         raise not_reached(source, endpoint, error) from error

@@ -17,10 +17,10 @@ from typing import BinaryIO, Literal
 
 import httpx
 
-from launcher.downloads.hub_failures import reason_of
+from launcher.connection_failures import CUT_OFF, what_happened
 from launcher.downloads.hubs import RemoteFile
 from launcher.downloads.places import Place
-from launcher.errors import CheckpointError
+from launcher.errors import CheckpointError, Remark
 
 TRIES = 4
 """A connection is taken up again for as long as it brings something; this many times in a row without is the
@@ -141,13 +141,14 @@ def _spoilt(file: RemoteFile) -> CheckpointError:
 
 def _transfer(client: httpx.Client, file: RemoteFile, opened: BinaryIO, report: Report) -> None:
     """Asks for what is missing until nothing is."""
-    fruitless, reason = 0, "the connection was closed"
+    reason: str | Remark = CUT_OFF
+    fruitless = 0
     while (had := opened.seek(0, os.SEEK_END)) < file.size_bytes:
         report(Progress(file.name, "fetching", had, file.size_bytes))
         try:
             reason = _ask_once(client, file, opened, report) or reason
         except httpx.RequestError as error:
-            reason = reason_of(error)
+            reason = what_happened(error)
         fruitless = 0 if opened.seek(0, os.SEEK_END) > had else fruitless + 1
         if fruitless == TRIES:
             raise CheckpointError(

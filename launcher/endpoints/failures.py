@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from launcher.errors import EngineError, LauncherError, RequestError
+from launcher.errors import EngineError, LauncherError, Remark, RequestError
 from launcher.presets import Endpoint
 
 MOST_SAID = 300
@@ -21,7 +21,7 @@ _WHERE_IT_BEGINS = "The preset's url has to be where such an API begins; mostly 
 _KEY_REFUSED = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 
 
-def unreachable(url: str, reason: str) -> EngineError:
+def unreachable(url: str, reason: str | Remark) -> EngineError:
     """Nobody takes the connection."""
     return EngineError(
         "The server at {url} cannot be reached: {reason}",

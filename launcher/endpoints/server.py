@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 from openai.types.chat import ChatCompletionChunk
 
+from launcher.connection_failures import what_happened
 from launcher.endpoints import failures
 from launcher.endpoints.events import MOST_BYTES, Endless, events
 from launcher.errors import LauncherError
@@ -150,8 +151,7 @@ class Server:
             async with self._client.stream(method, f"{self._base}{path}", json=body) as response:
                 yield response
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
-            reason = str(error) or "no answer"
-            raise _Again(failures.unreachable(self._base, failures.shortened(reason))) from error
+            raise _Again(failures.unreachable(self._base, what_happened(error))) from error
         except httpx.TimeoutException as error:
             raise failures.silent(self._base, READ_S) from error
         except Endless as endless:

@@ -8,8 +8,9 @@ from collections.abc import Awaitable, Callable
 
 import httpx
 
+from launcher.connection_failures import what_happened
 from launcher.downloads.redirects import forbidden_target
-from launcher.errors import PictureError
+from launcher.errors import PictureError, Remark
 from launcher.images import DEFAULT_LIMITS
 from launcher.linked_pictures.connections import Connections
 from launcher.linked_pictures.leave import Leave
@@ -57,7 +58,7 @@ async def fetched(
             seconds=FETCH_S,
         ) from error
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise _not_fetched(address, str(error) or type(error).__name__) from error
+        raise _not_fetched(address, what_happened(error)) from error
 
 
 async def _read(address: str, leave: Leave | None, most_bytes: int) -> bytes:
@@ -109,7 +110,7 @@ def _judging_targets(connections: Connections, address: str) -> _Hooks:
     return {"response": [judge]}
 
 
-def _not_fetched(address: str, reason: str) -> PictureError:
+def _not_fetched(address: str, reason: str | Remark) -> PictureError:
     return PictureError(
         "{address} could not be fetched: {reason}",
         "See in a browser whether it is there, or give the picture itself instead of its address.",

@@ -145,7 +145,7 @@ def _wire_opening(blocks: gr.Blocks, tabs: Sequence[ChatTab], compared: Mapping[
         return
     news = gr.HTML(visible="hidden", js_on_load=f"{connect('', ['stand'])}; {BUILD_AHEAD}")
     statuses = [*(tab.status for tab in tabs), *compared.values()]
-    names = [*(tab.preset.name for tab in tabs), *compared]
+    names = [*(tab.preset.name for tab in tabs), *(name + COMPARE for name in compared)]
     news.stand(None, None, statuses, js=call("stand", *names), trigger_mode="multiple", **QUIET)
 
     def translate_examples(request: gr.Request) -> Any:

@@ -18,7 +18,7 @@ from launcher.ui.page_script import call, connect
 from launcher.ui.places import ON_LOAD
 from launcher.ui.program_question import question_input
 from launcher.ui.settings import SETTING_NAMES, settings_inputs, to_settings
-from launcher.ui.texts import Language, language_of, say_error_in_lines
+from launcher.ui.texts import LANGUAGES, Language, language_of, say_error_in_lines
 
 _FORMULAS: list[dict[str, str | bool]] = [
     {"left": "$$", "right": "$$", "display": True},
@@ -63,7 +63,6 @@ class _Parts:
     box: gr.MultimodalTextbox
     cost: gr.HTML
     settings: list[Any]
-    example: gr.MultimodalTextbox
     news: gr.HTML
 
 
@@ -87,8 +86,7 @@ def build_chat_tab(handlers: ChatHandlers, facts: Any, translate: Translate) -> 
     gr.HTML(f'<div class="shelf" id="shelf-{preset.name}"></div>', padding=False, apply_default_css=False)
     events = ["grown", "ended", "amended", "added", "stood"]
     news = gr.HTML(visible="hidden", js_on_load=connect(preset.name, events))
-    example = gr.MultimodalTextbox(visible=False)
-    _wire_page(_Parts(chatbot, box, cost, settings, example, news), preset, pictures)
+    _wire_page(_Parts(chatbot, box, cost, settings, news), preset, pictures)
     _wire_program(handlers, settings)
     unload.click(None, None, None, js=call("unload", preset.name), **QUIET)
     return ChatTab(preset, chatbot, status, pictures, handlers)
@@ -172,11 +170,11 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
     chatbot, box, cost, settings, news = parts.chatbot, parts.box, parts.cost, parts.settings, parts.news
     standing = [chatbot, box, cost]
 
-    def example(request: gr.Request, event: gr.SelectData) -> Any:
-        return examples_in(preset, pictures, _language(request))[event.index]
+    examples = {language: examples_in(preset, pictures, language) for language in LANGUAGES}
 
-    def in_browser(event: Any, function: str, inputs: list[Any], outputs: list[Any]) -> None:
-        event(None, inputs, outputs, js=call(function, preset.name), trigger_mode="multiple", **QUIET)
+    def in_browser(event: Any, function: str, inputs: list[Any], outputs: list[Any], *values: Any) -> None:
+        js = call(function, preset.name, *values)
+        event(None, inputs, outputs, js=js, trigger_mode="multiple", **QUIET)
 
     in_browser(box.submit, "ask", [box, *settings], standing)
     in_browser(box.stop, "stop", [], [])
@@ -189,8 +187,7 @@ def _wire_page(parts: _Parts, preset: Preset, pictures: list[list[Picture]]) -> 
     in_browser(news.added, "added", [box, *settings], standing)
     in_browser(news.amended, "amend", [box], standing)
     in_browser(news.stood, "stood", [box], [box])
-    chosen = chatbot.example_select(example, None, parts.example, queue=False, **QUIET)
-    in_browser(chosen.success, "askExample", [parts.example, *settings], standing)
+    in_browser(chatbot.example_select, "askExample", settings, standing, examples)
 
 
 def _wire_program(handlers: ChatHandlers, settings: list[Any]) -> None:

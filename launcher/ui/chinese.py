@@ -108,6 +108,7 @@ ZH = {
     "Wait for the other answers, or begin a new conversation.": "请等其他回答结束，或开始新对话。",
     # settings
     "{name} cannot be {value}": "{name} 不能是 {value}",
+    '"{label}" under Advanced': "“高级设置”中的“{label}”",
     "It is a text.": "应为文本。",
     'It is an object: {{"text": "…", "files": […]}}, its files uploaded before.': (
         '应为对象：{{"text": "…", "files": […]}}，其中的文件须先上传。'

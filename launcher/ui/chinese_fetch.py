@@ -64,6 +64,19 @@ FETCH = {
     "{endpoint} does not answer as a hub does when it is asked for {name}": (
         "向 {endpoint} 查询 {name} 时，得到的不是下载站的回答"
     ),
+    # on the way to any server
+    "{what} ({detail})": "{what}（{detail}）",
+    "the proxy does not pass the request on": "代理没有转发请求",
+    "no connection was made in time": "连接超时",
+    "no connection can be made": "无法建立连接",
+    "nothing came for too long": "太久没有收到数据",
+    "the connection was cut off": "连接中断",
+    "the connection failed": "连接失败",
+    "it leads on too many times": "重定向次数过多",
+    "it is not an address that can be asked": "不是可以访问的地址",
+    "its user, password or host is wrongly written": "其中的用户名、密码或主机名写法有误",
+    " through the proxy {proxy} (in {variable})": "（经由 {variable} 中的代理 {proxy}）",
+    # from the hub
     "{endpoint} is not reached{through}: {reason}": "无法连接 {endpoint}{through}：{reason}",
     "{endpoint} gives {name} only to those who were let in": "{endpoint} 只把 {name} 提供给获得许可的用户",
     "{endpoint} knows no model {name}, or it is private": "{endpoint} 上没有模型 {name}，或它是私有的",

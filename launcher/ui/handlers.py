@@ -24,13 +24,13 @@ from launcher.picture_budgets import PictureBudget
 from launcher.presets import Preset
 from launcher.ui import status_line
 from launcher.ui.conversation import Exchange, Settings, Typed, to_request
-from launcher.ui.conversation_advice import say_at_page
 from launcher.ui.early_stops import EarlyStops
+from launcher.ui.errors_at_page import say_at_page
 from launcher.ui.grounding import drawn
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
 from launcher.ui.texts import Language
-from launcher.ui.updates import Update, grown
+from launcher.ui.updates import Unanswered, Update, grown
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 
@@ -70,14 +70,14 @@ class ChatHandlers:
                 async for update in updates:
                     yield update
         except LauncherError as error:
-            yield {"trouble": _told(error, language)}
+            yield _unanswered(error, language)
         except Exception:  # noqa: BLE001 - logged, and told: a page must not wait for good
             _LOG.exception("A question failed in a way that nobody foresaw")
             unknown = EngineError(
                 "Something went wrong on the server.",
                 hint="The terminal that runs the page says more. The question is still here; ask again.",
             )
-            yield {"trouble": _told(unknown, language)}
+            yield _unanswered(unknown, language)
 
     async def _answered(
         self, turn: Turn, typed: Typed, history: Sequence[Exchange], settings: Settings, language: Language
@@ -100,7 +100,7 @@ class ChatHandlers:
                             "cost": cost,
                         }
                     else:
-                        yield {"trouble": ""}
+                        yield {"trouble": "", "in_line": ""}
 
     def stop(self, turn: Turn) -> None:
         """Ends the answer of this turn, also where its question is still on its way; what was said stays."""
@@ -172,5 +172,6 @@ class ChatHandlers:
                 del self._open[turn]
 
 
-def _told(error: LauncherError, language: Language) -> str:
-    return "<br>".join(html_lines(part) for part in say_at_page(error, language) if part)
+def _unanswered(error: LauncherError, language: Language) -> Unanswered:
+    told = "<br>".join(html_lines(part) for part in say_at_page(error, language) if part)
+    return {"trouble": told, "in_line": status_line.error_html(error, language)}

@@ -6,12 +6,13 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from launcher.documents import MAX_BYTES
 from launcher.images import DEFAULT_LIMITS
 from launcher.ui.headers import App, Message, Receive, Scope, Send
 from launcher.ui.settings import SETTING_NAMES
-from launcher.ui.texts import Language, say
+from launcher.ui.texts import LANGUAGES, say
 
 _HEAD = b"<head>"
 _PARTS = (
@@ -37,8 +38,6 @@ _PARTS = (
 
 COMPARE = "@compare"
 """What a column of the Compare tab has behind its model's name; by itself the tab (``page/turns.js``)."""
-
-_LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 TOO_LARGE = (
     "{name} has {size} MB, more than the {limit} MB a picture may have",
@@ -90,17 +89,17 @@ def page_script() -> str:
     settings = {
         "settingNames": SETTING_NAMES,
         "compare": COMPARE,
-        "lost": {language: "\n".join(say(part, language) for part in LOST) for language in _LANGUAGES},
+        "lost": {language: "\n".join(say(part, language) for part in LOST) for language in LANGUAGES},
         "texts": {
-            language: {key: say(text, language) for key, text in TEXTS.items()} for language in _LANGUAGES
+            language: {key: say(text, language) for key, text in TEXTS.items()} for language in LANGUAGES
         },
         "limitBytes": DEFAULT_LIMITS.max_bytes,
         "documentBytes": MAX_BYTES,
         "tooLarge": {
-            language: "\n".join(say(part, language) for part in TOO_LARGE) for language in _LANGUAGES
+            language: "\n".join(say(part, language) for part in TOO_LARGE) for language in LANGUAGES
         },
         "documentTooLarge": {
-            language: "\n".join(say(part, language) for part in DOCUMENT_TOO_LARGE) for language in _LANGUAGES
+            language: "\n".join(say(part, language) for part in DOCUMENT_TOO_LARGE) for language in LANGUAGES
         },
     }
     folder = Path(__file__).with_name("page")
@@ -120,8 +119,9 @@ BUILD_AHEAD = "launcher.buildAhead((id) => trigger('gradio_tab_select', {compone
 frontend tells itself that a tab was selected, and builds it; its ``render_children`` does nothing (6.31)."""
 
 
-def call(function: str, *values: str | Sequence[str] | None) -> str:
-    """One of the script's functions as Gradio's ``js``: it is given the values, then the event's inputs."""
+def call(function: str, *values: Any) -> str:
+    """One of the script's functions as Gradio's ``js``: it is given the values, which are JSON's, then the
+    event's inputs."""
     given = "".join(f"{json.dumps(value)}, " for value in values)
     return f"(...inputs) => launcher.{function}({given}...inputs)"
 

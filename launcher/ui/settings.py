@@ -15,7 +15,7 @@ from gradio.components import Component
 
 from launcher.errors import RequestError
 from launcher.presets import Preset
-from launcher.settings import NO_SEED, OPTION_NAMES, read_options, shown
+from launcher.settings import CANNOT_BE, NO_SEED, OPTION_NAMES, read_options, shown
 from launcher.ui.conversation import Settings
 from launcher.ui.gradio_import import gr
 
@@ -96,9 +96,7 @@ def to_settings(given: Mapping[str, Any], preset: Preset) -> Settings:
         system_prompt = defaults.system_prompt
     try:
         if not isinstance(system_prompt, str):
-            raise RequestError(
-                "{name} cannot be {value}", "It is a text.", name="system_prompt", value=shown(system_prompt)
-            )
+            raise RequestError(CANNOT_BE, "It is a text.", name="system_prompt", value=shown(system_prompt))
         numbers = {name: given.get(name) for name in OPTION_NAMES}
         return Settings(system_prompt, read_options(numbers, defaults.options))
     except RequestError as error:

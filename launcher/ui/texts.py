@@ -16,6 +16,7 @@ from launcher.errors import LauncherError, Remark, Remarks
 from launcher.ui.chinese import ZH
 
 Language = Literal["en", "zh"]
+LANGUAGES: tuple[Language, ...] = ("en", "zh")
 
 COMPONENTS = {
     "intro": "Small vision-language models on this machine. Pictures and questions stay here.",

@@ -31,9 +31,12 @@ class Answered(TypedDict):
 
 
 class Unanswered(TypedDict):
-    """The end of a question that has no answer: why (HTML), or nothing where it was stopped."""
+    """The end of a question that has no answer: why (HTML), or nothing where it was stopped. ``in_line`` is
+    how a status line says the same (HTML): a model's that could not be loaded leaves it out while the page
+    shows it as the question's end."""
 
     trouble: str
+    in_line: str
 
 
 Update = Asked | Grown | Answered | Unanswered

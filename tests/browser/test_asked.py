@@ -176,6 +176,8 @@ def test_a_seed_that_is_none_is_told_and_the_question_kept(chat: Page) -> None:
     write_number(chat, "Seed", str(2**64))
     expect(number_box(chat, "Seed")).to_have_value(str(2**64))
     ask(chat, "kept")
-    expect(chat.locator(".trouble:visible")).to_contain_text("seed cannot be 18446744073709552000")
+    expect(chat.locator(".trouble:visible")).to_contain_text(
+        '"Seed" under Advanced cannot be 18446744073709552000'
+    )
     expect(box(chat)).to_have_value("kept")
     expect(questions(chat)).to_have_count(0)

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.conftest import Open, draw
-from tests.browser.person import answers, ask, box, boxes, idle, stop, trouble
+from tests.browser.person import answers, ask, box, boxes, idle, status, stop, trouble
 from tests.ui.scripted_page import Served, scripted, served
 
 pytestmark = pytest.mark.browser
@@ -20,12 +20,13 @@ GIB = 1 << 30
 
 @pytest.fixture(scope="module")
 def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    """Three models of which the GPU holds one; each load leaves a mark."""
+    """Three models of which the GPU holds one; each load leaves a mark. A fourth one cannot be loaded."""
     folder = tmp_path_factory.mktemp("three")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(folder / "uploads"))
         kinds = {"one": "vision", "two": "vision", "words": "text"}
         models = [scripted(name, folder, size_bytes=6 * GIB, kind=kind) for name, kind in kinds.items()]
+        models.append(scripted("broken", folder, "/fail no weights", 6 * GIB, kind="text"))
         with served(models, folder, budget_bytes=8 * GIB) as page:
             yield page
 
@@ -134,6 +135,23 @@ def test_a_model_that_fails_says_so_and_the_others_answer(comparing: Page, tmp_p
     expect(column(comparing, "one").locator("[data-testid=bot]")).to_contain_text("what is it?")
     idle(comparing)
     expect(box(comparing)).to_have_value("")
+
+
+def test_that_a_model_cannot_be_loaded_is_said_once(comparing: Page) -> None:
+    """Below the column or the box, where the answer was to come; in the status line if nothing is there."""
+    choose(comparing, "one", chosen=False)
+    choose(comparing, "two", chosen=False)
+    choose(comparing, "broken")
+    ask(comparing, "anyone?")
+    expect(trouble(comparing)).to_contain_text("The script failed: no weights")
+    expect(status(comparing)).to_contain_text("Failed.")
+    expect(status(comparing)).not_to_contain_text("no weights")
+    comparing.get_by_role("tab", name="broken in English").click()
+    expect(status(comparing)).to_contain_text("Failed. The script failed: no weights")
+    ask(comparing, "anyone?")
+    expect(trouble(comparing)).to_contain_text("The script failed: no weights")
+    expect(status(comparing)).to_contain_text("Failed.")
+    expect(status(comparing)).not_to_contain_text("no weights")
 
 
 def test_a_question_that_nobody_answers_goes_back_to_the_box(comparing: Page) -> None:

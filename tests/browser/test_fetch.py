@@ -162,6 +162,7 @@ def test_a_download_that_is_cut_says_so_and_goes_on(fetching: Fetching, opened: 
     expect(heading(page)).to_have_text("The download stopped")
     said = page.locator(".fetch:visible")
     expect(said).to_contain_text(f"The download of {WEIGHTS} stopped at 1000000 of ")
+    expect(said).to_contain_text("bytes: the connection was cut off (")
     expect(said).to_contain_text("Press Resume: it goes on from there.")
     expect(button(page, "Resume")).to_be_focused()
     assert found(page) == []

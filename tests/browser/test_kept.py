@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.conftest import Open, draw
 from tests.browser.person import answers, ask, box, boxes, idle, questions, ready, upload
@@ -228,6 +228,29 @@ def test_nothing_is_opened_during_an_answer_and_it_is_said(browser: Page) -> Non
     idle(browser)
     shelf(browser).get_by_role("button", name="New conversation").click()
     expect(remark(browser)).to_be_empty()
+
+
+def test_a_question_asked_while_a_conversation_is_fetched_keeps_its_answer(browser: Page) -> None:
+    asked(browser, "first")
+    look(browser, 1)
+    shelf(browser).get_by_role("button", name="New conversation").click()
+    expect(questions(browser)).to_have_count(0)
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    browser.route("**/launcher/shown", hold)
+    with browser.expect_request("**/launcher/shown"):
+        shelf(browser).get_by_role("button", name="first").click()
+    ask(browser, "begun\n/stall")
+    expect(answers(browser)).to_contain_text("begun")
+    held[0].continue_()
+    expect(remark(browser)).to_contain_text("An answer is coming in this tab.")
+    expect(questions(browser)).to_have_count(1)
+    expect(answers(browser)).to_contain_text("begun")
+    browser.get_by_role("button", name="Clear").locator("visible=true").click()
+    idle(browser)
 
 
 def test_json_leaves_and_comes_back_with_its_picture(browser: Page, tmp_path: Path) -> None:

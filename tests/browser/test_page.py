@@ -164,6 +164,22 @@ def test_an_example_is_asked_with_a_click(page: Served, opened: Open) -> None:
     expect(answers(browser)).to_contain_text("[example.png] An example")
 
 
+def test_an_example_that_is_clicked_while_the_server_is_away_waits_in_the_box(
+    page: Served, opened: Open
+) -> None:
+    browser = ready(opened(page.url, may_log="Failed to load resource"))
+    box(browser).fill("my own")
+    browser.context.set_offline(True)
+    browser.get_by_role("button", name=re.compile("An example")).click()
+    expect(trouble(browser)).to_contain_text("The connection to the server was lost.")
+    expect(box(browser)).to_have_value("An example\nmy own")
+    expect(browser.locator(".thumbnail-item:visible")).to_have_count(1)
+    browser.context.set_offline(False)
+    box(browser).press("Enter")
+    expect(answers(browser)).to_contain_text("[example.png] An example my own")
+    expect(trouble(browser)).to_have_count(0)
+
+
 @pytest.mark.parametrize(
     ("locale", "message"),
     [

@@ -128,7 +128,7 @@ def test_a_name_from_the_network_stays_in_its_folder(host: str, files: PictureFi
     ("path", "words"),
     [
         ("/none.png", "could not be fetched: the server said 404"),
-        ("/round", "could not be fetched: Exceeded maximum allowed redirects"),
+        ("/round", "could not be fetched: it leads on too many times"),
         ("/to-a-file", "could not be fetched: "),
         ("/endless.png", f"is larger than the {DEFAULT_LIMITS.max_bytes / 1e6:g} MB"),
         ("/cut.png", "could not be fetched: "),

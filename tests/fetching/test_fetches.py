@@ -174,7 +174,7 @@ def test_a_hub_that_is_not_reached(fetching: Fetching, monkeypatch: pytest.Monke
     fetching.ended(FetchStage.FAILED)
     assert "http://127.0.0.1:9 is not reached: " in fetching.said()
     assert "then press Try again." in fetching.said()
-    assert "无法连接 http://127.0.0.1:9：" in fetching.said()
+    assert "无法连接 http://127.0.0.1:9：无法建立连接（" in fetching.said()
     assert "然后点“重试”" in fetching.said()
 
 

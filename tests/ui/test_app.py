@@ -73,6 +73,13 @@ def test_a_file_that_is_no_picture_is_refused(client: Client, tmp_path: Path) ->
         ask(client, "seen?", tmp_path / "fake.png")
 
 
+def test_nothing_that_a_person_does_on_the_page_asks_gradios_server(page: Served) -> None:
+    """A page whose Gradio has once not reached it hears nothing any more."""
+    events = httpx.get(f"{page.url}/config").raise_for_status().json()["dependencies"]
+    asking = [event for event in events if event["backend_fn"] and event["api_visibility"] == "private"]
+    assert [name for event in asking for _, name in event["targets"]] == ["load"]
+
+
 def test_only_the_chats_are_offered_to_programs(client: Client) -> None:
     info = client.view_api(return_format="dict")
     assert set(info["named_endpoints"]) == {"/chat_one_1_5b", "/chat_two"}

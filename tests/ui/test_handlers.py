@@ -15,7 +15,9 @@ from PIL import Image
 from launcher.messages import GenerationOptions
 from launcher.ui.conversation import Exchange, Settings, Typed
 from launcher.ui.early_stops import MOST_WAITING
+from launcher.ui.errors_at_page import LABELS
 from launcher.ui.handlers import ChatHandlers, Turn
+from launcher.ui.settings import SETTING_NAMES, to_settings
 from launcher.ui.shown_text import typed_as_shown
 from launcher.ui.texts import Language
 from launcher.ui.updates import Update
@@ -156,10 +158,38 @@ async def test_who_has_filled_a_conversation_is_led_to_what_keeps_it(
     assert last["trouble"].endswith(advice)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "language", "told"),
+    [
+        ("max_new_tokens", 0, "en", "&quot;Longest answer, in tokens&quot; under Advanced cannot be 0"),
+        ("max_new_tokens", 0, "zh", "“高级设置”中的“回答最长 token 数” 不能是 0"),
+        ("repetition_penalty", 0, "en", "&quot;Repetition penalty&quot; under Advanced cannot be 0"),
+        ("seed", -5, "zh", "“高级设置”中的“随机种子” 不能是 -5"),
+        ("system_prompt", 7, "en", "&quot;System prompt&quot; under Advanced cannot be 7"),
+    ],
+)
+async def test_a_refused_setting_is_called_as_its_control_is(
+    manager: Manager, folder: Path, name: str, value: object, language: Language, told: str
+) -> None:
+    chat = handlers(manager, folder)
+    settings = to_settings({name: value}, chat.preset)
+    last = (await updates_of(chat, Typed("q"), settings=settings, language=language))[-1]
+    assert "trouble" in last
+    assert last["trouble"].startswith(told)
+    assert name not in last["trouble"]
+
+
+def test_every_setting_of_the_page_has_a_control_to_be_called_by() -> None:
+    assert tuple(LABELS) == SETTING_NAMES
+
+
 async def test_a_picture_of_the_history_that_is_not_ours_is_refused(manager: Manager, folder: Path) -> None:
     history = [Exchange(Typed("first", (PASSWORDS,)), "yes")]
     assert await updates_of(handlers(manager, folder), Typed("q"), history) == [
-        {"trouble": "passwd was not uploaded to this page.<br>Add the picture to the question again."}
+        {
+            "trouble": "passwd was not uploaded to this page.<br>Add the picture to the question again.",
+            "in_line": "passwd was not uploaded to this page. Add the picture to the question again.",
+        }
     ]
 
 
@@ -248,7 +278,7 @@ async def test_an_answer_is_ended_by_its_own_page(
 async def test_a_stop_that_comes_before_its_question_is_kept(manager: Manager, folder: Path) -> None:
     chat = handlers(manager, folder)
     chat.stop(ME)
-    assert (await updates_of(chat, Typed("/stall")))[-1] == {"trouble": ""}
+    assert (await updates_of(chat, Typed("/stall")))[-1] == {"trouble": "", "in_line": ""}
     assert await answer_to(chat, "next", Turn(ME.page, ME.number + 1)) == "next "
 
 

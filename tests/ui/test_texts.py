@@ -11,7 +11,7 @@ from launcher.errors import EngineError, LauncherError, PictureError
 from launcher.memory.refusal import _OTHER_WAYS
 from launcher.presets import BilingualText, Preset
 from launcher.readiness import SLOW, assess, installed_engines
-from launcher.ui import conversation_advice
+from launcher.ui import errors_at_page
 from launcher.ui.chinese import ZH
 from launcher.ui.fetch_advice import ADVICE
 from launcher.ui.texts import COMPONENTS, language_of, placeholders, say, say_error, translations
@@ -37,8 +37,8 @@ def test_the_page_knows_what_to_do_after_every_error_of_a_download() -> None:
 
 def test_the_page_advises_what_keeps_a_conversation_that_is_full() -> None:
     clearing = {sentence for _, sentence in sentences() if "lear the conversation" in sentence}
-    assert clearing == conversation_advice.ADVICE.keys()
-    for hint, advice in conversation_advice.ADVICE.items():
+    assert clearing == errors_at_page.ADVICE.keys()
+    for hint, advice in errors_at_page.ADVICE.items():
         assert advice in ZH
         assert placeholders(advice) <= placeholders(hint)
 

@@ -62,7 +62,7 @@ const columnEnded = (column) => {
   if ("answer" in now.end) {
     tab.turns.push(turnOf(now, tab.turns));
     compared.isAnswered = true;
-  } else tell(column, now.end.trouble);
+  } else tell(column, now.end.trouble, now.end.in_line);
   restUnlessBusy();
   return [conversation(column), now.end.cost ?? ""];
 };

@@ -28,7 +28,7 @@ const unload = (name) => {
 
 return {
   connect, buildAhead, follow, show, unload, fill,
-  stand: (...names) => names.map(lineOf),
+  stand: (...tabs) => tabs.map(lineOf),
   ask, askExample, askAgain, grown, ended, stop, undo, clear,
   amend, attached, added, addedToCompare, carriedOver, choose, compare, columnEnded, rested, stopComparing, clearColumn,
   stood,

@@ -65,9 +65,12 @@ const connect = (name, events) => {
 let lines = {}, heardAt = {}, stream = null;
 const SECONDS = /(<span class="seconds">)(\d+)/;
 const stand = () => news[""]?.stand();
-const lineOf = (name) => {
-  const passed = Math.floor((performance.now() - heardAt[name]) / 1000);
-  return (lines[name] ?? "").replace(SECONDS, (_, tag, seconds) => tag + (Number(seconds) + passed));
+// By tab, a model's column being one: what stands below it, as a line would say it. The line leaves that out.
+const saidBelow = {};
+const lineOf = (tab) => {
+  const name = modelOf(tab), passed = Math.floor((performance.now() - heardAt[name]) / 1000);
+  const line = (lines[name] ?? "").replace(saidBelow[tab] ?? "", "");
+  return line.replace(SECONDS, (_, tag, seconds) => tag + (Number(seconds) + passed));
 };
 setInterval(() => Object.values(lines).some((line) => SECONDS.test(line)) && stand(), 1000);
 const isSeen = () => document.visibilityState === "visible";

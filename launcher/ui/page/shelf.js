@@ -122,10 +122,10 @@ const open = (name, id, isWanted = () => true) =>
   inOrder(name, async () => {
     const conversation = await keptOne(id), tab = tabOf(name);
     if (!conversation || !isWanted()) return;
-    if (tab.now) return say("busy");
+    if (tab.now) return say("busy"); // before its pictures go up for nothing
     const turns = await revived(conversation);
     if (!isWanted()) return;
-    if (tab.now) return say("busy");
+    if (tab.now) return say("busy"); // a question was asked meanwhile: its answer belongs to what is shown now
     Object.assign(tab, { turns, kept: { id, changed: conversation.changed }, next: "" });
     tell(name, "");
     news[name].grown();

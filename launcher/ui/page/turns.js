@@ -59,10 +59,14 @@ document.addEventListener("keypress", (event) => isSending(event) && boxOf(event
 
 // What stood in each box at the last click on anything.
 const clickedAt = {};
+// Which of its tab's examples was clicked last.
+let exampleAt = 0;
 const clicked = (event) => {
   for (const text of document.querySelectorAll('[id^="box-"] textarea')) {
     clickedAt[nameOf(boxOf(text))] = text.value;
   }
+  const example = event.target.closest?.(".talk button.example");
+  if (example) exampleAt = [...example.parentElement.children].indexOf(example);
   if (event.target.closest?.("button.submit-button")) sent(event);
 };
 document.addEventListener("click", clicked, true);
@@ -82,9 +86,13 @@ const takenBack = (name, question, typed) => {
   return { value: merged(question, copied(typed)) };
 };
 
-const tell = (name, html) => {
+// What went wrong, below a tab; `inLine` is how its model's status line says the same, and need not meanwhile.
+const tell = (name, html, inLine = "") => {
   const place = document.getElementById(`trouble-${name}`);
   if (place) place.innerHTML = html;
+  if (inLine === (saidBelow[name] ?? "")) return;
+  saidBelow[name] = inLine;
+  stand();
 };
 
 // ---- what the chatbot shows ----
@@ -157,10 +165,15 @@ const ask = (name, typed, ...values) => {
   return begun(name, question, values, { value });
 };
 
-const askExample = (name, example, ...values) => {
-  const tab = tabOf(name);
+// An example was clicked, of those that the preset has in each language. Gradio would tell the server alone which
+// one; but a page whose Gradio has once not reached the server hears no click any more, and loads itself anew.
+const askExample = (name, examples, ...values) => {
+  const tab = tabOf(name), example = examples[language][exampleAt];
   if (tab.now || tab.turns.length) return NOTHING;
-  return begun(name, copied(example), values);
+  const files = example.files.map(({ path, orig_name, mime_type, size }) =>
+    fileAt(path, { name: orig_name, type: mime_type, size }),
+  );
+  return begun(name, { text: example.text, files }, values);
 };
 
 const askAgain = (name, ...values) => {
@@ -183,7 +196,7 @@ const ended = (name, typed, ...values) => {
   const { question, end } = now;
   tab.now = null;
   if (!("answer" in end)) {
-    tell(name, end.trouble);
+    tell(name, end.trouble, end.in_line);
     return [conversation(name), resting(takenBack(name, question, typed)), ""];
   }
   tab.turns.push(turnOf(now, tab.turns));
