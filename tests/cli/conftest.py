@@ -13,6 +13,7 @@ import pytest
 
 from tests.cli.fork_server import ROOT, ForkServer
 from tests.launched import command_line
+from tests.process_files import process_file
 
 Launch = Callable[..., "subprocess.CompletedProcess[str]"]
 Start = Callable[..., "subprocess.Popen[bytes]"]
@@ -100,7 +101,8 @@ def start(tmp_path: Path, environment: dict[str, str]) -> Iterator[Start]:
 def children_of(pid: int) -> list[int]:
     """The processes that a process has started and that are not yet gone."""
     tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text(encoding="ascii").split()]
+    lists = [process_file(pid, f"task/{task.parent.name}/children") for task in tasks]
+    return [int(child) for children in lists for child in children.split()]
 
 
 def eventually(true: Callable[[], object], seconds: float = 120.0) -> None:

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from launcher.bench.drawn_pictures import draw
 from launcher.cli.bench import bench
 from tests.cli.conftest import Launch, Start, children_of, eventually
+from tests.process_files import process_file
 from tests.ui.scripted_page import scripted, served
 from tests.workers.stage import alive
 
@@ -230,9 +231,7 @@ def test_a_measurement_that_dies_says_so_with_its_log(start: Start, environment:
 
 def engine_of(pid: int) -> list[int]:
     """The process that the bare engine runs in."""
-    return [
-        each for each in children_of(pid) if b"bench-engine" in Path(f"/proc/{each}/cmdline").read_bytes()
-    ]
+    return [each for each in children_of(pid) if b"bench-engine" in process_file(each, "cmdline")]
 
 
 @pytest.mark.parametrize(

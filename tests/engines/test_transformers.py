@@ -244,12 +244,21 @@ async def test_answers_side_by_side_take_turns(text_engine: TransformersEngine) 
 
 
 async def test_a_seed_reproduces_an_answer_and_no_seed_does_not(text_engine: TransformersEngine) -> None:
+    async def drawn(request: ChatRequest) -> str:
+        """Nothing at all is an answer, too: where all tokens are likely, the first may be the end."""
+        try:
+            return text_of(await answer(text_engine, request))
+        except EngineError as error:
+            if "without a word" not in error.message:
+                raise
+            return ""
+
     seeded = ask("Hello", temperature=1.0, seed=7, max_new_tokens=30)
-    first = text_of(await answer(text_engine, seeded))
+    first = await drawn(seeded)
     torch.manual_seed(0)
-    assert text_of(await answer(text_engine, seeded)) == first
+    assert first == await drawn(seeded) != ""
     free = ask("Hello", temperature=2.0, max_new_tokens=30)
-    assert len({text_of(await answer(text_engine, free)) for _ in range(3)}) > 1
+    assert len({await drawn(free) for _ in range(3)}) > 1
 
 
 async def test_sampling_options_do_what_they_say(text_engine: TransformersEngine) -> None:

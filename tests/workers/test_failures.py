@@ -7,7 +7,6 @@ import os
 import signal
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -17,6 +16,7 @@ from launcher.workers.limits import STEP_S
 from launcher.workers.manager import Manager
 from launcher.workers.restarts import MAX_RESTARTS
 from launcher.workers.states import ModelState
+from tests.process_files import process_file
 from tests.workers.stage import (
     BRISK,
     PATIENT,
@@ -70,7 +70,7 @@ def assert_stays(manager: Manager, state: ModelState) -> None:
 
 
 def command_line(pid: int) -> bytes:
-    return Path(f"/proc/{pid}/cmdline").read_bytes()
+    return process_file(pid, "cmdline")
 
 
 def read_to_death(answer: Answer) -> str:
