@@ -13,7 +13,7 @@ import itertools
 import logging
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -53,6 +53,8 @@ class ChatHandlers:
     manager: Manager
     is_ours: Callable[[Path], bool]
     """Whether a picture was uploaded to the page, or is one of its examples'."""
+    here: Callable[[Path], Path] = Path
+    """Where a picture lies now that an open page names by its place in an earlier run of the server."""
     budget: PictureBudget | None = None
     """What a picture takes of the model, where that is known before it is loaded."""
     _open: dict[Turn, Answer] = field(default_factory=dict)
@@ -63,6 +65,8 @@ class ChatHandlers:
         self, turn: Turn, typed: Typed, history: Sequence[Exchange], settings: Settings, language: Language
     ) -> AsyncGenerator[Update, None]:
         """That the question is asked, then its answer as it comes, then how it ended: ``updates.py``."""
+        typed = self._placed(typed)
+        history = [replace(each, question=self._placed(each.question)) for each in history]
         try:
             self._check_pictures(picture for each in history for picture in each.question.pictures)
             await self._check(typed)
@@ -142,6 +146,10 @@ class ChatHandlers:
         self._check_pictures(typed.pictures)
         for picture in typed.pictures:
             await asyncio.to_thread(check_upload, picture)
+
+    def _placed(self, typed: Typed) -> Typed:
+        pictures, one_tile = map(self.here, typed.pictures), map(self.here, typed.one_tile)
+        return replace(typed, pictures=tuple(pictures), one_tile=frozenset(one_tile))
 
     def check_ours(self, picture: Path) -> None:
         """Raises RequestError for a file that was not uploaded to this page."""

@@ -6,6 +6,7 @@ import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -72,6 +73,17 @@ def shown(updates: Sequence[Update]) -> list[str]:
             text = text[: update["keep"]] + update["add"]
             texts.append(text)
     return texts
+
+
+async def test_a_picture_is_found_again_after_the_server_was_started_anew(
+    manager: Manager, tmp_path: Path
+) -> None:
+    """An open page names it by its place in the run before."""
+    Image.new("RGB", (30, 20), "red").save(tmp_path / "star.png")
+    chat = replace(handlers(manager, tmp_path), here=lambda path: tmp_path / path.name)
+    shown_before = Typed("What is it?", (Path("/earlier/star.png"),))
+    last = (await updates_of(chat, shown_before, [Exchange(shown_before, "a star")]))[-1]
+    assert "answer" in last, last
 
 
 async def answer_to(chat: ChatHandlers, text: str, turn: Turn = ME) -> str:

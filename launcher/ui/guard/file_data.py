@@ -43,7 +43,16 @@ class UploadedFiles:
             and _OWN_FOLDER.fullmatch(file.parent.name) is not None
             and "\0" not in name
         )
-        return is_where_gradio_puts_it and file.is_file() and not file.is_symlink()
+        try:
+            return is_where_gradio_puts_it and file.is_file() and not file.is_symlink()
+        except OSError:  # no file can be called so
+            return False
+
+    def here(self, path: Path) -> Path:
+        """The same file where it lies now, if a page that was open while the server was started anew names it
+        by its place in the folder of the run before; any other path as it is."""
+        moved = self._given / path.parent.name / path.name
+        return moved if path not in self and moved in self else path
 
 
 class FileData:

@@ -32,7 +32,8 @@ def add_picture_routes(
     @router.post("/seen", response_model=None)
     async def seen(request: Request, asked: LookedAt) -> Seen:
         """A picture as the tab's model sees it."""
-        chat, path = tab_of(asked.tab), Path(asked.path)
+        chat = tab_of(asked.tab)
+        path = chat.here(Path(asked.path))
         chat.check_ours(path)
         return await drawn.draw(path, chat.budget, one_tile=asked.one_tile, language=language_in(request))
 

@@ -51,6 +51,7 @@ def strange_names(uploads: Path, picture: Path) -> list[str]:
         f"{picture}/x",
         f" {picture}",
         str(picture.with_name("other.png")),
+        str(picture.with_name("x" * 10_000)),
         os.path.relpath(picture),
         f"http://127.0.0.1/{picture}",
         f"file://{picture}",
@@ -144,6 +145,14 @@ async def test_only_uploaded_pictures_are_served(uploads: Path, picture: Path) -
     assert start["status"] == 200
     assert dict(start["headers"])[b"content-security-policy"].endswith(b"sandbox")
     assert not [name for name, _ in inner.seen[0]["headers"] if name == b"range"]
+
+
+def test_a_file_that_an_earlier_run_had_is_the_one_of_the_same_content(uploads: Path, picture: Path) -> None:
+    files = UploadedFiles(uploads)
+    earlier = Path("/earlier/uploads", picture.parent.name, picture.name)
+    assert files.here(earlier) == files.here(picture) == picture
+    for path in (earlier.with_name("other.png"), earlier.with_name("x" * 10_000), Path("/etc/hostname")):
+        assert files.here(path) == path
 
 
 async def test_a_folder_below_a_link_is_the_same_folder(tmp_path: Path, uploads: Path, picture: Path) -> None:
