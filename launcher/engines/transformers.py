@@ -13,7 +13,7 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing
+from contextlib import aclosing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -196,8 +196,6 @@ class _Ready:
 def _load(spec: EngineSpec, report: Progress) -> _Ready:
     """Everything that ``load`` does on the model's thread."""
     report("tokenizer", 0.0)
-    if spec.device == "cpu":
-        gpu_kernels.shut_out()
     file, config = spec.folder / CONFIG, facts_from_config(spec.folder).config
     family = families.of(config, file)
     memory = spec.preset.memory
@@ -209,9 +207,10 @@ def _load(spec: EngineSpec, report: Progress) -> _Ready:
     tokenizer = AutoTokenizer.from_pretrained(spec.folder, trust_remote_code=False)
     report("weights", 0.1)
     form = family.prompt_form(config, tokenizer)
-    loaded: LoadedModel = families.code(family.loader)(
-        LoadRequest(spec.folder, tokenizer, form, dtype, spec.device, pictures)
-    )
+    with gpu_kernels.shut_out() if spec.device == "cpu" else nullcontext():
+        loaded: LoadedModel = families.code(family.loader)(
+            LoadRequest(spec.folder, tokenizer, form, dtype, spec.device, pictures)
+        )
     session_tokens = (
         loaded.max_tokens
         if memory.session_tokens == "auto"
