@@ -24,12 +24,18 @@ KINDS: tuple[tuple[type[Exception], str], ...] = (
 """Kind of error -> what happened; the first that fits. Keys of the page's translations."""
 
 WITH_DETAIL = "{what} ({detail})"
-_MOST_DETAIL = 300
-"""Characters: a proxy's own sentence may stand in the detail."""
+MOST_SAID = 300
+"""Characters of a server's own sentence that are shown."""
 
 
 def what_happened(error: Exception) -> Remark:
     """Never without words of ours; some of httpx's errors say nothing but their names."""
     what = next((words for kind, words in KINDS if isinstance(error, kind)), FAILED)
-    detail = " ".join(str(error).split())[:_MOST_DETAIL] or type(error).__name__
+    detail = one_line(str(error)) or type(error).__name__  # a proxy's own sentence may stand in it
     return Remark(WITH_DETAIL, (("what", what), ("detail", detail)))
+
+
+def one_line(text: str) -> str:
+    """What came from a server as it may be shown: in one line, printable, not too long."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
+    return line if len(line) <= MOST_SAID else f"{line[: MOST_SAID - 1]}…"

@@ -23,6 +23,11 @@ from launcher.ui.texts import say_error
         (httpx.ConnectTimeout("slow"), "no connection was made in time (slow)", "连接超时（slow）"),
         (httpx.ReadTimeout("slow"), "nothing came for too long (slow)", "太久没有收到数据（slow）"),
         (httpx.ConnectError("no\n way"), "no connection can be made (no way)", "无法建立连接（no way）"),
+        (
+            httpx.ProxyError("503\x1b[2J gone"),
+            "the proxy does not pass the request on (503 [2J gone)",
+            "代理没有转发请求（503 [2J gone）",
+        ),
         (ValueError("odd"), "the connection failed (odd)", "连接失败（odd）"),
     ],
 )

@@ -6,11 +6,9 @@ import json
 from collections.abc import Sequence
 from http import HTTPStatus
 
+from launcher.connection_failures import one_line
 from launcher.errors import EngineError, LauncherError, Remark, RequestError
 from launcher.presets import Endpoint
-
-MOST_SAID = 300
-"""Characters of a server's own sentence that are shown."""
 
 MOST_NAMES = 20
 """Models that are listed; more tell a person nothing new."""
@@ -197,10 +195,8 @@ def sentence_of(body: bytes) -> str:
 
 
 def shortened(text: str) -> str:
-    """What came from a server as it may be shown: in one line, printable, not too long."""
+    """What a server said as it may be shown: ``one_line``, with a stop between its sentences."""
     sentences = (each.rstrip() for each in text.splitlines())
-    text = (
+    return one_line(
         " ".join(f"{each}." if each[-1:].isalnum() else each for each in sentences) if "\n" in text else text
     )
-    line = " ".join("".join(letter if letter.isprintable() else " " for letter in text).split())
-    return line if len(line) <= MOST_SAID else f"{line[: MOST_SAID - 1]}…"
