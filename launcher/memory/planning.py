@@ -94,9 +94,9 @@ def _planned(pictures: PictureBudget) -> PlannedPicture:
 
 
 def _changes(problem: Problem, setting: Setting, session_tokens: int) -> Iterator[PlanChange]:
-    memory, ratio_bytes = problem.memory, problem.memory.kv_cache_ratio * problem.free_after_weights()
-    cache_bytes, full = problem.cache_bytes(setting), problem.full_pictures
-    if cache_bytes < int(ratio_bytes):
+    memory, full = problem.memory, problem.full_pictures
+    cache_bytes = problem.cache_bytes(setting)
+    if cache_bytes < problem.ratio_bytes:
         yield _change(
             "KV cache ratio {wanted:.3g} -> {chosen:.3g}: the whole share would pass the budget of"
             " {budget:.3g} GiB.",

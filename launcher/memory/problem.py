@@ -99,16 +99,17 @@ class Problem:
     @property
     def weight_bytes(self) -> int:
         """All weights, as the engine keeps them."""
-        return self.language_bytes + self.vision_bytes + self.sizes.projector_bytes
+        return self._weight_bytes(self.costs.four_bit_share)
+
+    def _weight_bytes(self, four_bit_share: float) -> int:
+        return self._language_bytes(four_bit_share) + self.vision_bytes + self.sizes.projector_bytes
 
     @property
     def loading_bytes(self) -> int:
         """Context, weights, and the copies that are made of the embedding table on the way: as its file has
         it, and once more where 16 bits are made of wider numbers."""
         costs = self.costs
-        weight_bytes = (
-            self._language_bytes(costs.four_bit_load_share) + self.vision_bytes + self.sizes.projector_bytes
-        )
+        weight_bytes = self._weight_bytes(costs.four_bit_load_share)
         copies_bytes = costs.load_copies * self.sizes.read_table_bytes
         if costs.load_copies and self.sizes.number_bytes > ELEMENT_BYTES:
             copies_bytes += self.sizes.language.table_bytes
@@ -167,8 +168,7 @@ class Problem:
         at once, or as the preset's ratio gives the cache room for."""
         if setting.pictures is None or not self.costs.crowd:
             return 0
-        most_bytes = max(0, int(self.memory.kv_cache_ratio * self.free_after_weights()))
-        tokens = self.costs.cache.blocks(most_bytes, self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
+        tokens = self._tokens_in(self.ratio_bytes, setting)
         return min(self.costs.crowd, setting.at_once, tokens // setting.pictures.most_tokens)
 
     def prefill_tokens(self, pictures: PictureBudget | None) -> int:
@@ -181,14 +181,22 @@ class Problem:
         """What LMDeploy's ratio is a share of."""
         return self.card.free_bytes - self.costs.context_bytes - self.weight_bytes
 
+    @property
+    def ratio_bytes(self) -> int:
+        """The preset's ratio of the free memory."""
+        return int(self.memory.kv_cache_ratio * self.free_after_weights())
+
     def cache_bytes(self, setting: Setting) -> int:
         """The preset's ratio of the free memory, or less where the budget ends first."""
         left = self.room_bytes - self.costs.context_bytes - self.weight_bytes - self.activation_bytes(setting)
-        return min(int(self.memory.kv_cache_ratio * self.free_after_weights()), left)
+        return min(self.ratio_bytes, left)
 
     def cache_tokens(self, setting: Setting) -> int:
         """Tokens that the cache holds for certain."""
         cache_bytes = self.cache_bytes(setting) - self.states_in_cache(setting)
+        return self._tokens_in(cache_bytes, setting)
+
+    def _tokens_in(self, cache_bytes: int, setting: Setting) -> int:
         return self.costs.cache.blocks(max(0, cache_bytes), self.block_bytes(setting.kv_bits)) * BLOCK_TOKENS
 
     def states_in_cache(self, setting: Setting) -> int:
