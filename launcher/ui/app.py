@@ -118,9 +118,7 @@ def _build_tab(
 
 def _handlers(model: Readiness, manager: Manager) -> ChatHandlers:
     uploads = UploadedFiles(gr.utils.get_upload_folder())
-    return ChatHandlers(
-        model.preset, manager, is_ours=uploads.__contains__, here=uploads.here, budget=budget_of(model)
-    )
+    return ChatHandlers(model.preset, manager, find=uploads.find, budget=budget_of(model))
 
 
 def _build_comparison(

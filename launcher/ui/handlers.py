@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
-from collections.abc import AsyncGenerator, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -51,10 +51,8 @@ class ChatHandlers:
 
     preset: Preset
     manager: Manager
-    is_ours: Callable[[Path], bool]
-    """Whether a picture was uploaded to the page, or is one of its examples'."""
-    here: Callable[[Path], Path] = Path
-    """Where a picture lies now that an open page names by its place in an earlier run of the server."""
+    find: Callable[[Path], Path | None]
+    """A path that the page names -> the file that was uploaded to it, or is one of its examples'."""
     budget: PictureBudget | None = None
     """What a picture takes of the model, where that is known before it is loaded."""
     _open: dict[Turn, Answer] = field(default_factory=dict)
@@ -65,11 +63,9 @@ class ChatHandlers:
         self, turn: Turn, typed: Typed, history: Sequence[Exchange], settings: Settings, language: Language
     ) -> AsyncGenerator[Update, None]:
         """That the question is asked, then its answer as it comes, then how it ended: ``updates.py``."""
-        typed = self._placed(typed)
-        history = [replace(each, question=self._placed(each.question)) for each in history]
         try:
-            self._check_pictures(picture for each in history for picture in each.question.pictures)
-            await self._check(typed)
+            history = [replace(each, question=self._found(each.question)) for each in history]
+            typed = await self._checked(typed)
             async with aclosing(self._answered(turn, typed, history, settings, language)) as updates:
                 async for update in updates:
                     yield update
@@ -121,7 +117,7 @@ class ChatHandlers:
 
     async def answer(self, page: str, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
         """Answers a question without a conversation, for programs: the text so far, at each update."""
-        await self._check(typed)
+        typed = await self._checked(typed)
         text = ""
         turn = Turn(page, next(self._program_numbers))
         with self._asked(turn, to_request([], typed, settings)) as answer:
@@ -134,7 +130,7 @@ class ChatHandlers:
         """Gives the model's memory back, once the answers it has begun are finished."""
         self.manager.unload(self.preset.name)
 
-    async def _check(self, typed: Typed) -> None:
+    async def _checked(self, typed: Typed) -> Typed:
         if not typed.text.strip():
             raise RequestError("There is no question yet.", hint="Type one and press Enter.")
         if typed.pictures and self.preset.kind == "text":
@@ -143,26 +139,26 @@ class ChatHandlers:
                 hint="Take the picture out, or ask in the tab of a model for pictures.",
                 model=self.preset.name,
             )
-        self._check_pictures(typed.pictures)
+        typed = self._found(typed)
         for picture in typed.pictures:
             await asyncio.to_thread(check_upload, picture)
+        return typed
 
-    def _placed(self, typed: Typed) -> Typed:
-        pictures, one_tile = map(self.here, typed.pictures), map(self.here, typed.one_tile)
-        return replace(typed, pictures=tuple(pictures), one_tile=frozenset(one_tile))
+    def _found(self, typed: Typed) -> Typed:
+        """The same with its pictures where they lie."""
+        found = {picture: self.uploaded(picture) for picture in typed.pictures}
+        one_tile = frozenset(found[picture] for picture in typed.pictures if picture in typed.one_tile)
+        return replace(typed, pictures=tuple(map(found.__getitem__, typed.pictures)), one_tile=one_tile)
 
-    def check_ours(self, picture: Path) -> None:
-        """Raises RequestError for a file that was not uploaded to this page."""
-        self._check_pictures([picture])
-
-    def _check_pictures(self, pictures: Iterable[Path]) -> None:
-        for picture in pictures:
-            if not self.is_ours(picture):
-                raise RequestError(
-                    "{name} was not uploaded to this page.",
-                    hint="Add the picture to the question again.",
-                    name=picture.name,
-                )
+    def uploaded(self, path: Path) -> Path:
+        """The file that the page names. Raises RequestError where it was not uploaded to this page."""
+        if (found := self.find(path)) is None:
+            raise RequestError(
+                "{name} was not uploaded to this page.",
+                hint="Add the picture to the question again.",
+                name=path.name,
+            )
+        return found
 
     @contextmanager
     def _asked(self, turn: Turn, request: ChatRequest) -> Iterator[Answer]:

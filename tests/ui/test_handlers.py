@@ -50,7 +50,7 @@ def manager(folder: Path) -> Iterator[Manager]:
 def handlers(manager: Manager, folder: Path, name: str = "one", **preset: object) -> ChatHandlers:
     """Of a page to which every picture but one was uploaded."""
     readiness = scripted(name, folder, **preset)  # type: ignore[arg-type]
-    return ChatHandlers(readiness.preset, manager, is_ours=lambda picture: picture.name != "passwd")
+    return ChatHandlers(readiness.preset, manager, find=lambda path: None if path.name == "passwd" else path)
 
 
 async def updates_of(
@@ -80,7 +80,7 @@ async def test_a_picture_is_found_again_after_the_server_was_started_anew(
 ) -> None:
     """An open page names it by its place in the run before."""
     Image.new("RGB", (30, 20), "red").save(tmp_path / "star.png")
-    chat = replace(handlers(manager, tmp_path), here=lambda path: tmp_path / path.name)
+    chat = replace(handlers(manager, tmp_path), find=lambda path: tmp_path / path.name)
     shown_before = Typed("What is it?", (Path("/earlier/star.png"),))
     last = (await updates_of(chat, shown_before, [Exchange(shown_before, "a star")]))[-1]
     assert "answer" in last, last

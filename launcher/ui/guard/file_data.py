@@ -48,11 +48,11 @@ class UploadedFiles:
         except OSError:  # no file can be called so
             return False
 
-    def here(self, path: Path) -> Path:
-        """The same file where it lies now, if a page that was open while the server was started anew names it
-        by its place in the folder of the run before; any other path as it is."""
+    def find(self, path: Path) -> Path | None:
+        """The file that a page names, None if there is none. A page that was open while the server was
+        started anew names it by its place in the folder of the run before."""
         moved = self._given / path.parent.name / path.name
-        return moved if path not in self and moved in self else path
+        return next((each for each in (path, moved) if each in self), None)
 
 
 class FileData:

@@ -24,8 +24,8 @@ def add_picture_routes(
     @router.post("/pages", response_model=None)
     async def pages_of(request: Request, asked: UploadedDocument) -> DocumentPages:
         """The pictures of an uploaded document or video."""
-        chat, path = tab_of(asked.tab), Path(asked.path)
-        chat.check_ours(path)
+        chat = tab_of(asked.tab)
+        path = chat.uploaded(Path(asked.path))
         tokens_each = tokens_of_one_tile(chat.budget) if asked.tab else None
         return told_of(path.name, await documents.open(path), tokens_each, language_in(request))
 
@@ -33,8 +33,7 @@ def add_picture_routes(
     async def seen(request: Request, asked: LookedAt) -> Seen:
         """A picture as the tab's model sees it."""
         chat = tab_of(asked.tab)
-        path = chat.here(Path(asked.path))
-        chat.check_ours(path)
+        path = chat.uploaded(Path(asked.path))
         return await drawn.draw(path, chat.budget, one_tile=asked.one_tile, language=language_in(request))
 
 

@@ -22,7 +22,7 @@ QUESTION = {"message": {"text": "hello", "files": []}}
 def calls(tmp_path: Path) -> Iterator[Calls]:
     model = scripted("one", tmp_path)
     with Manager(runnable_models([model]), log_folder=tmp_path / "logs") as manager:
-        chat = ChatHandlers(model.preset, manager, is_ours=lambda _picture: True)
+        chat = ChatHandlers(model.preset, manager, find=lambda path: path)
         yield Calls({"chat_one": chat, "chat_two": chat}, clock_s=lambda: clock_s[0])
 
 
