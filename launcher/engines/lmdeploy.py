@@ -129,7 +129,7 @@ class LmdeployEngine:
     async def _load(self, progress: Progress) -> None:
         progress("weights", 0.1)
         if self._sleeper is not None:
-            self._free_bytes()
+            self._free_bytes(self._plan.asleep_bytes)
             await self._sleeper.wake()
             return
         await _in_thread(self._build)
@@ -148,7 +148,7 @@ class LmdeployEngine:
         facts, turbomind = self._facts(), self._plan.engine == "turbomind"
         family = families.of(facts.config, self._spec.folder / CONFIG)
         form = family.prompt_form(facts.config, self._tokenizer)
-        free_bytes = self._free_bytes()
+        free_bytes = self._free_bytes(self._plan.part_bytes("cuda_context"))
         config = (
             settings.turbomind_config(self._plan, self._cache_ratio(free_bytes, first=True))
             if turbomind
@@ -187,8 +187,11 @@ class LmdeployEngine:
         own = families.model_sizes(self._facts().config, file=self._spec.folder / CONFIG).pictures
         return own.limited(self._plan.picture.limit) if own else None
 
-    def _free_bytes(self) -> int:
+    def _free_bytes(self, held_bytes: int) -> int:
         """What is free on the card once CUDA has started here.
+
+        Args:
+            held_bytes: of the plan, what this process holds already.
 
         Raises:
             DeviceError: there is no GPU.
@@ -202,7 +205,7 @@ class LmdeployEngine:
                 hint="Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.",
             )
         free_bytes, _ = torch.cuda.mem_get_info()
-        needed_bytes = self._plan.peak_bytes - self._plan.part_bytes("cuda_context")
+        needed_bytes = self._plan.peak_bytes - held_bytes
         if free_bytes < needed_bytes:
             raise OutOfMemory(
                 "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.",
@@ -226,7 +229,7 @@ class LmdeployEngine:
         return min(MAX_CACHE_RATIO, cache_bytes / max(cache_bytes, free_bytes - coming_bytes))
 
     def _cache_ratio_asleep(self) -> float:
-        return self._cache_ratio(self._free_bytes(), first=False)
+        return self._cache_ratio(self._free_bytes(self._plan.asleep_bytes), first=False)
 
     async def _rehearse(self) -> None:
         """One token of an answer about the largest picture that the plan admits."""

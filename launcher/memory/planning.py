@@ -84,7 +84,7 @@ def _plan(problem: Problem, setting: Setting) -> MemoryPlan:
         max_batch=problem.max_batch(setting),
         picture=_planned(pictures) if pictures else None,
         loading_bytes=problem.loading_bytes,
-        asleep_bytes=problem.costs.asleep_bytes,
+        asleep_bytes=problem.costs.asleep_bytes + problem.linear_bytes,
         changes=tuple(_changes(problem, setting, session_tokens)),
     )
 

@@ -105,6 +105,11 @@ class Problem:
         return self._language_bytes(four_bit_share) + self.vision_bytes + self.sizes.projector_bytes
 
     @property
+    def linear_bytes(self) -> int:
+        """What the engine's kernels for linear layers take."""
+        return self.costs.linear_bytes if self.sizes.language.linear_layers else 0
+
+    @property
     def loading_bytes(self) -> int:
         """Context, weights, and the copies that are made of the embedding table on the way: as its file has
         it, and once more where 16 bits are made of wider numbers."""
@@ -155,10 +160,10 @@ class Problem:
             crowd_bytes = costs.crowd_factor * tower.hidden * ELEMENT_BYTES
             crowd = max(0, self.crowd(setting) - PICTURES_IN_PASSING)
             picture_bytes = setting.pictures.most_patches * (patch_bytes + crowd * crowd_bytes)
-        kernel_bytes = costs.workspace_bytes + (costs.linear_bytes if language.linear_layers else 0)
         state_bytes = self.state_bytes(setting) - self.states_in_cache(setting)
         return (
-            kernel_bytes
+            costs.workspace_bytes
+            + self.linear_bytes
             + state_bytes
             + int(self.prefill_tokens(setting.pictures) * token_bytes + picture_bytes + logit_bytes)
         )

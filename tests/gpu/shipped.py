@@ -12,7 +12,8 @@ budget, too. For each preset, on its own engine or on the one that is named:
 1. ``load``: the most that the card held, against the plan's peak;
 2. ``work``: ``--askers`` people at once ask about pictures of 4,000 x 3,000, and one fills a session: against
    the plan's total;
-3. ``switch``: it and InternVL2-2B in turns, from the tab's selection to the first word; medians.
+3. ``switch``: it and InternVL2-2B in turns, from the tab's selection to the first word, medians; and what it
+   holds asleep.
 
 Writes DIR/shipped.json after every part. Ends with 1 where the card held over 5 % more than was planned, a
 question was refused, or a switch took a second.
@@ -140,7 +141,7 @@ def first_word_s(manager: Manager, name: str) -> float:
 def switch(trial: CardTrial, preset: Preset) -> None:
     """Part 3."""
     names = (preset.name, OTHER)
-    manager, _ = managed([preset, read_presets().find(OTHER)], trial.out)
+    manager, (plan, _) = managed([preset, read_presets().find(OTHER)], trial.out)
     times: dict[str, list[float]] = {name: [] for name in names}
     with manager:
         for each in range(ROUNDS + 1):
@@ -149,8 +150,11 @@ def switch(trial: CardTrial, preset: Preset) -> None:
                 time.sleep(4 if each == 0 else 0.5)  # a person reads; the copies of the weights are made
                 if each:
                     times[name].append(round(seconds, 3))
+        asleep_bytes = manager.device_uses()[0].held_bytes[preset.name]
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    trial.note(f"{preset.name}, switch", {"median_s": medians, "all_s": times})
+    asleep = {"held_gib": round(asleep_bytes / GIB, 2), "planned_gib": round(plan.asleep_bytes / GIB, 2)}
+    trial.note(f"{preset.name}, switch", {"median_s": medians, "all_s": times, "asleep": asleep})
+    trial.holds(f"{preset.name}: asleep {asleep}", asleep_bytes <= MOST_OVER_PLAN * plan.asleep_bytes)
     trial.holds(f"{preset.name}: switch {medians}", max(medians.values()) < MOST_SWITCH_S)
 
 
