@@ -142,6 +142,7 @@ def test_an_enter_that_ends_a_composition_does_not_rename(page: Served, opened: 
     shelf = browser.locator(".shelf:visible")
     shelf.locator("summary").click()
     shelf.locator("li button").nth(1).click()
+    expect(shelf.locator("li input")).to_be_focused()  # the shelf is read first
     method = InputMethod(browser)
     method.compose("ming'zi")
     method.end_by_enter("名字")
