@@ -1,12 +1,13 @@
-"""The bare engine, and the page before it: how fast answers come to 1 person and to many who ask at one
-moment."""
+"""The bare engine, the page before it, and another server: how fast answers come to 1 person and to many who
+ask at one moment."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from launcher.bench import client_child, engine_child, page_child
 from launcher.bench.child import Child
@@ -23,6 +24,14 @@ from launcher.workers.runnable import runnable_models
 
 Tell = Callable[[str], None]
 """Called with what is measured now."""
+Ask = Callable[[int, int], Round]
+"""Has so many people ask at one moment, each for an answer of so many tokens at most."""
+Asked: TypeAlias = AbstractContextManager[Mapping[str, Ask]]
+"""Who answers, by name, for as long as it is open."""
+Found = dict[tuple[str, int], Measured]
+"""Name and number of people -> what they were given."""
+
+BARE = "bare engine"
 
 _WARM_UP_TOKENS = 32
 
@@ -48,6 +57,70 @@ def measure_engine(model: Readiness, work: Workload, plan: Plan, tell: Tell) -> 
     Raises:
         LauncherError: the model cannot be loaded or asked.
     """
+    with _bare_engine(model, work, tell) as asked:
+        found = _measured(asked, work, plan, tell)
+    return {users: each for (_, users), each in found.items()}
+
+
+def measure_page(
+    model: Readiness, work: Workload, plan: Plan, uploads: Path, tell: Tell, *, against: str | None = None
+) -> Found:
+    """What the bare engine (``BARE``), the page by each route, and another server give people.
+
+    They are asked in turns, run by run, where there is room for the model twice: a machine is not as fast at
+    one moment as at another. Else one after the other, the other server first, as whether it is there shows
+    at once.
+
+    Args:
+        model: what is asked; of several cards on the one with most room.
+        work: what about.
+        plan: how often.
+        uploads: a folder for the page's pictures.
+        tell: called with what is measured now.
+        against: where the other server's API begins; its name.
+
+    Raises:
+        LauncherError: the model cannot be loaded or asked, the page cannot be served, or somebody has no
+            answer.
+    """
+    model = replace(model, elsewhere=())
+    all_asked: list[Asked] = [_other_server(model, work, against)] if against else []
+    all_asked += [_bare_engine(model, work, tell), _page(model, work, plan.routes, uploads, tell)]
+    found: Found = {}
+    with ExitStack() as stack:
+        if _fits_twice(model):
+            together = {name: ask for each in all_asked for name, ask in stack.enter_context(each).items()}
+            return _measured(together, work, plan, tell)
+    for each in all_asked:
+        with each as asked:
+            found |= _measured(asked, work, plan, tell)
+    return found
+
+
+def _fits_twice(model: Readiness) -> bool:
+    """A small model and one that only says words always do."""
+    if model.plan is None or model.gpu is None:
+        return model.size_bytes is None
+    return 2 * model.plan.peak_bytes <= model.gpu.free_bytes
+
+
+def _measured(asked: Mapping[str, Ask], work: Workload, plan: Plan, tell: Tell) -> Found:
+    """Asks with each number of people: once to warm up, then as often as is planned."""
+    found: Found = {}
+    for users in plan.users:
+        for ask in asked.values():
+            ask(users, min(work.tokens, _WARM_UP_TOKENS))
+        rounds: dict[str, list[Round]] = {name: [] for name in asked}
+        for run in range(plan.runs):
+            for name, ask in asked.items():
+                tell(f"{name}: {users} at once, run {run + 1} of {plan.runs}, {work.tokens} tokens")
+                rounds[name].append(ask(users, work.tokens))
+        found |= {(name, users): Measured(tuple(each)) for name, each in rounds.items()}
+    return found
+
+
+@contextmanager
+def _bare_engine(model: Readiness, work: Workload, tell: Tell) -> Iterator[Mapping[str, Ask]]:
     with engine_child.engine_process() as engine:
         tell(f"the bare engine: loading {model.preset.name}")
         spec = spec_of(model)
@@ -58,47 +131,32 @@ def measure_engine(model: Readiness, work: Workload, plan: Plan, tell: Tell) -> 
             answered: Round = engine.ask(engine_child.AskAll(requests))
             return answered
 
-        return _measured(ask, work, plan, "the bare engine", tell)
+        yield {BARE: ask}
 
 
-def measure_page(
-    model: Readiness, work: Workload, plan: Plan, uploads: Path, tell: Tell
-) -> dict[tuple[str, int], Measured]:
-    """Route and number of people -> what the page gives them; ``uploads`` is a folder for its pictures.
-
-    Raises:
-        LauncherError: the page cannot be served, or has no answer.
-    """
-    found: dict[tuple[str, int], Measured] = {}
+@contextmanager
+def _page(
+    model: Readiness, work: Workload, routes: tuple[str, ...], uploads: Path, tell: Tell
+) -> Iterator[Mapping[str, Ask]]:
+    """By each route, with people of its own."""
+    asked: dict[str, Ask] = {}
     with ExitStack() as stack:
         page = stack.enter_context(page_child.page_process())
-        people = stack.enter_context(client_child.people_process())
         tell(f"the page: loading {model.preset.name}")
         url = page.ask(page_child.Serve((model,), uploads))
         page.ask(page_child.LoadModel(model.preset.name))
-        for route in plan.routes:
+        for route in routes:
+            people = stack.enter_context(client_child.people_process(f"people, {route}"))
             people.ask(client_child.Connect(url, route, model.preset))
             places = dict(zip(work.files, people.ask(client_child.Upload(work.files)), strict=True))
-            measured = _measured(_asking(page, people, work, places), work, plan, f"the page, {route}", tell)
-            found |= {(route, users): each for users, each in measured.items()}
-    return found
+            asked[route] = _asking(page, people, work, places)
+        yield asked
 
 
-def measure_other(
-    model: Readiness, work: Workload, plan: Plan, url: str, tell: Tell
-) -> dict[tuple[str, int], Measured]:
-    """Address and number of people -> what another server's first model gives them, by OpenAI's API.
-
-    Args:
-        model: the same model here; its preset says how answers are drawn.
-        work: what is asked.
-        plan: how often.
-        url: where the server's API begins.
-        tell: called with what is measured now.
-
-    Raises:
-        EngineError: the server has no answer, or does not count its tokens.
-    """
+@contextmanager
+def _other_server(model: Readiness, work: Workload, url: str) -> Iterator[Mapping[str, Ask]]:
+    """Another server's first model, by OpenAI's API, with answers drawn as the preset says. Raises
+    EngineError where the server has no answer, or does not count its tokens."""
     with client_child.people_process() as people:
         people.ask(client_child.ConnectOther(url, model.preset.generation.options()))
 
@@ -112,8 +170,7 @@ def measure_other(
                 raise no_answer("an answer's stream had no usage")
             return Round(tuple(each.timing for each in heard.answers), sum(counted), heard.seconds)
 
-        measured = _measured(ask, work, plan, url, tell)
-    return {(url, users): each for users, each in measured.items()}
+        yield {url: ask}
 
 
 def spec_of(model: Readiness) -> EngineSpec:
@@ -128,21 +185,7 @@ def spec_of(model: Readiness) -> EngineSpec:
     return next(iter(on.values()))
 
 
-def _measured(
-    ask: Callable[[int, int], Round], work: Workload, plan: Plan, what: str, tell: Tell
-) -> dict[int, Measured]:
-    """Asks with each number of people: once to warm up, then as often as is planned."""
-    found = {}
-    for users in plan.users:
-        tell(f"{what}: {users} at once, {plan.runs} runs of {work.tokens} tokens")
-        ask(users, min(work.tokens, _WARM_UP_TOKENS))
-        found[users] = Measured(tuple(ask(users, work.tokens) for _ in range(plan.runs)))
-    return found
-
-
-def _asking(
-    page: Child, people: Child, work: Workload, places: Mapping[Path, Path]
-) -> Callable[[int, int], Round]:
+def _asking(page: Child, people: Child, work: Workload, places: Mapping[Path, Path]) -> Ask:
     def ask(users: int, tokens: int) -> Round:
         conversations = tuple(_uploaded(work.conversation(person, tokens), places) for person in range(users))
         page.ask(page_child.TakeTokens())

@@ -113,9 +113,10 @@ def bench_page(
 ) -> None:
     """Measure the page beside the bare engine: what is lost on the way from the engine to a person.
 
-    First the bare engine is measured, as `launcher bench engine` does; then the same questions go to a page
-    that is served for the purpose, from a process of people beside it. The tab's endpoint takes one question
-    at a time, so with --turns the other ways alone are measured.
+    The bare engine is asked, as `launcher bench engine` does, and a page that is served for the purpose, from
+    a process of people beside it: in turns, run by run, where there is room for the model twice, else one
+    after the other. The tab's endpoint takes one question at a time, so with --turns the other ways alone
+    are measured.
 
     tokens/s, bare engine: tokens of all answers together in each second from the first question to the end
     of the last answer; the runs' median.
@@ -127,18 +128,20 @@ def bench_page(
     stay below.
     """
     from launcher.bench.figures import page_figures
-    from launcher.bench.throughput import measure_engine, measure_other, measure_page
+    from launcher.bench.throughput import BARE, measure_page
     from launcher.cli import bench_view
 
     check_turns(turns, pictures)
     plan = plan_of(users, runs, _routes(route, turns))
     with measurement(engine, rate, preset, presets) as measured:
         work = work_of(measured, tokens, image, turns, pictures)
-        # the other server first: whether it is there shows at once
-        other = measure_other(measured.model, work, plan, against, tell) if against else {}
-        bare = measure_engine(measured.model, work, plan, tell)
-        page = measure_page(measured.model, work, plan, measured.folder, tell) | other
-    figures = [page_figures(users, way, each, bare[users]) for (way, users), each in page.items()]
+        found = measure_page(measured.model, work, plan, measured.folder, tell, against=against)
+    ways = (*plan.routes, *([against] if against else []))
+    figures = [
+        page_figures(users, way, found[way, users], found[BARE, users])
+        for way in ways
+        for users in plan.users
+    ]
     if as_json:
         render.data(figures)
     else:
