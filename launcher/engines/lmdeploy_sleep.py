@@ -178,23 +178,30 @@ def gemm_records() -> Iterator[None]:
 
 class PytorchSleeper:
     """LMDeploy's own sleep and wake-up, but with the weights already on the host, with the prefix cache
-    forgotten, and without the warm-up.
+    forgotten, with weights that share their memory sharing it again, and without the warm-up.
 
-    LMDeploy 0.18 frees the KV cache in its sleep and keeps the index of what was in it. Its warm-up captures
-    CUDA graphs for every size of batch, 0.3 s of a waking; without, each is captured by the first step that
-    needs it (``CUDAGraphRunner._forward_full_graph``), 10 to 50 ms of a crowd's first answers
+    LMDeploy 0.18 frees the KV cache in its sleep and keeps the index of what was in it. Where the output head
+    is the embedding table, both are parameters of the same memory (``BaseLinear.register_all_parameters``),
+    and its wake-up makes two of it: 1 GB of Qwen3.5-2B. Its warm-up captures CUDA graphs for every size of
+    batch, 0.3 s of a waking; without, each is captured by the first step that needs it
+    (``CUDAGraphRunner._forward_full_graph``), 10 to 50 ms of a crowd's first answers
     (``tests/gpu/wake_parts.py``).
     """
 
     def __init__(self, pipe: Pipeline) -> None:
         self._pipe = pipe
         self._weights: Mapping[str, Tensor] | None = None
-        self.sleeps = has_room(size_bytes(tensor for _, tensor in self._tensors()))
+        self._shared = _shared(self._parameters())
+        self.sleeps = has_room(size_bytes(parameter for _, parameter in self._own()))
 
-    def _tensors(self) -> Iterator[tuple[str, Tensor]]:
-        """The model's parameters, by name."""
+    def _parameters(self) -> dict[str, Tensor]:
+        """The model's, by name."""
         model = self._pipe.async_engine.engine.executor.model_agent.patched_model.get_model()
-        return iter(model.named_parameters())
+        return dict(model.named_parameters())
+
+    def _own(self) -> list[tuple[str, Tensor]]:
+        """Those with memory of their own."""
+        return [each for each in self._parameters().items() if each[0] not in self._shared]
 
     def keep(self, wait_for_turn: Callable[[], object]) -> None:
         """Copies the parameters as the engine has them; to memory that is not page-locked where the driver
@@ -202,7 +209,7 @@ class PytorchSleeper:
         if not self.sleeps:
             return
         with torch.inference_mode():
-            tensors = [(name, parameter.data) for name, parameter in self._tensors()]
+            tensors = [(name, parameter.data) for name, parameter in self._own()]
             try:
                 self._weights = host_copy(tensors, wait_for_turn)
             except RuntimeError as error:
@@ -216,8 +223,9 @@ class PytorchSleeper:
     async def _fall_asleep(self) -> None:
         assert self._weights is not None
         with torch.inference_mode():
-            for name, parameter in self._tensors():
-                parameter.data = self._weights[name]
+            for name, parameter in self._parameters().items():
+                nothing = torch.empty(0, dtype=parameter.dtype)
+                parameter.data = nothing if name in self._shared else self._weights[name]
         await self._pipe.async_engine.sleep(1)
         self._pipe.async_engine.engine.scheduler.block_trie.evict(_ALL_BLOCKS)
 
@@ -233,7 +241,21 @@ class PytorchSleeper:
             self._pipe.async_engine.wakeup()
         finally:
             envs.skip_warmup = before
+        with torch.inference_mode():
+            parameters = self._parameters()
+            for name, owner in self._shared.items():
+                parameters[name].data = parameters[owner].data
 
     async def _on_its_loop(self, work: Any) -> None:
         """LMDeploy's events belong to the pipeline's own loop."""
         await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(work, self._pipe.internal_thread.loop))
+
+
+def _shared(parameters: Mapping[str, Tensor]) -> dict[str, str]:
+    """Those that are the memory of an earlier one, under another name -> that one's name."""
+    owners: dict[tuple[int, torch.Size], str] = {}
+    return {
+        name: owner
+        for name, parameter in parameters.items()
+        if (owner := owners.setdefault((parameter.data_ptr(), parameter.shape), name)) != name
+    }

@@ -28,7 +28,9 @@ from torch import Tensor
 
 from launcher import models
 from launcher.engines import host_copy
+from tests.models.cpu_comparisons import in_32_bits
 from tests.models.tiny import write_internlm2
+from tests.models.tiny_generic import write_generic
 
 if find_spec("lmdeploy") is None:
     pytest.skip("LMDeploy is not installed", allow_module_level=True)
@@ -101,11 +103,17 @@ class PytorchPipe:
                 cache.zero_()
 
 
-@pytest.fixture
-def pipe(folder: Path) -> Iterator[PytorchPipe]:
+@contextmanager
+def piped(folder: Path) -> Iterator[PytorchPipe]:
     pipe = PytorchPipe(folder)
     yield pipe
     pipe.internal_thread.close()
+
+
+@pytest.fixture
+def pipe(folder: Path) -> Iterator[PytorchPipe]:
+    with piped(folder) as pipe:
+        yield pipe
 
 
 def ask(pipe: PytorchPipe) -> Any:
@@ -160,6 +168,32 @@ def test_asleep_a_model_uses_its_copy_and_holds_no_weights_of_its_own(pipe: Pyto
     assert sleeper._weights is not None
     for name, parameter in pipe.cpu.model.named_parameters():
         assert parameter.data.data_ptr() == sleeper._weights[name].data_ptr()
+
+
+def held_bytes(model: torch.nn.Module) -> int:
+    """By the parameters together, memory that several share counted once."""
+    storages = {each.untyped_storage().data_ptr(): each.untyped_storage() for each in model.parameters()}
+    return sum(storage.nbytes() for storage in storages.values())
+
+
+def test_an_embedding_table_that_is_the_output_head_too_is_one_again(tmp_path: Path) -> None:
+    """To LMDeploy they are two parameters, of one memory until it moves them."""
+    folder = write_generic(tmp_path / "tied", "Qwen3ForCausalLM", tie_word_embeddings=True)
+    with piped(in_32_bits(folder)) as pipe:
+        model, first = pipe.cpu.model, ask(pipe)
+        before_bytes, names = held_bytes(model), dict(model.named_parameters())
+        assert before_bytes < host_copy.size_bytes(names.values()), "the table is there under two names"
+        sleeper = PytorchSleeper(pipe)  # type: ignore[arg-type]
+        sleeper.keep(lambda: None)
+        assert sleeper._weights is not None
+        assert host_copy.size_bytes(sleeper._weights.values()) == before_bytes
+        for _ in range(2):
+            asyncio.run(sleeper.sleep())
+            asyncio.run(sleeper.wake())
+            assert held_bytes(model) == before_bytes
+            woken = ask(pipe)
+            assert woken.tokens == first.tokens
+            assert torch.equal(torch.cat(woken.logits), torch.cat(first.logits))
 
 
 @pytest.mark.parametrize("fits", [True, False])

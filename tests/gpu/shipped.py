@@ -13,7 +13,7 @@ budget, too. For each preset, on its own engine or on the one that is named:
 2. ``work``: ``--askers`` people at once ask about pictures of 4,000 x 3,000, and one fills a session: against
    the plan's total;
 3. ``switch``: it and InternVL2-2B in turns, from the tab's selection to the first word, medians; and what it
-   holds asleep.
+   holds woken and asleep, against the plan.
 
 Writes DIR/shipped.json after every part. Ends with 1 where the card held over 5 % more than was planned, a
 question was refused, or a switch took a second.
@@ -143,18 +143,21 @@ def switch(trial: CardTrial, preset: Preset) -> None:
     names = (preset.name, OTHER)
     manager, (plan, _) = managed([preset, read_presets().find(OTHER)], trial.out)
     times: dict[str, list[float]] = {name: [] for name in names}
+    held_bytes: dict[str, int] = {}
     with manager:
         for each in range(ROUNDS + 1):
-            for name in names:
+            for name, part in zip(names, ("woken", "asleep"), strict=True):
                 seconds = first_word_s(manager, name)
                 time.sleep(4 if each == 0 else 0.5)  # a person reads; the copies of the weights are made
+                held_bytes[part] = manager.device_uses()[0].held_bytes[preset.name]
                 if each:
                     times[name].append(round(seconds, 3))
-        asleep_bytes = manager.device_uses()[0].held_bytes[preset.name]
     medians = {name: statistics.median(seconds) for name, seconds in times.items()}
-    asleep = {"held_gib": round(asleep_bytes / GIB, 2), "planned_gib": round(plan.asleep_bytes / GIB, 2)}
-    trial.note(f"{preset.name}, switch", {"median_s": medians, "all_s": times, "asleep": asleep})
-    trial.holds(f"{preset.name}: asleep {asleep}", asleep_bytes <= MOST_OVER_PLAN * plan.asleep_bytes)
+    trial.note(f"{preset.name}, switch", {"median_s": medians, "all_s": times})
+    for part, planned_bytes in (("woken", plan.total_bytes), ("asleep", plan.asleep_bytes)):
+        figures = {"held_gib": round(held_bytes[part] / GIB, 2), "planned_gib": round(planned_bytes / GIB, 2)}
+        trial.note(f"{preset.name}, {part}", figures)
+        trial.holds(f"{preset.name}: {part} {figures}", held_bytes[part] <= MOST_OVER_PLAN * planned_bytes)
     trial.holds(f"{preset.name}: switch {medians}", max(medians.values()) < MOST_SWITCH_S)
 
 
