@@ -7,11 +7,11 @@ which the engine says with the tokens' figures.
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from launcher.errors import RequestError
 from launcher.messages import ChatRequest, GenerationOptions, Message, well_formed
-from launcher.settings import read_options, shown
+from launcher.settings import OPTION_NAMES, read_options, shown
 
 LONGEST_TOKEN_CHARACTERS = 128
 """The longest token of any vocabulary that is offered: InternLM2's run of 128 blanks."""
@@ -34,7 +34,9 @@ def checked(request: ChatRequest, session_tokens: int) -> ChatRequest:
     return replace(
         request,
         messages=tuple(map(_well_formed, request.messages)),
-        options=read_options(asdict(request.options), GenerationOptions()),
+        options=read_options(
+            {name: getattr(request.options, name) for name in OPTION_NAMES}, GenerationOptions()
+        ),
         stop=_checked_stop(request.stop),
     )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import replace
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError
@@ -53,7 +53,7 @@ def read_options(given: Mapping[str, Any], defaults: GenerationOptions) -> Gener
         RequestError: a value is no number, or outside its range; the message names all three.
     """
     read = {name: _read(name, value) for name, value in given.items() if value is not None}
-    return GenerationOptions(**{**asdict(defaults), **read})
+    return replace(defaults, **read)
 
 
 def read_typed_option(name: str, typed: str, defaults: GenerationOptions) -> GenerationOptions:
