@@ -12,7 +12,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from launcher.devices import Gpu, GpuProcess, named, ram, read_devices, read_gpus, read_ram
+from launcher.devices import Gpu, GpuProcess, held_bytes, named, ram, read_devices, read_gpus, read_ram
 from launcher.errors import DeviceError
 
 GIB = 2**30
@@ -114,6 +114,15 @@ def test_a_driver_that_will_not_name_processes(code: int) -> None:
         Nvml(nvmlDeviceGetComputeRunningProcesses=code, nvmlDeviceGetGraphicsRunningProcesses=code)
     )
     assert first.processes == ()
+
+
+def test_what_a_process_holds_is_told_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert held_bytes(8, Nvml()) == 2 * GIB  # on both cards
+    assert held_bytes(9, Nvml()) is None
+    assert held_bytes(10, Nvml()) is None
+    assert held_bytes(8, Nvml(nvmlDeviceGetMemoryInfo=pynvml.NVML_ERROR_UNKNOWN)) is None
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-b000")
+    assert held_bytes(8, Nvml()) == GIB
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from launcher.devices.gpus import Gpu, GpuProcess, named, read_gpus
+from launcher.devices.gpus import Gpu, GpuProcess, held_bytes, named, read_gpus
 from launcher.devices.ram import read_ram
 from launcher.devices.visible import VARIABLE as VISIBLE_DEVICES
 
@@ -14,6 +14,7 @@ __all__ = [
     "Devices",
     "Gpu",
     "GpuProcess",
+    "held_bytes",
     "named",
     "read_devices",
     "read_gpus",

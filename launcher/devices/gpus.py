@@ -95,6 +95,17 @@ def named(gpus: Sequence[Gpu], name: str) -> Gpu | None:
     return found[0] if len(found) == 1 else None
 
 
+def held_bytes(pid: int, nvml: ModuleType | Any = pynvml) -> int | None:
+    """What a process holds of the cards that `read_gpus` finds; None where the driver does not tell (WSL,
+    some containers), or does not answer."""
+    try:
+        processes = [process for gpu in read_gpus(nvml) for process in gpu.processes]
+    except DeviceError:
+        return None
+    told = [each.used_bytes for each in processes if each.pid == pid and each.used_bytes is not None]
+    return sum(told) if told else None
+
+
 @contextmanager
 def _session(nvml: ModuleType | Any) -> Iterator[bool]:
     """NVML open; False where no driver is installed or loaded, which is no fault."""

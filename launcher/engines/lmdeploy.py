@@ -11,6 +11,7 @@ what happens to one request (``lmdeploy_request``), and how the GPU is given bac
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Future
@@ -24,6 +25,7 @@ from PIL import Image
 
 from launcher import families
 from launcher.checkpoints import CONFIG, CheckpointFacts, facts_from_config
+from launcher.devices import held_bytes
 from launcher.engine_costs import COSTS
 from launcher.engines.base import EngineFacts, EngineSpec, Progress, is_out_of_memory, log_place
 from launcher.engines.lmdeploy_import import import_late, lmdeploy_pipeline, set_environment
@@ -38,9 +40,10 @@ if TYPE_CHECKING:
     from launcher.engines.lmdeploy_request import Request
     from launcher.engines.lmdeploy_sleep import Sleeper
 
-LOAD_LIMIT_S = {"turbomind": 240.0, "pytorch": 420.0}
-"""From the first byte to the first answer. Measured 5-15 s and 35-60 s; a cold network disk at 50 MB/s adds
-90 s. What takes longer is TurboMind's warm-up spinning, and the process is lost."""
+LOAD_LIMIT_S = {"turbomind": 240.0, "pytorch": 840.0}
+"""From the first byte to the first answer. Measured 5-15 s, and 35-60 s while kernels are compiled, Qwen3.5's
+110 s, on a server's processor; a cold network disk at 50 MB/s adds 90 s. What takes longer is TurboMind's
+warm-up spinning, and the process is lost."""
 
 CLOSE_LIMIT_S = 4.0
 """Less than the worker's own patience; closing takes 0.3 s."""
@@ -129,7 +132,7 @@ class LmdeployEngine:
     async def _load(self, progress: Progress) -> None:
         progress("weights", 0.1)
         if self._sleeper is not None:
-            self._free_bytes(self._plan.asleep_bytes)
+            self._free_bytes(self._asleep_bytes())
             await self._sleeper.wake()
             return
         await _in_thread(self._build)
@@ -187,11 +190,11 @@ class LmdeployEngine:
         own = families.model_sizes(self._facts().config, file=self._spec.folder / CONFIG).pictures
         return own.limited(self._plan.picture.limit) if own else None
 
-    def _free_bytes(self, held_bytes: int) -> int:
+    def _free_bytes(self, already_bytes: int) -> int:
         """What is free on the card once CUDA has started here.
 
         Args:
-            held_bytes: of the plan, what this process holds already.
+            already_bytes: of the plan, what this process holds already.
 
         Raises:
             DeviceError: there is no GPU.
@@ -205,7 +208,7 @@ class LmdeployEngine:
                 hint="Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.",
             )
         free_bytes, _ = torch.cuda.mem_get_info()
-        needed_bytes = self._plan.peak_bytes - held_bytes
+        needed_bytes = self._plan.peak_bytes - already_bytes
         if free_bytes < needed_bytes:
             raise OutOfMemory(
                 "The GPU has {free:.2f} GiB free; the plan needs {needed:.2f} GiB.",
@@ -229,7 +232,13 @@ class LmdeployEngine:
         return min(MAX_CACHE_RATIO, cache_bytes / max(cache_bytes, free_bytes - coming_bytes))
 
     def _cache_ratio_asleep(self) -> float:
-        return self._cache_ratio(self._free_bytes(self._plan.asleep_bytes), first=False)
+        return self._cache_ratio(self._free_bytes(self._asleep_bytes()), first=False)
+
+    def _asleep_bytes(self) -> int:
+        """What it holds asleep: as the driver tells now, which is what the launcher has counted, too, or as
+        planned."""
+        told_bytes = held_bytes(os.getpid())
+        return self._plan.asleep_bytes if told_bytes is None else told_bytes
 
     async def _rehearse(self) -> None:
         """One token of an answer about the largest picture that the plan admits."""

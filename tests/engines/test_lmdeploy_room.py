@@ -1,11 +1,12 @@
 """Whom the scheduler lets come back to a card, LMDeploy's engine finds room for there, and for no more.
 
-What stands in for the card is what PyTorch says of its free memory; for the pipeline that sleeps, a record of
-its wakings.
+What stands in for the card is what PyTorch says of its free memory and the driver of the process; for the
+pipeline that sleeps, a record of its wakings.
 """
 
 from __future__ import annotations
 
+import os
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import torch
 
 from launcher import families
 from launcher.engine_costs import EngineKind
+from launcher.engines import lmdeploy
 from launcher.engines.base import EngineSpec
 from launcher.errors import OutOfMemory
 from launcher.families import model_sizes
@@ -79,15 +81,20 @@ def smallest_budget(plan: MemoryPlan) -> int:
     return budget_bytes
 
 
+@pytest.mark.parametrize("more_bytes", [None, -100 * 2**20, 300 * 2**20])
 async def test_who_may_come_back_wakes(
-    planned: tuple[Preset, MemoryPlan], monkeypatch: pytest.MonkeyPatch
+    planned: tuple[Preset, MemoryPlan], more_bytes: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Asleep it holds more than CUDA's context, which the check had taken off alone: Qwen3.5 on the PyTorch
-    engine was let in, found too little, and was loaded anew at each change of tabs."""
+    engine was let in, found too little, and was loaded anew at each change of tabs. The driver may tell that
+    it holds another amount than was planned, or may not tell."""
     preset, plan = planned
     engine, sleeper = engine_of(preset, plan), RecordedSleeper()
     engine._sleeper = sleeper  # type: ignore[assignment]
-    free_bytes = smallest_budget(plan) - OTHERS_BYTES - plan.asleep_bytes
+    asleep_bytes = plan.asleep_bytes + (more_bytes or 0)
+    told = None if more_bytes is None else asleep_bytes
+    monkeypatch.setattr(lmdeploy, "held_bytes", lambda pid: told if pid == os.getpid() else 0)
+    free_bytes = smallest_budget(plan) - OTHERS_BYTES - asleep_bytes
     has_free(monkeypatch, free_bytes)
     await engine.load(lambda _stage, _fraction: None)
     assert sleeper.woken == 1
