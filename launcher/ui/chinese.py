@@ -9,6 +9,7 @@ from launcher.ui.chinese_errors import ERRORS
 from launcher.ui.chinese_fetch import FETCH
 from launcher.ui.chinese_guard import GUARD
 from launcher.ui.chinese_quantizing import QUANTIZING
+from launcher.ui.chinese_reasons import REASONS
 from launcher.ui.chinese_remote import REMOTE
 
 ZH = {
@@ -170,5 +171,6 @@ ZH = {
     **FETCH,
     **GUARD,
     **QUANTIZING,
+    **REASONS,
     **REMOTE,
 }

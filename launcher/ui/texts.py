@@ -67,6 +67,8 @@ def _in_chinese(value: object) -> object:
     match value:
         case str():
             return ZH.get(value, value)
+        case OSError(strerror=str(reason), filename=file) if reason in ZH:
+            return ZH[reason] if file is None else f"{ZH[reason]}：{file}"
         case Remark(template, values):
             return say(template, "zh", dict(values))
         case Remarks():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import re
 from pathlib import Path
 from string import Formatter
@@ -95,6 +97,19 @@ def test_language_of(header: str | None, language: str) -> None:
 def test_values_that_are_words_are_translated() -> None:
     assert say("Loading: {stage}", "zh", {"stage": "weights"}) == "加载中：读取权重"
     assert say("Loading: {stage}", "en", {"stage": "weights"}) == "Loading: weights"
+
+
+def test_why_the_system_refuses_is_told_in_chinese(tmp_path: Path) -> None:
+    template = "{file} cannot be read: {reason}"
+    with pytest.raises(IsADirectoryError) as folder:
+        tmp_path.open()
+    values = {"file": "config.json", "reason": folder.value}
+    assert say(template, "zh", values) == f"无法读取 config.json：这是一个文件夹：{tmp_path}"
+    assert say(template, "en", values) == f"config.json cannot be read: {folder.value}"
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert say("{reason}", "zh", {"reason": full.strerror}) == "磁盘空间已满"
+    assert say("{reason}", "zh", {"reason": full}) == "磁盘空间已满"
+    assert say("{reason}", "zh", {"reason": OSError("unheard of")}) == "unheard of"
 
 
 def test_a_sentence_without_values_keeps_its_braces() -> None:
