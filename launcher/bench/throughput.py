@@ -86,11 +86,11 @@ def measure_page(
     model = replace(model, elsewhere=())
     all_asked: list[Asked] = [_other_server(model, work, against)] if against else []
     all_asked += [_bare_engine(model, work, tell), _page(model, work, plan.routes, uploads, tell)]
-    found: Found = {}
-    with ExitStack() as stack:
-        if _fits_twice(model):
+    if _fits_twice(model):
+        with ExitStack() as stack:
             together = {name: ask for each in all_asked for name, ask in stack.enter_context(each).items()}
             return _measured(together, work, plan, tell)
+    found: Found = {}
     for each in all_asked:
         with each as asked:
             found |= _measured(asked, work, plan, tell)
