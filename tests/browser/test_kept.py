@@ -129,6 +129,7 @@ OPENED_WHILE_READ = """
 () => {
   const getAll = IDBObjectStore.prototype.getAll;
   IDBObjectStore.prototype.getAll = function (...given) {
+    IDBObjectStore.prototype.getAll = getAll;  // once: another click would close it
     const shelf = [...document.querySelectorAll(".shelf")].find((each) => each.checkVisibility());
     shelf.querySelector("summary").click();
     return getAll.apply(this, given);
