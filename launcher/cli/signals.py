@@ -4,10 +4,15 @@ terminal) stay ignored."""
 from __future__ import annotations
 
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from queue import SimpleQueue
 from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
 
 _CTRL_C = signal.SIGINT
 _ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
@@ -23,7 +28,25 @@ def leave_when_told_to() -> None:
 def _leave(number: int, _frame: FrameType | None) -> None:
     for each in _ENDING:  # a terminal that ends sends several; the first is enough
         signal.signal(each, signal.SIG_IGN)
-    raise SystemExit(128 + number)
+    leaving = SystemExit(128 + number)
+    if (loop := _running_loop()) is None:
+        raise leaving
+    # Raised where the signal struck, it might take the place of a task's next step, and the task, which then
+    # never ends, would be waited for: one chat in some hundreds outlived its terminal so.
+    loop.call_soon_threadsafe(_raise, leaving)
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    """The main thread's, where asyncio, which commands that need none do not import, is here at all."""
+    asyncio = sys.modules.get("asyncio")
+    try:
+        return None if asyncio is None else asyncio.get_running_loop()
+    except (RuntimeError, AttributeError):  # none runs, or asyncio is just being imported
+        return None
+
+
+def _raise(leaving: SystemExit) -> None:
+    raise leaving
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.process_files import process_file
+
 WAIT_S = 240.0
 """For a text to appear: a bound far beyond what a busy machine takes to load a small model, not a measure."""
 
@@ -106,13 +108,23 @@ class Terminal:
 
     def process(self) -> int:
         """The id of the program's process."""
-        pane = int(self._tmux("display-message", "-p", "#{pane_pid}"))
-        (child,) = Path(f"/proc/{pane}/task/{pane}/children").read_text(encoding="ascii").split()
+        shell = self._shell()
+        (child,) = Path(f"/proc/{shell}/task/{shell}/children").read_text(encoding="ascii").split()
         return int(child)
 
     def close(self) -> None:
-        """Ends the session and what runs in it."""
+        """Ends the session, as the closing of a terminal's window does; what ran in it must end by that."""
+        shell = self._shell()
         self._tmux("kill-server")
+        until_s = time.monotonic() + WAIT_S
+        while left := _of_session(shell):
+            if time.monotonic() > until_s:
+                pytest.fail(f"outlived its terminal: {left}")
+            time.sleep(_LOOK_S)
+
+    def _shell(self) -> int:
+        """The id of the process that the terminal began with, which is its session's, too."""
+        return int(self._tmux("display-message", "-p", "#{pane_pid}"))
 
     def _tmux(self, *arguments: str, environment: dict[str, str] | None = None) -> str:
         done = subprocess.run(
@@ -130,3 +142,13 @@ class Terminal:
 def at_prompt(lines: list[str]) -> bool:
     """Whether the chat waits for a line."""
     return bool(lines) and lines[-1].endswith(">")
+
+
+def _of_session(session: int) -> dict[int, str]:
+    """What runs in it, by process id."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        state, _, _, of, *_ = process_file(int(folder.name), "stat").rpartition(b")")[2].split() or [b""] * 4
+        if state not in (b"", b"Z") and int(of) == session:
+            found[int(folder.name)] = process_file(int(folder.name), "cmdline").replace(b"\0", b" ").decode()
+    return found
