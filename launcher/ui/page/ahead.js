@@ -8,17 +8,20 @@ const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, REST_
 const tabIds = () =>
   window.gradio_config.components.filter(({ type }) => type === "tabitem").map(({ id }) => id);
 
-// Told of what is added to the page until the first question box is: a page may open on a tab that has none.
-const onFirstBox = (begin) => {
-  const look = () => {
-    if (!document.querySelector('[id^="box-"] textarea')) return;
-    watching.disconnect();
-    begin();
-  };
-  const watching = new MutationObserver(look);
-  watching.observe(document.body, { childList: true, subtree: true });
-  look();
-};
+// What a selector finds, once that is on the page: a page may open on a tab that has no box, and Gradio tells of a
+// tab before all of its parts are there.
+const onPage = (selector) =>
+  new Promise((resolve) => {
+    const look = () => {
+      const found = document.querySelector(selector);
+      if (!found) return;
+      watching.disconnect();
+      resolve(found);
+    };
+    const watching = new MutationObserver(look);
+    watching.observe(document.body, { childList: true, subtree: true });
+    look();
+  });
 
 // `build` builds one by its number; a tab that is there stays as it is.
 const buildAhead = (build) => {
@@ -28,5 +31,5 @@ const buildAhead = (build) => {
     build(waiting.shift());
     setTimeout(() => whenIdle(next), REST_MS);
   };
-  onFirstBox(next);
+  onPage('[id^="box-"] textarea').then(next);
 };

@@ -23,7 +23,7 @@ const takeUp = ({ target }) => {
 document.addEventListener("click", takeUp);
 
 // A question that has come to a box is there to be changed.
-const writeIn = (name) => document.getElementById(`box-${name}`).querySelector("textarea").focus();
+const writeIn = async (name) => (await onPage(`[id="box-${name}"] textarea`)).focus();
 
 // The question goes back to the box, to be changed and asked again. What came after it leaves the tab, and stays
 // among the conversations that are kept: what is asked now begins another one.
