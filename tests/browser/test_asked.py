@@ -35,7 +35,12 @@ def advanced(page: Page) -> Page:
     page.get_by_role("button", name="Advanced").click()
     expect(system_box(page)).to_be_visible()
     expect(number_box(page, "Seed")).to_have_value("-1")  # the last of them is there, too
+    page.evaluate(WORK_IS_DONE)
     return page
+
+
+WORK_IS_DONE = "() => new Promise((done) => requestIdleCallback(() => requestIdleCallback(() => done())))"
+"""Gradio sets what it has just built once more, some milliseconds later: no person is there before that."""
 
 
 def system_box(page: Page) -> Locator:
