@@ -132,7 +132,7 @@ class LmdeployEngine:
     async def _load(self, progress: Progress) -> None:
         progress("weights", 0.1)
         if self._sleeper is not None:
-            self._free_bytes(self._asleep_bytes())
+            self._check_room(self._free_bytes(), self._asleep_bytes())
             await self._sleeper.wake()
             return
         await _in_thread(self._build)
@@ -151,7 +151,8 @@ class LmdeployEngine:
         facts, turbomind = self._facts(), self._plan.engine == "turbomind"
         family = families.of(facts.config, self._spec.folder / CONFIG)
         form = family.prompt_form(facts.config, self._tokenizer)
-        free_bytes = self._free_bytes(self._plan.part_bytes("cuda_context"))
+        free_bytes = self._free_bytes()
+        self._check_room(free_bytes, self._plan.part_bytes("cuda_context"))
         config = (
             settings.turbomind_config(self._plan, self._cache_ratio(free_bytes, first=True))
             if turbomind
@@ -190,16 +191,8 @@ class LmdeployEngine:
         own = families.model_sizes(self._facts().config, file=self._spec.folder / CONFIG).pictures
         return own.limited(self._plan.picture.limit) if own else None
 
-    def _free_bytes(self, already_bytes: int) -> int:
-        """What is free on the card once CUDA has started here.
-
-        Args:
-            already_bytes: of the plan, what this process holds already.
-
-        Raises:
-            DeviceError: there is no GPU.
-            OutOfMemory: the plan no longer fits what is free.
-        """
+    def _free_bytes(self) -> int:
+        """What is free on the card once CUDA has started here. Raises DeviceError where there is no GPU."""
         import torch
 
         if not torch.cuda.is_available():
@@ -208,6 +201,11 @@ class LmdeployEngine:
                 hint="Check with: nvidia-smi. To run on the CPU, set engine: transformers in the preset.",
             )
         free_bytes, _ = torch.cuda.mem_get_info()
+        return int(free_bytes)
+
+    def _check_room(self, free_bytes: int, already_bytes: int) -> None:
+        """Raises OutOfMemory where the plan, less what this process holds of it already, no longer fits what
+        is free."""
         needed_bytes = self._plan.peak_bytes - already_bytes
         if free_bytes < needed_bytes:
             raise OutOfMemory(
@@ -216,7 +214,6 @@ class LmdeployEngine:
                 free=free_bytes / GIB,
                 needed=needed_bytes / GIB,
             )
-        return int(free_bytes)
 
     def _cache_ratio(self, free_bytes: int, *, first: bool) -> float:
         """The planned cache as a share of what will be free on this card when TurboMind makes it.
@@ -232,7 +229,7 @@ class LmdeployEngine:
         return min(MAX_CACHE_RATIO, cache_bytes / max(cache_bytes, free_bytes - coming_bytes))
 
     def _cache_ratio_asleep(self) -> float:
-        return self._cache_ratio(self._free_bytes(self._asleep_bytes()), first=False)
+        return self._cache_ratio(self._free_bytes(), first=False)
 
     def _asleep_bytes(self) -> int:
         """What it holds asleep: as the driver tells now, which is what the launcher has counted, too, or as
