@@ -22,7 +22,7 @@ def import_table() -> dict[str, set[str]]:
     return {part: set(re.findall(r"`(\w+)`", allowed)) for part, allowed in rows}
 
 
-FREE = {"errors", "messages", "commands_here", "user_folders", "large_imports"}
+FREE = {"errors", "messages", "commands_here", "user_folders", "large_imports", "hand_over"}
 ALLOWED = {**{part: set[str]() for part in (*FREE, "__init__")}, **import_table()}
 
 # which parts may import the heavy packages at module level, anywhere

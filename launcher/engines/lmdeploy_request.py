@@ -9,6 +9,7 @@ from collections.abc import AsyncGenerator, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -19,7 +20,6 @@ from launcher import families
 from launcher.checkpoints import CONFIG, facts_from_config, own_preprocessing
 from launcher.engine_costs import COSTS
 from launcher.engines.endings import answer_room, check_said, out_of_tokens, too_long
-from launcher.engines.hand_over import HandOver
 from launcher.engines.lmdeploy_failures import StatusError, silent_end, translate
 from launcher.engines.lmdeploy_pictures import OpenedPicture, OpenedPictures, cut_pictures, tiled_pictures
 from launcher.engines.lmdeploy_scaled_pictures import scaled_pictures
@@ -28,6 +28,7 @@ from launcher.engines.own_tokens import first_ids, stop_ids
 from launcher.engines.text_stream import TextStream
 from launcher.errors import RequestError
 from launcher.families import Family, build_prompt, split_at_pictures
+from launcher.hand_over import HandOver, to_this_loop
 from launcher.memory import MemoryPlan
 from launcher.messages import ChatRequest, Chunk, FinishReason, Usage
 
@@ -97,7 +98,6 @@ class RequestMaker:
         # instances' own attributes come before their classes'.
         pipe.async_engine._request_error_from_status = StatusError
         pipe.async_engine.tokenizer.detokenize_incrementally = _without_text
-        self._hand_over: HandOver | None = None
         crowd = COSTS[plan.engine].crowd
         self._first_looks = asyncio.Semaphore(crowd) if crowd else nullcontext()
         self._decoder = families.code(family.decoder)
@@ -110,10 +110,7 @@ class RequestMaker:
     def __call__(self, request: ChatRequest) -> Request:
         """A request of this pipeline, asked for by the loop that will read it; it begins when its pieces are
         asked for."""
-        loop = asyncio.get_running_loop()
-        if self._hand_over is None or self._hand_over.loop is not loop:
-            self._hand_over = HandOver(loop)
-        return Request(self, request, self._hand_over)
+        return Request(self, request, to_this_loop())
 
     def _take_over(self, encoder: Any, family: Family, folder: Path) -> OpenedPictures:
         """Has LMDeploy take pictures that are pixels already."""
@@ -259,7 +256,7 @@ class Request:
             pass
 
     def _hand_over(self, piece: Piece) -> None:
-        self._way.put(self._pieces, piece)
+        self._way.call(partial(self._pieces.put_nowait, piece))
 
     def _open_picture(self, path: Path) -> OpenedPicture:
         return self._maker.open_picture(path, one_tile=path in self._request.one_tile)

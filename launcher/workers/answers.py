@@ -8,14 +8,15 @@ the answer's own length, and by UNREAD_CHARACTERS should an engine never end.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import copy
 from collections.abc import Callable
+from functools import partial
 from threading import Condition
 from types import TracebackType
 from typing import Literal
 
 from launcher.errors import EngineError, LauncherError
+from launcher.hand_over import to_this_loop
 from launcher.messages import Chunk
 
 UNREAD_CHARACTERS = 4 << 20
@@ -77,9 +78,12 @@ class Answer:
             if self._end is not None:
                 return
             over = asyncio.Event()
-            self._wake_rester = _waker(asyncio.get_running_loop(), over)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(over.wait(), seconds)
+            self._wake_rester = partial(to_this_loop().call, over.set)
+        time_is_up = asyncio.get_running_loop().call_later(seconds, over.set)
+        try:
+            await over.wait()
+        finally:
+            time_is_up.cancel()
 
     def __iter__(self) -> Answer:
         return self
@@ -142,22 +146,13 @@ class Answer:
         raise copy.copy(self._end)  # an error may be shared by several answers; each traceback stays its own
 
     async def _take_or_wait(self) -> Chunk | Literal["nothing yet", "over"]:
-        loop = asyncio.get_running_loop()
         with self._changed:
             if (taken := self._take()) != "nothing yet":
                 return taken
             news = asyncio.Event()
-            self._wake_reader = _waker(loop, news)
+            self._wake_reader = partial(to_this_loop().call, news.set)
         await news.wait()
         return "nothing yet"
-
-
-def _waker(loop: asyncio.AbstractEventLoop, news: asyncio.Event) -> Callable[[], None]:
-    def wake() -> None:
-        with contextlib.suppress(RuntimeError):  # the reader's loop has been closed: nobody waits
-            loop.call_soon_threadsafe(news.set)
-
-    return wake
 
 
 def unread_error() -> EngineError:
