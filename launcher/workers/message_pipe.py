@@ -41,13 +41,28 @@ class MessagePipe:
         os.set_inheritable(file_descriptor, False)
         return cls(socket.socket(fileno=file_descriptor), most_bytes)
 
-    def send(self, message: bytes) -> None:
-        """Blocks while the other side does not read.
+    def send(self, *messages: bytes) -> None:
+        """Sends them in order, as one. Blocks while the other side does not read.
 
         Raises:
             OSError: the other side is gone.
         """
-        self._end.sendall(_LENGTH.pack(len(message)) + message)
+        self.send_on(framed(*messages))
+
+    def send_on(self, data: bytes) -> None:
+        """Sends what is framed already, or the rest of it, as `send` does."""
+        self._end.sendall(data)
+
+    def send_at_once(self, data: bytes) -> bytes:
+        """Sends as much of what is framed already as can be without blocking; returns the rest.
+
+        Raises:
+            OSError: the other side is gone.
+        """
+        try:
+            return data[self._end.send(data, socket.MSG_DONTWAIT) :]
+        except BlockingIOError:
+            return data
 
     def receive(self, timeout_s: float | None = None) -> bytes | None:
         """The next message, or None where it is not complete after one arrival or ``timeout_s``, whichever is
@@ -85,6 +100,11 @@ class MessagePipe:
         message = bytes(memoryview(self._unread)[_LENGTH.size : end])
         del self._unread[:end]
         return message
+
+
+def framed(*messages: bytes) -> bytes:
+    """Each behind its length."""
+    return b"".join(part for each in messages for part in (_LENGTH.pack(len(each)), each))
 
 
 def message_pipe(most_bytes: int) -> tuple[MessagePipe, socket.socket]:

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from queue import SimpleQueue
 from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING
 
@@ -25,6 +24,7 @@ from launcher.workers.leftovers import Leftovers
 from launcher.workers.limits import TICK_S, Limits
 from launcher.workers.logs import BoundedLog
 from launcher.workers.message_pipe import UnreadableMessage
+from launcher.workers.outbox import Outbox
 from launcher.workers.process import ChildProcess
 from launcher.workers.protocol import (
     Ask,
@@ -99,7 +99,7 @@ class Supervisor:
         self._log = log
         self._report = report
         self._failures = Failures(spec.preset.name, log)
-        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
+        self._outbox = Outbox()
         self._stopping = Event()
         self._phase = _Phase.PREPARING
         self._wanted = False  # asked to load, be it still preparing
@@ -153,7 +153,10 @@ class Supervisor:
             return
         self.pid = child.pid
         writer = Thread(
-            target=self._write, args=(child,), name=f"writer to {self._spec.preset.name}", daemon=True
+            target=self._outbox.run,
+            args=(child.pipe,),
+            name=f"writer to {self._spec.preset.name}",
+            daemon=True,
         )
         writer.start()
         try:
@@ -161,19 +164,11 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - the end of a process: told to its owner
             over = _Over(0.0, self._failures.defect(error))
         exit_code = child.end(over.grace_s)
-        self._outbox.put(None)
+        self._outbox.close()
         writer.join(self._limits.terminate_s)
         if not writer.is_alive():
             child.pipe.close()
         self._report(self._ended(over, exit_code))
-
-    def _write(self, child: ChildProcess) -> None:
-        """In a thread of its own: a worker that hangs leaves its pipe full."""
-        try:
-            while (message := self._outbox.get()) is not None:
-                child.pipe.send(message)
-        except OSError:
-            return  # the process is gone, which `_watch` sees too
 
     def _watch(self, child: ChildProcess) -> _Over:
         silences = Silences(time.monotonic())
