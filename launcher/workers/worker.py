@@ -17,7 +17,7 @@ import traceback
 
 from launcher.workers.engine_host import EngineHost
 from launcher.workers.message_pipe import MessagePipe
-from launcher.workers.protocol import FromWorker, Heartbeat
+from launcher.workers.protocol import Failed, FromWorker, Heartbeat, Said, Words
 from launcher.workers.wire import TO_WORKER_BYTES, to_bytes, to_worker
 
 _PR_SET_PDEATHSIG = 1
@@ -66,8 +66,9 @@ class Worker:
     def __init__(self, pipe: MessagePipe, heartbeat_s: float) -> None:
         self._pipe = pipe
         self._heartbeat_s = heartbeat_s
-        self._send_lock = threading.Lock()  # an engine may report progress from the thread it loads in
-        self.host = EngineHost(self._send)
+        self._unsent: list[bytes] = []
+        self._lock = threading.Lock()  # an engine may report progress from the thread it loads in
+        self.host = EngineHost(self._say)
 
     async def run(self) -> None:
         """Does what it is told, until the engine's life ends."""
@@ -78,6 +79,7 @@ class Worker:
             await self.host.run()
         finally:
             beat.cancel()
+            self._send()
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
         try:
@@ -91,11 +93,25 @@ class Worker:
             _flush()
             os._exit(1)
 
-    def _send(self, message: FromWorker) -> None:
-        with self._send_lock:
-            self._pipe.send(to_bytes(message))
+    def _say(self, message: FromWorker) -> None:
+        """What all answers say in one turn of the loop is sent as one: sending lets go of the interpreter,
+        and an engine's threads that are busy take their time to give it back. The rest goes at once, as
+        loading may hold the loop up."""
+        with self._lock:
+            self._unsent.append(to_bytes(message))
+            is_first = len(self._unsent) == 1
+        if not isinstance(message, Words | Said | Failed):
+            self._send()
+        elif is_first:
+            asyncio.get_running_loop().call_soon(self._send)
+
+    def _send(self) -> None:
+        with self._lock:
+            if self._unsent:
+                self._pipe.send(*self._unsent)
+                self._unsent.clear()
 
     async def _beat(self) -> None:
         while True:
-            self._send(Heartbeat())
+            self._say(Heartbeat())
             await asyncio.sleep(self._heartbeat_s)
