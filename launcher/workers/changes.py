@@ -28,11 +28,6 @@ class Changes:
             wait.set_result(None)
         self._waits.clear()
 
-    def pause(self, timeout_s: float | None) -> None:
-        """Blocks until the next change, or until time is up, and lets go of the lock, which the caller holds,
-        meanwhile."""
-        self._changed.wait(timeout_s)
-
     def wait(self, version: int, timeout_s: float) -> int:
         """Blocks until something changed since ``version`` (0 at first) or time is up; returns the version to
         wait for next."""

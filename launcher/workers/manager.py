@@ -18,6 +18,7 @@ from types import TracebackType
 
 from launcher.messages import ChatRequest
 from launcher.workers.actions import Action, Look, Refuse, Send, Withdraw
+from launcher.workers.alarm import Alarm
 from launcher.workers.answers import Answer
 from launcher.workers.changes import Changes
 from launcher.workers.gauge import Gauge, Measure
@@ -100,6 +101,7 @@ class Manager:
         self._ids = itertools.count(1)
         self._lock = RLock()
         self._changes = Changes(self._lock)
+        self._alarm = Alarm(self._lock)
         self._closed = False
         self._timer = Thread(target=self._keep_time, name="launcher's scheduler", daemon=True)
         self._timer.start()
@@ -215,6 +217,7 @@ class Manager:
             self._closed = True
             processes = self._processes.all()
             self._do(self._scheduler.close(time.monotonic()))
+            self._alarm.ring()
         for process in processes:
             process.join()
         self._processes.close()
@@ -345,8 +348,11 @@ class Manager:
                     self._measure_aside(device)
                 case _:
                     self._processes.carry_out(action)
-        for status in self._scheduler.statuses(time.monotonic()):
-            self._ready_waits.tell(status)
+        now_s = time.monotonic()
+        if self._ready_waits:
+            for status in self._scheduler.statuses(now_s):
+                self._ready_waits.tell(status)
+        self._alarm.set(self._scheduler.next_due_s(now_s))
         self._changes.tell()
 
     def _keep_time(self) -> None:
@@ -356,5 +362,4 @@ class Manager:
                 now_s = time.monotonic()
                 if actions := self._scheduler.settle(now_s):
                     self._do(actions)
-                due_s = self._scheduler.next_due_s(now_s)
-                self._changes.pause(None if due_s is None else due_s - now_s)
+                self._alarm.wait(self._scheduler.next_due_s(now_s), now_s)

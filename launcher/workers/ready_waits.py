@@ -16,6 +16,9 @@ class ReadyWaits:
     def __init__(self) -> None:
         self._waits: dict[str, list[Future[None]]] = defaultdict(list)
 
+    def __bool__(self) -> bool:
+        return bool(self._waits)
+
     def add(self, name: str) -> Future[None]:
         """One more who waits; resolved once the model is loaded, or fails with the reason why it is not."""
         wait: Future[None] = Future()
