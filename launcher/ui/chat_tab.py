@@ -204,6 +204,7 @@ def _wire_program(handlers: ChatHandlers, settings: list[Any]) -> None:
                 raise message
             given = to_settings(dict(zip(SETTING_NAMES, values, strict=True)), handlers.preset)
             async with aclosing(handlers.answer(_session(request), message, given)) as texts:
+                await anext(texts)  # the engine is asked
                 async for text in texts:
                     yield text
         except LauncherError as error:

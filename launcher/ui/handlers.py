@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from launcher.errors import EngineError, LauncherError, RequestError
 from launcher.images import check_upload
-from launcher.messages import ChatRequest
+from launcher.messages import ChatRequest, Chunk
 from launcher.picture_budgets import PictureBudget
 from launcher.presets import Preset
 from launcher.ui import status_line
@@ -30,7 +30,7 @@ from launcher.ui.grounding import drawn
 from launcher.ui.pacing import paced
 from launcher.ui.shown_text import GrowingAnswer, html_lines, typed_as_shown
 from launcher.ui.texts import Language
-from launcher.ui.updates import Unanswered, Update, grown
+from launcher.ui.updates import Answered, Unanswered, Update, grown
 from launcher.workers.answers import Answer
 from launcher.workers.manager import Manager
 
@@ -88,19 +88,11 @@ class ChatHandlers:
             yield {"question": typed_as_shown(typed.text)}
             async with aclosing(paced(answer)) as pieces:
                 async for piece in pieces:
-                    before, shown = shown, growing.add(piece.text)
                     if piece.finish is None:
+                        before, shown = shown, growing.add(piece.text)
                         yield grown(before, shown)
-                    elif growing.text:
-                        cost = status_line.render_cost(piece, language) if piece.usage else ""
-                        yield {
-                            "answer": growing.text,
-                            "shown": growing.finished(),
-                            "boxes": drawn(growing.text),
-                            "cost": cost,
-                        }
                     else:
-                        yield {"trouble": "", "in_line": ""}
+                        yield _ended(growing, piece, language)
 
     def stop(self, turn: Turn) -> None:
         """Ends the answer of this turn, also where its question is still on its way; what was said stays."""
@@ -116,11 +108,13 @@ class ChatHandlers:
                 answer.cancel()
 
     async def answer(self, page: str, typed: Typed, settings: Settings) -> AsyncGenerator[str, None]:
-        """Answers a question without a conversation, for programs: the text so far, at each update."""
+        """Answers a question without a conversation, for programs: nothing yet once the engine is asked, then
+        the text so far at each update."""
         typed = await self._checked(typed)
         text = ""
         turn = Turn(page, next(self._program_numbers))
         with self._asked(turn, to_request([], typed, settings)) as answer:
+            yield text
             async with aclosing(paced(answer)) as pieces:
                 async for piece in pieces:
                     text += piece.text
@@ -174,6 +168,19 @@ class ChatHandlers:
                 yield answer
             finally:
                 del self._open[turn]
+
+
+def _ended(growing: GrowingAnswer, end: Chunk, language: Language) -> Answered | Unanswered:
+    """How an answer ended that grew so far; one without a word was stopped."""
+    shown = growing.finished(end.text)
+    if not growing.text:
+        return {"trouble": "", "in_line": ""}
+    return {
+        "answer": growing.text,
+        "shown": shown,
+        "boxes": drawn(growing.text),
+        "cost": status_line.render_cost(end, language) if end.usage else "",
+    }
 
 
 def _unanswered(error: LauncherError, language: Language) -> Unanswered:

@@ -51,8 +51,10 @@ class GrowingAnswer:
             self._settled_length += new
         return "\n\n".join([*self._settled, *growing_as_html(self._open())])
 
-    def finished(self) -> str:
-        """The whole answer: its Markdown without HTML and without pictures, the answer behind it."""
+    def finished(self, rest: str) -> str:
+        """The whole answer with its rest: its Markdown without HTML and without pictures, the answer behind
+        it."""
+        self._text += rest
         return _with_answer([*self._settled, *blocks_as_html(self._open())], self._text)
 
     def _open(self) -> str:
@@ -70,10 +72,10 @@ class ShownTurn(TypedDict):
 def turn_as_shown(question: str, answer: str) -> ShownTurn:
     """A turn that has ended."""
     whole = GrowingAnswer()
-    whole.add(well_formed(answer))
+    shown = whole.finished(well_formed(answer))
     return {
         "question": typed_as_shown(well_formed(question)),
-        "answer": whole.finished(),
+        "answer": shown,
         "boxes": drawn(whole.text),
     }
 

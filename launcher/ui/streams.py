@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import suppress
+from typing import TypeVar
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
+
+from launcher.ui.heartbeats import Heartbeats
 
 HEARTBEAT_S = 15.0
 """While nothing is said, something that means nothing is sent so often: proxies take a silent stream for dead
@@ -19,6 +20,7 @@ _UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 Values = AsyncGenerator[Mapping[str, object], None]
 Pieces = AsyncGenerator[bytes, None]
+Value = TypeVar("Value")
 
 
 class Stream(StreamingResponse):
@@ -31,8 +33,8 @@ class Stream(StreamingResponse):
     """
 
     def __init__(self, pieces: Pieces, media_type: str, beat: bytes) -> None:
-        self._pieces = with_heartbeats(pieces, beat, HEARTBEAT_S)
-        super().__init__(self._pieces, headers=_UNBUFFERED, media_type=media_type)
+        self._pieces, self._beat = pieces, beat
+        super().__init__(pieces, headers=_UNBUFFERED, media_type=media_type)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it all, or as much as the reader takes."""
@@ -40,6 +42,14 @@ class Stream(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             await self._pieces.aclose()
+
+    async def stream_response(self, send: Send) -> None:
+        """Sends it all, and heartbeats while there is nothing to send."""
+        heartbeats = Heartbeats(send, self._beat, HEARTBEAT_S)
+        try:
+            await super().stream_response(heartbeats.send)
+        finally:
+            heartbeats.stop()
 
 
 class LineStream(Stream):
@@ -56,26 +66,23 @@ class EventStream(Stream):
         super().__init__(_in_frames(values, b"data: ", b"\n\n"), "text/event-stream", b":\n\n")
 
 
-async def with_heartbeats(pieces: Pieces, beat: bytes, every_s: float) -> Pieces:
-    """The pieces, and ``beat`` whenever none has come for so long."""
-    coming: asyncio.Future[bytes] = asyncio.ensure_future(anext(pieces))
-    try:
-        while True:
-            done, _ = await asyncio.wait([coming], timeout=every_s)
-            if not done:
-                yield beat
-                continue
-            try:
-                piece = coming.result()
-            except StopAsyncIteration:
-                return
-            yield piece
-            coming = asyncio.ensure_future(anext(pieces))
-    finally:
-        coming.cancel()
-        with suppress(asyncio.CancelledError, StopAsyncIteration):
-            await coming
-        await pieces.aclose()
+async def begun(source: AsyncGenerator[Value, None]) -> AsyncGenerator[Value, None]:
+    """The source, which has come to its first value by then.
+
+    A response begins its source only turns of the event loop later, and everybody who came meanwhile has each
+    of them, too: of 32 who ask at one moment, the engine would be asked once all 32 requests have been read.
+    """
+    first = await anext(source)
+
+    async def whole() -> AsyncGenerator[Value, None]:
+        try:
+            yield first
+            async for value in source:
+                yield value
+        finally:
+            await source.aclose()
+
+    return whole()
 
 
 async def _in_frames(values: Values, before: bytes, after: bytes) -> Pieces:

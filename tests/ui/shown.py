@@ -11,9 +11,7 @@ from launcher.ui.shown_text import GrowingAnswer
 
 def answer_as_shown(text: str) -> str:
     """A whole answer."""
-    answer = GrowingAnswer()
-    answer.add(text)
-    return answer.finished()
+    return GrowingAnswer().finished(text)
 
 
 def answer_behind(shown: str) -> str:

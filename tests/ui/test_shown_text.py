@@ -139,7 +139,7 @@ def test_a_growing_answer_shows_what_the_whole_one_does(pieces: list[str], data:
     growing = GrowingAnswer()
     for piece in pieces:
         growing.add(piece)
-    assert growing.finished() == answer_as_shown("".join(pieces))
+    assert growing.finished("") == answer_as_shown("".join(pieces))
 
 
 @given(st.text(alphabet="ab `[!;\n-*", max_size=60), st.integers(0, 60))

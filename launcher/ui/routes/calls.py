@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ from launcher.ui.conversation import Settings, Typed
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.program_question import read_question
 from launcher.ui.settings import SETTING_NAMES, to_settings
-from launcher.ui.streams import Stream, in_json
+from launcher.ui.streams import Pieces, in_json
 from launcher.ui.texts import Language, say_error_in_lines
 
 PARAMETERS = ("message", *SETTING_NAMES)
@@ -33,7 +33,8 @@ UNREAD_S = 60.0
 
 MOST_UNREAD = 1024
 
-_HEARTBEAT = b"event: heartbeat\ndata: null\n\n"
+HEARTBEAT = b"event: heartbeat\ndata: null\n\n"
+"""An event that means nothing."""
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,9 @@ class Calls:
         self._unread[event] = call
         return event
 
-    def answer(self, endpoint: str, event: str, language: Language) -> Stream:
-        """The answer of an event, which is read once.
+    def answer(self, endpoint: str, event: str, language: Language) -> Pieces:
+        """The answer of an event, which is read once, as server-sent events; the first comes when the engine
+        is asked.
 
         Raises:
             RequestError: there is no such event, or none any more.
@@ -92,7 +94,7 @@ class Calls:
                 endpoint=endpoint,
                 seconds=int(UNREAD_S),
             )
-        return Stream(_events(event, call, language), "text/event-stream", _HEARTBEAT)
+        return _events(event, call, language)
 
     def _chat(self, endpoint: str) -> ChatHandlers:
         if endpoint not in self.chats:
@@ -112,7 +114,7 @@ class Calls:
             self._unread.popitem(last=False)
 
 
-async def _events(event: str, call: _Call, language: Language) -> AsyncGenerator[bytes, None]:
+async def _events(event: str, call: _Call, language: Language) -> Pieces:
     """The text so far at each update, then the whole, or why there is none."""
     text = ""
     try:
@@ -120,7 +122,7 @@ async def _events(event: str, call: _Call, language: Language) -> AsyncGenerator
             raise call.message
         async with aclosing(call.chat.answer(event, call.message, call.settings)) as texts:
             async for text in texts:
-                yield _event("generating", [text])
+                yield _event("generating", [text]) if text else HEARTBEAT
         yield _event("complete", [text])
     except LauncherError as error:
         yield _event("error", {"error": say_error_in_lines(error, language)})

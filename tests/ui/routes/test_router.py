@@ -6,7 +6,7 @@ import asyncio
 import json
 import threading
 import uuid
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 from launcher.documents import Opened
 from launcher.errors import RequestError
 from launcher.ui.document_pictures import MOST_WAITING, DocumentPictures, told_of
-from launcher.ui.streams import with_heartbeats
 from launcher.ui.texts import Language
 from tests.documents.made import pdf
 from tests.test_settings import ANY_JSON
@@ -263,28 +262,3 @@ def test_a_programs_parameters_by_name(talker: Served) -> None:
     assert asked(json.loads(data.removeprefix("data: "))[0])["options"] == {**OPTIONS, "seed": 5}
     assert refused.status_code == 400
     assert "has no parameter colour" in refused.json()["error"]
-
-
-async def test_a_silent_stream_has_heartbeats() -> None:
-    silent, closed = asyncio.Event(), []
-
-    async def pieces() -> AsyncGenerator[bytes, None]:
-        try:
-            yield b"a"
-            await silent.wait()
-            yield b"b"
-        finally:
-            closed.append(True)
-
-    stream = with_heartbeats(pieces(), b".", every_s=0.001)
-    assert [await anext(stream) for _ in range(3)] == [b"a", b".", b"."]
-    silent.set()
-    assert (await drained(stream)).strip(b".") == b"b"
-    stream = with_heartbeats(pieces(), b".", every_s=3600)
-    await anext(stream)
-    await stream.aclose()
-    assert len(closed) == 2
-
-
-async def drained(stream: AsyncGenerator[bytes, None]) -> bytes:
-    return b"".join([piece async for piece in stream])
