@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import socket
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import contextmanager
@@ -14,6 +15,10 @@ import uvicorn
 
 from launcher.ui.guard.patience import PatientProtocol
 from launcher.ui.headers import App
+
+_SWITCH_S = 0.0005
+"""For how long one thread may keep the interpreter while another wants it. By Python's own 5 ms the thread
+that hears a model would wait so long, at each word, for a loop that is busy with other people's questions."""
 
 _LAST_WORDS_S = 1
 """How long connections that are still open may go on once the server ends."""
@@ -71,6 +76,8 @@ def answering(server: Server, sockets: Sequence[socket.socket]) -> Iterator[None
         # without it the body of each answer waits until the client has acknowledged its head: 40 ms.
         each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     thread = Thread(target=server.run_until_told, args=(list(sockets),), name="page", daemon=True)
+    switch_s = sys.getswitchinterval()
+    sys.setswitchinterval(_SWITCH_S)
     thread.start()
     try:
         server.answers.result()
@@ -82,3 +89,4 @@ def answering(server: Server, sockets: Sequence[socket.socket]) -> Iterator[None
         server.end_streams()
         server.should_exit = True
         thread.join()
+        sys.setswitchinterval(switch_s)

@@ -14,9 +14,12 @@ from launcher.ui import status_line
 from launcher.ui.texts import Language
 from launcher.workers.manager import Manager
 
-REST_S = 0.5
-"""Between two looks: many questions change something many times a second, and a reader sees no more than
-this."""
+LOOK_AFTER_S = 0.1
+"""A change: others come with it. The lines of all open pages are not to be written while the questions that
+change them, of 32 people at one moment, are still to be asked."""
+
+REST_S = 0.4
+"""After a look: many questions change something many times a second, and a reader sees no more than this."""
 
 _LONG_S = 3600.0
 
@@ -75,7 +78,9 @@ class StatusBoard:
     async def _follow(self) -> None:
         version = -1
         while True:
-            version = await self._manager.changed(version, _LONG_S)
+            await self._manager.changed(version, _LONG_S)
+            await asyncio.sleep(LOOK_AFTER_S)
+            version = await self._manager.changed(-1, _LONG_S)
             self._look()
             await asyncio.sleep(REST_S)
 
