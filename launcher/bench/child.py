@@ -120,15 +120,21 @@ def serve_pipe(part: Part, pipe_fd: int, launcher_pid: int) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the launcher ends it
     faulthandler.enable()
     die_with(launcher_pid)
+    asyncio.run(_life(part, MessagePipe.inherited(pipe_fd, MESSAGE_BYTES)))
+
+
+async def _life(part: Part, pipe: MessagePipe) -> None:
+    """Ends the process from within the loop, whose own end waits for its threads: for the one that reads the
+    pipe, and those that an engine or its libraries left behind."""
     exit_code = 1
     try:
-        asyncio.run(_serve(part, MessagePipe.inherited(pipe_fd, MESSAGE_BYTES)))
+        await _serve(part, pipe)
         exit_code = 0
     except BaseException:  # noqa: BLE001 - the end of the process
         traceback.print_exc()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(exit_code)  # threads that an engine or its libraries left behind must not hold the exit up
+    os._exit(exit_code)
 
 
 async def _serve(part: Part, pipe: MessagePipe) -> None:
