@@ -3,6 +3,7 @@ in the end."""
 
 from __future__ import annotations
 
+import copy
 from typing import ClassVar
 
 import pytest
@@ -66,6 +67,7 @@ class World(RuleBasedStateMachine):
     def begin(self) -> None:
         self.scheduler = Scheduler(self.models, self.budgets, standby=True, looks=self.looks)
         self.claims = {model.name: tuple(model.claims) for model in self.models}
+        self.is_settled = False  # what can be decided now has been
         self.at: dict[str, str] = {}  # model -> the device that its process is on
         self.taken = dict.fromkeys(self.budgets, 0)  # by other programs
         self.looking: set[str] = set()
@@ -93,6 +95,7 @@ class World(RuleBasedStateMachine):
         self.used_s: dict[str, float] = {}
         self.on_last_try: set[str] = set()
         self.next_id = 1
+        self.do(self.scheduler.settle(self.now_s))
 
     @property
     def processes(self) -> set[str]:
@@ -122,6 +125,7 @@ class World(RuleBasedStateMachine):
             group.discard(name)
 
     def do(self, actions: list[Action]) -> None:
+        self.is_settled = True
         for action in actions:
             match action:
                 case Prepare(name):
@@ -316,6 +320,7 @@ class World(RuleBasedStateMachine):
     def see_ram(self, enough: bool) -> None:
         self.has_ram = enough
         self.scheduler.has_ram(STANDBY_BYTES if enough else STANDBY_BYTES - 1)
+        self.is_settled = False
 
     @precondition(lambda self: self.loading)
     @rule(data=st.data(), fraction=st.sampled_from([0.1, NEARLY_LOADED]))
@@ -352,6 +357,7 @@ class World(RuleBasedStateMachine):
         self.on_last_try.discard(name)
         self.do(self.scheduler.ready(name, self.now_s, sleeps=name in SLEEPERS))
         assert name not in self.asked.values(), "a question waits for what is decided next"
+        self.is_settled = measured
         if measured:
             self.tell(self.at[name], self.seen(name))
 
@@ -459,6 +465,12 @@ class World(RuleBasedStateMachine):
             due_s = self.scheduler.next_due_s(self.now_s)
             assert due_s is not None
             assert due_s <= self.used_s[name] + KEEP_ALIVE_S
+
+    @invariant()
+    def nothing_is_left_to_decide(self) -> None:
+        """Nobody asks a second time before something happens, or is due."""
+        if self.is_settled:
+            assert copy.deepcopy(self.scheduler).settle(self.now_s) == []
 
     @invariant()
     def statuses_tell_the_truth(self) -> None:
