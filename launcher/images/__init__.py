@@ -33,6 +33,7 @@ __all__ = [
     "PictureLimits",
     "check_upload",
     "content_key",
+    "has_passed",
     "is_picture",
     "load_picture",
     "make_private",
@@ -81,6 +82,11 @@ def check_upload(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> None:
     with _ONE_AT_A_TIME:
         _opened(path, limits)
     _passed.keep(mark, True)
+
+
+def has_passed(path: Path, limits: PictureLimits = DEFAULT_LIMITS) -> bool:
+    """Whether `check_upload` has let this file pass and would again, without looking into it."""
+    return bool(_passed.get(mark_of(path, limits)))
 
 
 def is_picture(head: bytes) -> bool:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from launcher.errors import EngineError, LauncherError, RequestError
-from launcher.images import check_upload
+from launcher.images import check_upload, has_passed
 from launcher.messages import ChatRequest, Chunk
 from launcher.picture_budgets import PictureBudget
 from launcher.presets import Preset
@@ -135,7 +135,8 @@ class ChatHandlers:
             )
         typed = self._found(typed)
         for picture in typed.pictures:
-            await asyncio.to_thread(check_upload, picture)
+            if not has_passed(picture):
+                await asyncio.to_thread(check_upload, picture)
         return typed
 
     def _found(self, typed: Typed) -> Typed:

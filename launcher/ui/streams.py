@@ -67,7 +67,7 @@ class EventStream(Stream):
 
 
 async def begun(source: AsyncGenerator[Value, None]) -> AsyncGenerator[Value, None]:
-    """The source, which has come to its first value by then.
+    """The source, which has come to its first value by then. An empty one says only that.
 
     A response begins its source only turns of the event loop later, and everybody who came meanwhile has each
     of them, too: of 32 who ask at one moment, the engine would be asked once all 32 requests have been read.
@@ -76,7 +76,8 @@ async def begun(source: AsyncGenerator[Value, None]) -> AsyncGenerator[Value, No
 
     async def whole() -> AsyncGenerator[Value, None]:
         try:
-            yield first
+            if first:
+                yield first
             async for value in source:
                 yield value
         finally:

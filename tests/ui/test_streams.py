@@ -106,6 +106,14 @@ async def test_what_has_begun_has_come_to_its_first_value_and_goes_on() -> None:
     assert source.closed == 1
 
 
+async def test_an_empty_first_value_is_not_told() -> None:
+    async def pieces() -> AsyncGenerator[bytes, None]:
+        for piece in (b"", b"a", b""):
+            yield piece
+
+    assert [piece async for piece in await begun(pieces())] == [b"a", b""]
+
+
 async def test_what_has_begun_is_closed_with_who_reads_it() -> None:
     source = Source()
     whole = await begun(source.pieces())

@@ -8,6 +8,7 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 
 from launcher.ui.headers import Scope
 
@@ -57,7 +58,11 @@ def counted(open_now: Counter[str], key: str) -> Iterator[None]:
 def address_of(scope: Scope) -> str:
     """From where a request comes, as far as it counts: the IPv4 address, or the IPv6 network."""
     client = scope.get("client")
-    host = str(client[0]).partition("%")[0] if client else ""
+    return _address(str(client[0]).partition("%")[0]) if client else ""
+
+
+@lru_cache(maxsize=4096)
+def _address(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

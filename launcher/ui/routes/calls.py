@@ -79,8 +79,8 @@ class Calls:
         return event
 
     def answer(self, endpoint: str, event: str, language: Language) -> Pieces:
-        """The answer of an event, which is read once, as server-sent events; the first comes when the engine
-        is asked.
+        """The answer of an event, which is read once, as server-sent events; the first is empty, and comes
+        once the engine is asked.
 
         Raises:
             RequestError: there is no such event, or none any more.
@@ -122,7 +122,7 @@ async def _events(event: str, call: _Call, language: Language) -> Pieces:
             raise call.message
         async with aclosing(call.chat.answer(event, call.message, call.settings)) as texts:
             async for text in texts:
-                yield _event("generating", [text]) if text else HEARTBEAT
+                yield _event("generating", [text]) if text else b""
         yield _event("complete", [text])
     except LauncherError as error:
         yield _event("error", {"error": say_error_in_lines(error, language)})
