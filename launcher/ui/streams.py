@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncGenerator, Mapping
-from typing import TypeVar
 
 from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
@@ -20,7 +19,6 @@ _UNBUFFERED = {"cache-control": "no-store", "x-accel-buffering": "no"}
 
 Values = AsyncGenerator[Mapping[str, object], None]
 Pieces = AsyncGenerator[bytes, None]
-Value = TypeVar("Value")
 
 
 class Stream(StreamingResponse):
@@ -35,6 +33,16 @@ class Stream(StreamingResponse):
     def __init__(self, pieces: Pieces, media_type: str, beat: bytes) -> None:
         self._pieces, self._beat = pieces, beat
         super().__init__(pieces, headers=_UNBUFFERED, media_type=media_type)
+
+    async def begun(self) -> Stream:
+        """The same, come to its first piece. One that is empty only says that, and is not sent.
+
+        The response itself begins turns of the event loop later, and everybody who came meanwhile has each of
+        them, too: of 32 who ask at one moment, the engine would be asked once all 32 requests have been read.
+        """
+        self.body_iterator = self._pieces = _begun(self._pieces)
+        await anext(self._pieces)
+        return self
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Sends it all, or as much as the reader takes."""
@@ -66,24 +74,17 @@ class EventStream(Stream):
         super().__init__(_in_frames(values, b"data: ", b"\n\n"), "text/event-stream", b":\n\n")
 
 
-async def begun(source: AsyncGenerator[Value, None]) -> AsyncGenerator[Value, None]:
-    """The source, which has come to its first value by then. An empty one says only that.
-
-    A response begins its source only turns of the event loop later, and everybody who came meanwhile has each
-    of them, too: of 32 who ask at one moment, the engine would be asked once all 32 requests have been read.
-    """
-    first = await anext(source)
-
-    async def whole() -> AsyncGenerator[Value, None]:
-        try:
-            if first:
-                yield first
-            async for value in source:
-                yield value
-        finally:
-            await source.aclose()
-
-    return whole()
+async def _begun(pieces: Pieces) -> Pieces:
+    """Says nothing at first, when it has come to its first piece; then that, and what follows."""
+    try:
+        first = await anext(pieces)
+        yield b""
+        if first:
+            yield first
+        async for piece in pieces:
+            yield piece
+    finally:
+        await pieces.aclose()
 
 
 async def _in_frames(values: Values, before: bytes, after: bytes) -> Pieces:

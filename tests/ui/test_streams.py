@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import suppress
 
 import pytest
 from starlette.types import Message
 
 from launcher.ui import streams
 from launcher.ui.heartbeats import Heartbeats
-from launcher.ui.streams import Stream, begun
+from launcher.ui.streams import EventStream, LineStream, Stream
 
 
 class Source:
@@ -95,28 +96,56 @@ async def test_no_heartbeat_follows_the_end() -> None:
     heartbeats.stop()
 
 
-async def test_what_has_begun_has_come_to_its_first_value_and_goes_on() -> None:
-    source = Source()
-    pieces = source.pieces()
+async def test_what_has_begun_has_come_to_its_first_piece_and_goes_on() -> None:
+    source, said = Source(), list[bytes]()
+
+    async def hear(message: Message) -> None:
+        said.append(message.get("body", b""))
+        source.speaks.set()
+
+    stream = Stream(source.pieces(), "text/plain", b".")
     assert source.asked == 0
-    whole = await begun(pieces)
+    await stream.begun()
     assert source.asked == 1
-    source.speaks.set()
-    assert [piece async for piece in whole] == [b"a", b"b"]
+    await read(stream, asyncio.Event(), hear)
+    assert said == [b"", b"a", b"b", b""]
     assert source.closed == 1
 
 
-async def test_an_empty_first_value_is_not_told() -> None:
+async def test_an_empty_first_piece_is_not_sent() -> None:
     async def pieces() -> AsyncGenerator[bytes, None]:
-        for piece in (b"", b"a", b""):
+        for piece in (b"", b"a"):
             yield piece
 
-    assert [piece async for piece in await begun(pieces())] == [b"a", b""]
+    said: list[bytes] = []
+
+    async def hear(message: Message) -> None:
+        said.append(message.get("body", b""))
+
+    await read(await Stream(pieces(), "text/plain", b".").begun(), asyncio.Event(), hear)
+    assert said == [b"", b"a", b""]
 
 
-async def test_what_has_begun_is_closed_with_who_reads_it() -> None:
-    source = Source()
-    whole = await begun(source.pieces())
-    assert await anext(whole) == b"a"
-    await whole.aclose()
-    assert source.closed == 1
+@pytest.mark.parametrize("kind", [LineStream, EventStream])
+async def test_what_has_begun_is_closed_though_its_reader_is_gone_before_anything_is_sent(
+    kind: type[LineStream | EventStream],
+) -> None:
+    closed: list[bool] = []
+
+    async def values() -> AsyncGenerator[dict[str, object], None]:
+        try:
+            yield {"question": "asked"}
+        finally:
+            closed.append(True)
+
+    async def gone() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def no_head(message: Message) -> None:
+        raise AssertionError(f"nobody reads {message}")
+
+    stream = await kind(values()).begun()
+    assert not closed
+    with suppress(AssertionError):
+        await stream({"type": "http", "asgi": {"spec_version": "2.3"}}, gone, no_head)
+    assert closed == [True]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -43,6 +44,8 @@ def received(process: MessagePipe) -> bytes:
 
 def test_what_fits_is_sent_by_who_puts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with open_outbox() as (outbox, process):
+        while outbox._unsent:  # the other thread has sent it, and is about to say so
+            time.sleep(0.001)
         handed_on: list[bytes] = []
         monkeypatch.setattr(MessagePipe, "send_on", lambda _, data: handed_on.append(data))
         for number in range(100):

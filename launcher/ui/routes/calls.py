@@ -11,7 +11,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,7 +22,7 @@ from launcher.ui.conversation import Settings, Typed
 from launcher.ui.handlers import ChatHandlers
 from launcher.ui.program_question import read_question
 from launcher.ui.settings import SETTING_NAMES, to_settings
-from launcher.ui.streams import Pieces, in_json
+from launcher.ui.streams import Stream, in_json
 from launcher.ui.texts import Language, say_error_in_lines
 
 PARAMETERS = ("message", *SETTING_NAMES)
@@ -33,8 +33,7 @@ UNREAD_S = 60.0
 
 MOST_UNREAD = 1024
 
-HEARTBEAT = b"event: heartbeat\ndata: null\n\n"
-"""An event that means nothing."""
+_HEARTBEAT = b"event: heartbeat\ndata: null\n\n"
 
 
 @dataclass(frozen=True)
@@ -78,9 +77,8 @@ class Calls:
         self._unread[event] = call
         return event
 
-    def answer(self, endpoint: str, event: str, language: Language) -> Pieces:
-        """The answer of an event, which is read once, as server-sent events; the first is empty, and comes
-        once the engine is asked.
+    def answer(self, endpoint: str, event: str, language: Language) -> Stream:
+        """The answer of an event, which is read once.
 
         Raises:
             RequestError: there is no such event, or none any more.
@@ -94,7 +92,7 @@ class Calls:
                 endpoint=endpoint,
                 seconds=int(UNREAD_S),
             )
-        return _events(event, call, language)
+        return Stream(_events(event, call, language), "text/event-stream", _HEARTBEAT)
 
     def _chat(self, endpoint: str) -> ChatHandlers:
         if endpoint not in self.chats:
@@ -114,8 +112,9 @@ class Calls:
             self._unread.popitem(last=False)
 
 
-async def _events(event: str, call: _Call, language: Language) -> Pieces:
-    """The text so far at each update, then the whole, or why there is none."""
+async def _events(event: str, call: _Call, language: Language) -> AsyncGenerator[bytes, None]:
+    """Nothing yet once the engine is asked; the text so far at each update, then the whole, or why there is
+    none."""
     text = ""
     try:
         if isinstance(call.message, RequestError):

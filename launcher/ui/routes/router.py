@@ -18,7 +18,7 @@ from launcher.fetching.fetches import Fetches
 from launcher.settings import shown
 from launcher.ui.document_pictures import DocumentPictures
 from launcher.ui.handlers import ChatHandlers, Turn
-from launcher.ui.routes.calls import HEARTBEAT, PARAMETERS, Calls
+from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.routes.pictures import add_picture_routes, language_in
 from launcher.ui.routes.refusals import RefusingRoute
@@ -35,7 +35,7 @@ from launcher.ui.routes.requests import (
 )
 from launcher.ui.settings import to_settings
 from launcher.ui.shown_text import ShownTurn, turn_as_shown
-from launcher.ui.streams import EventStream, LineStream, Stream, begun
+from launcher.ui.streams import EventStream, LineStream
 from launcher.workers.states import ModelState
 
 
@@ -65,7 +65,7 @@ def page_routes(
         history = [each.exchange() for each in asked.history]
         settings = to_settings(asked.settings, chat.preset)
         updates = chat.ask(turn, asked.question.typed(), history, settings, language_in(request))
-        return LineStream(await begun(updates))
+        return await LineStream(updates).begun()
 
     add_picture_routes(router, tab_of, documents)
 
@@ -175,8 +175,7 @@ def program_routes(tabs: Mapping[str, ChatHandlers]) -> list[APIRoute]:
     @router.get("/v2/{api_name}/{event_id}")
     async def answer(request: Request, api_name: str, event_id: str) -> Response:
         """Its answer, as server-sent events."""
-        events = calls.answer(api_name, event_id, language_in(request))
-        return Stream(await begun(events), "text/event-stream", HEARTBEAT)
+        return await calls.answer(api_name, event_id, language_in(request)).begun()
 
     return _routes(router)
 
