@@ -3,11 +3,10 @@
     python3 -m tests.gpu.arrivals --preset NAME [--users 32] [--tokens 512] [--runs 5]
                                   [--over-ms 0 25 50 100] [--gathered-ms 0 10 20]
 
-The page hands 32 questions that are asked at one moment to the engine over 30 to 50 ms, and the engine then
-takes longer than alone by more than that. Here the bare engine is asked so: the questions come evenly over so
-long, each held until the next multiple of the second figure, so that some begin together. Every run goes
-through all of it in turn; medians. ``later_ms``: from the first question to the median answer's first text
-and end.
+The page hands the questions of 32 people who ask at one moment to the engine over 30 ms. Here the bare engine
+is asked so: the questions come evenly over so long, each held until the next multiple of the second figure,
+so that some begin together. Every run goes through all of it in turn; medians. ``later_ms``: from the first
+question to the median answer's first text and end.
 """
 
 from __future__ import annotations
