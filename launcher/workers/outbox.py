@@ -38,18 +38,18 @@ class Outbox:
 
     def run(self, pipe: MessagePipe) -> None:
         """Sends what waits over this pipe, until the outbox is closed or the process is gone."""
-        try:
-            with self._changed:
-                self._pipe = pipe
+        with self._changed:
+            self._pipe = pipe
+            try:
                 while not self._closed:
                     if self._unsent:
                         self._send_first(pipe)
                     else:
                         self._changed.wait()
-        except OSError:
-            pass  # who reads from the process sees that, too
-        finally:
-            self._pipe = None
+            except OSError:
+                pass  # who reads from the process sees that, too
+            finally:
+                self._pipe = None
 
     def _send_first(self, pipe: MessagePipe) -> None:
         """Lets go of the lock while it sends; what comes meanwhile waits behind."""
