@@ -19,7 +19,7 @@ from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
 from launcher.door import LOCAL_DOOR
 from launcher.errors import EngineError
-from launcher.messages import Chunk
+from launcher.messages import Chunk, Usage
 from launcher.readiness import Readiness
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
@@ -65,8 +65,8 @@ class StatusOf:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeTokens:
-    """Answered with the tokens of all answers that ended since it was last asked."""
+class TakeUsages:
+    """Answered with what all answers cost that ended since it was last asked, as their engines say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,7 @@ class UntilWaiting:
     count: int
 
 
-Message = Serve | LoadModel | StatusOf | TakeTokens | CpuSeconds | UntilWaiting
+Message = Serve | LoadModel | StatusOf | TakeUsages | CpuSeconds | UntilWaiting
 
 
 def page_process() -> AbstractContextManager[Child]:
@@ -95,33 +95,33 @@ def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
     serve_pipe(_PageProcess(), pipe_fd, launcher_pid)
 
 
-class _TokenCount(Observer):
-    """Counts the tokens of all answers, as their engines say."""
+class _Usages(Observer):
+    """Keeps what all answers cost."""
 
     def __init__(self) -> None:
-        self._tokens = 0
+        self._kept: list[Usage] = []
         self._lock = threading.Lock()
 
     def answered(self, model: str, end: Chunk) -> None:  # noqa: ARG002 - of whichever model
         """See ``Observer``."""
         if end.usage is not None:
             with self._lock:
-                self._tokens += end.usage.new_tokens
+                self._kept.append(end.usage)
 
-    def take(self) -> int:
+    def take(self) -> tuple[Usage, ...]:
         """All since the last call."""
         with self._lock:
-            tokens, self._tokens = self._tokens, 0
-        return tokens
+            taken, self._kept = self._kept, []
+        return tuple(taken)
 
 
 class _PageProcess:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._manager: Manager | None = None
-        self._tokens = _TokenCount()
+        self._usages = _Usages()
 
-    async def answer(self, message: Message) -> str | int | float | ModelStatus | None:
+    async def answer(self, message: Message) -> str | float | tuple[Usage, ...] | ModelStatus | None:
         if isinstance(message, Serve):
             return self._serve(message)
         if isinstance(message, CpuSeconds):
@@ -133,8 +133,8 @@ class _PageProcess:
                 await asyncio.to_thread(manager.ensure_ready, name)
             case StatusOf(name):
                 return next(one for one in manager.statuses() if one.name == name)
-            case TakeTokens():
-                return self._tokens.take()
+            case TakeUsages():
+                return self._usages.take()
             case UntilWaiting(count):
                 await _until_waiting(manager, count)
         return None
@@ -142,7 +142,7 @@ class _PageProcess:
     def _serve(self, wanted: Serve) -> str:
         os.environ[UPLOADS_VARIABLE] = str(wanted.uploads)
         free_bytes, measure = _device(wanted)
-        manager = self._manager = page_manager(wanted.models, free_bytes, measure, observer=self._tokens)
+        manager = self._manager = page_manager(wanted.models, free_bytes, measure, observer=self._usages)
         self._stack.callback(manager.close)
 
         from launcher.api.serving import endpoint_beside

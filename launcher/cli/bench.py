@@ -123,6 +123,10 @@ def bench_page(
 
     ratio: the one divided by the other. 1 is a page that costs nothing.
 
+    engine: of the time from the first question to the last end, what the page's own engine took for the
+    longest answer, by its own account; the runs' median. The ratio is one of two processes, of which one may
+    be a fifth faster than the other by nothing but chance; this is one of a single process.
+
     first text later, end later: how many milliseconds later than from the bare engine a person has the first
     text, and the whole answer. Medians of all answers are compared with each other, and so is what 95 of 100
     stay below.

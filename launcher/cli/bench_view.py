@@ -34,16 +34,26 @@ def engine_table(title: str, figures: Sequence[dict[str, Any]]) -> None:
 def page_table(title: str, figures: Sequence[dict[str, Any]]) -> None:
     """The page's figures beside the bare engine's, a line for each route and number of people."""
     table = _table(
-        "route", "users", "tokens/s", "bare engine", "ratio", "first text later", "95 %", "end later", "95 %"
+        "route",
+        "users",
+        "tokens/s",
+        "bare engine",
+        "ratio",
+        "engine",
+        "first text later",
+        "95 %",
+        "end later",
+        "95 %",
     )
     for each in figures:
-        first, end = each["first_token_delay_ms"], each["end_delay_ms"]
+        first, end, share = each["first_token_delay_ms"], each["end_delay_ms"], each["engine_share"]
         table.add_row(
             each["route"],
             str(each["users"]),
             _tokens(each["tokens_s"]),
             _tokens(each["engine_tokens_s"]),
             f"{each['ratio']:.3f}",
+            "" if share is None else f"{share:.3f}",
             _ms(first["median"]),
             _ms(first["p95"]),
             _ms(end["median"]),
