@@ -124,8 +124,9 @@ class World(RuleBasedStateMachine):
         ):
             group.discard(name)
 
-    def do(self, actions: list[Action]) -> None:
-        self.is_settled = True
+    def do(self, actions: list[Action], *, settles: bool = True) -> None:
+        """Carries out what was decided; ``settles`` where that was all that could be decided then."""
+        self.is_settled |= settles
         for action in actions:
             match action:
                 case Prepare(name):
@@ -264,7 +265,8 @@ class World(RuleBasedStateMachine):
         if retry or not failed:
             self.put_away.discard(name)
             self.given_back = False
-        self.do(self.scheduler.ask(name, answer_id, self.now_s, retry=retry))
+        actions = self.scheduler.ask(name, answer_id, self.now_s, retry=retry)
+        self.do(actions, settles=not any(isinstance(action, Refuse) for action in actions))
         if failed:
             assert isinstance(self.over.get(answer_id), LauncherError) is not retry
 
@@ -326,7 +328,7 @@ class World(RuleBasedStateMachine):
     @rule(data=st.data(), fraction=st.sampled_from([0.1, NEARLY_LOADED]))
     def progress(self, data: st.DataObject, fraction: float) -> None:
         name = data.draw(st.sampled_from(sorted(self.loading)))
-        self.do(self.scheduler.progressed(name, "weights", fraction))
+        self.do(self.scheduler.progressed(name, "weights", fraction), settles=False)
 
     @precondition(lambda self: self.asked or self.sent)
     @rule(data=st.data())
@@ -336,7 +338,7 @@ class World(RuleBasedStateMachine):
             name = (self.asked | self.sent)[answer_id]
             if self.asked.pop(answer_id, None):
                 self.over[answer_id] = "cancelled"
-            self.do(self.scheduler.cancel(name, answer_id, self.now_s))
+            self.do(self.scheduler.cancel(name, answer_id, self.now_s), settles=answer_id not in self.sent)
 
     @precondition(lambda self: self.sent)
     @rule(data=st.data())
