@@ -78,9 +78,8 @@ class StatusBoard:
     async def _follow(self) -> None:
         version = -1
         while True:
-            await self._manager.changed(version, _LONG_S)
+            version = await self._manager.changed(version, _LONG_S)
             await asyncio.sleep(LOOK_AFTER_S)
-            version = await self._manager.changed(-1, _LONG_S)
             self._look()
             await asyncio.sleep(REST_S)
 

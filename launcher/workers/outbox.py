@@ -12,8 +12,8 @@ class Outbox:
     """Sends in the order of `put`, from the thread that puts, as far as the pipe takes it at once; the rest
     in a thread of its own.
 
-    A thread that has to be woken first must wait for the interpreter, and a busy event loop lets go of it
-    every 5 ms: of 32 questions the first would be sent when the last one is read.
+    A thread that has to be woken first must wait for the interpreter, which a busy event loop keeps: of 32
+    questions the first would be sent when the last one is read.
     """
 
     def __init__(self) -> None:

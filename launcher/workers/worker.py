@@ -14,7 +14,9 @@ import signal
 import sys
 import threading
 import traceback
+from functools import partial
 
+from launcher.hand_over import HandOver
 from launcher.workers.engine_host import EngineHost
 from launcher.workers.message_pipe import MessagePipe
 from launcher.workers.protocol import Failed, FromWorker, Heartbeat, Said, Words
@@ -82,10 +84,11 @@ class Worker:
             self._send()
 
     def _read(self, loop: asyncio.AbstractEventLoop) -> None:
+        to_loop = HandOver(loop)
         try:
             while True:
                 if (data := self._pipe.receive()) is not None:
-                    loop.call_soon_threadsafe(self.host.inbox.put_nowait, to_worker(data))
+                    to_loop.call(partial(self.host.inbox.put_nowait, to_worker(data)))
         except (EOFError, OSError):  # the launcher is gone
             _end_with_all_spawned()
         except Exception:  # noqa: BLE001 - the end of the process: it must not live on deaf
