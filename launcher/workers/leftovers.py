@@ -111,12 +111,21 @@ def watch(lifeline: int, token: str) -> None:
 
 
 def end_marked(mark: str) -> None:
-    """Kills every process whose mark begins so, until none is left or SWEEP_S are over."""
+    """Kills every process whose mark begins so, until two looks in a row find none or SWEEP_S are over.
+
+    One look is not enough: a process in the midst of its exec shows no environment, and one that was born
+    while /proc was read is not in it.
+    """
     until_s = time.monotonic() + SWEEP_S
-    while (pids := [*_marked(mark)]) and time.monotonic() < until_s:
-        for pid in pids:
+    found = True
+    while time.monotonic() < until_s:
+        found_before, found = found, False
+        for pid in _marked(mark):
+            found = True
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, signal.SIGKILL)
+        if not found and not found_before:
+            return
         time.sleep(_AGAIN_S)
 
 
