@@ -23,6 +23,7 @@ from launcher.ui.handlers import ChatHandlers
 from launcher.ui.model_facts import facts_html
 from launcher.ui.page_script import BUILD_AHEAD, COMPARE, call, connect
 from launcher.ui.places import ON_LOAD, place
+from launcher.ui.routes.calls import Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.shown_text import html_lines
 from launcher.ui.status_line import error_html
@@ -45,6 +46,7 @@ class Page:
     blocks: gr.Blocks
     texts: gr.I18n
     chats: Mapping[str, ChatHandlers]
+    calls: Calls
     pages: Pages
     documents: DocumentPictures
 
@@ -94,7 +96,8 @@ def build_page(
     blocks.queue(default_concurrency_limit=None)
     documents = DocumentPictures(gr.utils.get_upload_folder(), blocks.upload_file_set.add)
     chats = {tab.preset.name: tab.handlers for tab in tabs}
-    return Page(blocks, texts, chats, Pages(manager, fetches=fetches), documents)
+    calls = Calls({chat.preset.api_name: chat for chat in chats.values()})
+    return Page(blocks, texts, chats, calls, Pages(manager, fetches=fetches), documents)
 
 
 def _build_tab(

@@ -101,6 +101,7 @@ class _PageServer(Server):
             uploads=gradio_app.uploaded_file_dir,
             queue=self._page.blocks._queue,
             sessions=sessions,
+            asking=self._page.calls.under_way,
             left=self._page.leave,
         )
         return self._around(page)
@@ -128,7 +129,7 @@ def _app(page: Page, root_path: str) -> FastAPI:
     page.blocks._queue.max_thread_count = _EVENTS_AT_ONCE
     page.blocks._queue.sleep_when_free = _QUEUE_LOOKS_S
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    app.router.routes += [*page_routes(page.chats, page.pages, page.documents), *program_routes(page.chats)]
+    app.router.routes += [*page_routes(page.chats, page.pages, page.documents), *program_routes(page.calls)]
     gr.mount_gradio_app(
         app,
         page.blocks,

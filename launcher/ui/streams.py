@@ -49,7 +49,11 @@ class Stream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            await self._pieces.aclose()
+            await self.close()
+
+    async def close(self) -> None:
+        """Closes the source, also where nothing was sent."""
+        await self._pieces.aclose()
 
     async def stream_response(self, send: Send) -> None:
         """Sends it all, and heartbeats while there is nothing to send."""

@@ -15,8 +15,8 @@ from launcher.ui.headers import App, Message, Receive, Scope, Send
 
 IN_ALL, FROM_ONE_ADDRESS, OF_ONE_SESSION = 2048, 64, 32
 _BEGINNINGS = ("POST /gradio_api/queue/join", "POST /gradio_api/call/")
-_QUESTIONS = ("POST /launcher/ask", "GET /gradio_api/call/")
-"""Each is under way for as long as its request."""
+_QUESTION = "POST /launcher/ask"
+"""It is under way for as long as its request."""
 
 _TRY_AGAIN = {"Retry-After": "5"}
 
@@ -37,7 +37,7 @@ class WaitingEvents:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request."""
         route = f"{scope['method']} {scope['path']}" if scope["type"] == "http" else ""
-        if not route.startswith((*_BEGINNINGS, *_QUESTIONS)):
+        if not route.startswith((*_BEGINNINGS, _QUESTION)):
             await self._app(scope, receive, send)
             return
         message = await receive()
@@ -50,7 +50,7 @@ class WaitingEvents:
         async def receive_again() -> Message:
             return ahead.pop() if ahead else await receive()
 
-        with self._under_way(asker) if route.startswith(_QUESTIONS) else nullcontext():
+        with self._under_way(asker) if route.startswith(_QUESTION) else nullcontext():
             await self._app(scope, receive_again, send)
 
     @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from gradio.queueing import Queue
 
@@ -29,6 +29,7 @@ def guarded(
     uploads: str,
     queue: Queue,
     sessions: LeanSessions,
+    asking: Callable[[], Iterable[str]],
     left: Callable[[str], None],
 ) -> App:
     """The app behind the page's guard, the first to be asked last.
@@ -39,12 +40,14 @@ def guarded(
         uploads: Gradio's folder of uploads.
         queue: Gradio's queue of events.
         sessions: Gradio's sessions.
+        asking: the addresses of the programs whose questions have not ended, as often as they have one.
         left: is told of each session that went away before it had all that it asked for.
     """
 
     def under_way() -> list[UnderWay]:
         events = list(queue.event_ids_to_events.values())
-        return [(event.session_hash, address_of(event.request.scope)) for event in events]
+        gradios = [(event.session_hash, address_of(event.request.scope)) for event in events]
+        return [*gradios, *(("", address) for address in asking())]
 
     files = UploadedFiles(uploads)
     app = UploadTracks(app)

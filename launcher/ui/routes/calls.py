@@ -1,17 +1,16 @@
 """Programs' questions over plain HTTP, as Gradio's own ``/gradio_api/call/{endpoint}`` takes and answers
-them: a POST names an event, and a GET of that event streams the answer.
+them: a POST asks, and names an event; a GET of that event streams the answer.
 
 Gradio's queue would take 8 to 12 ms of the server for each, and a copy of its page's state; its own client,
-which speaks another protocol, still goes there. Here an answer is its GET, as it is its request for the page:
-the engine is asked when somebody reads, and stops when the reader leaves.
+which speaks another protocol, still goes there. As there, the engine is asked by the POST, and is at work
+while the GET is on its way; it stops when the reader leaves, or when none has come for a minute.
 """
 
 from __future__ import annotations
 
+import asyncio
 import secrets
-import time
-from collections import OrderedDict
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
@@ -29,32 +28,52 @@ PARAMETERS = ("message", *SETTING_NAMES)
 """What an endpoint takes, in order."""
 
 UNREAD_S = 60.0
-"""How long a question waits for who reads its answer."""
-
-MOST_UNREAD = 1024
+"""How long an answer waits for its reader."""
 
 _HEARTBEAT = b"event: heartbeat\ndata: null\n\n"
 
 
 @dataclass(frozen=True)
-class _Call:
+class _Question:
     chat: ChatHandlers
     message: Typed | RequestError
     settings: Settings
-    asked_at_s: float
+    address: str
+    language: Language
+
+
+@dataclass(frozen=True)
+class _Unread:
+    chat: ChatHandlers
+    answer: Stream
+    forgetting: asyncio.Task[None]
 
 
 @dataclass
 class Calls:
-    """The questions that nobody has begun to read the answers of; ``chats`` are by their endpoints' names."""
+    """The questions of programs; ``chats`` are by their endpoints' names. All methods are the loop's. How
+    many there may be, ``launcher.ui.guard.waiting_events`` decides by ``under_way``."""
 
     chats: Mapping[str, ChatHandlers]
-    clock_s: Callable[[], float] = time.monotonic
-    _unread: OrderedDict[str, _Call] = field(default_factory=OrderedDict)
+    unread_s: float = UNREAD_S
+    _unread: dict[str, _Unread] = field(default_factory=dict)
+    """Those whose answers nobody has begun to read, by event."""
+    _under_way: dict[str, str] = field(default_factory=dict)
+    """Event -> address, from the question until its answer is read or forgotten."""
 
-    def begin(self, endpoint: str, given: Mapping[str, Any]) -> str:
-        """Takes a question, of which the parameters are given by name; returns the event's name, which nobody
+    def under_way(self) -> Iterable[str]:
+        """The addresses of those who ask, once for each question that has not ended."""
+        return self._under_way.values()
+
+    async def begin(self, endpoint: str, given: Mapping[str, Any], address: str, language: Language) -> str:
+        """Asks a question, of which the parameters are given by name; returns the event's name, which nobody
         can guess.
+
+        Args:
+            endpoint: the tab's.
+            given: the parameters.
+            address: of who asks.
+            language: what goes wrong with it is told in.
 
         Raises:
             RequestError: there is no such endpoint, or it has no such parameter.
@@ -69,30 +88,30 @@ class Calls:
                     name=shown(name),
                     names=", ".join(PARAMETERS),
                 )
-        call = _Call(
-            chat, read_question(given.get("message")), to_settings(given, chat.preset), self.clock_s()
-        )
-        self._forget_old()
-        event = secrets.token_hex(16)
-        self._unread[event] = call
+        message, settings = read_question(given.get("message")), to_settings(given, chat.preset)
+        event, question = secrets.token_hex(16), _Question(chat, message, settings, address, language)
+        answer = await Stream(self._pieces(event, question), "text/event-stream", _HEARTBEAT).begun()
+        self._unread[event] = _Unread(chat, answer, asyncio.create_task(self._forget(event)))
         return event
 
-    def answer(self, endpoint: str, event: str, language: Language) -> Stream:
+    def answer(self, endpoint: str, event: str) -> Stream:
         """The answer of an event, which is read once.
 
         Raises:
             RequestError: there is no such event, or none any more.
         """
-        chat, call = self._chat(endpoint), self._unread.pop(event, None)
-        if call is None or call.chat is not chat:
+        chat, unread = self._chat(endpoint), self._unread.get(event)
+        if unread is None or unread.chat is not chat:
             raise RequestError(
                 "There is no event {name} of {endpoint} to be read.",
                 hint="Ask anew: an answer is read once, within {seconds} s of its question.",
                 name=shown(event),
                 endpoint=endpoint,
-                seconds=int(UNREAD_S),
+                seconds=int(self.unread_s),
             )
-        return Stream(_events(event, call, language), "text/event-stream", _HEARTBEAT)
+        del self._unread[event]
+        unread.forgetting.cancel()
+        return unread.answer
 
     def _chat(self, endpoint: str) -> ChatHandlers:
         if endpoint not in self.chats:
@@ -104,27 +123,28 @@ class Calls:
             )
         return self.chats[endpoint]
 
-    def _forget_old(self) -> None:
-        oldest_s = self.clock_s() - UNREAD_S
-        while self._unread and (
-            len(self._unread) >= MOST_UNREAD or next(iter(self._unread.values())).asked_at_s < oldest_s
-        ):
-            self._unread.popitem(last=False)
+    async def _forget(self, event: str) -> None:
+        """Stops what nobody comes to read."""
+        await asyncio.sleep(self.unread_s)
+        await self._unread.pop(event).answer.close()
 
-
-async def _events(event: str, call: _Call, language: Language) -> AsyncGenerator[bytes, None]:
-    """Nothing yet once the engine is asked; the text so far at each update, then the whole, or why there is
-    none."""
-    text = ""
-    try:
-        if isinstance(call.message, RequestError):
-            raise call.message
-        async with aclosing(call.chat.answer(event, call.message, call.settings)) as texts:
-            async for text in texts:
-                yield _event("generating", [text]) if text else b""
-        yield _event("complete", [text])
-    except LauncherError as error:
-        yield _event("error", {"error": say_error_in_lines(error, language)})
+    async def _pieces(self, event: str, question: _Question) -> AsyncGenerator[bytes, None]:
+        """Nothing yet once the engine is asked; the text so far at each update, then the whole, or why there
+        is none."""
+        self._under_way[event] = question.address
+        text = ""
+        try:
+            if isinstance(question.message, RequestError):
+                raise question.message
+            answer = question.chat.answer(event, question.message, question.settings)
+            async with aclosing(answer) as texts:
+                async for text in texts:
+                    yield _event("generating", [text]) if text else b""
+            yield _event("complete", [text])
+        except LauncherError as error:
+            yield _event("error", {"error": say_error_in_lines(error, question.language)})
+        finally:
+            del self._under_way[event]
 
 
 def _event(kind: str, data: object) -> bytes:

@@ -17,6 +17,7 @@ from launcher.errors import RequestError
 from launcher.fetching.fetches import Fetches
 from launcher.settings import shown
 from launcher.ui.document_pictures import DocumentPictures
+from launcher.ui.guard.rates import address_of
 from launcher.ui.handlers import ChatHandlers, Turn
 from launcher.ui.routes.calls import PARAMETERS, Calls
 from launcher.ui.routes.pages import Pages
@@ -144,14 +145,17 @@ class _Values(BaseModel):
     data: list[Any]
 
 
-def program_routes(tabs: Mapping[str, ChatHandlers]) -> list[APIRoute]:
+def program_routes(calls: Calls) -> list[APIRoute]:
     """What programs ask over plain HTTP, at the tabs' endpoints: ``launcher.ui.routes.calls``."""
     router = _router("/gradio_api/call")
-    calls = Calls({chat.preset.api_name: chat for chat in tabs.values()})
+
+    async def begun(request: Request, api_name: str, given: Mapping[str, Any]) -> dict[str, str]:
+        event = await calls.begin(api_name, given, address_of(request.scope), language_in(request))
+        return {"event_id": event}
 
     @router.post("/{api_name}")
     @router.post("/{api_name}/")
-    async def ask(api_name: str, asked: _Values) -> dict[str, str]:
+    async def ask(request: Request, api_name: str, asked: _Values) -> dict[str, str]:
         """A question, its parameters in order."""
         if len(asked.data) != len(PARAMETERS):
             raise RequestError(
@@ -163,19 +167,19 @@ def program_routes(tabs: Mapping[str, ChatHandlers]) -> list[APIRoute]:
                 names=", ".join(PARAMETERS),
                 address="/gradio_api/info",
             )
-        return {"event_id": calls.begin(api_name, dict(zip(PARAMETERS, asked.data, strict=True)))}
+        return await begun(request, api_name, dict(zip(PARAMETERS, asked.data, strict=True)))
 
     @router.post("/v2/{api_name}")
     @router.post("/v2/{api_name}/")
-    async def ask_by_name(api_name: str, asked: dict[str, Any]) -> dict[str, str]:
+    async def ask_by_name(request: Request, api_name: str, asked: dict[str, Any]) -> dict[str, str]:
         """A question, its parameters by name; what is left out is the preset's."""
-        return {"event_id": calls.begin(api_name, asked)}
+        return await begun(request, api_name, asked)
 
     @router.get("/{api_name}/{event_id}")
     @router.get("/v2/{api_name}/{event_id}")
-    async def answer(request: Request, api_name: str, event_id: str) -> Response:
+    async def answer(api_name: str, event_id: str) -> Response:
         """Its answer, as server-sent events."""
-        return await calls.answer(api_name, event_id, language_in(request)).begun()
+        return calls.answer(api_name, event_id)
 
     return _routes(router)
 

@@ -17,6 +17,7 @@ from starlette.routing import Mount, Route
 from launcher.ui.app import Page
 from launcher.ui.document_pictures import DocumentPictures
 from launcher.ui.guard.routes import CLOSED, ENDPOINT, OPEN, Routes
+from launcher.ui.routes.calls import Calls
 from launcher.ui.routes.pages import Pages
 from launcher.ui.serving import _app, _mounted
 from launcher.workers.manager import Manager
@@ -31,7 +32,9 @@ def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
     async def built(manager: Manager) -> FastAPI:
         with gr.Blocks(analytics_enabled=False) as blocks:
             pass
-        return _app(Page(blocks, gr.I18n(en={}), {}, Pages(manager), DocumentPictures("", print)), "")
+        return _app(
+            Page(blocks, gr.I18n(en={}), {}, Calls({}), Pages(manager), DocumentPictures("", print)), ""
+        )
 
     with Manager([], log_folder=tmp_path_factory.mktemp("logs")) as manager:
         yield asyncio.run(built(manager))

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from launcher.documents import Opened
 from launcher.errors import RequestError
 from launcher.ui.document_pictures import MOST_WAITING, DocumentPictures, told_of
+from launcher.ui.guard import waiting_events
 from launcher.ui.texts import Language
 from tests.documents.made import pdf
 from tests.test_settings import ANY_JSON
@@ -262,3 +263,18 @@ def test_a_programs_parameters_by_name(talker: Served) -> None:
     assert asked(json.loads(data.removeprefix("data: "))[0])["options"] == {**OPTIONS, "seed": 5}
     assert refused.status_code == 400
     assert "has no parameter colour" in refused.json()["error"]
+
+
+def test_programs_questions_that_nobody_reads_are_bounded(
+    talker: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And their answers can still be read, which makes room for the next."""
+    hello = {"message": {"text": "/asked", "files": []}}
+    monkeypatch.setattr(waiting_events, "IN_ALL", 3)
+    with httpx.Client(base_url=f"{talker.url}/gradio_api/call/v2/chat_talker", timeout=60) as http:
+        said = [http.post("", json=hello) for _ in range(4)]
+        assert [each.status_code for each in said] == [200, 200, 200, 429]
+        assert said[-1].json()["error"].startswith("Too many questions are being answered: 3")
+        for each in said[:3]:
+            assert "complete" in http.get(f"/{each.json()['event_id']}").raise_for_status().text
+        assert http.post("", json=hello).status_code == 200
