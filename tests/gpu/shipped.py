@@ -12,8 +12,8 @@ budget, too. For each preset, on its own engine or on the one that is named:
 1. ``load``: the most that the card held, against the plan's peak;
 2. ``work``: ``--askers`` people at once ask about pictures of 4,000 x 3,000, and one fills a session: against
    the plan's total;
-3. ``switch``: it, if it is another, and InternVL2-2B in turns, from the tab's selection to the first word, medians; and what it
-   holds woken and asleep, against the plan.
+3. ``switch``: it and InternVL2-2B in turns (which has no such part itself), from the tab's selection to the
+   first word, medians; and what it holds woken and asleep, against the plan.
 
 Writes DIR/shipped.json after every part. Ends with 1 where the card held over 5 % more than was planned, a
 question was refused, or a switch took a second.
