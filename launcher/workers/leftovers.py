@@ -28,6 +28,7 @@ MARK = "LAUNCHER_WORKER"
 """The environment variable that holds a worker's mark."""
 
 _WATCH = (
+    "import os; os.fork() and os._exit(0); "  # before it imports anything: the launcher waits for that
     "import sys; sys.path[:] = {path!r}; from launcher.workers.leftovers import watch; watch({fd}, {token!r})"
 )
 _PROC = Path("/proc")
@@ -101,8 +102,6 @@ class _Watcher:
 def watch(lifeline: int, token: str) -> None:
     """The watcher's whole life: waits for the launcher's end, then kills all that carries one of its
     marks."""
-    if os.fork():
-        os._exit(0)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     while os.read(lifeline, 1):
