@@ -3,16 +3,15 @@ figures do."""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
+from launcher.bench.at_once import ask_at_once
 from launcher.bench.child import Child, child, serve_pipe
-from launcher.bench.figures import Round, Timing
+from launcher.bench.figures import Round
 from launcher.engines.base import Engine, EngineFacts, EngineSpec
 from launcher.engines.table import engine_class
-from launcher.messages import ChatRequest, Chunk
+from launcher.messages import ChatRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +51,8 @@ class _BareEngine:
                 await self._engine.prepare()
                 return await self._engine.load(lambda _stage, _fraction: None)
             case AskAll(requests):
-                begun_s = time.monotonic()
-                answers = await asyncio.gather(*map(self._read, requests))
-                seconds = time.monotonic() - begun_s
-                return Round(tuple(each[0] for each in answers), sum(each[1] for each in answers), seconds)
-
-    async def _read(self, request: ChatRequest) -> tuple[Timing, int]:
-        """How long the answer took, and its tokens."""
-        assert self._engine is not None, "Load comes first"
-        begun_s, first_s, last = time.monotonic(), 0.0, Chunk("")
-        async with aclosing(self._engine.stream(request)) as chunks:
-            async for last in chunks:
-                if last.text and not first_s:
-                    first_s = time.monotonic() - begun_s
-        end_s = time.monotonic() - begun_s
-        return Timing(first_s or end_s, end_s), last.usage.new_tokens if last.usage else 0
+                assert self._engine is not None, "Load comes first"
+                return await ask_at_once(self._engine, requests)
 
     async def close(self) -> None:
         if self._engine is not None:

@@ -29,14 +29,11 @@ class Round:
         timings: one for each person.
         tokens: of all answers together, as the engine counts them.
         seconds: from the first question to the end of the last answer.
-        engine_s: the longest that the engine took for one of them, by its own account; None where it does not
-            tell.
     """
 
     timings: tuple[Timing, ...]
     tokens: int
     seconds: float
-    engine_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +61,6 @@ class Measured:
     def tokens_s(self) -> float:
         """Tokens of all people together in a second: the runs' median."""
         return statistics.median(each.tokens / each.seconds for each in self.rounds)
-
-    @property
-    def engine_share(self) -> float | None:
-        """Of the time that people wait, the part in which the engine was at work, by its own account: the
-        runs' median; None where it does not tell."""
-        told = [each.engine_s / each.seconds for each in self.rounds if each.engine_s is not None]
-        return statistics.median(told) if told else None
 
     @property
     def tokens(self) -> float:
@@ -113,7 +103,6 @@ def page_figures(users: int, route: str, page: Measured, engine: Measured) -> di
         "tokens_s": round(page.tokens_s, 1),
         "engine_tokens_s": round(engine.tokens_s, 1),
         "ratio": round(page.tokens_s / engine.tokens_s, 3),
-        "engine_share": None if page.engine_share is None else round(page.engine_share, 3),
         "first_token_delay_ms": (page.first_s - engine.first_s).in_ms(),
         "end_delay_ms": (page.end_s - engine.end_s).in_ms(),
     }

@@ -10,16 +10,19 @@ import socket
 import threading
 import time
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+from launcher.bench.asked_within import ask_within, with_door
 from launcher.bench.child import Child, child, serve_pipe
+from launcher.bench.figures import Round
 from launcher.bench.scripted import register
 from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
 from launcher.door import LOCAL_DOOR
 from launcher.errors import EngineError
-from launcher.messages import Chunk, Usage
+from launcher.messages import ChatRequest, Chunk, Usage
 from launcher.readiness import Readiness
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
@@ -42,12 +45,14 @@ class Serve:
         uploads: a folder for uploaded pictures.
         limit_bytes: what the models may hold of each GPU together, where more is free.
         is_measured: whether what they hold is measured, or taken for what is planned.
+        is_asked_within: whether the engine of the only model can be asked past the page, too.
     """
 
     models: tuple[Readiness, ...]
     uploads: Path
     limit_bytes: int | None = None
     is_measured: bool = True
+    is_asked_within: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,14 @@ class LoadModel:
     """Answered once the model is loaded."""
 
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskWithin:
+    """Ask the loaded model's engine all of this at one moment, in its own process; answered with a
+    ``Round``."""
+
+    requests: tuple[ChatRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +94,7 @@ class UntilWaiting:
     count: int
 
 
-Message = Serve | LoadModel | StatusOf | TakeUsages | CpuSeconds | UntilWaiting
+Message = Serve | LoadModel | AskWithin | StatusOf | TakeUsages | CpuSeconds | UntilWaiting
 
 
 def page_process() -> AbstractContextManager[Child]:
@@ -120,8 +133,9 @@ class _PageProcess:
         self._stack = ExitStack()
         self._manager: Manager | None = None
         self._usages = _Usages()
+        self._door: Path | None = None
 
-    async def answer(self, message: Message) -> str | float | tuple[Usage, ...] | ModelStatus | None:
+    async def answer(self, message: Message) -> str | float | Round | tuple[Usage, ...] | ModelStatus | None:
         if isinstance(message, Serve):
             return self._serve(message)
         if isinstance(message, CpuSeconds):
@@ -131,6 +145,9 @@ class _PageProcess:
         match message:
             case LoadModel(name):
                 await asyncio.to_thread(manager.ensure_ready, name)
+            case AskWithin(requests):
+                assert self._door is not None, "Serve says that it is to be asked within"
+                return await asyncio.to_thread(ask_within, self._door, requests)
             case StatusOf(name):
                 return next(one for one in manager.statuses() if one.name == name)
             case TakeUsages():
@@ -141,6 +158,11 @@ class _PageProcess:
 
     def _serve(self, wanted: Serve) -> str:
         os.environ[UPLOADS_VARIABLE] = str(wanted.uploads)
+        if wanted.is_asked_within:
+            (model,) = wanted.models
+            folder = self._stack.enter_context(TemporaryDirectory(prefix="launcher-bench-"))
+            model, self._door = with_door(model, Path(folder))
+            wanted = replace(wanted, models=(model,))
         free_bytes, measure = _device(wanted)
         manager = self._manager = page_manager(wanted.models, free_bytes, measure, observer=self._usages)
         self._stack.callback(manager.close)

@@ -4,10 +4,9 @@ ask at one moment."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 from launcher.bench import client_child, engine_child, page_child
 from launcher.bench.child import Child
@@ -26,8 +25,7 @@ Tell = Callable[[str], None]
 """Called with what is measured now."""
 Ask = Callable[[int, int], Round]
 """Has so many people ask at one moment, each for an answer of so many tokens at most."""
-Asked: TypeAlias = AbstractContextManager[Mapping[str, Ask]]
-"""Who answers, by name, for as long as it is open."""
+Requests = tuple[ChatRequest, ...]
 Found = dict[tuple[str, int], Measured]
 """Name and number of people -> what they were given."""
 
@@ -67,9 +65,8 @@ def measure_page(
 ) -> Found:
     """What the bare engine (``BARE``), the page by each route, and another server give people.
 
-    They are asked in turns, run by run, where there is room for the model twice: a machine is not as fast at
-    one moment as at another. Else one after the other, the other server first, as whether it is there shows
-    at once.
+    They are asked in turns, run by run: a machine is not as fast at one moment as at another. The bare engine
+    is the page's own, asked past the page. Another server shows at once whether it is there.
 
     Args:
         model: what is asked; of several cards on the one with most room.
@@ -83,25 +80,10 @@ def measure_page(
         LauncherError: the model cannot be loaded or asked, the page cannot be served, or somebody has no
             answer.
     """
-    model = replace(model, elsewhere=())
-    all_asked: list[Asked] = [_other_server(model, work, against)] if against else []
-    all_asked += [_bare_engine(model, work, tell), _page(model, work, plan.routes, uploads, tell)]
-    if _fits_twice(model):
-        with ExitStack() as stack:
-            together = {name: ask for each in all_asked for name, ask in stack.enter_context(each).items()}
-            return _measured(together, work, plan, tell)
-    found: Found = {}
-    for each in all_asked:
-        with each as asked:
-            found |= _measured(asked, work, plan, tell)
-    return found
-
-
-def _fits_twice(model: Readiness) -> bool:
-    """A small model and one that only says words always do."""
-    if model.plan is None or model.gpu is None:
-        return model.size_bytes is None
-    return 2 * model.plan.peak_bytes <= model.gpu.free_bytes
+    with ExitStack() as stack:
+        asked = dict(stack.enter_context(_other_server(model, work, against))) if against else {}
+        asked |= stack.enter_context(_page(model, work, plan.routes, uploads, tell))
+        return _measured(asked, work, plan, tell)
 
 
 def _measured(asked: Mapping[str, Ask], work: Workload, plan: Plan, tell: Tell) -> Found:
@@ -125,26 +107,21 @@ def _bare_engine(model: Readiness, work: Workload, tell: Tell) -> Iterator[Mappi
         tell(f"the bare engine: loading {model.preset.name}")
         spec = spec_of(model)
         engine.ask(engine_child.Load(find(spec.engine).runs, spec))
-
-        def ask(users: int, tokens: int) -> Round:
-            requests = tuple(_request(model, work, person, tokens) for person in range(users))
-            answered: Round = engine.ask(engine_child.AskAll(requests))
-            return answered
-
-        yield {BARE: ask}
+        yield {BARE: _asking_bare(model, work, lambda requests: engine.ask(engine_child.AskAll(requests)))}
 
 
 @contextmanager
 def _page(
     model: Readiness, work: Workload, routes: tuple[str, ...], uploads: Path, tell: Tell
 ) -> Iterator[Mapping[str, Ask]]:
-    """By each route, with people of its own."""
-    asked: dict[str, Ask] = {}
+    """Its engine alone, and by each route, with people of its own."""
     with ExitStack() as stack:
         page = stack.enter_context(page_child.page_process())
         tell(f"the page: loading {model.preset.name}")
-        url = page.ask(page_child.Serve((model,), uploads))
+        url = page.ask(page_child.Serve((replace(model, elsewhere=()),), uploads, is_asked_within=True))
         page.ask(page_child.LoadModel(model.preset.name))
+        bare = _asking_bare(model, work, lambda requests: page.ask(page_child.AskWithin(requests)))
+        asked: dict[str, Ask] = {BARE: bare}
         for route in routes:
             people = stack.enter_context(client_child.people_process(f"people, {route}"))
             people.ask(client_child.Connect(url, route, model.preset))
@@ -185,6 +162,13 @@ def spec_of(model: Readiness) -> EngineSpec:
     return next(iter(on.values()))
 
 
+def _asking_bare(model: Readiness, work: Workload, at_once: Callable[[Requests], Round]) -> Ask:
+    def ask(users: int, tokens: int) -> Round:
+        return at_once(tuple(_request(model, work, person, tokens) for person in range(users)))
+
+    return ask
+
+
 def _asking(page: Child, people: Child, work: Workload, places: Mapping[Path, Path]) -> Ask:
     def ask(users: int, tokens: int) -> Round:
         conversations = tuple(_uploaded(work.conversation(person, tokens), places) for person in range(users))
@@ -197,7 +181,6 @@ def _asking(page: Child, people: Child, work: Workload, places: Mapping[Path, Pa
             tuple(each.timing for each in heard.answers),
             sum(each.new_tokens for each in usages),
             heard.seconds,
-            max((each.total_s for each in usages), default=None),
         )
 
     return ask

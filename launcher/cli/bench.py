@@ -113,19 +113,14 @@ def bench_page(
 ) -> None:
     """Measure the page beside the bare engine: what is lost on the way from the engine to a person.
 
-    The bare engine is asked, as `launcher bench engine` does, and a page that is served for the purpose, from
-    a process of people beside it: in turns, run by run, where there is room for the model twice, else one
-    after the other. The tab's endpoint takes one question at a time, so with --turns the other ways alone
-    are measured.
+    A page is served for the purpose, and people in a process beside it ask. In turns with them, run by run,
+    its engine is asked in its own process, past the page. The tab's endpoint takes one question at a time, so
+    with --turns the other ways alone are measured.
 
     tokens/s, bare engine: tokens of all answers together in each second from the first question to the end
     of the last answer; the runs' median.
 
     ratio: the one divided by the other. 1 is a page that costs nothing.
-
-    engine: of the time from the first question to the last end, what the page's own engine took for the
-    longest answer, by its own account; the runs' median. The ratio is one of two processes, of which one may
-    be a fifth faster than the other by nothing but chance; this is one of a single process.
 
     first text later, end later: how many milliseconds later than from the bare engine a person has the first
     text, and the whole answer. Medians of all answers are compared with each other, and so is what 95 of 100

@@ -39,21 +39,19 @@ def page_table(title: str, figures: Sequence[dict[str, Any]]) -> None:
         "tokens/s",
         "bare engine",
         "ratio",
-        "engine",
         "first text later",
         "95 %",
         "end later",
         "95 %",
     )
     for each in figures:
-        first, end, share = each["first_token_delay_ms"], each["end_delay_ms"], each["engine_share"]
+        first, end = each["first_token_delay_ms"], each["end_delay_ms"]
         table.add_row(
             each["route"],
             str(each["users"]),
             _tokens(each["tokens_s"]),
             _tokens(each["engine_tokens_s"]),
             f"{each['ratio']:.3f}",
-            "" if share is None else f"{share:.3f}",
             _ms(first["median"]),
             _ms(first["p95"]),
             _ms(end["median"]),

@@ -74,16 +74,9 @@ def test_the_page_is_compared_with_the_engine() -> None:
         "tokens_s": 600.0,
         "engine_tokens_s": 800.0,
         "ratio": 0.75,
-        "engine_share": None,
         "first_token_delay_ms": {"median": 27.5, "p95": 15.0},
         "end_delay_ms": {"median": 200.0, "p95": -700.0},
     }
-
-
-def test_what_the_engine_says_of_itself_is_the_runs_median_of_those_that_tell() -> None:
-    page = Measured(tuple(Round((Timing(0.1, 1.0),), 9, 2.0, told) for told in (1.8, None, 1.0, 1.9)))
-    assert page.engine_share == 0.9
-    assert page_figures(1, "api", page, page)["engine_share"] == 0.9
 
 
 def test_the_engine_compared_with_itself_costs_nothing() -> None:

@@ -44,7 +44,6 @@ PAGE = an_object(
     tokens_s=AMOUNT,
     engine_tokens_s=AMOUNT,
     ratio=AMOUNT,
-    engine_share={"type": ["number", "null"], "exclusiveMinimum": 0, "maximum": 1},
     first_token_delay_ms=SPREAD,
     end_delay_ms=SPREAD,
 )
@@ -91,7 +90,6 @@ def test_page_by_every_way_with_a_picture(launch: Launch, tmp_path: Path) -> Non
     figures = told(done, a_list(PAGE, 6))
     asked = {(each["route"], each["users"]) for each in figures}
     assert asked == {(route, users) for route in ("api", "browser", "openai") for users in (1, 3)}
-    assert all(each["engine_share"] for each in figures)
     assert {each["tokens"] for each in figures} == {20}
 
 
