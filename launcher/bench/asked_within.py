@@ -22,10 +22,11 @@ from launcher.bench.at_once import ask_at_once
 from launcher.bench.figures import Round
 from launcher.engines import table
 from launcher.engines.base import EngineFacts, EngineSpec, Progress
-from launcher.errors import LauncherError
+from launcher.errors import EngineError, LauncherError
 from launcher.messages import ChatRequest, Chunk
 from launcher.readiness import Readiness
 from launcher.workers.crossing_errors import came_over, to_cross
+from launcher.workers.logs import default_log_folder
 
 _PREFIX = "asked-within-"
 _DOOR = "LAUNCHER_BENCH_DOOR"
@@ -47,13 +48,18 @@ def ask_within(door: Path, requests: tuple[ChatRequest, ...]) -> Round:
     """Has the engine behind the door answer all of this, asked at one moment.
 
     Raises:
-        LauncherError: what it could not answer.
-        OSError: its process is gone.
-        EOFError: it went meanwhile.
+        LauncherError: what it could not answer, or that its process is gone.
     """
-    with Client(str(door), "AF_UNIX") as connection:
-        connection.send(requests)
-        said: Round | LauncherError = connection.recv()
+    try:
+        with Client(str(door), "AF_UNIX") as connection:
+            connection.send(requests)
+            said: Round | LauncherError = connection.recv()
+    except (OSError, EOFError) as error:
+        raise EngineError(
+            "The process of the measured model has ended.",
+            hint="Measure again. Why it ended may stand in its log, in {folder}",
+            folder=default_log_folder(),
+        ) from error
     if isinstance(said, LauncherError):
         raise said
     return said
@@ -76,7 +82,9 @@ class AskedWithin:
         """As the engine does; afterwards the door is open."""
         facts = await self._engine.load(progress)
         if self._door is None:
-            self._door = Listener(os.environ[_DOOR], "AF_UNIX")
+            door = Path(os.environ[_DOOR])
+            door.unlink(missing_ok=True)  # of a process that was killed
+            self._door = Listener(str(door), "AF_UNIX")
             loop = asyncio.get_running_loop()
             Thread(target=self._serve, args=(self._door, loop), name="door", daemon=True).start()
         return facts

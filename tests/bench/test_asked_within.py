@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from multiprocessing.connection import Listener
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 from launcher.bench import page_child
+from launcher.bench.asked_within import ask_within
 from launcher.bench.child import Child
 from launcher.bench.scripted_models import scripted_models
 from launcher.errors import EngineError
@@ -42,3 +45,15 @@ def test_what_it_cannot_answer_is_told_and_it_goes_on(page: Child) -> None:
     with pytest.raises(EngineError, match="The script has no command /nonsense"):
         page.ask(saying("/nonsense"))
     assert page.ask(saying("one two three")).tokens == 3
+
+
+def test_a_process_that_is_gone_or_goes_is_told(tmp_path: Path) -> None:
+    door = tmp_path / "door"
+    with pytest.raises(EngineError, match="The process of the measured model has ended"):
+        ask_within(door, ())
+    with Listener(str(door), "AF_UNIX") as listener:
+        opens_and_ends = Thread(target=lambda: listener.accept().close())
+        opens_and_ends.start()
+        with pytest.raises(EngineError, match="The process of the measured model has ended"):
+            ask_within(door, ())
+        opens_and_ends.join()
