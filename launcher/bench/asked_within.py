@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import traceback
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 from multiprocessing.connection import Client, Connection, Listener
@@ -56,8 +57,8 @@ def ask_within(door: Path, requests: tuple[ChatRequest, ...]) -> Round:
             said: Round | LauncherError = connection.recv()
     except (OSError, EOFError) as error:
         raise EngineError(
-            "The process of the measured model has ended.",
-            hint="Measure again. Why it ended may stand in its log, in {folder}",
+            "The process of the measured model has ended, or failed in a way that nobody foresaw.",
+            hint="Measure again. Its log says why, in {folder}",
             folder=default_log_folder(),
         ) from error
     if isinstance(said, LauncherError):
@@ -102,10 +103,14 @@ class AskedWithin:
         await self._engine.close()
 
     def _serve(self, door: Listener, loop: asyncio.AbstractEventLoop) -> None:
-        """One after the other; ends with the process."""
+        """One after the other; ends with the process. A defect is told by the connection's end, and stands in
+        the log."""
         while True:
             with door.accept() as connection:
-                self._answer(connection, loop)
+                try:
+                    self._answer(connection, loop)
+                except Exception:  # noqa: BLE001 - the thread goes on
+                    traceback.print_exc()
 
     def _answer(self, connection: Connection, loop: asyncio.AbstractEventLoop) -> None:
         answering = asyncio.run_coroutine_threadsafe(ask_at_once(self._engine, connection.recv()), loop)

@@ -599,6 +599,10 @@ MEASUREMENTS = {
         "测量中的 {name} 意外停止：进程以 {exit} 结束。"
     ),
     "Measure again. Its log {log} ends:\n{last_lines}": "请重新测量。日志 {log} 的末尾：\n{last_lines}",
+    "The process of the measured model has ended, or failed in a way that nobody foresaw.": (
+        "被测模型的进程已结束，或以无人预料的方式失败。"
+    ),
+    "Measure again. Its log says why, in {folder}": "请重新测量。原因在它的日志里，位于 {folder}",
     "The page gave no answer: {said}": "页面没有给出回答：{said}",
     "Measure again.": "请重新测量。",
     "Of {count} questions {waiting} reached the page.": "{count} 个问题中有 {waiting} 个到达了页面。",
