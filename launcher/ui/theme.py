@@ -217,6 +217,7 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
 .conversation { min-height: clamp(392px, calc(100dvh - 212px - var(--line)), 872px); }
 .columns > .column { min-height: clamp(306px, calc(100dvh - 334px), 766px); }
 .talk { flex: 1 1 200px !important; min-height: 200px; height: auto !important; }
+.talk > .wrapper { min-height: 0; }  /* WebKit takes 100% of what is stretched for as high as its content */
 /* The box of the Compare tab stays in sight, however far its columns go. (Inside what is hidden where it
    overflows nothing sticks; inside what is clipped it does.) */
 .gradio-container { overflow: clip !important; }
