@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from selenium.common import StaleElementReferenceException, TimeoutException
 from selenium.webdriver import Remote
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
@@ -73,7 +74,12 @@ class Visit:
         self.wait_until(lambda: self.seen(".status.ready"))
 
     def wait_until(self, true: Callable[[], object]) -> None:
-        WebDriverWait(self.browser, WAIT_S).until(lambda _: true())
+        redrawn = [StaleElementReferenceException]  # between one look at it and the next
+        try:
+            WebDriverWait(self.browser, WAIT_S, ignored_exceptions=redrawn).until(lambda _: true())
+        except TimeoutException:
+            shown = self.browser.find_element(By.TAG_NAME, "body").text
+            pytest.fail(f"not within {WAIT_S} s; the page shows:\n{shown}")
 
     def seen(self, selector: str) -> list[WebElement]:
         return [each for each in self.browser.find_elements(By.CSS_SELECTOR, selector) if each.is_displayed()]

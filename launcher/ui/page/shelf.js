@@ -169,13 +169,16 @@ const element = (tag, values = {}, ...children) => {
 const button = (label, onclick, className = "") =>
   element("button", { type: "button", textContent: label, onclick, className });
 
+const INPUT_METHOD = 229; // UI Events, 7.3.1: the number of any key that an input method takes
 // By tab: the title that is being written, {id, box}.
 const writing = {};
 const renaming = async (name, { id, title }) => {
   if (writing[name]?.id !== id) {
     const box = element("input", { value: title, ariaLabel: say("rename"), maxLength: TITLE_LENGTH });
-    box.onkeydown = ({ key, isComposing }) => {
-      if (isComposing) return; // an Enter that ends a composition, an Escape that gives it up
+    box.onkeydown = ({ key, keyCode, isComposing }) => {
+      // An Enter that ends a composition, an Escape that gives it up. Safari tells of the end before it tells
+      // of the key, which by its number is the input method's still.
+      if (isComposing || keyCode === INPUT_METHOD) return;
       if (key !== "Escape" && key !== "Enter") return;
       delete writing[name];
       if (key === "Escape") draw(name);
