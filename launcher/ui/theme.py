@@ -232,6 +232,10 @@ dialog.seen button { color: var(--link-text-color); cursor: pointer; }
   .fetch progress, .fetch button.first { forced-color-adjust: none; }
   button[role="tab"].selected { border-bottom: 3px solid Highlight; }
 }
+/* An iPhone zooms into a box with smaller letters once it is touched, and stays there. */
+@media (pointer: coarse) {
+  textarea, input[type="number"], .shelf input { font-size: 16px !important; }
+}
 @media (max-width: 640px) {
   .fetch .how { min-height: 3.2em; }  /* two lines, so that Cancel stays where it is */
   .shelf time { flex-basis: 100%; }

@@ -28,6 +28,17 @@ FLAGS = [
     "--disable-sync",
 ]
 
+TELEPHONE = {
+    "width": 390,
+    "height": 664,
+    "is_mobile": True,
+    "has_touch": True,
+    "device_scale_factor": 3,
+    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15"
+    " (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
+}
+"""As an iPhone is to Chromium: its window, its touches and what it calls itself; not its engine."""
+
 Open = Callable[..., Page]
 
 expect.set_options(timeout=60_000)  # a bound on waiting, not a measure: the machine may be busy

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open, draw
+from tests.browser.conftest import TELEPHONE, Open, draw
 from tests.browser.person import answers, ask, box, idle, questions, ready, trouble, upload
 from tests.ui.scripted_page import Served
 from tests.ui.test_uploads import FULL_BYTES, full_disk
@@ -182,18 +182,6 @@ def test_a_picture_that_came_to_no_server_is_told_and_the_question_stays(
     expect(browser.locator(".toast-body")).to_have_count(0)
     expect(box(browser)).to_have_value("a question")
     expect(browser.locator(".thumbnail-item:visible")).to_have_count(0)
-
-
-TELEPHONE = {
-    "width": 390,
-    "height": 664,
-    "is_mobile": True,
-    "has_touch": True,
-    "device_scale_factor": 3,
-    "user_agent": "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15"
-    " (KHTML, like Gecko) Version/17.5 Mobile/15E148 Safari/604.1",
-}
-"""As an iPhone is to Chromium: its window, its touches and what it calls itself; not its engine."""
 
 
 def test_a_telephone_gives_several_pictures_at_once_and_is_touched(

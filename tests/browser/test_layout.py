@@ -12,7 +12,7 @@ from launcher.cli.page_order import page_order
 from launcher.devices import Devices
 from launcher.presets import read_presets
 from launcher.readiness import assess, installed_engines
-from tests.browser.conftest import Open, draw
+from tests.browser.conftest import TELEPHONE, Open, draw
 from tests.browser.person import all_built, answers, ask, box, boxes, cost, idle, ready, trouble, upload
 from tests.ui.scripted_page import Served, served
 
@@ -185,3 +185,23 @@ def test_tabs_are_built_before_they_are_selected_and_nobody_wishes_for_them(
     second.evaluate("(box) => box.placeholder += ' and more'.repeat(20)")
     assert second.evaluate("(box) => box.scrollHeight <= box.clientHeight")  # measured where it is seen
     assert set(shown) <= {tab.get_attribute("data-tab-id") for tab in tabs.all()[:2]}
+
+
+def test_no_box_has_a_telephone_zoom_into_it(page: Served, opened: Open) -> None:
+    """An iPhone does where letters are smaller than 16 pixels."""
+    browser = ready(opened(page.url, **TELEPHONE))
+    ask(browser, "first")
+    expect(answers(browser)).to_have_count(1)
+    idle(browser)
+    shelf = browser.locator(".shelf:visible")
+    shelf.locator("summary").tap()
+    shelf.get_by_role("button", name="Rename").tap()
+    expect(shelf.locator("li input")).to_be_visible()
+    browser.get_by_role("button", name="Advanced").locator("visible=true").tap()
+    expect(browser.get_by_label("Seed").locator("visible=true")).to_be_visible()
+    written = browser.locator(
+        "textarea:visible, input:not([type=range], [type=file], [type=checkbox]):visible"
+    )
+    sizes = written.evaluate_all("(all) => all.map((each) => getComputedStyle(each).fontSize)")
+    assert set(sizes) == {"16px"}
+    assert len(sizes) > 7  # the question, the title, the system prompt and the numbers
