@@ -37,12 +37,12 @@ _DOOR = "LAUNCHER_BENCH_DOOR"
 def with_door(model: Readiness, folder: Path) -> tuple[Readiness, Path]:
     """The same model on an engine that opens a door in ``folder`` once it has loaded, and the door. It is for
     one model of this process, which starts it."""
-    engine = table.find(model.engine)
     runs = f"{AskedWithin.__module__}:{AskedWithin.__name__}"
-    table.register(replace(engine, name=f"{_PREFIX}{engine.name}", runs=runs))
+    engine = replace(table.find(model.engine), name=f"{_PREFIX}{model.engine}", runs=runs)
+    table.register(engine)
     door = folder / "door"
     os.environ[_DOOR] = str(door)
-    return replace(model, engine=f"{_PREFIX}{engine.name}"), door
+    return replace(model, engine=engine.name), door
 
 
 def ask_within(door: Path, requests: tuple[ChatRequest, ...]) -> Round:

@@ -22,7 +22,7 @@ from launcher.bench.smaller_gpu import limited
 from launcher.devices import read_devices
 from launcher.door import LOCAL_DOOR
 from launcher.errors import EngineError
-from launcher.messages import ChatRequest, Chunk, Usage
+from launcher.messages import ChatRequest, Chunk
 from launcher.readiness import Readiness
 from launcher.workers.gauge import Measure
 from launcher.workers.gpu_memory import seen_on
@@ -78,8 +78,8 @@ class StatusOf:
 
 
 @dataclass(frozen=True, slots=True)
-class TakeUsages:
-    """Answered with what all answers cost that ended since it was last asked, as their engines say."""
+class TakeTokens:
+    """Answered with the tokens of all answers that ended since it was last asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class UntilWaiting:
     count: int
 
 
-Message = Serve | LoadModel | AskWithin | StatusOf | TakeUsages | CpuSeconds | UntilWaiting
+Message = Serve | LoadModel | AskWithin | StatusOf | TakeTokens | CpuSeconds | UntilWaiting
 
 
 def page_process() -> AbstractContextManager[Child]:
@@ -108,34 +108,34 @@ def main(pipe_fd: int, _heartbeat_s: float, launcher_pid: int) -> None:
     serve_pipe(_PageProcess(), pipe_fd, launcher_pid)
 
 
-class _Usages(Observer):
-    """Keeps what all answers cost."""
+class _TokenCount(Observer):
+    """Counts the tokens of all answers, as their engines say."""
 
     def __init__(self) -> None:
-        self._kept: list[Usage] = []
+        self._tokens = 0
         self._lock = threading.Lock()
 
     def answered(self, model: str, end: Chunk) -> None:  # noqa: ARG002 - of whichever model
         """See ``Observer``."""
         if end.usage is not None:
             with self._lock:
-                self._kept.append(end.usage)
+                self._tokens += end.usage.new_tokens
 
-    def take(self) -> tuple[Usage, ...]:
+    def take(self) -> int:
         """All since the last call."""
         with self._lock:
-            taken, self._kept = self._kept, []
-        return tuple(taken)
+            tokens, self._tokens = self._tokens, 0
+        return tokens
 
 
 class _PageProcess:
     def __init__(self) -> None:
         self._stack = ExitStack()
         self._manager: Manager | None = None
-        self._usages = _Usages()
+        self._tokens = _TokenCount()
         self._door: Path | None = None
 
-    async def answer(self, message: Message) -> str | float | Round | tuple[Usage, ...] | ModelStatus | None:
+    async def answer(self, message: Message) -> str | int | float | Round | ModelStatus | None:
         if isinstance(message, Serve):
             return self._serve(message)
         if isinstance(message, CpuSeconds):
@@ -150,8 +150,8 @@ class _PageProcess:
                 return await asyncio.to_thread(ask_within, self._door, requests)
             case StatusOf(name):
                 return next(one for one in manager.statuses() if one.name == name)
-            case TakeUsages():
-                return self._usages.take()
+            case TakeTokens():
+                return self._tokens.take()
             case UntilWaiting(count):
                 await _until_waiting(manager, count)
         return None
@@ -164,7 +164,7 @@ class _PageProcess:
             model, self._door = with_door(model, Path(folder))
             wanted = replace(wanted, models=(model,))
         free_bytes, measure = _device(wanted)
-        manager = self._manager = page_manager(wanted.models, free_bytes, measure, observer=self._usages)
+        manager = self._manager = page_manager(wanted.models, free_bytes, measure, observer=self._tokens)
         self._stack.callback(manager.close)
 
         from launcher.api.serving import endpoint_beside

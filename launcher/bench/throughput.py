@@ -17,7 +17,7 @@ from launcher.bench.workload import Conversation, Workload
 from launcher.engines.base import EngineSpec
 from launcher.engines.table import find
 from launcher.errors import LauncherError
-from launcher.messages import ChatRequest, Message, Usage, system_turn
+from launcher.messages import ChatRequest, Message, system_turn
 from launcher.readiness import Readiness
 from launcher.workers.runnable import runnable_models
 
@@ -172,16 +172,12 @@ def _asking_bare(model: Readiness, work: Workload, at_once: Callable[[Requests],
 def _asking(page: Child, people: Child, work: Workload, places: Mapping[Path, Path]) -> Ask:
     def ask(users: int, tokens: int) -> Round:
         conversations = tuple(_uploaded(work.conversation(person, tokens), places) for person in range(users))
-        page.ask(page_child.TakeUsages())
+        page.ask(page_child.TakeTokens())
         heard: AllHeard = people.ask(client_child.AskAll(conversations, tokens))
         for each in heard.answers:
             work.check(each.text, tokens)
-        usages: tuple[Usage, ...] = page.ask(page_child.TakeUsages())
-        return Round(
-            tuple(each.timing for each in heard.answers),
-            sum(each.new_tokens for each in usages),
-            heard.seconds,
-        )
+        counted: int = page.ask(page_child.TakeTokens())
+        return Round(tuple(each.timing for each in heard.answers), counted, heard.seconds)
 
     return ask
 

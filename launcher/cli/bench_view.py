@@ -34,15 +34,7 @@ def engine_table(title: str, figures: Sequence[dict[str, Any]]) -> None:
 def page_table(title: str, figures: Sequence[dict[str, Any]]) -> None:
     """The page's figures beside the bare engine's, a line for each route and number of people."""
     table = _table(
-        "route",
-        "users",
-        "tokens/s",
-        "bare engine",
-        "ratio",
-        "first text later",
-        "95 %",
-        "end later",
-        "95 %",
+        "route", "users", "tokens/s", "bare engine", "ratio", "first text later", "95 %", "end later", "95 %"
     )
     for each in figures:
         first, end = each["first_token_delay_ms"], each["end_delay_ms"]

@@ -38,7 +38,7 @@ def test_the_pages_own_engine_answers(page: Child) -> None:
         assert said.tokens == 50
         assert len(said.timings) == 2
         assert all(0 < each.first_s < each.end_s <= said.seconds for each in said.timings)
-    assert page.ask(page_child.TakeUsages()) == (), "no answer went through the page"
+    assert page.ask(page_child.TakeTokens()) == 0, "no answer went through the page"
 
 
 def test_what_it_cannot_answer_is_told_and_it_goes_on(page: Child) -> None:

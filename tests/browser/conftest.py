@@ -3,7 +3,6 @@ host."""
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, e
 
 from launcher.errors import CheckpointError, PresetError
 from launcher.readiness import Readiness, ReadyState
+from tests.lacking import lacking
 from tests.ui.scripted_page import Served, scripted, served
 
 FLAGS = [
@@ -49,9 +49,7 @@ def chromium() -> Iterator[Browser]:
     # The shell alone where it is there: without a window's own pages, each page costs half.
     program = shutil.which("chromium-headless-shell") or shutil.which("chromium")
     if program is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("CI must test the page in a browser: install Chromium")
-        pytest.skip("no chromium on this machine")
+        lacking("no chromium on this machine", "test the page in a browser: install Chromium")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         yield browser

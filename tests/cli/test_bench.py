@@ -238,7 +238,7 @@ def engine_of(pid: int) -> list[int]:
     ("name", "words"),
     [
         ("engine", ("tokens/s:", "first text, whole answer:")),
-        ("page", ("ratio:", "engine:", "first text later, end later:")),
+        ("page", ("tokens/s, bare engine:", "ratio:", "first text later, end later:")),
         ("switch", ("first text:",)),
         ("start", ("page:", "first answer:", "help:")),
         ("idle", ("core:",)),

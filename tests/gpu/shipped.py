@@ -42,10 +42,10 @@ from launcher.workers.manager import Manager
 from tests.gpu import full_size
 from tests.gpu.card import MIB, Ballast, Gpu, Sampler
 from tests.gpu.four_bits import managed
+from tests.gpu.measure import FULL_SIZE
 from tests.gpu.trial import Trial
 
-TUTORIALS = ("internvl2-2b", "internlm2-chat-1_8b", "internlm-xcomposer2-vl-1_8b")
-OTHER = TUTORIALS[0]
+OTHER = "internvl2-2b"
 MOST_OVER_PLAN = 1.05
 MOST_SWITCH_S = 1.0
 ROUNDS = 5
@@ -179,7 +179,7 @@ def main() -> int:
     parser.add_argument("--models", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
-        "--presets", nargs="+", choices=[*full_size.WRITERS, *TUTORIALS], default=list(full_size.WRITERS)
+        "--presets", nargs="+", choices=[*full_size.WRITERS, *FULL_SIZE], default=list(full_size.WRITERS)
     )
     parser.add_argument("--free-gib", type=float, default=8)
     parser.add_argument("--askers", type=int, default=8)
